@@ -1,0 +1,58 @@
+#!/usr/bin/python
+# Copyright: the localloop authors
+# Apache License 2.0 (see LICENSE)
+"""Release the charts of a plan."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: chart_release
+short_description: Release the charts of a plan
+description:
+  - Notes each chart as settling in the cluster's record, then installs or upgrades its Helm release.
+  - Refuses a release that is not this project's. Does not wait; the gate does.
+options:
+  plan:
+    description: The plan as the step before returned it.
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    description: Releases nothing and returns the plan as it is.
+    support: full
+  diff_mode:
+    description: Returns no diff of its own; M(component_report) shows one per component.
+    support: none
+author:
+  - The localloop authors
+"""
+
+EXAMPLES = r"""
+- name: Release the charts
+  chart_release:
+    plan: "{{ release_digests['plan'] }}"
+  run_once: true
+  register: release_result
+"""
+
+RETURN = r"""
+plan:
+  description: The plan with this step's results in it, for the next step.
+  type: dict
+  returned: success
+  sample:
+    cluster: {verdict: ok, reason: ""}
+    components:
+      gateway: {kind: image, steps: [build, publish], reasons: [{name: inputs_changed, detail: src/main.rs}]}
+"""
+
+from ansible.module_utils.localloop.ansible.module import run_module
+from ansible.module_utils.localloop.steps import chart_release
+
+
+def main() -> None:
+    run_module(chart_release)
+
+
+if __name__ == "__main__":
+    main()

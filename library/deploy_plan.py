@@ -1,0 +1,75 @@
+#!/usr/bin/python
+# Copyright: the localloop authors
+# Apache License 2.0 (see LICENSE)
+"""Decide what a deploy has to do."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deploy_plan
+short_description: Decide what a deploy has to do
+description:
+  - Compares the project's fingerprints with the record in the cluster and with what the cluster
+    and the registry show now, and returns a plan with a reason for every step and every skip.
+  - Changes nothing.
+options:
+  project:
+    description: The directory of C(localloop.yml).
+    type: path
+    required: true
+  targets:
+    description:
+      - Components to deploy; each one brings the charts that consume it.
+      - An empty list means whatever has changed; C(all) means everything.
+    type: list
+    elements: str
+    default: []
+  mode:
+    description: V(full) deploys everything, V(auto) what has changed.
+    type: str
+    choices: [auto, full]
+    default: auto
+  profile:
+    description: A profile of the project; its own rules choose one where this is not set.
+    type: str
+attributes:
+  check_mode:
+    description: The same as without; it never changes anything.
+    support: full
+  diff_mode:
+    description: Returns no diff of its own; M(component_report) shows one per component.
+    support: none
+author:
+  - The localloop authors
+"""
+
+EXAMPLES = r"""
+- name: Decide what to do
+  deploy_plan:
+    project: "{{ localloop_project }}"
+    targets: [gateway]
+  run_once: true
+  register: plan_result
+"""
+
+RETURN = r"""
+plan:
+  description: What to do, and why.
+  type: dict
+  returned: success
+  sample:
+    cluster: {verdict: ok, reason: ""}
+    components:
+      gateway: {kind: image, steps: [build, publish], reasons: [{name: inputs_changed, detail: src/main.rs}]}
+"""
+
+from ansible.module_utils.localloop.ansible.module import run_module
+from ansible.module_utils.localloop.steps import deploy_plan
+
+
+def main() -> None:
+    run_module(deploy_plan)
+
+
+if __name__ == "__main__":
+    main()

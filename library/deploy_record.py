@@ -1,0 +1,58 @@
+#!/usr/bin/python
+# Copyright: the localloop authors
+# Apache License 2.0 (see LICENSE)
+"""Settle the record of a deploy."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deploy_record
+short_description: Settle the record of a deploy
+description:
+  - After the gate, writes into the cluster's record what it now runs and what the registry holds,
+    by compare-and-swap.
+options:
+  plan:
+    description: The plan as the step before returned it.
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    description: Writes nothing.
+    support: full
+  diff_mode:
+    description: Returns no diff of its own; M(component_report) shows one per component.
+    support: none
+author:
+  - The localloop authors
+"""
+
+EXAMPLES = r"""
+- name: Settle the record
+  deploy_record:
+    plan: "{{ readiness_result['plan'] }}"
+  run_once: true
+  register: readiness_record
+"""
+
+RETURN = r"""
+plan:
+  description: The plan with this step's results in it, for the next step.
+  type: dict
+  returned: success
+  sample:
+    cluster: {verdict: ok, reason: ""}
+    components:
+      gateway: {kind: image, steps: [build, publish], reasons: [{name: inputs_changed, detail: src/main.rs}]}
+"""
+
+from ansible.module_utils.localloop.ansible.module import run_module
+from ansible.module_utils.localloop.steps import deploy_record
+
+
+def main() -> None:
+    run_module(deploy_record)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+#!/usr/bin/python
+# Copyright: the localloop authors
+# Apache License 2.0 (see LICENSE)
+"""Wait until what was released is ready."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: readiness_gate
+short_description: Wait until what was released is ready
+description:
+  - Watches every object of the releases in the plan's scope until all are ready and run the wanted
+    digests, or until the deadline.
+  - Fails with a named reason and with evidence.
+options:
+  plan:
+    description: The plan as the step before returned it.
+    type: dict
+    required: true
+  timeout:
+    description: The deadline in seconds.
+    type: float
+    default: 90
+attributes:
+  check_mode:
+    description: Looks once and does not wait.
+    support: full
+  diff_mode:
+    description: Returns no diff of its own; M(component_report) shows one per component.
+    support: none
+author:
+  - The localloop authors
+"""
+
+EXAMPLES = r"""
+- name: Pass the gate
+  readiness_gate:
+    plan: "{{ release_result['plan'] }}"
+  run_once: true
+  register: readiness_result
+"""
+
+RETURN = r"""
+plan:
+  description: The plan with this step's results in it, for the next step.
+  type: dict
+  returned: success
+  sample:
+    cluster: {verdict: ok, reason: ""}
+    components:
+      gateway: {kind: image, steps: [build, publish], reasons: [{name: inputs_changed, detail: src/main.rs}]}
+"""
+
+from ansible.module_utils.localloop.ansible.module import run_module
+from ansible.module_utils.localloop.steps import readiness_gate
+
+
+def main() -> None:
+    run_module(readiness_gate)
+
+
+if __name__ == "__main__":
+    main()

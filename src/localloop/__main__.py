@@ -1,0 +1,80 @@
+"""The command ``localloop``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from . import __version__
+from .commands import Console, Options
+from .errors import LocalloopError
+
+COMMANDS = {
+    "deploy": "build, release and prove what changed (all that changed, or the targets)",
+    "plan": "say what a deploy would do, and why; change nothing",
+    "status": "say what the cluster runs",
+    "history": "list this project's transactions",
+    "report": "print a transaction's report (the newest one by default)",
+    "down": "remove this project's releases and record",
+    "schema": "print the JSON Schema of localloop.yml",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)"
+    )
+    common.add_argument("-o", "--output", choices=["text", "json"], default="text")
+    profiled = argparse.ArgumentParser(add_help=False)
+    profiled.add_argument("--profile", help="a profile of localloop.yml")
+    top = argparse.ArgumentParser(
+        prog="localloop", description="Edit, run one command, and the local cluster runs that edit."
+    )
+    top.add_argument("--version", action="version", version=f"localloop {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, what in COMMANDS.items():
+        parents = [common, profiled] if name in ("deploy", "plan", "status", "down") else [common]
+        sub = commands.add_parser(name, help=what, description=what.capitalize(), parents=parents)
+        if name in ("deploy", "plan"):
+            sub.add_argument("targets", nargs="*", metavar="TARGET", help="component names, or all")
+            sub.add_argument("--full", action="store_true", help="everything, changed or not")
+        if name == "plan":
+            sub.add_argument("--diff", action="store_true", help="name the changed files")
+        if name == "report":
+            sub.add_argument("transaction", nargs="?", metavar="TX")
+        if name == "down":
+            sub.add_argument("--cluster", action="store_true", help="the cluster and registry too")
+            sub.add_argument(
+                "--force", action="store_true", help="even though other projects are deployed there"
+            )
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    given = vars(parser().parse_args(argv))
+    console = Console(as_json=given.pop("output") == "json")
+    options = Options(
+        console=console,
+        profile=given.pop("profile", None),
+        targets=tuple(given.pop("targets", ())),
+        **given,
+    )
+    try:
+        return int(import_module(f".commands.{options.command}", __package__).run(options))
+    except LocalloopError as error:
+        console.document({"outcome": "failed", "error": error.as_dict()})
+        print(f"{console.paint('error', '31')}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""Action plugins: a step runs inside the Ansible worker instead of as a module.
+
+A module costs half a second of unpacking and compiling; an action plugin a fiftieth of that. Each
+plugin in ``action_plugins/`` is one call of ``step_action``; its module of the same name in
+``library/`` is complete by itself and is used wherever the worker is not where the task belongs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any, ClassVar
+
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from .calls import call_step, plain, progress_line
+
+_AUTOMATIC = ("", "auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
+
+
+class StepAction(ActionBase):
+    """The action plugin of one step; ``step_action`` makes its subclasses."""
+
+    step: ClassVar[ModuleType]
+    step_name: ClassVar[str]
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        task_vars = task_vars or {}
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        if not self._belongs_in_worker(task_vars):
+            return {**result, **self._execute_module(task_vars=task_vars)}
+        return {**result, **self._run_step()}
+
+    def _belongs_in_worker(self, task_vars: dict[str, Any]) -> bool:
+        if self._connection.transport != "local" or self._connection.become is not None:
+            return False
+        if any(self._task.environment or ()):
+            return False
+        wanted = task_vars.get("ansible_python_interpreter")
+        if wanted is None:
+            wanted = constants.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars)
+        return _is_ours(str(self._templar.template(wanted)))
+
+    def _run_step(self) -> dict[str, Any]:
+        arguments = plain(self._task.args)
+        validated = ArgumentSpecValidator(self.step.ARGUMENT_SPEC).validate(arguments)
+        secrets = validated._no_log_values
+
+        def mask(value: Any) -> Any:
+            return remove_values(value, secrets) if secrets else value
+
+        if validated.error_messages:
+            return {"failed": True, "changed": False, "msg": mask(self._complaint(validated))}
+        try:
+            with _interruptible():
+                result = call_step(
+                    self.step_name,
+                    self.step.run,
+                    plain(validated.validated_parameters),
+                    check=bool(self._task.check_mode),
+                    diff=bool(self._task.diff),
+                    environ=os.environ,
+                    on_event=_show,
+                    mask=mask,
+                )
+        except Exception as error:
+            # A bug: its text and traceback may quote arguments, so they are masked by value.
+            text = "".join(traceback.format_exception(error))
+            raise AnsibleError(mask(f"{self.step_name} failed unexpectedly:\n{text}")) from None
+        if Display().verbosity >= 3:
+            result["invocation"] = {"module_args": mask(arguments)}
+        return result
+
+    def _complaint(self, validated: Any) -> str:
+        message = str(validated.errors.msg)
+        if isinstance(validated.errors[0], UnsupportedError):
+            return f"Unsupported parameters for ({self.step_name}) module: {message}"
+        return message
+
+
+def step_action(name: str) -> type[StepAction]:
+    """The ``ActionModule`` of the step ``localloop.steps.NAME``."""
+    step = import_module(f"..steps.{name}", __package__)
+    return type("ActionModule", (StepAction,), {"step": step, "step_name": name})
+
+
+def _is_ours(interpreter: str) -> bool:
+    """Whether it is the Python that runs Ansible, by whatever name its environment has it."""
+    if interpreter in _AUTOMATIC or interpreter == sys.executable:
+        return True
+    # Resolving the whole path would take a virtual environment for the Python it was made from.
+    theirs, ours = Path(interpreter), Path(sys.executable)
+    return theirs.parent.resolve() == ours.parent.resolve() and theirs.resolve() == ours.resolve()
+
+
+def _show(event: dict[str, Any]) -> None:
+    if event.get("event") == "progress" and (line := progress_line(event)):
+        Display().display(line)  # from a worker it travels to the main process, in order
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGINT and SIGTERM unwind the step before they end the worker.
+
+    Ansible's own handler ends the worker on the spot, and with it the only process that knows the
+    tool it started (which lives in a process group of its own).
+    """
+    received: list[int] = []
+
+    def interrupt(signum: int, _frame: FrameType | None) -> None:
+        received.append(signum)
+        if len(received) == 1:
+            raise KeyboardInterrupt
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    previous = [signal.signal(each, interrupt) for each in signals]
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not received:
+            raise
+    finally:
+        for each, handler in zip(signals, previous, strict=True):
+            signal.signal(each, handler)
+        if received:
+            signal.raise_signal(received[0])

@@ -1,0 +1,154 @@
+"""The transaction of a playbook that is run without the ``localloop`` command.
+
+``ansible-playbook playbooks/deploy-fast.yml`` takes the same locks, keeps the same journal and
+writes the same report as ``localloop deploy``. Under the command, which does all that itself, this
+plugin only notes the process that Ctrl-C has to reach.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+
+from ..config import load_project
+from ..errors import BusyError, InterruptedRun, LocalloopError
+from ..paths import content_dir
+from ..transaction import Transaction, attach, open_transaction
+
+# The playbooks of localloop that change something, and the command that each one stands for.
+COMMANDS = {
+    "deploy-fast.yml": "deploy",
+    "bootstrap.yml": "bootstrap",
+    "baseline.yml": "baseline",
+    "teardown.yml": "down",
+}
+_CHILD_GRACE_SECONDS = 6.0
+
+
+class CallbackModule(CallbackBase):
+    """Opens the transaction before the first play, closes it after the last or at the exit."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "localloop"
+    CALLBACK_NEEDS_ENABLED = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._command: str | None = None
+        self._transaction: Transaction | None = None
+        self._problem: LocalloopError | None = None
+        self._signal = 0
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        path = Path(playbook._file_name)
+        journal = attach(os.environ)
+        if journal is not None:
+            journal.emit({"event": "playbook", "pid": os.getpid(), "playbook": path.name})
+        elif path.resolve().parent == content_dir() / "playbooks":
+            self._command = COMMANDS.get(path.name)
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        if self._command is None or self._transaction is not None or context.CLIARGS["check"]:
+            return
+        everywhere = play.get_variable_manager()._inventory.groups["all"].get_vars()
+        root = everywhere.get("localloop_project")
+        if root is None:
+            return  # another inventory: nothing here is a project of ours
+        try:
+            self._open(Path(str(root)), self._command)
+        except LocalloopError as error:
+            self._display.display(f"localloop: {error}", color="red", stderr=True)
+            # Past any handler of Ansible's, which would carry on: nothing has been changed yet.
+            raise SystemExit(error.exit_code) from error
+
+    def _open(self, root: Path, command: str) -> None:
+        project = load_project(root)
+        self._transaction = open_transaction(
+            project.root,
+            command=command,
+            project=project.name,
+            cluster=f"{project.cluster.provider}/{project.cluster.name}",
+            details={"playbook": True, "argv": sys.argv[1:]},
+            environ=os.environ,
+        )
+        os.environ.update(self._transaction.environment())  # the workers are forks
+        self._transaction.emit({"event": "playbook", "pid": os.getpid()})
+        atexit.register(self._at_exit, os.getpid())
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, self._noting(signal.getsignal(each)))
+
+    def _noting(self, handler: Any) -> Any:
+        def note(signum: int, frame: FrameType | None) -> None:
+            self._signal = signum
+            if signum == signal.SIGTERM:
+                # Ansible's handler ends this process without any clean-up.
+                self._close()
+            handler(signum, frame)
+
+        return note
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        if not ignore_errors and self._problem is None:
+            self._problem = _problem(result)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        if self._problem is None:
+            self._problem = _problem(result)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._close()
+
+    def _at_exit(self, pid: int) -> None:
+        if os.getpid() != pid:
+            return
+        if self._problem is None:
+            self._problem = LocalloopError(
+                "playbook_aborted",
+                "ansible-playbook ended before the last task",
+                hint="Its own message above says why.",
+            )
+        self._close()
+
+    def _close(self) -> None:
+        transaction, self._transaction = self._transaction, None
+        if transaction is None:
+            return
+        error = self._problem
+        if self._signal:
+            error = InterruptedRun("interrupted", f"ended by {signal.Signals(self._signal).name}")
+            # Workers end their tools first; the report and the locks come after them.
+            for child in multiprocessing.active_children():
+                child.join(_CHILD_GRACE_SECONDS)
+        elif any(event.get("event") == "failed" for event in transaction.events()):
+            error = None  # the step has said it better
+        try:
+            report = transaction.close(error=error)
+        except LocalloopError as problem:
+            self._display.display(f"localloop: {problem}", color="red", stderr=True)
+        else:
+            self._display.display(f"Report: {report}")
+        for key in transaction.environment():
+            os.environ.pop(key, None)
+
+
+def _problem(result: Any) -> LocalloopError:
+    data = result.result
+    if isinstance(data.get("error"), dict) and isinstance(data.get("reason"), str):
+        busy = data["error"].get("exit_code") == BusyError.exit_code
+        kind = BusyError if busy else LocalloopError
+        return kind(data["reason"], str(data["error"].get("message", data.get("msg", ""))))
+    task = result.task.get_name()
+    return LocalloopError(
+        "task_failed",
+        f"task {task!r} failed on {result.host.get_name()}: {data.get('msg', 'no message')}",
+    )

@@ -1,0 +1,107 @@
+"""One call of a step as a plain result: what the action plugin and the module have in common.
+
+This file travels in module payloads, so it imports nothing of Ansible's controller.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import LocalloopError
+from ..steps import Context, Emit
+from ..transaction import attach
+
+Run = Callable[[dict[str, Any], Context], dict[str, Any]]
+
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
+
+
+def plain(value: Any) -> Any:
+    """The value in JSON's own types: Ansible hands over tagged and lazy subclasses of them."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def printable(text: str) -> str:
+    """The text in one line, without control bytes and escape sequences."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def progress_line(event: Mapping[str, Any]) -> str:
+    """A ``progress`` event for people: ``gateway: pushed``."""
+    parts = (event.get("component"), event.get("text"))
+    return printable(": ".join(str(part) for part in parts if part))
+
+
+def failure(error: LocalloopError) -> dict[str, Any]:
+    """A failed result that carries the error as data."""
+    return {
+        "failed": True,
+        "changed": False,
+        "msg": str(error),
+        "reason": error.reason,
+        "error": error.as_dict(),
+    }
+
+
+def call_step(
+    name: str,
+    run: Run,
+    params: dict[str, Any],
+    *,
+    check: bool,
+    diff: bool,
+    environ: Mapping[str, str] = os.environ,
+    on_event: Emit | None = None,
+    mask: Callable[[Any], Any] = lambda value: value,
+) -> dict[str, Any]:
+    """Run the step inside the open transaction, if there is one; its result, masked.
+
+    Events go to the journal of that transaction and to ``on_event``. An error becomes a ``failed``
+    event and a failed result; ``diff`` stays only where something changed and diffs are wanted.
+    """
+    journal = attach(environ)
+
+    def emit(event: dict[str, Any]) -> None:
+        event = mask(plain(event))
+        if journal is not None:
+            journal.emit(event)
+        if on_event is not None:
+            on_event(event)
+
+    context = Context(
+        check=check, diff=diff, emit=emit, transaction=journal.id if journal is not None else None
+    )
+    try:
+        if journal is not None:
+            journal.require_lock()
+        result: dict[str, Any] = {"changed": False, **run(params, context)}
+    except LocalloopError as error:
+        result = failure(error)
+        emit({"event": "failed", "step": name, "error": result["error"]})
+    except ModuleNotFoundError as error:
+        result = failure(
+            LocalloopError(
+                "library_missing",
+                f"the Python library {error.name!r} is missing on this host",
+                hint="Install it for the interpreter that ansible_python_interpreter names.",
+            )
+        )
+    if not (diff and result["changed"]):
+        result.pop("diff", None)
+    masked: dict[str, Any] = mask(plain(result))
+    return masked

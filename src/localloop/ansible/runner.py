@@ -1,0 +1,344 @@
+"""How localloop calls Ansible: the one place that knows argv, environment and signals.
+
+ansible-runner is used through ``RunnerConfig`` and ``Runner`` alone. Its ``run()`` would replace
+this process's signal handlers, and its environment is the caller's, which a project may control:
+the configuration's ``env`` is replaced by ``environment()`` before anything starts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ..errors import LocalloopError
+from ..paths import content_dir
+from ..transaction import Journal
+from .processes import Family
+
+# After the first Ctrl-C: how long tools, workers and the playbook have to end by themselves.
+INTERRUPT_GRACE_SECONDS = 8.0
+_POLL_SECONDS = 0.1
+_KILLED = 137  # ansible-runner has no exit status of a process that was killed
+
+_PASSED = frozenset(
+    {
+        "BUILDX_BUILDER",
+        "BUILDX_CONFIG",
+        "CI",
+        "CLUSTER_NAME",
+        "COLORTERM",
+        "HOME",
+        "KUBECONFIG",
+        "LANG",
+        "LANGUAGE",
+        "LOGNAME",
+        "NO_COLOR",
+        "SHELL",
+        "SSH_AUTH_SOCK",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "TERM",
+        "TMPDIR",
+        "TZ",
+        "USER",
+    }
+    | {
+        name
+        for proxy in ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+        for name in (proxy, proxy.upper())
+    }
+)
+_PASSED_PREFIXES = ("DEPLOY_", "DOCKER_", "LC_", "LOCALLOOP_", "XDG_")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that failed; ``error`` is a ``LocalloopError`` as data, where it was one."""
+
+    host: str
+    task: str
+    message: str
+    error: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class RunnerOutcome:
+    """What Ansible says of the run. The verdict on the deploy is the gate's, not this."""
+
+    rc: int
+    status: str
+    interrupted: bool = False
+    failed: list[Failure] = field(default_factory=list)
+    stats: dict[str, Any] = field(default_factory=dict)
+
+
+def run_playbook(
+    playbook: str,
+    *,
+    project_root: Path,
+    on_line: Callable[[str], None],
+    transaction: Journal | None = None,
+    extra_environ: Mapping[str, str] | None = None,
+    verbosity: int = 0,
+    check: bool = False,
+    color: bool = False,
+) -> RunnerOutcome:
+    """Run one of our playbooks to its end; Ansible's output goes to ``on_line``.
+
+    Call it from the main thread: for its duration SIGINT and SIGTERM are handled here. The first
+    one lets the playbook end its workers and these their tools, a second kills them all; both give
+    ``interrupted``.
+    """
+    private = Path(tempfile.mkdtemp(prefix="localloop-"))  # 0700
+    try:
+        config = configure(
+            playbook,
+            private=private,
+            environ=environment(
+                os.environ,
+                private=private,
+                project_root=project_root,
+                transaction=transaction,
+                extra=extra_environ or {},
+                color=color,
+            ),
+            verbosity=verbosity,
+            check=check,
+        )
+        return _Run(config, transaction, on_line).to_its_end()
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def environment(
+    base: Mapping[str, str],
+    *,
+    private: Path,
+    project_root: Path,
+    transaction: Journal | None,
+    extra: Mapping[str, str],
+    color: bool,
+) -> dict[str, str]:
+    """The whole environment of ansible-playbook, except for what ansible-runner adds."""
+    passed = {
+        name: value
+        for name, value in base.items()
+        if name in _PASSED or name.startswith(_PASSED_PREFIXES)
+    }
+    path = [str(Path(sys.executable).parent), base.get("PATH", os.defpath)]
+    ours = {
+        "ANSIBLE_CONFIG": str(content_dir() / "ansible.cfg"),
+        # Also where Ansible would look for plugins and collections of the user's.
+        "ANSIBLE_HOME": str(private / "ansible"),
+        "ANSIBLE_REMOTE_TMP": str(private / "ansible" / "tmp"),
+        "LOCALLOOP_PROJECT": str(project_root),
+        "PATH": os.pathsep.join(path),
+        **({} if color else {"ANSIBLE_NOCOLOR": "1"}),
+    }
+    inherited = {} if transaction is None else _transaction_environ(transaction)
+    return {**passed, **extra, **ours, **inherited}
+
+
+def _transaction_environ(transaction: Journal) -> dict[str, str]:
+    return {
+        "LOCALLOOP_TRANSACTION": transaction.id,
+        "LOCALLOOP_JOURNAL": str(transaction.path),
+        "LOCALLOOP_LOCK": str(transaction.project_lock),
+    }
+
+
+def configure(
+    playbook: str, *, private: Path, environ: Mapping[str, str], verbosity: int, check: bool
+) -> Any:
+    """An ansible-runner configuration whose command and environment are ours alone."""
+    from ansible_runner import RunnerConfig
+    from ansible_runner.utils import get_callback_dir
+
+    settings = private / "env" / "settings"
+    settings.parent.mkdir(mode=0o700)
+    settings.write_text(json.dumps({"suppress_ansible_output": True, "suppress_output_file": True}))
+    config = RunnerConfig(
+        str(private),
+        playbook=str(content_dir() / "playbooks" / playbook),
+        verbosity=verbosity or None,
+        cmdline="--check --diff" if check else None,
+        fact_cache_type="memory",
+        ident="run",
+        quiet=True,
+    )
+    config.prepare()
+    config.env = {
+        **environ,
+        "ANSIBLE_CALLBACK_PLUGINS": os.pathsep.join(
+            (str(content_dir() / "callback_plugins"), get_callback_dir())
+        ),
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_STDOUT_CALLBACK": "awx_display",
+        "AWX_ISOLATED_DATA_DIR": config.artifact_dir,
+    }
+    return config
+
+
+class _Run:
+    """One run of ansible-runner in a thread of its own, watched from the main thread."""
+
+    def __init__(
+        self, config: Any, transaction: Journal | None, on_line: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._transaction = transaction
+        self._on_line = on_line
+        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._result: tuple[str, int | None] | None = None
+        self._crash: BaseException | None = None
+        self._signals = 0
+        self._handled = 0
+        self._kill_at: float | None = None
+        self._family = Family()
+        self._failed: list[Failure] = []
+        self._stats: dict[str, Any] = {}
+
+    def to_its_end(self) -> RunnerOutcome:
+        thread = threading.Thread(target=self._in_thread, name="ansible-runner", daemon=True)
+        with self._counting_signals():
+            thread.start()
+            try:
+                self._watch(thread)
+            finally:
+                if thread.is_alive():  # on_line raised: nobody would see what goes on
+                    self._family.kill()
+                thread.join(INTERRUPT_GRACE_SECONDS)
+                if self._signals:
+                    self._end_leftovers()
+        if self._result is None:
+            raise LocalloopError(
+                "ansible_runner_failed", f"ansible-runner ended without a result: {self._crash!r}"
+            ) from self._crash
+        status, rc = self._result
+        return RunnerOutcome(
+            rc=_KILLED if rc is None else rc,
+            status="interrupted" if self._signals else status,
+            interrupted=self._signals > 0,
+            failed=self._failed,
+            stats=self._stats,
+        )
+
+    def _in_thread(self) -> None:
+        from ansible_runner import Runner
+
+        try:
+            self._result = Runner(self._config, event_handler=self._enqueue).run()
+        except BaseException as error:  # the main thread raises it
+            self._crash = error
+
+    def _enqueue(self, event: dict[str, Any]) -> bool:
+        self._events.put(event)
+        return False  # no file an event
+
+    def _watch(self, thread: threading.Thread) -> None:
+        while True:
+            running = thread.is_alive()
+            with suppress(queue.Empty):
+                while True:
+                    self._take(self._events.get(timeout=_POLL_SECONDS if running else 0))
+                    self._answer_signals()
+            self._answer_signals()
+            if not running:
+                return
+
+    def _take(self, event: dict[str, Any]) -> None:
+        for line in str(event.get("stdout") or "").splitlines():
+            self._on_line(line)
+        data = event.get("event_data") or {}
+        kind = event.get("event")
+        if kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
+            self._failed.append(_failure(data))
+        elif kind == "playbook_on_stats":
+            self._stats = {
+                key: data[key]
+                for key in ("ok", "changed", "failures", "dark", "skipped", "rescued", "ignored")
+                if isinstance(data.get(key), dict)
+            }
+
+    # -- signals
+
+    @contextmanager
+    def _counting_signals(self) -> Iterator[None]:
+        def count(_signum: int, _frame: FrameType | None) -> None:
+            self._signals += 1
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        wanted = (signal.SIGINT, signal.SIGTERM)
+        previous = [signal.signal(each, count) for each in wanted]
+        try:
+            yield
+        finally:
+            for each, handler in zip(wanted, previous, strict=True):
+                signal.signal(each, handler)
+
+    def _answer_signals(self) -> None:
+        if self._signals > self._handled:
+            self._handled = self._signals
+            if self._signals == 1:
+                self._kill_at = time.monotonic() + INTERRUPT_GRACE_SECONDS
+                self._interrupt()
+            else:
+                self._family.kill()
+        if self._kill_at is not None and time.monotonic() > self._kill_at:
+            self._kill_at = None
+            self._family.kill()
+
+    def _interrupt(self) -> None:
+        """SIGINT to ansible-playbook alone: it ends its workers, and each of them its tool."""
+        alive = self._family.look()
+        noted = self._noted_playbook()
+        pids = {each.pid for each in alive if each.pid == noted} or {
+            each.pid for each in alive if each.parent == os.getpid()
+        }
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
+
+    def _noted_playbook(self) -> int | None:
+        if self._transaction is None:
+            return None
+        pids = [
+            event.get("pid")
+            for event in self._transaction.events()
+            if event.get("event") == "playbook"
+        ]
+        return pids[-1] if pids and isinstance(pids[-1], int) else None
+
+    def _end_leftovers(self) -> None:
+        deadline = self._kill_at if self._kill_at is not None else 0.0
+        while self._family.look():
+            if self._signals > 1 or time.monotonic() > deadline:
+                self._family.kill()
+                return
+            time.sleep(_POLL_SECONDS)
+
+
+def _failure(data: Mapping[str, Any]) -> Failure:
+    result = data.get("res") or {}
+    error = result.get("error")
+    return Failure(
+        host=str(data.get("host", "")),
+        task=str(data.get("task", "")),
+        message=str(result.get("msg", "")),
+        error=error if isinstance(error, dict) else None,
+    )

@@ -1,0 +1,341 @@
+"""The bundled cluster as Docker has it: names, verdict, kubeconfig, ports.
+
+What to do about it is decided by two pure functions on what Docker's inspect says; the roles
+``cluster`` and ``registry`` carry it out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from .docker import Docker
+from .errors import LocalloopError
+from .paths import state_dir
+
+LABEL_CLUSTER = "localloop.cluster"
+LABEL_ROLE = "localloop.role"
+LABEL_PLATFORM = "localloop.platform"
+API_PORT = "6443/tcp"
+REGISTRY_PORT = "5000/tcp"
+FIRST_API_PORT = 6550
+FIRST_REGISTRY_PORT = 5001
+NODE_KUBECONFIG = "/var/lib/localloop/kubeconfig"
+PROBE_SECONDS = 2.0
+
+Verdict = Literal["ok", "create", "start", "restart"]
+RegistryVerdict = Literal["ok", "create", "start", "recreate"]
+Inspected = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryState:
+    """What is to be done about the registry, and why; ``port`` is the host's, on 127.0.0.1."""
+
+    verdict: RegistryVerdict
+    reason: str = ""
+    ours: bool = False
+    container_id: str = ""
+    port: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterState:
+    """What is to be done about the cluster, and why.
+
+    ``ours`` says that the node container carries our label; ``starting`` that it has not been
+    healthy yet, so that the API may not answer for some seconds; ``api`` is the address published
+    on the host.
+    """
+
+    name: str
+    verdict: Verdict
+    reason: str = ""
+    ours: bool = False
+    starting: bool = False
+    container_id: str = ""
+    image: str = ""
+    api: str = ""
+    platform: str = ""
+    registry_verdict: RegistryVerdict = "create"
+    registry_reason: str = ""
+    registry_ours: bool = False
+    registry_port: int | None = None
+
+
+def node_container(name: str) -> str:
+    return f"localloop-{name}"
+
+
+def registry_container(name: str) -> str:
+    return f"localloop-{name}-registry"
+
+
+def network(name: str) -> str:
+    return f"localloop-{name}"
+
+
+def volume(name: str, purpose: str) -> str:
+    """``purpose`` is containerd, kubelet, state or registry."""
+    return f"localloop-{name}-{purpose}"
+
+
+def context_name(name: str) -> str:
+    """The kubeconfig's context, cluster and user."""
+    return f"localloop-{name}"
+
+
+def cluster_dir(name: str) -> Path:
+    return state_dir() / "clusters" / name
+
+
+def kubeconfig_path(name: str) -> Path:
+    return cluster_dir(name) / "kubeconfig"
+
+
+# --- Verdicts -----------------------------------------------------------------------------------
+
+
+def cluster_state(
+    name: str,
+    node: Inspected | None,
+    registry: Inspected | None,
+    *,
+    registry_answers: bool = True,
+    wanted_registry_port: int | None = None,
+) -> ClusterState:
+    """The state of both containers from what Docker's inspect says of them (None: missing)."""
+    found = registry_state(
+        name, registry, answers=registry_answers, wanted_port=wanted_registry_port
+    )
+    parts: dict[str, Any] = {
+        "registry_verdict": found.verdict,
+        "registry_reason": found.reason,
+        "registry_ours": found.ours,
+        "registry_port": found.port,
+    }
+    if node is None:
+        return ClusterState(name=name, verdict="create", reason="cluster_missing", **parts)
+    verdict, reason = _node_verdict(node["State"])
+    port = _published(node, API_PORT)
+    labels = _labels(node)
+    return ClusterState(
+        name=name,
+        verdict=verdict,
+        reason=reason,
+        ours=labels.get(LABEL_CLUSTER) == name,
+        starting=verdict == "ok" and _health(node["State"]) == "starting",
+        container_id=node["Id"],
+        image=node["Config"].get("Image", ""),
+        api=f"https://127.0.0.1:{port}" if port else "",
+        platform=labels.get(LABEL_PLATFORM, ""),
+        **parts,
+    )
+
+
+def _node_verdict(state: Inspected) -> tuple[Verdict, str]:
+    status = state.get("Status", "")
+    if status in ("paused", "dead", "restarting"):
+        return "restart", f"cluster_{status}"
+    if not state.get("Running"):
+        return "start", "cluster_stopped"
+    if _health(state) == "unhealthy":
+        return "restart", "cluster_unhealthy"
+    return "ok", ""
+
+
+def registry_state(
+    name: str, found: Inspected | None, *, answers: bool = True, wanted_port: int | None = None
+) -> RegistryState:
+    """The registry's state; ``answers`` says whether it answered on /v2/ (if it was asked)."""
+    if found is None:
+        return RegistryState(verdict="create", reason="registry_missing")
+    state = found["State"]
+    port = _published(found, REGISTRY_PORT)
+    verdict: RegistryVerdict = "ok"
+    reason = ""
+    if port is None or (wanted_port and port != wanted_port):
+        verdict, reason = "recreate", "registry_wrong_port"
+    elif _is_proxy(found):
+        verdict, reason = "recreate", "registry_proxy_mode"
+    elif network(name) not in found["NetworkSettings"]["Networks"]:
+        verdict, reason = "recreate", "registry_wrong_network"
+    elif state.get("Status") in ("paused", "dead", "restarting"):
+        verdict, reason = "recreate", f"registry_{state['Status']}"
+    elif not state.get("Running"):
+        verdict, reason = "start", "registry_stopped"
+    elif not answers:
+        verdict, reason = "recreate", "registry_not_answering"
+    return RegistryState(
+        verdict=verdict,
+        reason=reason,
+        ours=_labels(found).get(LABEL_CLUSTER) == name,
+        container_id=found["Id"],
+        port=port,
+    )
+
+
+def _labels(found: Inspected) -> Mapping[str, str]:
+    return found["Config"].get("Labels") or {}
+
+
+def _health(state: Inspected) -> str:
+    return str((state.get("Health") or {}).get("Status", ""))
+
+
+def _published(found: Inspected, port: str) -> int | None:
+    """The host's port, if the container's is published on 127.0.0.1 and nowhere else."""
+    bindings = (found["HostConfig"].get("PortBindings") or {}).get(port) or []
+    if len(bindings) != 1 or bindings[0].get("HostIp") != "127.0.0.1":
+        return None
+    number = bindings[0].get("HostPort", "")
+    return int(number) if number.isdigit() else None
+
+
+def _is_proxy(found: Inspected) -> bool:
+    prefix = "REGISTRY_PROXY_REMOTEURL="
+    return any(
+        item.startswith(prefix) and item != prefix for item in found["Config"].get("Env") or ()
+    )
+
+
+# --- What is asked of Docker ----------------------------------------------------------------------
+
+
+def inspect_cluster(
+    docker: Docker, name: str, *, registry_port: int | None = None
+) -> ClusterState:
+    """Two requests to Docker and one to the registry, if it runs."""
+    registry = docker.inspect_container(registry_container(name))
+    return cluster_state(
+        name,
+        docker.inspect_container(node_container(name)),
+        registry,
+        registry_answers=_answers(registry),
+        wanted_registry_port=registry_port,
+    )
+
+
+def inspect_registry(
+    docker: Docker, name: str, *, registry_port: int | None = None
+) -> RegistryState:
+    """One request to Docker and one to the registry, if it runs."""
+    found = docker.inspect_container(registry_container(name))
+    return registry_state(name, found, answers=_answers(found), wanted_port=registry_port)
+
+
+def _answers(found: Inspected | None) -> bool:
+    """Whether a running registry answers; True where there is nothing to ask."""
+    from http.client import HTTPConnection, HTTPException
+
+    port = _published(found, REGISTRY_PORT) if found else None
+    if found is None or port is None or not found["State"].get("Running"):
+        return True
+    connection = HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
+    try:
+        connection.request("GET", "/v2/")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def ensure_kubeconfig(docker: Docker, name: str, *, check: bool = False) -> bool:
+    """Make the kubeconfig equal to the node's; returns whether it had to be written.
+
+    It is derived data: whoever deletes or damages it gets it back.
+    """
+    content = docker.read_file(node_container(name), NODE_KUBECONFIG)
+    if content is None:
+        raise LocalloopError(
+            "kubeconfig_missing",
+            f"container {node_container(name)} holds no kubeconfig at {NODE_KUBECONFIG}",
+            hint=f"See `docker logs {node_container(name)}`, then `localloop bootstrap --recreate`.",
+        )
+    path = kubeconfig_path(name)
+    try:
+        if path.read_bytes() == content and path.stat().st_mode & 0o777 == 0o600:
+            return False
+    except OSError:
+        pass
+    if not check:
+        _write_private(path, content)
+    return True
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    temporary.replace(path)
+
+
+# --- Ports ----------------------------------------------------------------------------------------
+
+
+def port_is_free(port: int) -> bool:
+    """Whether nothing listens on 127.0.0.1:PORT or on all addresses."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def choose_port(purpose: str, name: str, *, configured: int | None, own: int | None) -> int:
+    """The port for a container that is about to be created.
+
+    In this order: the configured one, the one that ``own`` (the container being replaced) has, the
+    one that was noted before, the first free one.
+    """
+    if configured:
+        if configured == own or port_is_free(configured):
+            return configured
+        raise LocalloopError(
+            f"{purpose}_port_taken",
+            f"port {configured} on 127.0.0.1, configured for the {purpose}, is taken",
+            hint=f"End what listens there (`ss -ltnp 'sport = :{configured}'`),"
+            f" or configure another port.",
+        )
+    if own:
+        return own
+    noted = noted_ports(name)
+    kept = noted.get(purpose)
+    first = FIRST_API_PORT if purpose == "api" else FIRST_REGISTRY_PORT
+    candidates: Iterable[int] = [*([kept] if kept else []), *range(first, first + 1000)]
+    for port in candidates:
+        if port_is_free(port):
+            return port
+    raise LocalloopError(
+        f"{purpose}_port_taken", f"no port from {first} to {first + 999} is free on 127.0.0.1"
+    )
+
+
+def noted_ports(name: str) -> dict[str, int]:
+    """The ports that the cluster's containers had when they were last seen."""
+    try:
+        found = json.loads((cluster_dir(name) / "ports.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, int)}
+
+
+def note_port(purpose: str, name: str, port: int) -> None:
+    """Remember a port, so that a container made anew gets the same one."""
+    noted = noted_ports(name)
+    if noted.get(purpose) != port:
+        content = json.dumps({**noted, purpose: port}, sort_keys=True).encode()
+        _write_private(cluster_dir(name) / "ports.json", content)

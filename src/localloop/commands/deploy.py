@@ -1,0 +1,153 @@
+"""``localloop deploy``: decide, and only where something is to be done start Ansible."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ..config import load_project
+from ..errors import InterruptedRun, LocalloopError
+from ..plan import Facts, Plan, request
+from ..planning import make_plan
+from ..session import Session
+from ..transaction import Transaction, open_transaction
+from . import Console, Options
+from .plan import show_plan
+
+
+def run(options: Options) -> int:
+    started = time.monotonic()
+    project = load_project(options.project, profile=options.profile)
+    session = Session(project, os.environ)
+    wanted = request(options.targets, full=options.full, known=list(project.components))
+    transaction = open_transaction(
+        project.root,
+        command="deploy",
+        project=project.name,
+        cluster=session.cluster_key,
+        details=opening(session, wanted.mode, wanted.targets),
+        environ=os.environ,
+    )
+    error: LocalloopError | None = None
+    try:
+        _deploy(session, transaction, options)
+    except KeyboardInterrupt:
+        error = InterruptedRun("interrupted", "ended by Ctrl-C")
+    except LocalloopError as found:
+        error = found
+    except BaseException as found:
+        transaction.close(error=LocalloopError("defect", f"localloop failed: {found!r}"))
+        raise
+    report = transaction.close(error=error)
+    return _say_outcome(options.console, report, error, time.monotonic() - started)
+
+
+def opening(session: Session, mode: str, targets: tuple[str, ...]) -> dict[str, Any]:
+    """What a deploy's journal says of it at the start."""
+    return {
+        "cluster_name": session.cluster_name,
+        "container_name": session.container_name,
+        "profile": session.project.profile,
+        "mode": mode,
+        "targets": list(targets),
+        "readiness_timeout_seconds": session.project.readiness.timeout,
+    }
+
+
+def _deploy(session: Session, transaction: Transaction, options: Options) -> None:
+    plan, facts = make_plan(session, options.targets, full=options.full, emit=transaction.emit)
+    show_plan(options.console, plan, diff=False)
+    if plan.changes_nothing and facts is not None:
+        _note_unchanged(session, facts, transaction)
+        return
+    if plan.cluster["verdict"] != "ok":
+        transaction.require_exclusive()
+    _run_playbook(transaction, plan, options)
+
+
+def _note_unchanged(session: Session, facts: Facts, transaction: Transaction) -> None:
+    seen = [result.as_dict() for result in session.observed.values()]
+    transaction.emit(
+        {
+            "event": "gate",
+            "status": "ready",
+            "reason": "",
+            "objects": [entry for result in seen for entry in result["objects"]],
+            "warnings": [text for result in seen for text in result["warnings"]],
+            "not_gated": [text for result in seen for text in result["not_gated"]],
+        }
+    )
+    renoted = {name: chart.renoted for name, chart in facts.charts.items() if chart.renoted}
+    if renoted:
+        from ..gating import renote
+
+        renote(session, renoted)
+
+
+def _run_playbook(transaction: Transaction, plan: Plan, options: Options) -> None:
+    from ..ansible.runner import run_playbook
+
+    started = time.monotonic()
+    outcome = run_playbook(
+        "deploy-fast.yml",
+        project_root=Path(plan.root),
+        transaction=transaction,
+        extra_environ={
+            "LOCALLOOP_PROFILE": plan.profile,
+            "LOCALLOOP_TARGETS": ",".join(plan.targets),
+            "LOCALLOOP_MODE": plan.mode,
+        },
+        on_line=options.console.say,
+        color=options.console.color,
+    )
+    transaction.emit(
+        {"event": "span", "name": "playbook", "duration_s": time.monotonic() - started}
+    )
+    if outcome.interrupted:
+        raise InterruptedRun("interrupted", "ended by Ctrl-C")
+    failed = any(event.get("event") == "failed" for event in transaction.events())
+    if outcome.rc and not failed:
+        raise LocalloopError(
+            "playbook_failed",
+            f"deploy-fast.yml ended with {outcome.rc}: "
+            + (
+                "; ".join(f"{each.task}: {each.message}" for each in outcome.failed) or "no message"
+            ),
+        )
+
+
+def _say_outcome(
+    console: Console, report: Path, error: LocalloopError | None, seconds: float
+) -> int:
+    import json
+
+    data = json.loads(report.with_suffix(".json").read_text())
+    console.document(data)
+    outcome, code = data["outcome"], int(data["exit_code"])
+    failure = data.get("error")
+    if failure:
+        import sys
+
+        text = str(error) if error is not None else _render(failure)
+        print(f"{console.paint('error', '31')}: {text}", file=sys.stderr)
+    words = {
+        "unchanged": "Nothing to do: the cluster runs this tree",
+        "deployed": "Deployed: the cluster runs this tree",
+    }
+    console.say(f"{words.get(outcome, outcome.capitalize())} ({seconds:.2f} s)")
+    console.say(f"Report: {report}")
+    return code
+
+
+def _render(failure: dict[str, Any]) -> str:
+    return str(
+        LocalloopError(
+            failure["reason"],
+            failure["message"],
+            component=failure.get("component"),
+            where=failure.get("where"),
+            hint=failure.get("hint"),
+        )
+    )

@@ -1,0 +1,118 @@
+"""``localloop down``: remove this project's releases and record; on request the cluster too."""
+
+from __future__ import annotations
+
+import os
+
+from ..cluster import context_name
+from ..config import load_project
+from ..errors import LocalloopError, UsageError
+from ..helm import Helm
+from ..kube.client import Kube
+from ..record import NAMESPACE, PROJECT_LABEL, RecordStore
+from ..session import Session
+from ..transaction import Transaction, open_transaction
+from . import Options
+from .deploy import opening
+
+
+def run(options: Options) -> int:
+    project = load_project(options.project, profile=options.profile)
+    session = Session(project, os.environ)
+    if session.cluster.verdict == "create":
+        options.console.document({"outcome": "absent"})
+        options.console.say(f"There is no cluster {session.cluster_name}: nothing to remove.")
+        return 0
+    others = others_on(session.kube, project.name) if session.cluster.verdict == "ok" else []
+    if options.cluster and others and not options.force:
+        raise UsageError(
+            "cluster_shared",
+            f"cluster {session.cluster_name} also has {', '.join(others)}",
+            hint="`localloop down` removes this project alone; add --force to remove them all.",
+        )
+    transaction = open_transaction(
+        project.root,
+        command="down",
+        project=project.name,
+        cluster=session.cluster_key,
+        details=opening(session, "down", ()),
+        environ=os.environ,
+    )
+    error: LocalloopError | None = None
+    try:
+        if options.cluster:
+            _remove_cluster(session, transaction, options)
+        else:
+            _remove_project(session, transaction, options)
+    except LocalloopError as found:
+        error = found
+        raise
+    finally:
+        report = transaction.close(error=error, outcome=None if error else "removed")
+    options.console.document({"outcome": "removed", "report": str(report)})
+    options.console.say(f"Report: {report}")
+    return 0
+
+
+def others_on(kube: Kube, project: str) -> list[str]:
+    """Whatever else is deployed there: other projects' records and Helm releases."""
+    records, _ = kube.list(
+        "v1", "Secret", NAMESPACE, label_selector=PROJECT_LABEL, metadata_only=True
+    )
+    releases, _ = kube.list("v1", "Secret", label_selector="owner=helm", metadata_only=True)
+    names = {
+        f"project {record['metadata']['name']}"
+        for record in records
+        if record["metadata"]["name"] != project
+    }
+    names |= {
+        f"release {release['metadata']['namespace']}/{release['metadata']['labels'].get('name')}"
+        for release in releases
+        if release["metadata"]["labels"].get(PROJECT_LABEL) != project
+    }
+    return sorted(names)
+
+
+def _remove_project(session: Session, transaction: Transaction, options: Options) -> None:
+    if session.cluster.verdict != "ok":
+        raise LocalloopError(
+            session.cluster.reason,
+            f"cluster {session.cluster_name} does not run",
+            hint="`localloop deploy` starts it; `localloop down --cluster` removes it.",
+        )
+    runner = Helm(session.kubeconfig, context_name(session.cluster_name))
+    store = RecordStore(session.kube, session.project.name)
+    record = store.load()
+    for chart in session.project.charts.values():
+        if chart.name not in record.charts:
+            continue
+        options.console.say(f"{chart.name}: helm uninstall {chart.namespace}/{chart.release}")
+        done = runner.uninstall(
+            chart.release, namespace=chart.namespace, timeout=session.project.readiness.timeout + 60
+        )
+        if done.returncode:
+            raise LocalloopError(
+                f"uninstall_failed:{chart.name}",
+                f"helm uninstall failed: {done.stderr.strip()[-500:]}",
+                component=chart.name,
+            )
+    if not record.missing:
+        store.delete()
+    transaction.emit({"event": "removed", "charts": sorted(record.charts)})
+
+
+def _remove_cluster(session: Session, transaction: Transaction, options: Options) -> None:
+    from ..ansible.runner import run_playbook
+
+    transaction.require_exclusive()
+    outcome = run_playbook(
+        "teardown.yml",
+        project_root=session.project.root,
+        transaction=transaction,
+        on_line=options.console.say,
+    )
+    if outcome.rc:
+        raise LocalloopError(
+            "teardown_failed",
+            f"teardown.yml failed: {'; '.join(failure.message for failure in outcome.failed)}",
+        )

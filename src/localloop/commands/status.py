@@ -1,0 +1,85 @@
+"""``localloop status``: what the cluster runs, by its record and by observation."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..config import load_project
+from ..plan import Facts, Plan
+from ..planning import make_plan
+from ..session import Session
+from . import Options
+from .plan import why
+
+
+def run(options: Options) -> int:
+    project = load_project(options.project, profile=options.profile)
+    session = Session(project, os.environ)
+    plan, facts = make_plan(session, (), full=False, emit=lambda _event: None)
+    cluster = session.cluster
+    found: dict[str, Any] = {
+        "project": project.name,
+        "cluster": {
+            "name": session.cluster_name,
+            "provider": session.provider,
+            "verdict": cluster.verdict,
+            "reason": cluster.reason,
+            "kubeconfig": str(session.kubeconfig),
+        },
+        "components": _components(session, plan, facts) if facts is not None else {},
+    }
+    options.console.document(found)
+    state = cluster.verdict if cluster.verdict == "ok" else f"{cluster.verdict}: {cluster.reason}"
+    options.console.say(
+        f"{project.name} on cluster {session.cluster_name} ({session.provider}): {state}"
+    )
+    options.console.say(f"kubeconfig: {session.kubeconfig}")
+    if facts is not None:
+        _show(options, found["components"])
+    return 0
+
+
+def _components(session: Session, plan: Plan, facts: Facts) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, part in plan.components.items():
+        entry: dict[str, Any] = {
+            "kind": part.kind,
+            "next_deploy": why(part) if part.steps else "nothing to do",
+            "fingerprint": part.previous,
+        }
+        if part.kind == "image":
+            image = facts.record.images.get(name)
+            entry["digest"] = image.digest if image else ""
+        else:
+            chart = facts.record.charts.get(name)
+            seen = session.observed.get(name)
+            entry["state"] = chart.state if chart else "never_deployed"
+            entry["transaction"] = chart.target.transaction if chart else ""
+            entry["revision"] = chart.target.revision if chart else 0
+            entry["drift"] = list(facts.charts[name].drift)
+            entry["ready"] = [
+                f"{verdict.ref.kind} {verdict.ref.name}: {verdict.detail}"
+                for verdict in (seen.objects if seen else ())
+                if verdict.ref.kind in ("Deployment", "StatefulSet", "DaemonSet", "Job")
+            ]
+        found[name] = entry
+    return found
+
+
+def _show(options: Options, components: dict[str, Any]) -> None:
+    rows = [["COMPONENT", "RUNS", "TRANSACTION", "READY", "NEXT DEPLOY"]]
+    for name, entry in components.items():
+        runs = (
+            entry["digest"][7:19] if entry["kind"] == "image" else f"revision {entry['revision']}"
+        )
+        rows.append(
+            [
+                name,
+                runs or "nothing",
+                entry.get("transaction") or "-",
+                "; ".join(entry.get("ready", ())) or "-",
+                entry["next_deploy"],
+            ]
+        )
+    options.console.table(rows)

@@ -1,0 +1,43 @@
+"""``localloop.yml`` → ``Project``.
+
+The module names of this package are private to it: everything that others need is here.
+"""
+
+from __future__ import annotations
+
+from .model import (
+    Chart,
+    ClusterConfig,
+    Image,
+    NodeFile,
+    PodScope,
+    Project,
+    Readiness,
+    Reconcile,
+    RegistryConfig,
+    UnhashedArg,
+)
+from .placeholders import ImageRef, consumed_images, resolve_values
+from .project import CONFIG_NAME, find_config, load_project
+from .schema import SCHEMA, schema_json
+
+__all__ = [
+    "CONFIG_NAME",
+    "SCHEMA",
+    "Chart",
+    "ClusterConfig",
+    "Image",
+    "ImageRef",
+    "NodeFile",
+    "PodScope",
+    "Project",
+    "Readiness",
+    "Reconcile",
+    "RegistryConfig",
+    "UnhashedArg",
+    "consumed_images",
+    "find_config",
+    "load_project",
+    "resolve_values",
+    "schema_json",
+]

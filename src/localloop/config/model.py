@@ -1,0 +1,137 @@
+"""A project as frozen dataclasses: what the rest of localloop sees of ``localloop.yml``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnhashedArg:
+    """A build argument outside every fingerprint: exactly one of the three is set."""
+
+    value: str | None = None
+    command: tuple[str, ...] | None = None
+    env: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """A component that BuildKit builds, published to the registry. Paths start at the project."""
+
+    name: str
+    dockerfile: str
+    context: str = "."
+    target: str | None = None
+    build_args: dict[str, str] = field(default_factory=dict)
+    unhashed_args: dict[str, UnhashedArg] = field(default_factory=dict)
+    inputs: tuple[str, ...] | None = None
+    cache_scope: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    platform: str | None = None
+
+    kind = "image"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconcile:
+    """What happens to the pods that still use a node file's previous bytes."""
+
+    namespace: str
+    selector: str
+    mode: str = "rolling-delete"
+    timeout: float = 90.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeFile(Image):
+    """A component that is one file of an export stage, put on every node."""
+
+    file: str
+    dest: str
+    owner: str = "0:0"
+    mode: str = "0755"
+    reconcile: Reconcile | None = None
+
+    kind = "node_file"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A component that is a Helm release."""
+
+    name: str
+    release: str
+    path: str
+    namespace: str
+    values: dict[str, Any] = field(default_factory=dict)
+    values_files: tuple[str, ...] = ()
+    adopt: bool = False
+
+    kind = "chart"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterConfig:
+    """Where the cluster comes from."""
+
+    provider: str = "auto"
+    name: str
+    context: str | None = None
+    kubeconfig: Path | None = None
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryConfig:
+    """The local registry; no port means one that is chosen once and kept."""
+
+    port: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodScope:
+    """Pods that the gate looks at although no release contains them."""
+
+    namespace: str
+    selector: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """The gate's limits; ``stable_for`` None leaves the choice to the gate."""
+
+    timeout: float = 90.0
+    stable_for: float | None = None
+    also: tuple[PodScope, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """Everything that ``localloop.yml`` and the environment say, checked."""
+
+    root: Path
+    name: str
+    profile: str | None
+    profile_source: str | None
+    profile_args: dict[str, str]
+    images: dict[str, Image]
+    node_files: dict[str, NodeFile]
+    charts: dict[str, Chart]
+    cluster: ClusterConfig
+    registry: RegistryConfig
+    readiness: Readiness
+    builder: str | None
+    config_sha256: str
+    config_path: Path
+
+    @property
+    def builds(self) -> dict[str, Image]:
+        """Images and node files together: everything that a Dockerfile builds."""
+        return {**self.images, **self.node_files}
+
+    @property
+    def components(self) -> dict[str, Image | Chart]:
+        """All components by name, in the order of the file's kinds."""
+        return {**self.images, **self.node_files, **self.charts}

@@ -1,0 +1,339 @@
+"""``localloop.yml`` and the environment → ``Project``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .loader import Node, error, load
+from .model import (
+    Chart,
+    ClusterConfig,
+    Image,
+    NodeFile,
+    PodScope,
+    Project,
+    Readiness,
+    Reconcile,
+    RegistryConfig,
+    UnhashedArg,
+)
+from .placeholders import ATTRIBUTES, placeholders
+from .schema import NAME, SCHEMA, default
+from .validate import matches, near, validate
+
+CONFIG_NAME = "localloop.yml"
+KINDS = ("images", "node_files", "charts")
+# Words that mean something else as a target or as a host of the inventory.
+_RESERVED = {"all", "ungrouped", "localhost", "images", "charts"}
+
+
+def find_config(start: Path) -> Path:
+    """``localloop.yml`` of ``start`` or the nearest directory above it."""
+    start = Path(os.path.abspath(start))  # noqa: PTH100 (keeps symlinks, unlike resolve)
+    for directory in (start, *start.parents):
+        candidate = directory / CONFIG_NAME
+        if candidate.is_file():
+            return candidate
+    raise UsageError(
+        "config_missing",
+        f"no {CONFIG_NAME} in {start} or any directory above it",
+        hint="`localloop init` writes one; --project DIR names another directory",
+    )
+
+
+def load_project(
+    root: Path, *, profile: str | None = None, environ: Mapping[str, str] = os.environ
+) -> Project:
+    """The project that ``root`` belongs to, checked; ``profile`` is the command line's choice."""
+    path = find_config(root)
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise UsageError(
+            "config_unreadable", f"cannot be read: {exc.strerror}", where=str(path)
+        ) from exc
+    node = load(data, path.name)
+    validate(node, path.name)
+    return _Reader(node, path, data).project(profile, environ)
+
+
+class _Reader:
+    """Checks what a schema cannot say, then builds the dataclasses."""
+
+    def __init__(self, root: Node, path: Path, data: bytes) -> None:
+        self.node = root
+        self.path = path
+        self.data = data
+
+    def fail(self, node: Node, message: str, hint: str | None = None) -> UsageError:
+        return error(self.path.name, node.line, node.column, message, hint)
+
+    def fail_key(self, parent: Node, key: str, message: str, hint: str | None = None) -> UsageError:
+        return error(self.path.name, *parent.keys[key], message, hint)
+
+    def items(self, *path: str) -> dict[str, Node]:
+        node = self.node.get(*path)
+        return node.value if node is not None else {}
+
+    # -- the whole
+
+    def project(self, flag: str | None, environ: Mapping[str, str]) -> Project:
+        self.check_names()
+        name = self.items()["project"].value
+        profile, source = self.profile(flag, environ)
+        args = self.args(self.node.get("profiles", profile, "build_args")) if profile else {}
+        images = {key: Image(**self.build(key, node)) for key, node in self.items("images").items()}
+        files = {key: self.node_file(key, node) for key, node in self.items("node_files").items()}
+        charts = {key: self.chart(key, node) for key, node in self.items("charts").items()}
+        self.check_needs(images, files)
+        self.check_releases(charts)
+        builder = self.items().get("builder")
+        return Project(
+            root=self.path.parent,
+            name=name,
+            profile=profile,
+            profile_source=source,
+            profile_args=args,
+            images=images,
+            node_files=files,
+            charts=charts,
+            cluster=self.cluster(name, environ),
+            registry=RegistryConfig(**self.plain(self.node.get("registry"))),
+            readiness=self.readiness(),
+            builder=builder.value if builder else None,
+            config_sha256=hashlib.sha256(self.data).hexdigest(),
+            config_path=self.path,
+        )
+
+    @staticmethod
+    def plain(node: Node | None) -> dict[str, Any]:
+        return node.plain() if node is not None else {}
+
+    def check_names(self) -> None:
+        seen: dict[str, str] = {}
+        for kind in KINDS:
+            parent = self.node.get(kind)
+            if parent is None:
+                continue
+            for key in parent.value:
+                if key in seen:
+                    message = f"{key!r} is already the name of one of the {seen[key]}"
+                    raise self.fail_key(parent, key, message, "names are unique over all kinds")
+                if key in _RESERVED:
+                    raise self.fail_key(parent, key, f"{key!r} is a reserved word")
+                seen[key] = kind
+
+    # -- profiles
+
+    def profile(
+        self, flag: str | None, environ: Mapping[str, str]
+    ) -> tuple[str | None, str | None]:
+        profiles = list(self.items("profiles"))
+        for key in ("default_profile", "ci_profile"):
+            node = self.items().get(key)
+            if node is not None and node.value not in profiles:
+                raise self.fail(node, f"unknown profile {node.value!r}", near(node.value, profiles))
+        variable = environ.get("LOCALLOOP_PROFILE")
+        for word, source in ((flag, "--profile"), (variable, "LOCALLOOP_PROFILE")):
+            if not word:
+                continue
+            if word not in profiles:
+                message = f"unknown profile {word!r}"
+                raise UsageError(
+                    "profile_unknown", message, where=source, hint=near(word, profiles)
+                )
+            return word, source
+        in_ci = environ.get("CI", "").strip().lower() not in ("", "0", "false")
+        for key in ("ci_profile", "default_profile"):
+            node = self.items().get(key)
+            if node is not None and (in_ci or key == "default_profile"):
+                return node.value, key
+        return None, None
+
+    # -- components
+
+    @staticmethod
+    def args(node: Node | None) -> dict[str, str]:
+        return {key: item.raw or "" for key, item in node.value.items()} if node else {}
+
+    def relative(self, node: Node, *, patterns: bool = False) -> str:
+        """A path inside the project, normalised."""
+        text: str = node.value
+        body = text.removeprefix("!") if patterns else text
+        if body.startswith(("/", "~")):
+            raise self.fail(node, f"{text!r} must be relative to the project")
+        if ".." in body.split("/"):
+            raise self.fail(node, f"{text!r} must stay inside: '..' is not allowed")
+        if not body.strip():
+            raise self.fail(node, f"{text!r} names nothing")
+        return text if patterns else posixpath.normpath(text)
+
+    def paths(self, node: Node | None, *, patterns: bool = False) -> tuple[str, ...]:
+        if node is None:
+            return ()
+        return tuple(self.relative(item, patterns=patterns) for item in node.value)
+
+    def build(self, name: str, node: Node) -> dict[str, Any]:
+        items: dict[str, Node] = node.value
+        fields: dict[str, Any] = {"name": name, "dockerfile": self.relative(items["dockerfile"])}
+        if "context" in items:
+            fields["context"] = self.relative(items["context"])
+        for key in ("target", "platform"):
+            if key in items:
+                fields[key] = items[key].value
+        fields["build_args"] = self.args(items.get("build_args"))
+        if "unhashed_args" in items:
+            fields["unhashed_args"] = self.unhashed(items["unhashed_args"], items.get("build_args"))
+        if "inputs" in items:
+            fields["inputs"] = self.paths(items["inputs"], patterns=True)
+        fields["cache_scope"] = self.paths(items.get("cache_scope"))
+        fields["needs"] = (
+            tuple(item.value for item in items["needs"].value) if "needs" in items else ()
+        )
+        return fields
+
+    def unhashed(self, node: Node, hashed: Node | None) -> dict[str, UnhashedArg]:
+        found = {}
+        for key, item in node.value.items():
+            if hashed is not None and key in hashed.value:
+                raise self.fail_key(node, key, f"{key!r} is among the build_args too")
+            if not isinstance(item.value, dict):
+                found[key] = UnhashedArg(value=item.raw or "")
+            elif "command" in item.value:
+                words = tuple(word.value for word in item.value["command"].value)
+                found[key] = UnhashedArg(command=words)
+            else:
+                found[key] = UnhashedArg(env=item.value["env"].value)
+        return found
+
+    def node_file(self, name: str, node: Node) -> NodeFile:
+        items: dict[str, Node] = node.value
+        fields = self.build(name, node)
+        fields["file"] = self.relative(items["file"])
+        dest: str = items["dest"].value
+        if posixpath.normpath(dest) != dest or dest.startswith("//"):
+            raise self.fail(items["dest"], f"{dest!r} must be a plain absolute path")
+        fields["dest"] = dest
+        for key in ("mode", "owner"):
+            if key not in items:
+                continue
+            text = items[key].raw or ""
+            pattern = SCHEMA["$defs"]["node_file"]["properties"][key]["pattern"]
+            if not matches(pattern, text):
+                raise self.fail(
+                    items[key], f"{key}: {text} is not valid", f"it must match {pattern}"
+                )
+            fields[key] = text
+        fields["mode"] = fields.get("mode", default("node_file", "mode")).zfill(4)
+        if "reconcile" in items:
+            reconcile = items["reconcile"].plain()
+            reconcile["timeout"] = float(reconcile.get("timeout", default("reconcile", "timeout")))
+            fields["reconcile"] = Reconcile(**reconcile)
+        return NodeFile(**fields)
+
+    def chart(self, name: str, node: Node) -> Chart:
+        items: dict[str, Node] = node.value
+        values = items.get("values")
+        if values is not None:
+            self.check_values(values)
+        release = items.get("release")
+        adopt = items.get("adopt")
+        if release is None and len(name) > 53:
+            raise self.fail(node, "the name is too long for a Helm release", "set `release:`")
+        return Chart(
+            name=name,
+            release=release.value if release else name,
+            path=self.relative(items["path"]),
+            namespace=items["namespace"].value,
+            values=values.plain() if values else {},
+            values_files=self.paths(items.get("values_files")),
+            adopt=adopt.value if adopt else False,
+        )
+
+    def check_values(self, node: Node) -> None:
+        if isinstance(node.value, dict):
+            for item in node.value.values():
+                self.check_values(item)
+        elif isinstance(node.value, list):
+            for item in node.value:
+                self.check_values(item)
+        elif isinstance(node.value, str):
+            images = list(self.items("images"))
+            literal = "for a literal dollar sign write $$"
+            for image, attribute in placeholders(node.value):
+                if image not in images:
+                    message = f"${image}.{attribute}: no image is named {image!r}"
+                    hint = near(image, images)
+                    raise self.fail(node, message, f"{hint}; {literal}" if hint else literal)
+                if attribute not in ATTRIBUTES:
+                    message = f"${image}.{attribute}: an image has no {attribute!r}"
+                    raise self.fail(
+                        node, message, f"{near(attribute, list(ATTRIBUTES))}; {literal}"
+                    )
+
+    def check_needs(self, images: dict[str, Image], files: dict[str, NodeFile]) -> None:
+        for kind, group in (("images", images), ("node_files", files)):
+            for name, image in group.items():
+                for index, need in enumerate(image.needs):
+                    node = self.node.get(kind, name, "needs", index) or self.node
+                    if need not in images:
+                        hint = near(need, list(images))
+                        raise self.fail(node, f"{name} needs {need!r}, which is not an image", hint)
+                    if _reaches(images, need, name):
+                        raise self.fail(node, f"{name} and {need} need each other")
+
+    def check_releases(self, charts: dict[str, Chart]) -> None:
+        seen: dict[tuple[str, str], str] = {}
+        for name, chart in charts.items():
+            key = (chart.namespace, chart.release)
+            if key in seen:
+                message = f"{name} and {seen[key]} are the same release {chart.release}"
+                raise self.fail_key(self.node.get("charts") or self.node, name, message)
+            seen[key] = name
+
+    # -- the rest
+
+    def cluster(self, project: str, environ: Mapping[str, str]) -> ClusterConfig:
+        node = self.node.get("cluster")
+        items: dict[str, Node] = node.value if node else {}
+        fields: dict[str, Any] = {
+            key: items[key].value for key in ("provider", "name", "context") if key in items
+        }
+        name = environ.get("CLUSTER_NAME")
+        if name:
+            if not matches(NAME, name):
+                message = f"{name!r} is not a valid cluster name"
+                raise UsageError(
+                    "config_invalid", message, where="CLUSTER_NAME", hint=f"it must match {NAME}"
+                )
+            fields["name"] = name
+        fields.setdefault("name", project)
+        if "kubeconfig" in items:
+            fields["kubeconfig"] = self.path.parent / Path(items["kubeconfig"].value).expanduser()
+        return ClusterConfig(**fields, inputs=self.paths(items.get("inputs"), patterns=True))
+
+    def readiness(self) -> Readiness:
+        fields = self.plain(self.node.get("readiness"))
+        fields["timeout"] = float(fields.get("timeout", default("readiness", "timeout")))
+        if fields.get("stable_for") is not None:
+            fields["stable_for"] = float(fields["stable_for"])
+        fields["also"] = tuple(PodScope(**scope) for scope in fields.get("also", []))
+        return Readiness(**fields)
+
+
+def _reaches(images: dict[str, Image], start: str, goal: str) -> bool:
+    stack, seen = [start], set()
+    while stack:
+        name = stack.pop()
+        if name == goal:
+            return True
+        if name not in seen and name in images:
+            seen.add(name)
+            stack += images[name].needs
+    return False

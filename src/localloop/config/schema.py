@@ -1,0 +1,289 @@
+"""The JSON Schema of ``localloop.yml``: the single source of its keys and defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+_RELEASE = r"^[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?$"
+_PROFILE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+_ARG = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_PATH = r"^[^\u0000-\u001f\u007f]+$"
+_DEST = r"^/[^\u0000-\u001f\u007f]*[^/\u0000-\u001f\u007f]$"
+_OWNER = r"^[0-9]{1,10}(:[0-9]{1,10})?$"
+_SELECTOR = r"^[A-Za-z0-9./_=!,() -]+$"
+_PLATFORM = r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9_.]+)?$"
+_CONTEXT = r"^[^\u0000-\u001f\u007f-][^\u0000-\u001f\u007f]*$"
+
+
+def _obj(properties: dict[str, Any], required: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        **more,
+    }
+    if required:
+        schema["required"] = list(required)
+    return schema
+
+
+def _text(description: str, pattern: str | None = None, **more: Any) -> dict[str, Any]:
+    schema = {"type": "string", "description": description, **more}
+    if pattern:
+        schema["pattern"] = pattern
+    else:
+        schema["minLength"] = 1
+    return schema
+
+
+def _map(description: str, keys: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "propertyNames": {"pattern": keys},
+        "additionalProperties": values,
+        "default": {},
+    }
+
+
+def _paths(description: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "array",
+        "description": description,
+        "items": {"type": "string", "pattern": _PATH},
+        **more,
+    }
+
+
+def _seconds(description: str, **more: Any) -> dict[str, Any]:
+    return {"type": "number", "description": description, "maximum": 86400, **more}
+
+
+_BUILD: dict[str, Any] = {
+    "dockerfile": _text(
+        "The Dockerfile, relative to the project; it may lie outside the context.", _PATH
+    ),
+    "context": _text("The build context, relative to the project.", _PATH, default="."),
+    "build_args": {"$ref": "#/$defs/build_args"},
+    "unhashed_args": _map(
+        "Build arguments that reach the builder but no fingerprint: a value, the output of a "
+        "command, or an environment variable.",
+        _ARG,
+        {"$ref": "#/$defs/unhashed_arg"},
+    ),
+    "inputs": _paths(
+        "What the build may see, as .dockerignore patterns relative to the context. Narrows the "
+        "context too. Default: what the Dockerfile's COPY, ADD and bind mounts reach.",
+        minItems=1,
+    ),
+    "cache_scope": _paths(
+        "Files, relative to the project, whose change starts a new compiler cache (lock files).",
+        default=[],
+    ),
+    "needs": {
+        "type": "array",
+        "description": "Images of this project that the Dockerfile uses by their name.",
+        "items": {"type": "string", "pattern": NAME},
+        "uniqueItems": True,
+        "default": [],
+    },
+    "platform": _text("os/arch to build for. Default: the cluster's nodes'.", _PLATFORM),
+}
+
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "localloop.yml",
+    "description": "A project and its local deploy loop.",
+    **_obj(
+        {
+            "version": {"const": 1, "description": "The version of this file's language."},
+            "project": _text("The project's name: of its record and its repositories.", NAME),
+            "profiles": _map(
+                "Named sets of build arguments.",
+                _PROFILE,
+                _obj({"build_args": {"$ref": "#/$defs/build_args"}}),
+            ),
+            "default_profile": _text("The profile where nothing else chooses one.", _PROFILE),
+            "ci_profile": _text(
+                "The profile where the environment variable CI is set and not 0 or false.", _PROFILE
+            ),
+            "builder": _text("The buildx builder. Default: the current one.", _PROFILE),
+            "cluster": {"$ref": "#/$defs/cluster"},
+            "registry": {"$ref": "#/$defs/registry"},
+            "images": _map(
+                "Images: built, published, consumed by charts.", NAME, {"$ref": "#/$defs/image"}
+            ),
+            "node_files": _map(
+                "Files built in an export stage and put on every node.",
+                NAME,
+                {"$ref": "#/$defs/node_file"},
+            ),
+            "charts": _map("Helm releases.", NAME, {"$ref": "#/$defs/chart"}),
+            "readiness": {"$ref": "#/$defs/readiness"},
+        },
+        ("version", "project"),
+    ),
+    "$defs": {
+        "build_args": _map(
+            "Build arguments; numbers and booleans reach the builder as written.",
+            _ARG,
+            {"type": ["string", "integer", "number", "boolean"]},
+        ),
+        "unhashed_arg": {
+            "anyOf": [
+                {"type": ["string", "integer", "number", "boolean"]},
+                _obj(
+                    {
+                        "command": {
+                            "type": "array",
+                            "description": "Words of a command, run in the project's directory; "
+                            "its output is the value. No shell.",
+                            "items": {"type": "string"},
+                            "minItems": 1,
+                        },
+                        "env": _text("The environment variable to pass on, if it is set.", _ARG),
+                    },
+                    minProperties=1,
+                    maxProperties=1,
+                ),
+            ]
+        },
+        "image": _obj(
+            {**_BUILD, "target": _text("The stage to build. Default: the last one.", _PROFILE)},
+            ("dockerfile",),
+        ),
+        "node_file": _obj(
+            {
+                **_BUILD,
+                "target": _text("The export stage. Default: the last one.", _PROFILE),
+                "file": _text("The file's path in the export stage.", _PATH),
+                "dest": _text("Its absolute path on the node.", _DEST),
+                "owner": {
+                    "type": ["string", "integer"],
+                    "description": "Numeric owner on the node, UID or UID:GID.",
+                    "pattern": _OWNER,
+                    "default": "0:0",
+                },
+                "mode": {
+                    "type": ["string", "integer"],
+                    "description": "Octal permissions on the node.",
+                    "pattern": r"^0?[0-7]{3}$",
+                    "default": "0755",
+                },
+                "reconcile": {"$ref": "#/$defs/reconcile"},
+            },
+            ("dockerfile", "file", "dest"),
+        ),
+        "reconcile": _obj(
+            {
+                "namespace": _text("The namespace of the pods that use the file.", NAME),
+                "selector": _text("Their label selector.", _SELECTOR),
+                "mode": {
+                    "enum": ["rolling-delete", "none"],
+                    "description": "Delete those pods one by one after a put, or leave them.",
+                    "default": "rolling-delete",
+                },
+                "timeout": _seconds("Seconds for each pod.", default=90, exclusiveMinimum=0),
+            },
+            ("namespace", "selector"),
+            description="What happens to pods that still use the previous file. Default: nothing.",
+        ),
+        "chart": _obj(
+            {
+                "path": _text("The chart's directory, relative to the project.", _PATH),
+                "release": _text("The release's name. Default: the component's.", _RELEASE),
+                "namespace": _text("The release's namespace.", NAME),
+                "values": {
+                    "type": "object",
+                    "description": "Values; $NAME.repository, .tag, .ref, .registry and .digest "
+                    "stand for an image's, $$ for a dollar sign.",
+                    "default": {},
+                },
+                "values_files": _paths(
+                    "Values files, relative to the project; values above win.", default=[]
+                ),
+                "adopt": {
+                    "type": "boolean",
+                    "description": "Take over an existing release of that name without our label.",
+                    "default": False,
+                },
+            },
+            ("path", "namespace"),
+        ),
+        "cluster": _obj(
+            {
+                "provider": {
+                    "enum": ["auto", "existing", "k3d", "kind", "bundled"],
+                    "description": "Where the cluster comes from.",
+                    "default": "auto",
+                },
+                "name": _text(
+                    "The cluster's name. Default: the project's. CLUSTER_NAME overrides it.", NAME
+                ),
+                "context": _text("The kubeconfig context (needed for existing).", _CONTEXT),
+                "kubeconfig": _text(
+                    "The kubeconfig file (absolute, ~/… or relative to the project). "
+                    "Default: KUBECONFIG or ~/.kube/config.",
+                    _PATH,
+                ),
+                "inputs": _paths(
+                    "Files that a bootstrap depends on, as .dockerignore patterns relative to the "
+                    "project.",
+                    default=[],
+                ),
+            },
+            description="The cluster.",
+        ),
+        "registry": _obj(
+            {
+                "port": {
+                    "type": ["integer", "null"],
+                    "description": "The port on 127.0.0.1. Default: chosen once, then kept.",
+                    "minimum": 1024,
+                    "maximum": 65535,
+                    "default": None,
+                }
+            },
+            description="The local registry.",
+        ),
+        "readiness": _obj(
+            {
+                "timeout": _seconds("Seconds for the whole gate.", default=90, exclusiveMinimum=0),
+                "stable_for": {
+                    "type": ["number", "null"],
+                    "description": "Seconds that readiness must hold. Default: 0 where every "
+                    "container has a readiness probe, else 2.",
+                    "minimum": 0,
+                    "maximum": 86400,
+                    "default": None,
+                },
+                "also": {
+                    "type": "array",
+                    "description": "Pods to gate that no release contains.",
+                    "items": _obj(
+                        {
+                            "namespace": _text("Their namespace.", NAME),
+                            "selector": _text("Their label selector.", _SELECTOR),
+                        },
+                        ("namespace", "selector"),
+                    ),
+                    "default": [],
+                },
+            },
+            description="The gate that ends every run.",
+        ),
+    },
+}
+
+
+def schema_json() -> str:
+    """The schema as ``localloop schema`` prints it."""
+    import json
+
+    return json.dumps(SCHEMA, indent=2, ensure_ascii=False) + "\n"
+
+
+def default(definition: str, key: str) -> Any:
+    """The default that the schema gives for a key of a definition."""
+    return SCHEMA["$defs"][definition]["properties"][key].get("default")

@@ -1,0 +1,135 @@
+"""The build context that the builder really gets: its directory, Dockerfile and ignore file.
+
+Builds always use the ignore file made here, beside a copy of the Dockerfile, and the fingerprint
+walks the context through the same patterns: the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from .config import Image, Project
+from .errors import UsageError
+from .inputs.ignore import parse
+from .statcache import cache_dir, write_atomically
+
+OWN_CACHES = ("localloop", "deploy-reports", "perf")
+# The directory .cache counts only for what else lies in it: our first run must not be a change.
+_CACHE = (".cache", "!.cache/*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildContext:
+    """What a build is called with; ``dockerfile`` is where the copy lies or will lie."""
+
+    context: Path
+    dockerfile: Path
+    dockerfile_bytes: bytes
+    patterns: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def ignore_text(self) -> str:
+        """The text of the generated ignore file."""
+        return "".join(f"{pattern}\n" for pattern in self.patterns)
+
+
+def inside(project: Project, relative: str, key: str) -> Path:
+    """A configured path as it is on disk; refused where links lead it out of the project."""
+    path = project.root / relative
+    real, root = os.path.realpath(path), os.path.realpath(project.root)
+    if real != root and not real.startswith(root.rstrip("/") + "/"):
+        message = f"{key}: {relative} leads out of the project, to {real}"
+        raise UsageError("path_outside", message, where=project.config_path.name)
+    return path
+
+
+def read_input(project: Project, relative: str, key: str) -> bytes:
+    """The bytes of a configured file that must exist."""
+    path = inside(project, relative, key)
+    try:
+        if not path.is_file():
+            message = f"{key}: {relative} is not a file" if path.exists() else None
+            message = message or f"{key}: there is no {relative}"
+            raise UsageError("input_missing", message, where=project.config_path.name)
+        return path.read_bytes()
+    except OSError as exc:
+        message = f"{key}: {relative} cannot be read: {exc.strerror}"
+        raise UsageError("input_unreadable", message, where=project.config_path.name) from exc
+
+
+def build_context(project: Project, image: Image) -> BuildContext:
+    """The context of an image or node file; writes nothing."""
+    kind = "images" if image.kind == "image" else "node_files"
+    key = f"{kind}.{image.name}"
+    dockerfile = read_input(project, image.dockerfile, f"{key}.dockerfile")
+    context = inside(project, image.context, f"{key}.context")
+    if not context.is_dir():
+        message = f"{key}.context: {image.context} is not a directory"
+        raise UsageError("input_missing", message, where=project.config_path.name)
+    user = _user_patterns(project, image)
+    warnings: tuple[str, ...] = ()
+    if image.inputs is None:
+        patterns = [*(_CACHE if image.context == "." else ()), *user, *_own(())]
+    else:
+        patterns = ["*", *(invert(item) for item in image.inputs), *_own(image.inputs)]
+        if any(pattern.startswith("!") for pattern in user):
+            warnings = (
+                f"{image.name}: its ignore file brings paths back with '!', so the declared "
+                "inputs replace it",
+            )
+        else:
+            patterns += user
+    return BuildContext(
+        context=context,
+        dockerfile=project.root / ".cache/localloop/build" / image.name / "Dockerfile",
+        dockerfile_bytes=dockerfile,
+        patterns=tuple(patterns),
+        warnings=warnings,
+    )
+
+
+def build_context_args(project: Project, image: Image) -> tuple[Path, Path, str]:
+    """(context directory, path for the Dockerfile's copy, text of its ``.dockerignore``)."""
+    made = build_context(project, image)
+    return made.context, made.dockerfile, made.ignore_text
+
+
+def write_build_context(project: Project, image: Image) -> BuildContext:
+    """Put the Dockerfile's copy and its ignore file in place for the builder."""
+    made = build_context(project, image)
+    directory = cache_dir(project.root, "build", image.name)
+    files = {
+        made.dockerfile.name: made.dockerfile_bytes,
+        f"{made.dockerfile.name}.dockerignore": made.ignore_text.encode("utf-8", "surrogateescape"),
+    }
+    for name, data in files.items():
+        write_atomically(directory / name, data)
+    return made
+
+
+def _user_patterns(project: Project, image: Image) -> list[str]:
+    for relative in (
+        f"{image.dockerfile}.dockerignore",
+        f"{image.context}/.dockerignore",
+    ):
+        if os.path.lexists(project.root / relative):
+            data = read_input(project, relative, "ignore file")
+            return parse(data.decode("utf-8", "surrogateescape"))
+    return []
+
+
+def invert(pattern: str) -> str:
+    """An input as the ignore pattern that brings it back."""
+    return pattern[1:] if pattern.startswith("!") else "!" + pattern
+
+
+def _own(inputs: tuple[str, ...]) -> list[str]:
+    """What is in no context unless ``inputs`` names it."""
+    named = [part for item in inputs for part in item.split("/")]
+    patterns = [] if ".git" in named else ["**/.git"]
+    if ".cache" not in named:
+        patterns += [f"**/.cache/{name}" for name in OWN_CACHES]
+    return patterns

@@ -1,0 +1,203 @@
+"""The Docker Engine's API over its Unix socket: the few calls that the loop makes on every run."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import socket
+from base64 import b64decode
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from .errors import LocalloopError, UsageError
+
+DEFAULT_SOCKET = "/var/run/docker.sock"
+TIMEOUT_SECONDS = 5.0
+START_HINT = (
+    "Start Docker (`make tools` does where no service manager runs, else"
+    " `sudo systemctl start docker`), or set DOCKER_HOST=unix:///path/to/docker.sock."
+)
+
+
+class Docker:
+    """One kept connection; ``calls`` counts the requests that were made."""
+
+    def __init__(
+        self, *, timeout: float = TIMEOUT_SECONDS, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self.timeout = timeout
+        self.calls = 0
+        self._environ = os.environ if environ is None else environ
+        self._connection: _UnixConnection | None = None
+
+    def ping(self) -> None:
+        """Raise ``docker_unreachable`` unless the daemon answers."""
+        self._call("GET", "/_ping")
+
+    def version(self) -> dict[str, Any]:
+        """The daemon's version (``Version``, ``ApiVersion``, ``Os``, ``Arch``, …)."""
+        found: dict[str, Any] = json.loads(self._call("GET", "/version")[1])
+        return found
+
+    def inspect_container(self, name: str) -> dict[str, Any] | None:
+        return self._inspect(f"/containers/{quote(name, safe='')}/json")
+
+    def inspect_image(self, reference: str) -> dict[str, Any] | None:
+        return self._inspect(f"/images/{quote(reference, safe='/:@')}/json")
+
+    def stat_path(self, container: str, path: str) -> dict[str, Any] | None:
+        """``name``, ``size``, ``mode``, ``mtime`` of a file in a container; None if missing."""
+        status, _, headers = self._request("HEAD", _archive(container, path))
+        if status == 404:
+            return None
+        _require(status, b"", f"HEAD {path}")
+        found: dict[str, Any] = json.loads(b64decode(headers["X-Docker-Container-Path-Stat"]))
+        return found
+
+    def read_file(self, container: str, path: str) -> bytes | None:
+        """A regular file's content; None if the container or the file is missing."""
+        import tarfile
+
+        status, body, _ = self._request("GET", _archive(container, path))
+        if status == 404:
+            return None
+        _require(status, body, f"GET {path}")
+        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+            for member in archive:
+                content = archive.extractfile(member)
+                if content is not None:
+                    return content.read()
+        return None
+
+    def start(self, container: str, *, timeout: float = 30) -> None:
+        """Start a container; one that runs already is left alone."""
+        self._call("POST", f"/containers/{quote(container, safe='')}/start", timeout=timeout)
+
+    def restart(self, container: str, *, grace: int = 10, timeout: float = 60) -> None:
+        """Stop a container (killed after ``grace`` seconds) and start it again."""
+        path = f"/containers/{quote(container, safe='')}/restart?t={grace}"
+        self._call("POST", path, timeout=timeout)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _inspect(self, path: str) -> dict[str, Any] | None:
+        status, body, _ = self._request("GET", path)
+        if status == 404:
+            return None
+        _require(status, body, f"GET {path}")
+        found: dict[str, Any] = json.loads(body)
+        return found
+
+    def _call(self, method: str, path: str, *, timeout: float | None = None) -> tuple[int, bytes]:
+        status, body, _ = self._request(method, path, timeout=timeout)
+        _require(status, body, f"{method} {path}")
+        return status, body
+
+    def _request(
+        self, method: str, path: str, *, timeout: float | None = None
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        self.calls += 1
+        kept = self._connection is not None
+        try:
+            response = self._send(method, path, timeout)
+            body = response.read()
+        except (OSError, HTTPException) as error:
+            self.close()
+            if kept and method in ("GET", "HEAD") and not isinstance(error, TimeoutError):
+                self.calls -= 1
+                return self._request(method, path, timeout=timeout)  # the daemon closed it meanwhile
+            raise _unreachable(socket_path(self._environ), error) from error
+        return response.status, body, response.headers
+
+    def _send(self, method: str, path: str, timeout: float | None) -> HTTPResponse:
+        if self._connection is None:
+            self._connection = _UnixConnection(socket_path(self._environ), self.timeout)
+            self._connection.connect()
+        self._connection.sock.settimeout(self.timeout if timeout is None else timeout)
+        self._connection.request(method, path, headers={"Host": "docker"})
+        return self._connection.getresponse()
+
+
+class _UnixConnection(HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("docker", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def socket_path(environ: Mapping[str, str]) -> str:
+    """The daemon's socket: DOCKER_HOST, else the client's current context, else the default."""
+    host, source = environ.get("DOCKER_HOST", ""), "DOCKER_HOST"
+    if not host:
+        host, source = _context_host(environ)
+    if not host:
+        return DEFAULT_SOCKET
+    scheme, _, path = host.partition("://")
+    if scheme == "unix" and path.startswith("/"):
+        return path
+    raise UsageError(
+        "docker_host_refused",
+        f"Docker is at {host!r}; localloop talks to a local Unix socket only",
+        where=source,
+        hint="Use DOCKER_HOST=unix:///var/run/docker.sock, or `docker context use default`.",
+    )
+
+
+def _context_host(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The endpoint of the docker client's current context, and where it is configured."""
+    home = environ.get("HOME") or str(Path.home())
+    config = Path(environ.get("DOCKER_CONFIG") or f"{home}/.docker")
+    name = environ.get("DOCKER_CONTEXT", "")
+    if not name:
+        name = str(_read_json(config / "config.json").get("currentContext", ""))
+    if name in ("", "default"):
+        return "", ""
+    folder = hashlib.sha256(name.encode()).hexdigest()
+    meta = _read_json(config / "contexts" / "meta" / folder / "meta.json")
+    host = meta.get("Endpoints", {}).get("docker", {}).get("Host", "")
+    return str(host), f"docker context {name!r}"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _archive(container: str, path: str) -> str:
+    return f"/containers/{quote(container, safe='')}/archive?path={quote(path, safe='/')}"
+
+
+def _require(status: int, body: bytes, what: str) -> None:
+    if status < 400:
+        return
+    try:
+        message = str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        message = body.decode(errors="replace")[:300]
+    raise LocalloopError("docker_error", f"Docker refused {what} ({status}): {message}")
+
+
+def _unreachable(path: str, error: Exception) -> LocalloopError:
+    hint = START_HINT
+    if isinstance(error, PermissionError):
+        hint = f"Allow this user to use {path} (group docker), or run as root."
+    return LocalloopError(
+        "docker_unreachable",
+        f"Docker does not answer on {path}: {error or type(error).__name__}",
+        hint=hint,
+    )

@@ -1,0 +1,80 @@
+"""What a gate found: plain, frozen, and ready for the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .kube.objects import ObjectRef
+
+
+@dataclass(frozen=True)
+class ObjectVerdict:
+    """One object at the gate's end. Times are seconds since the gate began."""
+
+    ref: ObjectRef
+    state: str
+    reason: str
+    detail: str
+    touched: bool = False
+    first_ready_s: float | None = None
+    verdict_s: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "ref": str(self.ref),
+            "state": self.state,
+            "reason": self.reason,
+            "detail": self.detail,
+            "touched": self.touched,
+            "first_ready_s": _round(self.first_ready_s),
+            "verdict_s": _round(self.verdict_s),
+        }
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """``ready``, ``failed``, or ``unknown`` where the API server could not be asked.
+
+    ``reason`` is a stable name with its subject (``crash_loop:web``, ``timeout:ready 1/2``);
+    ``subject`` the workload it is about; ``first_ready_s`` when all objects were first ready
+    together, ``duration_s`` when that was proven.
+    """
+
+    status: str
+    reason: str = ""
+    subject: str = ""
+    detail: str = ""
+    objects: tuple[ObjectVerdict, ...] = ()
+    warnings: tuple[str, ...] = ()
+    not_gated: tuple[str, ...] = ()
+    evidence: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    first_ready_s: float | None = None
+    duration_s: float = 0.0
+    deadline_s: float = 0.0
+
+    @property
+    def ready(self) -> bool:
+        """Whether the gate has passed."""
+        return self.status == "ready"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain data, for the journal and the report."""
+        return {
+            "status": self.status,
+            "reason": self.reason,
+            "subject": self.subject,
+            "detail": self.detail,
+            "objects": [entry.as_dict() for entry in self.objects],
+            "warnings": list(self.warnings),
+            "not_gated": list(self.not_gated),
+            "evidence": list(self.evidence),
+            "first_ready_s": _round(self.first_ready_s),
+            "duration_s": _round(self.duration_s),
+            "deadline_s": _round(self.deadline_s),
+        }
+
+
+def _round(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -1,0 +1,133 @@
+"""The gate of a plan, and the record's last word: what passed is settled."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from .errors import BusyError, LocalloopError
+from .evidence import render_evidence
+from .facts import expected_digests, remember_cluster, remember_inputs
+from .gate import Also, run_gate
+from .gateresult import GateResult
+from .kube.objects import ObjectRef
+from .plan import Image, Plan
+from .record import ChartEntry, Record, RecordStore
+from .releases import note_release, object_refs, with_images
+from .session import Session
+from .steps import Emit
+
+
+def run(session: Session, plan: Plan, emit: Emit, *, timeout: float | None = None) -> GateResult:
+    """Gate every release in the plan's scope; raises ``LocalloopError`` unless all is ready.
+
+    ``timeout`` in seconds; the project's, where none is given.
+    """
+    record = RecordStore(session.kube, session.project.name).load()
+    scope: list[ObjectRef] = []
+    touched: set[ObjectRef] = set()
+    completed: set[ObjectRef] = set()
+    images: dict[str, Image] = {}
+    for part in plan.components.values():
+        entry = record.charts.get(part.name)
+        if part.kind != "chart" or part.skip == "not_targeted" or entry is None:
+            continue
+        if not entry.target.revision:
+            entry = _noted(session, part.name, entry)
+        refs = object_refs(entry.target)
+        scope += refs
+        completed |= {ObjectRef.parse(text) for text in entry.target.completed_jobs}
+        images |= entry.target.images
+        if part.steps:
+            touched |= set(refs)
+    readiness = session.project.readiness
+    started = time.monotonic()
+    result = run_gate(
+        session.kube,
+        scope,
+        timeout=timeout or readiness.timeout,
+        stable_for=readiness.stable_for,
+        expected=expected_digests(images),
+        touched=touched,
+        emit=emit,
+        also=[Also(scope.namespace, scope.selector) for scope in readiness.also],
+        completed=frozenset(completed),
+    )
+    _emit_spans(plan, result, time.monotonic() - started, emit)
+    if not result.ready:
+        raise _not_ready(plan, result)
+    return result
+
+
+def _noted(session: Session, name: str, entry: ChartEntry) -> ChartEntry:
+    """An entry whose run was killed before it could note what its helm had made."""
+    noted = note_release(session, session.project.charts[name], entry.target)
+    return replace(entry, target=noted)
+
+
+def _emit_spans(plan: Plan, result: GateResult, duration: float, emit: Emit) -> None:
+    for part in plan.with_step("release"):
+        rollout = result.first_ready_s if result.first_ready_s is not None else duration
+        emit({"event": "span", "name": f"{part.name}_rollout", "duration_s": rollout})
+    emit({"event": "span", "name": "readiness_gate", "duration_s": duration})
+
+
+def _not_ready(plan: Plan, result: GateResult) -> LocalloopError:
+    what = "not ready" if result.status == "failed" else "readiness unknown"
+    text = f"{what}: {result.reason}" + (f" ({result.detail})" if result.detail else "")
+    evidence = render_evidence(result.evidence)
+    charts = [part.name for part in plan.components.values() if part.kind == "chart"]
+    return LocalloopError(
+        result.reason,
+        f"{text}\n{evidence}".rstrip(),
+        component=charts[0] if len(charts) == 1 else None,
+        hint="Mend the cause and run the deploy again; nothing was rolled back.",
+        details={"gate": result.status, "subject": result.subject},
+    )
+
+
+def settle(session: Session, plan: Plan, emit: Emit) -> bool:
+    """Write what the gate has proven into the record; whether anything was written."""
+    remember_inputs(session)
+    remember_cluster(session)
+    store = RecordStore(session.kube, session.project.name)
+    before = store.load()
+    record = with_images(before, plan)
+    settled = []
+    for part in plan.components.values():
+        if part.kind != "chart" or not part.steps:
+            continue
+        record = _settled(session, record, part.name)
+        settled.append(part.name)
+    if record == before:
+        return False
+    store.save(record)
+    settled += [name for name, image in record.images.items() if before.images.get(name) != image]
+    built = [part.name for part in plan.with_step("build") if not part.moved]
+    emit({"event": "settled", "components": sorted({*settled, *built})})
+    return True
+
+
+def _settled(session: Session, record: Record, name: str) -> Record:
+    entry = record.charts.get(name)
+    if entry is None:
+        raise BusyError(
+            "record_moved",
+            f"the record no longer knows {name}: another run changed it",
+            hint="Run again: the plan is made anew from what runs now.",
+        )
+    if not entry.target.revision:
+        entry = _noted(session, name, entry)
+    return record.settle(name, entry.target)
+
+
+def renote(session: Session, renoted: dict[str, dict[str, dict[str, object]]]) -> None:
+    """Keep the new generations of objects whose fields proved to be the manifest's still."""
+    store = RecordStore(session.kube, session.project.name)
+    record = store.load()
+    for name, notes in renoted.items():
+        entry = record.charts.get(name)
+        if entry is not None and entry.state == "settled":
+            objects = {**entry.target.objects, **notes}
+            record = record.settle(name, replace(entry.target, objects=objects))
+    store.save(record)

@@ -1,0 +1,219 @@
+"""Helm: its releases as the cluster stores them, and the runner of the command."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import tools
+from .errors import LocalloopError
+from .kube.client import Kube
+from .kube.objects import ObjectRef
+
+INSTALL_HINT = "Install Helm 3.18.4 or newer (https://helm.sh/docs/intro/install/)."
+HISTORY_MAX = 10
+TRANSACTION_LABEL = "localloop-transaction"
+PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A revision of a release, as the metadata of Helm's Secret tells it."""
+
+    name: str
+    namespace: str
+    revision: int
+    status: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    secret: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+def releases(kube: Kube, namespace: str, names: Sequence[str]) -> dict[str, Release]:
+    """The newest revision of each named release in a namespace, by one metadata-only list."""
+    selector = f"owner=helm,name in ({','.join(sorted(names))})"
+    items, _ = kube.list("v1", "Secret", namespace, label_selector=selector, metadata_only=True)
+    newest: dict[str, Release] = {}
+    for item in items:
+        release = _release(item["metadata"])
+        if release.name not in newest or newest[release.name].revision < release.revision:
+            newest[release.name] = release
+    return newest
+
+
+def _release(metadata: Mapping[str, Any]) -> Release:
+    labels = metadata.get("labels", {})
+    return Release(
+        name=labels.get("name", ""),
+        namespace=metadata.get("namespace", ""),
+        revision=int(labels.get("version", "0")),
+        status=labels.get("status", ""),
+        labels=labels,
+        secret=metadata["name"],
+        uid=metadata.get("uid", ""),
+        resource_version=metadata.get("resourceVersion", ""),
+    )
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What Helm stored of a revision: the manifest's text and its sha256."""
+
+    manifest: str
+    sha256: str
+
+
+def stored(kube: Kube, release: Release) -> Stored:
+    """Read a revision's manifest out of Helm's Secret (base64, base64, gzip, JSON)."""
+    content = decode_secret(_secret(kube, release))
+    manifest = content.get("manifest", "")
+    return Stored(manifest, hashlib.sha256(manifest.encode()).hexdigest())
+
+
+def mark_failed(kube: Kube, release: Release) -> None:
+    """Turn a revision whose helm died half-way (``pending-*``) into a failed one.
+
+    Helm refuses any operation on a pending release; a failed one it upgrades.
+    """
+    secret = _secret(kube, release)
+    content = decode_secret(secret)
+    content["info"]["status"] = "failed"
+    content["info"]["description"] = "localloop: the helm that was at work ended before it was done"
+    packed = base64.b64encode(gzip.compress(json.dumps(content).encode()))
+    secret["data"]["release"] = base64.b64encode(packed).decode()
+    secret["metadata"]["labels"]["status"] = "failed"
+    kube.replace({"apiVersion": "v1", "kind": "Secret", **secret})
+
+
+def _secret(kube: Kube, release: Release) -> dict[str, Any]:
+    found = kube.read(ObjectRef("v1", "Secret", release.namespace, release.secret))
+    if found is None:
+        raise LocalloopError(
+            "release_gone",
+            f"revision {release.revision} of release {release.name} is gone",
+            hint="Run the deploy again.",
+        )
+    return found
+
+
+def decode_secret(secret: Mapping[str, Any]) -> dict[str, Any]:
+    """The release that Helm keeps in a Secret, as plain data."""
+    try:
+        packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
+        content = json.loads(gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed)
+    except (KeyError, ValueError, OSError, EOFError) as error:
+        name = secret.get("metadata", {}).get("name")
+        raise LocalloopError(
+            "release_undecodable", f"Helm's Secret {name} cannot be read: {error}"
+        ) from error
+    return content if isinstance(content, dict) else {}
+
+
+class Helm:
+    """Runs helm against one frozen kubeconfig and context."""
+
+    def __init__(self, kubeconfig: Path, context: str) -> None:
+        self._helm = tools.find("helm", hint=INSTALL_HINT)
+        self._target = ("--kubeconfig", str(kubeconfig), "--kube-context", context)
+
+    def identity(self) -> str:
+        """Tells one helm binary from another without starting it."""
+        found = Path(self._helm).stat()
+        return f"{self._helm}:{found.st_size}:{found.st_mtime_ns}"
+
+    def major_version(self) -> int:
+        """3 or 4."""
+        done = tools.run(
+            [self._helm, "version", "--template", "{{.Version}}"], timeout=30, env=_environment()
+        )
+        digits = done.stdout.strip().lstrip("v").split(".")[0]
+        if done.returncode or not digits.isdigit():
+            raise LocalloopError("helm_failed", f"`helm version`: {_last_line(done.stderr)}")
+        return int(digits)
+
+    def upgrade(
+        self,
+        release: str,
+        chart: Path,
+        *,
+        namespace: str,
+        values: Mapping[str, Any],
+        values_files: Sequence[Path],
+        labels: Mapping[str, str],
+        force_conflicts: bool,
+        timeout: float,
+        pass_fds: Sequence[int] = (),
+    ) -> tools.Completed:
+        """``helm upgrade --install``; the values go in by standard input, never on argv."""
+        argv = upgrade_argv(
+            self._helm,
+            release,
+            chart,
+            namespace=namespace,
+            values_files=values_files,
+            labels=labels,
+            force_conflicts=force_conflicts,
+        )
+        return tools.run(
+            [*argv[:1], *self._target, *argv[1:]],
+            timeout=timeout,
+            stdin=json.dumps(values).encode(),
+            env=_environment(),
+            pass_fds=pass_fds,
+        )
+
+    def uninstall(self, release: str, *, namespace: str, timeout: float) -> tools.Completed:
+        return tools.run(
+            [
+                self._helm,
+                *self._target,
+                "uninstall",
+                "--namespace",
+                namespace,
+                "--ignore-not-found",
+                "--",
+                release,
+            ],
+            timeout=timeout,
+            env=_environment(),
+        )
+
+
+def upgrade_argv(
+    helm: str,
+    release: str,
+    chart: Path,
+    *,
+    namespace: str,
+    values_files: Sequence[Path],
+    labels: Mapping[str, str],
+    force_conflicts: bool,
+) -> list[str]:
+    """The argv of a release, without the cluster's flags."""
+    argv = [helm, "upgrade", "--install", "--namespace", namespace, "--create-namespace"]
+    argv += ["--history-max", str(HISTORY_MAX)]
+    argv += ["--labels", ",".join(f"{key}={value}" for key, value in sorted(labels.items()))]
+    for path in values_files:
+        argv += ["--values", str(path)]
+    argv += ["--values", "-"]
+    if force_conflicts:
+        argv.append("--force-conflicts")
+    return [*argv, "--", release, str(chart)]
+
+
+def _environment() -> dict[str, str]:
+    # HELM_* of the caller (a driver, a namespace, plugins) would make it another release.
+    return {key: value for key, value in os.environ.items() if not key.startswith("HELM_")}
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no output"

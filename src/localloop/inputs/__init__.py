@@ -1,0 +1,1 @@
+"""What a component reads: Dockerfile, ignore files, tree walk."""

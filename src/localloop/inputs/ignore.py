@@ -1,0 +1,220 @@
+"""``.dockerignore`` with BuildKit's meaning, quirks included.
+
+The meaning is that of moby's ``patternmatcher`` inside BuildKit's context walk: the last matching
+pattern wins, a path inherits per pattern what its directory matched, and ``!`` brings back. Where a
+pattern means something to Go's regular expressions only, it is refused by name rather than guessed.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+
+from ..errors import UsageError
+from .gomatch import SPACE, BadPatternError, clean, translate
+
+_ESCAPED = ".+()$"  # what the original escapes: its table does not reach { | }
+_WILD = "*[]?^\\"
+
+Parent = tuple[bool, ...]
+
+
+def parse(text: str) -> list[str]:
+    """The patterns of an ignore file, as BuildKit reads it."""
+    patterns = []
+    for number, raw in enumerate(text.split("\n")):
+        line = raw.removesuffix("\r")
+        if number == 0:
+            line = line.removeprefix("\ufeff")
+        if line.startswith("#"):
+            continue
+        line = line.strip(SPACE)
+        if not line:
+            continue
+        negated = line.startswith("!")
+        if negated:
+            line = line[1:].strip(SPACE)
+        if line:
+            line = clean(line)
+            if len(line) > 1 and line.startswith("/"):
+                line = line[1:]
+        patterns.append("!" + line if negated else line)
+    return patterns
+
+
+class Pattern:
+    """One compiled pattern."""
+
+    __slots__ = ("exclusion", "glob", "kind", "regex", "text")
+
+    def __init__(self, text: str) -> None:
+        self.exclusion = text.startswith("!")
+        self.text = text[1:] if self.exclusion else text
+        if not self.text:
+            raise BadPatternError("'!' alone")
+        translate(self.text)  # refuses what filepath.Match refuses
+        self.kind, expression = _compile(self.text)
+        self.regex: re.Pattern[str] | None = None
+        if self.kind == "regexp":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # possible nested sets
+                try:
+                    self.regex = re.compile(expression)
+                except re.error as exc:
+                    raise BadPatternError(str(exc)) from None
+        self.glob = self.text.removesuffix("/**").removesuffix("/*")
+
+    def match(self, path: str) -> bool:
+        """Whether this very path matches (its directories are the caller's business)."""
+        if self.regex is not None:
+            return self.regex.match(path) is not None
+        if self.kind == "exact":
+            return path == self.text
+        if self.kind == "prefix":
+            return path.startswith(self.text[:-2])
+        suffix = self.text[2:]
+        return path.endswith(suffix) or (suffix.startswith("/") and path == suffix[1:])
+
+    def may_match_below(self, directory: str) -> bool:
+        """Whether some path strictly below a directory could match; True when in doubt."""
+        slashed = directory + "/"
+        if self.kind == "exact":
+            return self.text.startswith(slashed)
+        if self.kind == "prefix":
+            head = self.text[:-2]
+            return head.startswith(slashed) or slashed.startswith(head)
+        if self.kind == "suffix" or any(char in self.text for char in "[]^\\|"):
+            return True
+        wanted, given = self.text.split("/"), directory.split("/")
+        for want, have in zip(wanted, given, strict=False):
+            if "**" in want:
+                return True
+            if not re.fullmatch(translate(want), have):
+                return False
+        return len(wanted) > len(given)
+
+
+def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (the original, branch by branch)
+    kind, out, index, count = "exact", ["^"], 0, 0
+    depth = False  # inside a character class
+    while index < len(pattern):
+        char = pattern[index]
+        index += 1
+        if char == "*" and pattern.startswith("*", index):
+            index += 1
+            if pattern.startswith("/", index):
+                index += 1
+            if index == len(pattern):
+                if kind == "exact":
+                    kind = "prefix"
+                else:
+                    out.append(".*")
+                    kind = "regexp"
+            else:
+                out.append("(.*/)?")
+                kind = "regexp"
+            if count == 0:
+                kind = "suffix"
+        elif char in "*?":
+            out.append("[^/]*" if char == "*" else "[^/]")
+            kind = "regexp"
+        elif char in _ESCAPED:
+            out.append("\\" + char)
+        elif char == "\\":
+            following = pattern[index]
+            index += 1
+            if following.isalnum() or not following.isascii():
+                raise BadPatternError(f"the escape \\{following}")
+            out.append(re.escape(following))
+            kind = "regexp"
+        elif char in "[]":
+            if char == "[" and depth and pattern.startswith(":", index):
+                raise BadPatternError("a [:class:]")
+            depth = char == "["
+            out.append(char)
+            kind = "regexp"
+        elif char == "{":
+            if re.match(r"[0-9]+(,[0-9]*)?\}", pattern[index:]):
+                raise BadPatternError("a repetition {n}")
+            out.append("\\{")
+        elif char in "|^" or (depth and char == "-"):
+            out.append(char)
+        else:
+            out.append(re.escape(char))
+        count += 1
+    return kind, "".join(out) + r"\Z"
+
+
+class Matcher:
+    """A list of patterns. ``state`` is what a directory hands down to its entries."""
+
+    def __init__(self, patterns: Iterable[str], where: str = ".dockerignore") -> None:
+        self.patterns: list[Pattern] = []
+        for text in patterns:
+            stripped = text.strip(SPACE)
+            if not stripped:
+                continue
+            try:
+                self.patterns.append(Pattern(clean(stripped)))
+            except BadPatternError as exc:
+                message = f"the pattern {text!r} cannot be used: {exc}"
+                raise UsageError("ignore_pattern_invalid", message, where=where) from None
+        exclusions = [pattern for pattern in self.patterns if pattern.exclusion]
+        self.exclusions = bool(exclusions)
+        # BuildKit's shortcut: with such exceptions alone it looks at their text only.
+        self._plain = not any(char in p.glob for p in exclusions for char in _WILD)
+
+    def matches(self, path: str, parent: Parent = ()) -> tuple[bool, Parent]:
+        """Whether ``path`` is ignored, and the state for what lies below it."""
+        matched = False
+        state = [False] * len(self.patterns)
+        for index, pattern in enumerate(self.patterns):
+            match = bool(parent) and parent[index]
+            if not match:
+                if pattern.exclusion != matched:
+                    continue
+                match = pattern.match(path)
+                if not match and not parent:
+                    match = _above(pattern, path)
+            state[index] = match
+            if match:
+                matched = not pattern.exclusion
+        return matched, tuple(state)
+
+    def prunes(self, directory: str, state: Parent) -> bool:
+        """Whether an ignored directory need not be read: nothing below can come back."""
+        if not self.exclusions:
+            return True
+        slashed = directory + "/"
+        if self._plain and not any(
+            (p.glob + "/").startswith(slashed) for p in self.patterns if p.exclusion
+        ):
+            return True
+        last = max(index for index, match in enumerate(state) if match)
+        return not any(
+            pattern.exclusion and pattern.may_match_below(directory)
+            for pattern in self.patterns[last + 1 :]
+        )
+
+    def ignored(self, path: str) -> bool:
+        """Whether a path is ignored, evaluated from the top as BuildKit's walk does."""
+        parts = path.split("/")
+        state: Parent = ()
+        result = False
+        for count in range(1, len(parts) + 1):
+            here = "/".join(parts[:count])
+            result, state = self.matches(here, state)
+            if result and count < len(parts) and self.prunes(here, state):
+                return True
+        return result
+
+
+def _above(pattern: Pattern, path: str) -> bool:
+    parts = path.split("/")
+    return any(pattern.match("/".join(parts[:count])) for count in range(1, len(parts)))
+
+
+def matcher(patterns: Sequence[str], where: str = ".dockerignore") -> Matcher:
+    """A matcher for patterns that ``parse`` returned."""
+    return Matcher(patterns, where)

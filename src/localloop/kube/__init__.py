@@ -1,0 +1,1 @@
+"""One connection to the API server: no client library, nothing imported that is not needed."""

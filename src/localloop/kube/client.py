@@ -1,0 +1,369 @@
+"""A small Kubernetes client on ``http.client``: what the deploy loop calls, and nothing else."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from .errors import ApiError, ApiUnreachable, api_error
+from .kinds import known
+from .kubeconfig import KubeConfig
+from .objects import Object, ObjectRef, group_of, ref_of
+from .transport import DROPPED, Transport
+from .watching import WatchStream
+
+__all__ = ["ApiError", "ApiUnreachable", "Kube", "Response", "WatchStream"]
+
+_JSON = "application/json"
+_METADATA = ";g=meta.k8s.io;v=v1"
+_PATCHES = {
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "apply": "application/apply-patch+yaml",
+    "json": "application/json-patch+json",
+}
+
+
+@dataclass(frozen=True)
+class Response:
+    """A complete answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body, decoded."""
+        return json.loads(self.body)
+
+
+class Kube:
+    """One API server as one user.
+
+    ``calls`` counts requests; ``server_date`` is the server's clock (epoch seconds) at its last
+    answer. Safe to share between threads: each has a connection of its own.
+    """
+
+    def __init__(self, config: KubeConfig, timeout: float = 10.0) -> None:
+        self.config = config
+        self.timeout = timeout
+        self.calls = 0
+        self.server_date: float | None = None
+        self._transport = Transport(config)
+        self._lock = threading.Lock()
+        self._discovered: dict[tuple[str, str], tuple[str, bool]] = {}
+        self._sleep = time.sleep
+
+    # -- requests ---------------------------------------------------------------------------
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = _JSON,
+        accept: str = _JSON,
+        timeout: float | None = None,
+    ) -> Response:
+        """One call; raises ``ApiError`` for an error answer, ``ApiUnreachable`` for none.
+
+        429 is retried as the server asks, for as long as ``timeout`` lasts. A GET is retried
+        once where a kept connection turns out to be closed.
+        """
+        deadline = time.monotonic() + (timeout or self.timeout)
+        payload = _encode(body)
+        headers = self._headers(accept, content_type if payload is not None else None)
+        target = self._transport.prefix + path + (f"?{urlencode(query)}" if query else "")
+        while True:
+            response = self._once(method, target, payload, headers, deadline)
+            if response.status < 400:
+                return response
+            error = _failure(response, f"{method} {path}")
+            pause = error.retry_after if error.retry_after is not None else 1.0
+            if error.status != 429 or time.monotonic() + pause >= deadline:
+                raise error
+            self._sleep(pause + random.uniform(0, 0.1))  # noqa: S311 (jitter)
+
+    def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Object | None:
+        """The object at a path, or ``None`` where there is none."""
+        try:
+            found: Object = self.request("GET", path, query=query).json()
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        return found
+
+    def ready(self, timeout: float | None = None) -> bool:
+        """Whether the API server says that it is ready; raises where it does not answer."""
+        try:
+            self.request("GET", "/readyz", accept="*/*", timeout=timeout)
+        except ApiError as error:
+            if error.status >= 500:
+                return False
+            raise
+        return True
+
+    # -- objects ----------------------------------------------------------------------------
+
+    def path_for(
+        self, api_version: str, kind: str, namespace: str | None, name: str | None = None
+    ) -> str:
+        """The path of a collection (of all namespaces where none is given) or of one object."""
+        plural, namespaced = self._resource(api_version, kind)
+        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        inside = f"/namespaces/{quote(namespace, safe='')}" if namespaced and namespace else ""
+        path = f"{root}{inside}/{plural}"
+        return f"{path}/{quote(name, safe='')}" if name else path
+
+    def namespaced(self, api_version: str, kind: str) -> bool:
+        """Whether objects of that kind live in namespaces."""
+        return self._resource(api_version, kind)[1]
+
+    def path_of(self, ref: ObjectRef) -> str:
+        """The path of one object."""
+        return self.path_for(ref.api_version, ref.kind, ref.namespace, ref.name)
+
+    def read(self, ref: ObjectRef) -> Object | None:
+        """One object, or ``None``."""
+        return self.get(self.path_of(ref))
+
+    def list(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        metadata_only: bool = False,
+    ) -> tuple[list[Object], str]:
+        """All objects of a kind, each with its apiVersion and kind, and the list's version."""
+        query = _selectors(label_selector, field_selector)
+        document = self.request(
+            "GET",
+            self.path_for(api_version, kind, namespace),
+            query=query,
+            accept=f"{_JSON};as=PartialObjectMetadataList{_METADATA}" if metadata_only else _JSON,
+        ).json()
+        items: list[Object] = document.get("items") or []
+        for item in items:
+            item["apiVersion"], item["kind"] = api_version, kind
+        return items, str((document.get("metadata") or {}).get("resourceVersion") or "")
+
+    def watch(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None,
+        resource_version: str,
+        *,
+        timeout: float,
+        label_selector: str | None = None,
+        metadata_only: bool = False,
+    ) -> WatchStream:
+        """The changes after a version as (type, object), until the server ends the stream.
+
+        Bookmarks come through as ``BOOKMARK``; an error event is raised as ``ApiError``. The
+        stream has a connection of its own, and ``close()`` may be called from any thread.
+        """
+        query = _selectors(label_selector, None) | {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": str(max(1, int(timeout))),
+        }
+        path = self.path_for(api_version, kind, namespace)
+        accept = f"{_JSON};as=PartialObjectMetadata{_METADATA}" if metadata_only else _JSON
+        connection = self._transport.connect(self.timeout)
+        self._count()
+        try:
+            connection.request(
+                "GET",
+                f"{self._transport.prefix}{path}?{urlencode(query)}",
+                headers=self._headers(accept, None),
+            )
+            plain = connection.sock
+            plain.settimeout(timeout + 5)
+            answer = connection.getresponse()
+            self._note_date(answer.headers)
+            if answer.status >= 400:
+                response = Response(answer.status, _lower(answer.headers), answer.read())
+                raise _failure(response, f"WATCH {path}")
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise self._unreachable(error) from error
+        except BaseException:
+            connection.close()
+            raise
+        return WatchStream(connection, plain, answer, self.config.server, (api_version, kind))
+
+    def create(self, obj: Object) -> Object:
+        """Create an object in the namespace that it names."""
+        ref = ref_of(obj)
+        path = self.path_for(ref.api_version, ref.kind, ref.namespace)
+        created: Object = self.request("POST", path, body=obj).json()
+        return created
+
+    def replace(self, obj: Object) -> Object:
+        """Replace an object; with a resourceVersion in it, only that version of it (else 409)."""
+        replaced: Object = self.request("PUT", self.path_of(ref_of(obj)), body=obj).json()
+        return replaced
+
+    def patch(
+        self,
+        ref: ObjectRef,
+        body: Any,
+        *,
+        strategy: str = "merge",
+        field_manager: str = "localloop",
+        force: bool = False,
+    ) -> Object:
+        """Patch an object: ``merge``, ``strategic``, ``json`` or server-side ``apply``."""
+        query = {"fieldManager": field_manager}
+        if strategy == "apply" and force:
+            query["force"] = "true"
+        patched: Object = self.request(
+            "PATCH", self.path_of(ref), body=body, query=query, content_type=_PATCHES[strategy]
+        ).json()
+        return patched
+
+    def delete(
+        self,
+        ref: ObjectRef,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        propagation: str = "Background",
+        grace_period: int | None = None,
+    ) -> bool:
+        """Delete an object (only that uid or version where given: else 409); False if absent."""
+        options: Object = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": propagation,
+        }
+        wanted = {"uid": uid, "resourceVersion": resource_version}
+        preconditions = {name: value for name, value in wanted.items() if value}
+        if preconditions:
+            options["preconditions"] = preconditions
+        if grace_period is not None:
+            options["gracePeriodSeconds"] = grace_period
+        try:
+            self.request("DELETE", self.path_of(ref), body=options)
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self._transport.drop()
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _once(
+        self,
+        method: str,
+        target: str,
+        payload: bytes | None,
+        headers: dict[str, str],
+        deadline: float,
+    ) -> Response:
+        retry = method == "GET"
+        while True:
+            connection, reused = self._transport.kept(max(0.1, deadline - time.monotonic()))
+            self._count()
+            try:
+                connection.request(method, target, body=payload, headers=headers)
+                answer = connection.getresponse()
+                body = answer.read()
+            except DROPPED as error:
+                self._transport.drop()
+                if reused and retry:
+                    retry = False
+                    continue
+                raise self._unreachable(error) from error
+            except (OSError, http.client.HTTPException) as error:
+                self._transport.drop()
+                raise self._unreachable(error) from error
+            except BaseException:
+                self._transport.drop()
+                raise
+            self._note_date(answer.headers)
+            if answer.will_close:
+                self._transport.drop()
+            return Response(answer.status, _lower(answer.headers), body)
+
+    def _headers(self, accept: str, content_type: str | None) -> dict[str, str]:
+        headers = {"Accept": accept, "User-Agent": "localloop"}
+        if content_type:
+            headers["Content-Type"] = content_type
+        if self.config.token:
+            headers["Authorization"] = f"Bearer {self.config.token}"
+        return headers
+
+    def _resource(self, api_version: str, kind: str) -> tuple[str, bool]:
+        found = known(group_of(api_version), kind) or self._discovered.get((api_version, kind))
+        if found:
+            return found
+        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        document = self.get(root) or {}
+        for entry in document.get("resources") or ():
+            if "/" not in entry["name"]:
+                self._discovered[(api_version, entry["kind"])] = (
+                    entry["name"],
+                    bool(entry["namespaced"]),
+                )
+        if (api_version, kind) not in self._discovered:
+            raise ApiError(404, "KindUnknown", f"the server knows no {kind} in {api_version}")
+        return self._discovered[(api_version, kind)]
+
+    def _count(self) -> None:
+        with self._lock:
+            self.calls += 1
+
+    def _note_date(self, headers: http.client.HTTPMessage) -> None:
+        try:
+            self.server_date = parsedate_to_datetime(headers["Date"]).timestamp()
+        except (TypeError, ValueError):
+            return
+
+    def _unreachable(self, error: Exception) -> ApiUnreachable:
+        if isinstance(error, TimeoutError):
+            return ApiUnreachable(self.config.server, "timed out")
+        return ApiUnreachable(self.config.server, str(error) or type(error).__name__)
+
+
+def _encode(body: Any) -> bytes | None:
+    if body is None or isinstance(body, bytes):
+        return body
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _lower(headers: http.client.HTTPMessage) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _failure(response: Response, where: str) -> ApiError:
+    try:
+        retry_after: float | None = max(0.0, float(response.headers["retry-after"]))
+    except (KeyError, ValueError):
+        retry_after = None
+    return api_error(response.status, response.body, where=where, retry_after=retry_after)
+
+
+def _selectors(label: str | None, fields: str | None) -> dict[str, str]:
+    pairs = {"labelSelector": label, "fieldSelector": fields}
+    return {name: value for name, value in pairs.items() if value}

@@ -1,0 +1,70 @@
+"""How a call to the API server fails."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ..errors import LocalloopError
+
+
+class ApiError(LocalloopError):
+    """The API server answered with an error.
+
+    ``status`` is the HTTP status (409: conflict); ``kube_reason`` the server's own word for it
+    (``Conflict``); ``reason`` the same as a stable name (``api_conflict``).
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kube_reason: str,
+        message: str,
+        *,
+        where: str | None = None,
+        retry_after: float | None = None,
+        details: dict[str, object] | None = None,
+    ) -> None:
+        snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kube_reason or f"http_{status}").lower()
+        super().__init__(f"api_{snake}", message, where=where, details=details)
+        self.status = status
+        self.kube_reason = kube_reason
+        self.retry_after = retry_after
+
+    @property
+    def expired(self) -> bool:
+        """Whether a list or watch has to start anew (410 Gone)."""
+        return self.status == 410
+
+
+class ApiUnreachable(LocalloopError):
+    """No answer from the API server."""
+
+    def __init__(self, server: str, cause: str) -> None:
+        super().__init__(
+            "apiserver_unreachable",
+            f"the API server does not answer: {cause}",
+            where=server,
+            hint="is the cluster running? `localloop status` shows it",
+        )
+
+
+def api_error(
+    status: int, body: bytes, *, where: str | None = None, retry_after: float | None = None
+) -> ApiError:
+    """The error that an answer (a ``Status`` object, or any text) stands for."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or document.get("kind") != "Status":
+        text = body[:200].decode("utf-8", "replace").strip()
+        return ApiError(status, "", text or f"HTTP {status}", where=where, retry_after=retry_after)
+    return ApiError(
+        status,
+        str(document.get("reason") or ""),
+        str(document.get("message") or f"HTTP {status}"),
+        where=where,
+        retry_after=retry_after,
+        details=document.get("details") or None,
+    )

@@ -1,0 +1,60 @@
+"""Plural names and scopes of the common kinds, so that no discovery call is spent on them."""
+
+from __future__ import annotations
+
+NAMESPACED: dict[tuple[str, str], str] = {
+    ("", "ConfigMap"): "configmaps",
+    ("", "Endpoints"): "endpoints",
+    ("", "Event"): "events",
+    ("", "LimitRange"): "limitranges",
+    ("", "PersistentVolumeClaim"): "persistentvolumeclaims",
+    ("", "Pod"): "pods",
+    ("", "ReplicationController"): "replicationcontrollers",
+    ("", "ResourceQuota"): "resourcequotas",
+    ("", "Secret"): "secrets",
+    ("", "Service"): "services",
+    ("", "ServiceAccount"): "serviceaccounts",
+    ("apps", "ControllerRevision"): "controllerrevisions",
+    ("apps", "DaemonSet"): "daemonsets",
+    ("apps", "Deployment"): "deployments",
+    ("apps", "ReplicaSet"): "replicasets",
+    ("apps", "StatefulSet"): "statefulsets",
+    ("autoscaling", "HorizontalPodAutoscaler"): "horizontalpodautoscalers",
+    ("batch", "CronJob"): "cronjobs",
+    ("batch", "Job"): "jobs",
+    ("coordination.k8s.io", "Lease"): "leases",
+    ("discovery.k8s.io", "EndpointSlice"): "endpointslices",
+    ("networking.k8s.io", "Ingress"): "ingresses",
+    ("networking.k8s.io", "NetworkPolicy"): "networkpolicies",
+    ("policy", "PodDisruptionBudget"): "poddisruptionbudgets",
+    ("rbac.authorization.k8s.io", "Role"): "roles",
+    ("rbac.authorization.k8s.io", "RoleBinding"): "rolebindings",
+}
+
+CLUSTER_SCOPED: dict[tuple[str, str], str] = {
+    ("", "Namespace"): "namespaces",
+    ("", "Node"): "nodes",
+    ("", "PersistentVolume"): "persistentvolumes",
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): (
+        "mutatingwebhookconfigurations"
+    ),
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): (
+        "validatingwebhookconfigurations"
+    ),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): "customresourcedefinitions",
+    ("apiregistration.k8s.io", "APIService"): "apiservices",
+    ("networking.k8s.io", "IngressClass"): "ingressclasses",
+    ("rbac.authorization.k8s.io", "ClusterRole"): "clusterroles",
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): "clusterrolebindings",
+    ("scheduling.k8s.io", "PriorityClass"): "priorityclasses",
+    ("storage.k8s.io", "StorageClass"): "storageclasses",
+}
+
+
+def known(group: str, kind: str) -> tuple[str, bool] | None:
+    """Plural and "is namespaced" of a common kind; ``None`` where discovery must answer."""
+    if plural := NAMESPACED.get((group, kind)):
+        return plural, True
+    if plural := CLUSTER_SCOPED.get((group, kind)):
+        return plural, False
+    return None

@@ -1,0 +1,151 @@
+"""Kubernetes objects as plain dicts: their references, and a consistent view over many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+Object = dict[str, Any]
+Key = tuple[str, str, str, str]
+"""Group, kind, namespace, name: what makes an object the same in every version of its API."""
+
+
+def group_of(api_version: str) -> str:
+    """The API group of an ``apiVersion`` (empty for the core group)."""
+    group, slash, _ = api_version.partition("/")
+    return group if slash else ""
+
+
+@dataclass(frozen=True, order=True)
+class ObjectRef:
+    """Names one object; ``namespace`` is empty where the kind is cluster-scoped."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.api_version}/{self.kind}/{self.namespace}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> ObjectRef:
+        """The inverse of ``str()``."""
+        parts = text.split("/")
+        if len(parts) not in (4, 5) or not parts[0] or not parts[-3] or not parts[-1]:
+            raise ValueError(f"not an object reference: {text!r}")
+        return cls("/".join(parts[:-3]), parts[-3], parts[-2], parts[-1])
+
+    @property
+    def group(self) -> str:
+        """The API group (empty for the core group)."""
+        return group_of(self.api_version)
+
+    @property
+    def key(self) -> Key:
+        """Identity without the version."""
+        return self.group, self.kind, self.namespace, self.name
+
+
+def ref_of(obj: Object) -> ObjectRef:
+    """The reference of a live or rendered object."""
+    metadata = obj["metadata"]
+    return ObjectRef(
+        obj["apiVersion"], obj["kind"], metadata.get("namespace") or "", metadata["name"]
+    )
+
+
+def uid_of(obj: Object) -> str:
+    """The uid, or an empty string for an object that was never stored."""
+    return str(obj["metadata"].get("uid") or "")
+
+
+def condition(obj: Object, kind: str) -> Mapping[str, Any]:
+    """The status condition of that type, or an empty mapping."""
+    for entry in (obj.get("status") or {}).get("conditions") or ():
+        if entry.get("type") == kind:
+            return dict(entry)
+    return {}
+
+
+def controller_uid(obj: Object) -> str:
+    """The uid of the controller that owns the object, or an empty string."""
+    for owner in obj["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            return str(owner.get("uid") or "")
+    return ""
+
+
+def timestamp(text: str | None) -> float | None:
+    """An API timestamp as epoch seconds; ``None`` where there is none or it is not one."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that was seen of the cluster at one moment, with its owner graph.
+
+    ``now`` is the API server's time; ``since`` its time when the gate began (``None`` outside a
+    gate); ``baseline`` the restart counts by (pod uid, container) when the pod was first seen.
+    """
+
+    objects: tuple[Object, ...] = ()
+    now: float = 0.0
+    since: float | None = None
+    baseline: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    @cached_property
+    def _by_key(self) -> dict[Key, Object]:
+        return {ref_of(obj).key: obj for obj in self.objects}
+
+    @cached_property
+    def _by_kind(self) -> dict[tuple[str, str, str], list[Object]]:
+        found: dict[tuple[str, str, str], list[Object]] = {}
+        for (group, kind, namespace, _), obj in self._by_key.items():
+            found.setdefault((group, kind, namespace), []).append(obj)
+        return found
+
+    @cached_property
+    def _owned(self) -> dict[str, list[Object]]:
+        found: dict[str, list[Object]] = {}
+        for obj in self._by_key.values():
+            owner = controller_uid(obj)
+            if owner:
+                found.setdefault(owner, []).append(obj)
+        return found
+
+    def get(self, ref: ObjectRef) -> Object | None:
+        """The object of that name, in whichever version it was read."""
+        return self._by_key.get(ref.key)
+
+    def of_kind(self, group: str, kind: str, namespace: str) -> list[Object]:
+        """All objects of one kind in one namespace."""
+        return self._by_kind.get((group, kind, namespace), [])
+
+    def pods(self, namespace: str) -> list[Object]:
+        """All pods of a namespace."""
+        return self.of_kind("", "Pod", namespace)
+
+    def replicasets(self, namespace: str) -> list[Object]:
+        """All ReplicaSets of a namespace (their metadata at least)."""
+        return self.of_kind("apps", "ReplicaSet", namespace)
+
+    def endpoints(self, namespace: str, name: str) -> Object | None:
+        """The Endpoints object of a Service."""
+        return self.get(ObjectRef("v1", "Endpoints", namespace, name))
+
+    def owned_by(self, uid: str, kind: str) -> list[Object]:
+        """The objects of that kind whose controller has this uid."""
+        return [obj for obj in self._owned.get(uid, ()) if obj["kind"] == kind] if uid else []
+
+    def with_objects(self, objects: Iterable[Object]) -> Snapshot:
+        """The same moment with more objects (later ones win)."""
+        return Snapshot((*self.objects, *objects), self.now, self.since, self.baseline)

@@ -1,0 +1,64 @@
+"""Where things lie: Ansible content, state, cache, reports. Paths only, hardly any I/O."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from .errors import UsageError
+
+
+def content_dir() -> Path:
+    """The directory of ansible.cfg, playbooks and roles: in the wheel, else in the checkout."""
+    package = Path(__file__).resolve().parent
+    packaged = package / "content"
+    return packaged if (packaged / "ansible.cfg").is_file() else package.parent.parent
+
+
+def state_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """``$XDG_STATE_HOME/localloop``, made for the user alone: locks, pins, kubeconfigs."""
+    environ = os.environ if environ is None else environ
+    home = environ.get("XDG_STATE_HOME", "")
+    # The specification says that a relative value is to be ignored.
+    base = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
+    state = base / "localloop"
+    with suppress(OSError):  # whoever writes there says what is wrong, with the path
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return state
+
+
+def cache_dir(root: Path) -> Path:
+    """Where localloop writes inside a project: never an input of anything."""
+    return root / ".cache" / "localloop"
+
+
+def report_dir(root: Path, environ: Mapping[str, str]) -> Path:
+    """``DEPLOY_REPORT_DIR`` (relative to the project), else ``.cache/deploy-reports``."""
+    given = environ.get("DEPLOY_REPORT_DIR", "")
+    default = root / ".cache" / "deploy-reports"
+    chosen = root / given if given else default
+    _refuse_bad_reports(chosen, root, given)
+    return chosen
+
+
+def _refuse_bad_reports(chosen: Path, root: Path, given: str) -> None:
+    problem = ""
+    if any(ord(character) < 32 or ord(character) == 127 for character in given):
+        problem = "holds control characters"
+    elif given.startswith("~"):
+        problem = "starts with '~', which only a shell expands"
+    elif ".." in Path(given).parts:
+        problem = "climbs with '..'"
+    elif chosen.exists() and not chosen.is_dir():
+        problem = "is not a directory"
+    elif not Path(given).is_absolute() and not chosen.resolve().is_relative_to(root.resolve()):
+        problem = "leads out of the project through a symbolic link"
+    if problem:
+        raise UsageError(
+            "bad_report_dir",
+            f"the report directory {str(chosen)!r} {problem}",
+            where="DEPLOY_REPORT_DIR" if given else None,
+            hint="Give an absolute directory, or one inside the project.",
+        )

@@ -1,0 +1,122 @@
+"""The registry's HTTP API (Docker Registry HTTP API V2), as far as the loop needs it."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import LocalloopError
+
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A platform manifest: its digest, its configuration's, its media type and its bytes."""
+
+    digest: str
+    config: str
+    media_type: str
+    body: bytes
+
+
+class Registry:
+    """One connection to the registry at ``address`` (``127.0.0.1:PORT``, plain HTTP)."""
+
+    def __init__(self, address: str, *, timeout: float = 10.0) -> None:
+        self.address = address
+        self.calls = 0
+        self._timeout = timeout
+        self._connection: http.client.HTTPConnection | None = None
+
+    def manifest(self, repository: str, reference: str) -> Manifest | None:
+        """The manifest of a tag or digest, verified against its digest; ``None`` if absent."""
+        status, headers, body = self._request("GET", f"/v2/{repository}/manifests/{reference}")
+        if status == 404:
+            return None
+        self._expect(status, 200, f"reading {repository}:{reference}", body)
+        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        if reference.startswith("sha256:") and reference != digest:
+            raise LocalloopError(
+                "registry_corrupt", f"{self.address} serves {repository}@{reference} as {digest}"
+            )
+        config = json.loads(body).get("config", {}).get("digest", "")
+        return Manifest(digest, config, headers.get("content-type", MANIFEST_TYPES[0]), body)
+
+    def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:
+        """Give a manifest that the registry holds one more tag."""
+        status, _, body = self._request(
+            "PUT",
+            f"/v2/{repository}/manifests/{tag}",
+            body=manifest.body,
+            headers={"Content-Type": manifest.media_type},
+        )
+        self._expect(status, 201, f"tagging {repository}:{tag}", body)
+
+    def tags(self, repository: str) -> list[str]:
+        """All tags of a repository, sorted."""
+        status, _, body = self._request("GET", f"/v2/{repository}/tags/list")
+        if status == 404:
+            return []
+        self._expect(status, 200, f"listing {repository}", body)
+        return sorted(json.loads(body).get("tags") or [])
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, dict[str, str], bytes]:
+        sent = {"Accept": ", ".join(MANIFEST_TYPES), **(headers or {})}
+        for attempt in (1, 2):
+            fresh = self._connection is None
+            try:
+                if self._connection is None:
+                    self._connection = http.client.HTTPConnection(
+                        self.address, timeout=self._timeout
+                    )
+                self.calls += 1
+                self._connection.request(method, path, body=body, headers=sent)
+                response = self._connection.getresponse()
+                content = response.read()
+                return (
+                    response.status,
+                    {key.lower(): value for key, value in response.getheaders()},
+                    content,
+                )
+            except (OSError, http.client.HTTPException) as error:
+                if self._connection is not None:
+                    self._connection.close()
+                self._connection = None
+                if fresh or attempt == 2:
+                    raise LocalloopError(
+                        "registry_unreachable",
+                        f"the registry at {self.address} does not answer: {error}",
+                        hint="`localloop deploy` starts or repairs the cluster's own registry.",
+                    ) from error
+        raise AssertionError("unreachable")
+
+    def _expect(self, status: int, wanted: int, doing: str, body: bytes) -> None:
+        if status != wanted:
+            raise LocalloopError(
+                "registry_error",
+                f"{self.address}: {doing}: status {status}: {_first_error(body)}",
+            )
+
+
+def _first_error(body: bytes) -> str:
+    try:
+        first: dict[str, Any] = json.loads(body)["errors"][0]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return body[:200].decode(errors="replace")
+    return f"{first.get('code')} {first.get('message')}"

@@ -1,0 +1,216 @@
+"""Release: mark the chart as settling, run Helm, note what came of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+from . import helm, manifest
+from .cluster import context_name
+from .config import Chart, ImageRef, resolve_values
+from .errors import BusyError, LocalloopError
+from .facts import note
+from .kube.objects import ObjectRef
+from .locks import step_lock
+from .observe import Source
+from .paths import cache_dir
+from .plan import ComponentPlan, Plan, is_pending
+from .record import PROJECT_LABEL, ChartState, ImageEntry, Record, RecordStore
+from .session import Session
+from .steps import Emit
+from .transaction import Journal, step_lock_path
+
+
+def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Plan:
+    """Release each chart of the plan; the plan with their revisions in it."""
+    releasing = plan.with_step("release")
+    if not releasing:
+        return plan
+    store = RecordStore(session.kube, session.project.name)
+    record = store.load()
+    if record.serial != plan.serial:
+        raise _moved(f"the record has serial {record.serial}, the plan saw {plan.serial}")
+    runner = helm.Helm(session.kubeconfig, context_name(session.cluster_name))
+    major = helm_major_version(session, runner)
+    components = dict(plan.components)
+    started = time.monotonic()
+    for part in releasing:
+        emit(_progress(part.name, "helm upgrade"))
+        record, state = _release(session, runner, major, part, plan, record, store, journal)
+        components[part.name] = replace(part, revision=state.revision, changed=True)
+        emit(_progress(part.name, f"revision {state.revision}"))
+    emit({"event": "span", "name": "helm_upgrade", "duration_s": time.monotonic() - started})
+    return replace(plan, components=components, serial=record.serial)
+
+
+def _progress(component: str, text: str) -> dict[str, Any]:
+    return {"event": "progress", "component": component, "step": "release", "text": text}
+
+
+def _release(
+    session: Session,
+    runner: helm.Helm,
+    major: int,
+    part: ComponentPlan,
+    plan: Plan,
+    record: Record,
+    store: RecordStore,
+    journal: Journal,
+) -> tuple[Record, ChartState]:
+    chart = session.project.charts[part.name]
+    _check_live(session, chart, part, record)
+    target = ChartState(
+        transaction=journal.id,
+        fingerprint=part.fingerprint,
+        images=part.images,
+        base_revision=part.base_revision,
+    )
+    record = store.save(with_images(record, plan).unsettle(part.name, target))
+    holder = {"pid": _pid(), "transaction": journal.id, "tool": "helm"}
+    with step_lock(step_lock_path(journal.project_lock), holder) as descriptor:
+        done = runner.upgrade(
+            chart.release,
+            session.project.root / chart.path,
+            namespace=chart.namespace,
+            values=resolve_values(chart.values, _image_refs(session, part)),
+            values_files=[session.project.root / path for path in chart.values_files],
+            labels={PROJECT_LABEL: session.project.name, helm.TRANSACTION_LABEL: journal.id},
+            force_conflicts=major >= 4,
+            timeout=session.project.readiness.timeout + 60,
+            pass_fds=(descriptor,),
+        )
+    if done.returncode:
+        raise LocalloopError(
+            f"release_failed:{part.name}",
+            f"helm upgrade failed: {_tail(done.stderr)}",
+            component=part.name,
+            hint="Mend the chart or what Helm names, then run the deploy again.",
+        )
+    state = note_release(session, chart, target)
+    return store.save(record.unsettle(part.name, state)), state
+
+
+def _pid() -> int:
+    import os
+
+    return os.getpid()
+
+
+def _tail(stderr: str) -> str:
+    lines = [line for line in stderr.strip().splitlines() if line.strip()]
+    return "\n  ".join(lines[-5:]) if lines else "no message"
+
+
+def _check_live(session: Session, chart: Chart, part: ComponentPlan, record: Record) -> None:
+    """The release is still what the plan saw; one that a dead run left pending is freed."""
+    live = helm.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
+    if (live.revision if live else 0) != part.base_revision:
+        raise _moved(
+            f"release {chart.release} is at revision {live.revision if live else 0},"
+            f" the plan saw {part.base_revision}"
+        )
+    if live is None or not is_pending(live):
+        return
+    entry = record.charts.get(part.name)
+    ours = live.labels.get(helm.TRANSACTION_LABEL)
+    if entry is None or entry.state != "settling" or entry.target.transaction != ours:
+        raise BusyError(
+            "release_pending",
+            f"a helm that is not this project's run has {chart.release} in status {live.status}",
+            component=part.name,
+            hint=f"Once it is surely dead: helm -n {chart.namespace} rollback {chart.release}",
+        )
+    # The locks say that its run is gone and its helm with it.
+    helm.mark_failed(session.kube, live)
+
+
+def _moved(what: str) -> BusyError:
+    return BusyError(
+        "cluster_moved",
+        f"the cluster changed since this run made its plan: {what}",
+        hint="Run again: the plan is made anew from what runs now.",
+    )
+
+
+def _image_refs(session: Session, part: ComponentPlan) -> dict[str, ImageRef]:
+    return {
+        name: ImageRef(
+            registry=session.registry_address,
+            name=session.repository_name(name),
+            digest=image["digest"],
+        )
+        for name, image in part.images.items()
+    }
+
+
+def note_release(session: Session, chart: Chart, target: ChartState) -> ChartState:
+    """``target`` with what the cluster now has of it: revision, manifest, objects."""
+    live = helm.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
+    if live is None:
+        raise LocalloopError(
+            "release_gone", f"Helm has no release {chart.release}", component=chart.name
+        )
+    stored = helm.stored(session.kube, live)
+    return replace(
+        target,
+        revision=live.revision,
+        manifest=stored.sha256,
+        secret={"uid": live.uid, "resource_version": live.resource_version},
+        objects=_notes(session, stored.manifest, chart.namespace),
+    )
+
+
+def _notes(session: Session, text: str, namespace: str) -> dict[str, dict[str, Any]]:
+    refs = []
+    for obj in manifest.parse(text, namespace):
+        namespaced = session.kube.namespaced(obj["apiVersion"], obj["kind"])
+        refs.append(manifest.located(obj, namespaced=namespaced))
+    collections = {(ref.api_version, ref.kind, ref.namespace) for ref in refs}
+    view = session.fetch([Source(*key, metadata_only=True) for key in sorted(collections)])
+    found = {}
+    for ref in refs:
+        live = view.get(ref)
+        if live is not None:
+            found[str(ref)] = note(live)
+    return found
+
+
+def with_images(record: Record, plan: Plan) -> Record:
+    """The record with the images that this plan found or built (not those that moved)."""
+    images = dict(record.images)
+    for part in plan.components.values():
+        if part.kind != "image" or part.image is None or part.skip == "not_targeted":
+            continue
+        if part.moved:
+            images.pop(part.name, None)
+        else:
+            images[part.name] = ImageEntry(
+                part.fingerprint, part.image["digest"], part.image["config"]
+            )
+    return replace(record, images=images)
+
+
+def helm_major_version(session: Session, runner: helm.Helm) -> int:
+    """Helm's major version, asked once a binary (kept by its path, size and mtime)."""
+    cache = cache_dir(session.project.root) / "helm-version.json"
+    key = runner.identity()
+    try:
+        known = json.loads(cache.read_text())
+    except (OSError, ValueError):
+        known = {}
+    if known.get("key") == key and isinstance(known.get("major"), int):
+        return int(known["major"])
+    major = runner.major_version()
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.write_text(json.dumps({"key": key, "major": major}))
+    except OSError:
+        pass  # It is asked again next time.
+    return major
+
+
+def object_refs(state: ChartState) -> list[ObjectRef]:
+    """The objects of a noted release."""
+    return [ObjectRef.parse(text) for text in state.objects]

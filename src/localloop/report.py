@@ -1,0 +1,330 @@
+"""The report of a transaction: journal → plain data → markdown, with the data as its JSON twin.
+
+Building and rendering are pure; ``write_report`` alone touches files. Sections and keys are those
+of docs/reports.md. Durations are whole milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import LocalloopError
+from .evidence import render_evidence
+from .plan import ComponentPlan, Plan
+
+SCHEMA = 1
+Event = Mapping[str, Any]
+
+
+def write_report(journal: Path, *, killed: bool = False) -> Path:
+    """Write ``TX.md`` and ``TX.json`` beside the journal, remove it; the markdown's path.
+
+    Where the directory cannot be written, the report goes to stderr and ``LocalloopError`` names
+    the path and the errno.
+    """
+    from .transaction import read_events
+
+    events = read_events(journal)
+    if killed:
+        events.append({"event": "closed", "outcome": "killed", "mono": events[-1].get("mono")})
+    report = build_report(events)
+    markdown = render(report)
+    target = journal.with_suffix(".md")
+    try:
+        _replace(journal.with_suffix(".json"), json.dumps(report, indent=2, sort_keys=True) + "\n")
+        _replace(target, markdown)
+        journal.unlink()
+    except OSError as error:
+        import sys
+
+        print(markdown, file=sys.stderr)
+        raise LocalloopError(
+            "report_unwritable",
+            f"cannot write {target}: {error.strerror} (errno {error.errno})",
+            hint="Free some space or set DEPLOY_REPORT_DIR; the report is above.",
+        ) from error
+    return target
+
+
+def _replace(path: Path, content: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(content)
+    temporary.replace(path)
+
+
+def outcome_of(events: Iterable[Event]) -> tuple[str, int]:
+    """The run's outcome and exit code.
+
+    ``unchanged``, ``deployed``, ``planned``, ``failed``, ``refused``, ``busy``, ``interrupted`` or
+    ``killed``.
+    """
+    events = list(events)
+    failures = [event["error"] for event in events if event.get("event") == "failed"]
+    for event in events:
+        if event.get("event") == "closed" and event.get("outcome"):
+            codes = {"interrupted": 130, "killed": 137, "failed": 1}
+            return event["outcome"], codes.get(event["outcome"], 0)
+    if failures:
+        code = failures[0].get("exit_code", 1)
+        names = {2: "refused", 75: "busy", 130: "interrupted"}
+        return names.get(code, "failed"), code
+    gates = [event for event in events if event.get("event") == "gate"]
+    if not gates or gates[-1].get("status") != "ready":
+        return "failed", 1
+    plan = _last_plan(events)
+    changed = plan is not None and any(part.changed for part in plan.components.values())
+    settled = any(event.get("event") == "settled" for event in events)
+    return ("deployed" if changed or settled else "unchanged"), 0
+
+
+def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """The report as plain data, from a journal's events in their order."""
+    opened: Event = next((e for e in events if e.get("event") == "opened"), {})
+    plan = _last_plan(events)
+    parts = plan.components if plan else {}
+    outcome, code = outcome_of(events)
+    gate: Event = next((e for e in reversed(events) if e.get("event") == "gate"), {})
+    settled = {
+        name
+        for event in events
+        if event.get("event") == "settled"
+        for name in event.get("components", ())
+    }
+    errors = [event["error"] for event in events if event.get("event") == "failed"]
+    return {
+        "schema": SCHEMA,
+        "outcome": outcome,
+        "exit_code": code,
+        "header": _header(opened, plan, parts),
+        "plan": _plan_keys(opened, plan, parts),
+        "components": {name: _component(part) for name, part in parts.items()},
+        "fingerprints": {
+            name: {
+                "previous": part.previous,
+                "current": part.fingerprint,
+                "state_written": name in settled,
+            }
+            for name, part in parts.items()
+        },
+        "digests": _digests(parts),
+        "readiness": {
+            "readiness_gate_status": gate.get("status", "not_run"),
+            "readiness_failure_reason": gate.get("reason", "")
+            if gate.get("status") != "ready"
+            else "",
+            "objects": gate.get("objects", []),
+            "warnings": gate.get("warnings", []),
+            "not_gated": gate.get("not_gated", []),
+        },
+        "evidence": render_evidence(gate.get("evidence", ())),
+        "error": errors[0] if errors else None,
+        "durations_ms": _durations(events, parts),
+    }
+
+
+def _last_plan(events: Iterable[Event]) -> Plan | None:
+    found = None
+    for event in events:
+        if event.get("event") == "plan":
+            found = event["plan"]
+    return Plan.from_dict(found) if found else None
+
+
+def _header(opened: Event, plan: Plan | None, parts: Mapping[str, ComponentPlan]) -> dict[str, Any]:
+    targets = list(opened.get("targets", ()))
+    changed = sum(
+        (part.changes.get(word) or {}).get("count", 0)
+        for part in parts.values()
+        for word in ("added", "changed", "removed")
+    )
+    return {
+        "transaction_id": opened.get("transaction", ""),
+        "timestamp_utc": opened.get("at", ""),
+        "command": opened.get("command", ""),
+        "project": opened.get("project", ""),
+        "cluster_name": opened.get("cluster_name", ""),
+        "container_name": opened.get("container_name", ""),
+        "explicit_target": bool(targets),
+        "targets_requested": ",".join(targets) or "none",
+        "deploy_fast_mode": opened.get("mode", "auto"),
+        "cargo_build_profile": opened.get("profile") or "none",
+        "changed_files_count": changed,
+    }
+
+
+def _plan_keys(
+    opened: Event, plan: Plan | None, parts: Mapping[str, ComponentPlan]
+) -> dict[str, Any]:
+    images = [part for part in parts.values() if part.kind != "chart"]
+    charts = [part for part in parts.values() if part.kind == "chart"]
+    cluster = plan.cluster if plan else {"verdict": "unknown", "reason": ""}
+    keys: dict[str, Any] = {f"build_{part.name}": "build" in part.steps for part in images}
+    keys["helm_upgrade"] = any("release" in part.steps for part in charts)
+    keys["force_helm_upgrade"] = bool(plan and plan.mode == "full")
+    for image in images:
+        consumers = [part for part in charts if image.name in part.consumes]
+        keys[f"helm_requested_by_{image.name}_build"] = any(
+            reason.name == "consumes" and reason.detail == image.name
+            for part in consumers
+            for reason in part.reasons
+        )
+        skipped = bool(image.steps) and any(
+            part.skip == "digest_already_deployed" for part in consumers
+        )
+        keys[f"{image.name}_reconcile_skipped"] = skipped
+        keys[f"{image.name}_reconcile_skip_reason"] = (
+            "digest_already_deployed" if skipped else "none"
+        )
+    keys["readiness_timeout_seconds"] = opened.get("readiness_timeout_seconds", 0)
+    keys["readiness_poll_seconds"] = 0  # the gate watches
+    keys["cluster_verdict"] = cluster["verdict"]
+    keys["requires_cluster_bootstrap"] = cluster["verdict"] in ("create", "bootstrap")
+    keys["cluster_bootstrap_reason"] = cluster.get("reason") or "none"
+    return keys
+
+
+def _component(part: ComponentPlan) -> dict[str, Any]:
+    return {
+        "kind": part.kind,
+        "steps": list(part.steps),
+        "skip": part.skip,
+        "reasons": [str(reason) for reason in part.reasons],
+        "changed": part.changed,
+        "moved_during_build": part.moved,
+        "revision": part.revision,
+        "changes": part.changes,
+        "warnings": list(part.warnings),
+    }
+
+
+def _digests(parts: Mapping[str, ComponentPlan]) -> dict[str, dict[str, str]]:
+    found = {}
+    for name, part in parts.items():
+        if part.kind == "chart":
+            continue
+        before = next(
+            (
+                chart.deployed[name]["digest"]
+                for chart in parts.values()
+                if chart.kind == "chart" and name in chart.deployed
+            ),
+            "",
+        )
+        found[name] = {
+            "deployed_before": before,
+            "target_after_push": part.image["digest"] if part.image else "",
+        }
+    return found
+
+
+def _durations(events: list[dict[str, Any]], parts: Mapping[str, ComponentPlan]) -> dict[str, int]:
+    spans: dict[str, float] = {}
+    for event in events:
+        if event.get("event") == "span":
+            spans[event["name"]] = spans.get(event["name"], 0.0) + event["duration_s"]
+    found = {
+        "change_detection": spans.pop("change_detection", 0.0),
+        "builds_total": spans.pop("builds_total", 0.0),
+        "image_push": spans.pop("image_push", 0.0),
+        "helm_upgrade": spans.pop("helm_upgrade", 0.0),
+        **{
+            name: spans.pop(name)
+            for name in [f"{part.name}_rollout" for part in parts.values()]
+            if name in spans
+        },
+        "readiness_gate": spans.pop("readiness_gate", 0.0),
+        **spans,
+    }
+    clocks = [event["mono"] for event in events if isinstance(event.get("mono"), float)]
+    found["total"] = clocks[-1] - clocks[0] if clocks else 0.0
+    return {name: round(seconds * 1000) for name, seconds in found.items()}
+
+
+# -- markdown -----------------------------------------------------------------------------------
+
+_PLAIN = re.compile(r"[A-Za-z0-9 .,:;/@()=+\-]+(?:_[A-Za-z0-9 .,:;/@()=+\-]+)*")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """The text without control characters (tabs and newlines stay)."""
+    return _CONTROL.sub("", text)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    text = clean(str(value)).replace("\n", " ")
+    if not text:
+        return "none"
+    return text if _PLAIN.fullmatch(text) else _code(text)
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("`", "'").replace("|", "\\|") + "`"
+
+
+def _block(text: str) -> list[str]:
+    body = clean(text).replace("```", "'''").rstrip("\n")
+    return ["```text", *body.split("\n"), "```", ""]
+
+
+def _keys(title: str, values: Mapping[str, Any], unit: str = "") -> list[str]:
+    return [f"## {title}", "", *(f"- {key}: {_value(v)}{unit}" for key, v in values.items()), ""]
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """The report as markdown."""
+    header = report["header"]
+    lines = [f"# Deploy report {_value(header['transaction_id'])}", ""]
+    lines += [f"- outcome: {_value(report['outcome'])}"]
+    lines += [f"- {key}: {_value(value)}" for key, value in header.items()]
+    lines.append("")
+    error = report["error"]
+    if error:
+        lines += ["## Failure", "", f"- reason: {_value(error['reason'])}"]
+        if error.get("component"):
+            lines.append(f"- component: {_value(error['component'])}")
+        lines += ["", *_block("\n".join(filter(None, (error["message"], error.get("hint")))))]
+    lines += _keys("Plan", report["plan"])
+    lines += _reasons(report["components"])
+    lines += ["## Fingerprints", ""]
+    for name, found in report["fingerprints"].items():
+        lines += [f"- {name}_{key}: {_value(value)}" for key, value in found.items()]
+    lines.append("")
+    for name, found in report["digests"].items():
+        lines += _keys(f"{name} Digests", found)
+    readiness = report["readiness"]
+    lines += _keys(
+        "Readiness",
+        {key: readiness[key] for key in ("readiness_gate_status", "readiness_failure_reason")},
+    )
+    lines += [f"- {_value(_object_line(found))}" for found in readiness["objects"]]
+    lines += [f"- warning: {_value(text)}" for text in readiness["warnings"]]
+    lines += [f"- not gated: {_value(text)}" for text in readiness["not_gated"]]
+    lines.append("")
+    if report["evidence"]:
+        lines += ["## Evidence", "", *_block(report["evidence"])]
+    lines += _keys("Durations", report["durations_ms"], " ms")
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip("\n") + "\n"
+
+
+def _object_line(found: Mapping[str, Any]) -> str:
+    parts = [str(found.get("ref")), str(found.get("state")), str(found.get("detail") or "")]
+    return " ".join(part for part in parts if part)
+
+
+def _reasons(components: Mapping[str, Any]) -> list[str]:
+    lines = ["## Reasons", "", "| component | steps | reason |", "|---|---|---|"]
+    for name, part in components.items():
+        steps = ", ".join(part["steps"]) or "skip"
+        why = "; ".join(part["reasons"] + ([part["skip"]] if part["skip"] else []))
+        if part["moved_during_build"]:
+            why += "; inputs moved during the build: used, not recorded"
+        lines.append(f"| {_value(name)} | {_value(steps)} | {_value(why)} |")
+    return [*lines, ""]

@@ -1,0 +1,216 @@
+"""One run's connections: the project, its cluster, its registry, and fingerprints made once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from platform import machine
+
+from .cluster import (
+    ClusterState,
+    context_name,
+    ensure_kubeconfig,
+    inspect_cluster,
+    kubeconfig_path,
+    node_container,
+)
+from .config import Chart, Image, Project, load_project
+from .docker import Docker
+from .errors import LocalloopError, UsageError
+from .fingerprint import Fingerprint, base_images, fingerprint_chart, fingerprint_image
+from .gateresult import GateResult
+from .identity import refuse_remote
+from .kube.client import ApiError, Kube
+from .kube.kubeconfig import load_kubeconfig
+from .kube.objects import Object, Snapshot
+from .observe import Source
+from .plan import Plan
+from .registry import Registry
+
+BUILDER_KIND = "docker"
+
+
+class Session:
+    """Everything that a step needs to act; connections are opened when they are first used."""
+
+    def __init__(
+        self,
+        project: Project,
+        environ: Mapping[str, str],
+        *,
+        registry: str = "",
+        platform: str = "",
+    ) -> None:
+        self.project = project
+        self.environ = environ
+        self.provider = provider_of(project)
+        self.cluster_name = project.cluster.name
+        self.container_name = node_container(self.cluster_name)
+        self.docker = Docker()
+        self.observed: dict[str, GateResult] = {}
+        self._registry = registry
+        self._platform = platform
+        self._fingerprints: dict[str, Fingerprint] = {}
+
+    @classmethod
+    def of_plan(cls, plan: Plan, environ: Mapping[str, str]) -> Session:
+        """The session of a plan that was made earlier in this run, on the same configuration."""
+        project = load_project(Path(plan.root), profile=plan.profile or None, environ=environ)
+        if project.config_sha256 != plan.config_sha256:
+            raise LocalloopError(
+                "config_moved",
+                "localloop.yml changed while the deploy was running",
+                where=str(project.config_path),
+                hint="Run the deploy again.",
+            )
+        return cls(project, environ, registry=plan.registry, platform=plan.platform)
+
+    @cached_property
+    def cluster(self) -> ClusterState:
+        """What Docker knows of the cluster's containers."""
+        return inspect_cluster(
+            self.docker, self.cluster_name, registry_port=self.project.registry.port
+        )
+
+    @property
+    def cluster_key(self) -> str:
+        """The cluster's name for locks on this machine."""
+        return f"{self.provider}/{self.cluster_name}"
+
+    @cached_property
+    def kube(self) -> Kube:
+        """The API server; its kubeconfig is read once and frozen for the run."""
+        if not self.kubeconfig.exists():
+            ensure_kubeconfig(self.docker, self.cluster_name)
+        kube = Kube(load_kubeconfig(self.kubeconfig, context_name(self.cluster_name)))
+        refuse_remote(kube)
+        return kube
+
+    def answers(self) -> bool:
+        """Whether the API server says within two seconds that it is ready."""
+        try:
+            return self.kube.ready(timeout=2)
+        except LocalloopError:
+            return False
+
+    @property
+    def kubeconfig(self) -> Path:
+        return kubeconfig_path(self.cluster_name)
+
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry(self.registry_address)
+
+    @property
+    def registry_address(self) -> str:
+        """``127.0.0.1:PORT``, the same on the host and on the node."""
+        return self._registry or f"127.0.0.1:{self.cluster.registry_port}"
+
+    @property
+    def platform(self) -> str:
+        """The nodes' platform (``linux/amd64``), the host's where there is no cluster yet."""
+        if self._platform:
+            return self._platform
+        return self.cluster.platform or host_platform()
+
+    def repository_name(self, component: str) -> str:
+        """PROJECT/COMPONENT: an image's name inside the registry."""
+        return f"{self.project.name}/{component}"
+
+    def repository(self, component: str) -> str:
+        """REGISTRY/PROJECT/COMPONENT."""
+        return f"{self.registry_address}/{self.repository_name(component)}"
+
+    def fingerprint_image(self, image: Image, *, fresh: bool = False) -> Fingerprint:
+        """An image's fingerprint; ``fresh`` reads its inputs again."""
+        if fresh or image.name not in self._fingerprints:
+            self._fingerprints[image.name] = fingerprint_image(
+                self.project,
+                image,
+                base_digests=self._base_digests(image),
+                platform=image.platform or self.platform,
+                builder=BUILDER_KIND,
+            )
+        return self._fingerprints[image.name]
+
+    def fingerprint_chart(self, chart: Chart) -> Fingerprint:
+        if chart.name not in self._fingerprints:
+            self._fingerprints[chart.name] = fingerprint_chart(self.project, chart)
+        return self._fingerprints[chart.name]
+
+    def _base_digests(self, image: Image) -> dict[str, str]:
+        """The local store's ids of the base images; one that is missing is pulled first."""
+        found = {}
+        for reference in base_images(self.project, image):
+            local = self.docker.inspect_image(reference)
+            if local is None:
+                pull(reference, image.name)
+                local = self.docker.inspect_image(reference)
+            found[reference] = str(local["Id"]) if local else ""
+        return found
+
+    def fetch(self, wanted: Sequence[Source]) -> Snapshot:
+        """One list a source; a kind that the server does not know has no objects."""
+        objects: list[Object] = []
+        for source in wanted:
+            try:
+                items, _ = self.kube.list(
+                    source.api_version,
+                    source.kind,
+                    source.namespace or None,
+                    metadata_only=source.metadata_only,
+                )
+            except ApiError as error:
+                if error.status == 404:
+                    continue
+                raise
+            objects += items
+        return Snapshot(tuple(objects), self.kube.server_date or 0.0)
+
+
+def host_platform() -> str:
+    """This machine's platform in Docker's words."""
+    return "linux/" + {"x86_64": "amd64", "aarch64": "arm64"}.get(machine(), machine())
+
+
+def provider_of(project: Project) -> str:
+    """The provider that ``auto`` stands for here; refuses what is not there yet."""
+    provider = project.cluster.provider
+    if project.node_files:
+        name = next(iter(project.node_files))
+        raise UsageError(
+            "not_there_yet", "node files cannot be deployed yet", where=f"node_files.{name}"
+        )
+    if provider in ("auto", "bundled"):
+        if sys.platform == "linux" and host_platform() == "linux/amd64":
+            return "bundled"
+        raise UsageError(
+            "no_provider",
+            "the bundled cluster needs Linux on amd64",
+            hint="There is no other provider yet.",
+        )
+    raise UsageError(
+        "not_there_yet",
+        f"cluster provider {provider} is not there yet",
+        where=project.config_path.name,
+        hint="Use `provider: bundled` (or leave it out).",
+    )
+
+
+def pull(reference: str, component: str) -> None:
+    """Pull a base image that is missing locally, so that its digest is known before the build."""
+    from . import tools
+    from .bake import DOCKER_HINT
+
+    docker = tools.find("docker", hint=DOCKER_HINT)
+    done = tools.run([docker, "pull", "--quiet", "--", reference], timeout=600)
+    if done.returncode:
+        raise LocalloopError(
+            "base_image_missing",
+            f"base image {reference} is not in Docker and cannot be pulled:"
+            f" {done.stderr.strip()[-300:]}",
+            component=component,
+            hint=f"Pull or load {reference}, or choose another base image.",
+        )

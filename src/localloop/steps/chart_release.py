@@ -1,0 +1,26 @@
+"""Release the plan's charts with Helm, each marked as settling in the record first."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    from ..plan import Plan
+    from ..releases import release_charts
+    from ..session import Session
+    from ..transaction import attach_or_refuse
+
+    plan = Plan.from_dict(params["plan"])
+    releasing = plan.with_step("release")
+    if releasing and not context.check:
+        session = Session.of_plan(plan, os.environ)
+        journal = attach_or_refuse(os.environ)
+        plan = release_charts(session, plan, journal, context.emit)
+        context.emit({"event": "plan", "plan": plan.as_dict()})
+    return {"changed": bool(releasing), "plan": plan.as_dict()}

@@ -1,0 +1,44 @@
+"""What is to be done about the bundled cluster; fetches its kubeconfig where it runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from ..cluster import (
+    choose_port,
+    cluster_dir,
+    ensure_kubeconfig,
+    inspect_cluster,
+    kubeconfig_path,
+    note_port,
+    noted_ports,
+)
+from ..docker import Docker
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "api_port": {"type": "int", "default": 0},
+}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    name = params["name"]
+    docker = Docker()
+    state = inspect_cluster(docker, name)
+    own = int(state.api.rpartition(":")[2]) if state.api else None
+    changed = False
+    if state.verdict == "ok" and not state.starting:
+        changed = ensure_kubeconfig(docker, name, check=context.check)
+    if own and not context.check and cluster_dir(name).is_dir():
+        note_port("api", name, own)
+    port = own
+    if state.verdict == "create":
+        port = choose_port("api", name, configured=params["api_port"] or None, own=None)
+    return {
+        "changed": changed,
+        "cluster": asdict(state),
+        "kubeconfig": str(kubeconfig_path(name)),
+        "api_port": port or noted_ports(name).get("api"),
+    }

@@ -1,0 +1,65 @@
+"""One component's share of a run: whether it changed, what was done and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "component": {"type": "str", "required": True},
+    "plan": {"type": "dict", "required": True},
+}
+
+# Steps that leave the component as it is.
+_QUIET = {"settle"}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    name = params["component"]
+    part = params["plan"].get("components", {}).get(name)
+    if part is None:
+        return {"changed": False, "msg": f"{name} is not in this plan", "steps": [], "reasons": []}
+    steps = list(part.get("steps", ()))
+    foreseen = bool(set(steps) - _QUIET)
+    return {
+        "changed": foreseen if context.check else bool(part.get("changed")),
+        "msg": summary(part),
+        "steps": steps,
+        "reasons": [_reason(reason) for reason in part.get("reasons", ())],
+        "skip": part.get("skip", ""),
+        "diff": {
+            "before_header": name,
+            "after_header": f"{name}: {summary(part)}",
+            "before": _state(part.get("previous", ""), part.get("deployed") or {}),
+            "after": _state(part.get("fingerprint", ""), _target(part)),
+        },
+    }
+
+
+def summary(part: dict[str, Any]) -> str:
+    """``build, publish: inputs_changed (src/main.rs)`` or ``skip: unchanged``."""
+    steps = list(part.get("steps", ()))
+    if not steps:
+        return f"skip: {part.get('skip') or 'nothing to do'}"
+    reasons = "; ".join(_reason(reason) for reason in part.get("reasons", ()))
+    return f"{', '.join(steps)}: {reasons}" if reasons else ", ".join(steps)
+
+
+def _reason(reason: Any) -> str:
+    if not isinstance(reason, dict):
+        return str(reason)
+    detail = reason.get("detail")
+    return f"{reason.get('name', '')} ({detail})" if detail else str(reason.get("name", ""))
+
+
+def _target(part: dict[str, Any]) -> dict[str, Any]:
+    image = part.get("image")
+    own = {part.get("name", "image"): image} if image else {}
+    return {**own, **(part.get("images") or {})}
+
+
+def _state(fingerprint: str, images: dict[str, Any]) -> str:
+    lines = [f"fingerprint: {fingerprint}"] if fingerprint else []
+    lines += [f"image {name}: {image.get('digest', '')}" for name, image in sorted(images.items())]
+    return "".join(f"{line}\n" for line in lines)

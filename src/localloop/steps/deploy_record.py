@@ -1,0 +1,23 @@
+"""Settle in the cluster's record what the gate has proven."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    from .. import gating
+    from ..plan import Plan
+    from ..session import Session
+
+    plan = Plan.from_dict(params["plan"])
+    unsettled = [part.name for part in plan.components.values() if part.steps]
+    if context.check:
+        return {"changed": bool(unsettled), "settled": unsettled, "plan": params["plan"]}
+    written = gating.settle(Session.of_plan(plan, os.environ), plan, context.emit)
+    return {"changed": written, "settled": unsettled, "plan": params["plan"]}

@@ -1,0 +1,19 @@
+"""Compare what was built with what the pods run: a release of the same digests is dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    from ..plan import Plan, with_built_images
+
+    plan = Plan.from_dict(params["plan"])
+    if not context.check and plan.with_step("release"):
+        plan = with_built_images(plan)
+        context.emit({"event": "plan", "plan": plan.as_dict()})
+    return {"changed": False, "plan": plan.as_dict()}

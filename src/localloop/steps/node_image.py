@@ -1,0 +1,57 @@
+"""An image that the bundled cluster consists of: made if Docker does not hold it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..docker import Docker
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "repository": {"type": "str", "required": True},
+    "path": {"type": "path", "required": True},
+    "tag_prefix": {"type": "str", "default": ""},
+    "build_args": {"type": "dict", "default": {}},
+    "base_image": {"type": "str", "default": "debian:bookworm-slim"},
+    "base_suite": {"type": "str", "default": "bookworm"},
+    "component": {"type": "str", "default": "cluster"},
+    "timeout": {"type": "int", "default": 3600},
+}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    from ..nodeimage import build_image, content_tag, ensure_base_image
+
+    directory = Path(params["path"])
+    base = params["base_image"]
+    arguments = {str(key): str(value) for key, value in (params["build_args"] or {}).items()}
+    arguments["BASE_IMAGE"] = base
+    tag = content_tag(directory, arguments, params["tag_prefix"])
+    image = f"{params['repository']}:{tag}"
+    docker = Docker()
+    if docker.inspect_image(image) is not None:
+        return {"changed": False, "image": image}
+    if context.check:
+        return {"changed": True, "image": image}
+
+    def say(text: str) -> None:
+        context.emit(
+            {
+                "event": "progress",
+                "component": params["component"],
+                "step": "node-image",
+                "text": text,
+            }
+        )
+
+    ensure_base_image(docker, base, params["base_suite"], say)
+    build_image(
+        image,
+        directory,
+        arguments,
+        component=params["component"],
+        timeout=params["timeout"],
+        say=say,
+    )
+    return {"changed": True, "image": image}

@@ -1,0 +1,26 @@
+"""Wait, bounded, until everything in the plan's scope is ready, or say why it is not."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "plan": {"type": "dict", "required": True},
+    "timeout": {"type": "float"},
+}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    from .. import gating
+    from ..plan import Plan
+    from ..session import Session
+
+    plan = Plan.from_dict(params["plan"])
+    if context.check:
+        return {"changed": False, "gate": {"status": "not_run"}, "plan": params["plan"]}
+    session = Session.of_plan(plan, os.environ)
+    result = gating.run(session, plan, context.emit, timeout=params.get("timeout"))
+    return {"changed": False, "gate": result.as_dict(), "plan": params["plan"]}

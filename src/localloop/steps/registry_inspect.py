@@ -1,0 +1,31 @@
+"""What is to be done about the bundled cluster's registry, and on which port."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from ..cluster import choose_port, cluster_dir, inspect_registry, note_port
+from ..docker import Docker
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 0},
+}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    name, configured = params["name"], params["port"] or None
+    state = inspect_registry(Docker(), name, registry_port=configured)
+    port = state.port
+    if state.verdict in ("create", "recreate"):
+        port = choose_port("registry", name, configured=configured, own=state.port)
+    elif port and not context.check and cluster_dir(name).is_dir():
+        note_port("registry", name, port)
+    return {
+        "changed": False,
+        "registry": asdict(state),
+        "port": port,
+        "address": f"127.0.0.1:{port}",
+    }

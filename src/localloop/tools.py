@@ -1,0 +1,126 @@
+"""How external tools are run: argv lists, own process group, deadline, bounded capture."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from .errors import LocalloopError
+
+CAPTURE_BYTES = 1 << 20
+TERM_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A tool that ended: its exit status and the last ``CAPTURE_BYTES`` of each stream."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    duration_s: float
+
+
+def find(tool: str, *, hint: str) -> str:
+    """The tool's path, or an error that names it with its fix."""
+    path = shutil.which(tool)
+    if path is None:
+        raise LocalloopError("tool_missing", f"{tool} is not on PATH", hint=hint)
+    return path
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    stdin: bytes | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+    on_stderr_line: Callable[[str], None] | None = None,
+) -> Completed:
+    """Run a tool to its end, whatever its exit status.
+
+    ``timeout`` is in seconds: past it the tool's process group gets TERM, then KILL, and
+    ``LocalloopError('tool_timeout')`` is raised. On any exception (Ctrl-C above all) the group is
+    ended likewise before the exception goes on.
+    """
+    started = time.monotonic()
+    process = subprocess.Popen(
+        list(argv),
+        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        env=dict(env) if env is not None else None,
+        start_new_session=True,
+        pass_fds=tuple(pass_fds),
+    )
+    out, err = _Tail(), _Tail(on_stderr_line)
+    readers = [
+        threading.Thread(target=tail.read, args=(stream,), daemon=True)
+        for tail, stream in ((out, process.stdout), (err, process.stderr))
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        if stdin is not None and process.stdin is not None:
+            try:
+                process.stdin.write(stdin)
+                process.stdin.close()
+            except BrokenPipeError:
+                pass  # It ended before it read: its exit status says why.
+        process.wait(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        raise LocalloopError(
+            "tool_timeout", f"{Path(argv[0]).name} did not end within {timeout:g} s"
+        ) from None
+    except BaseException:
+        _end(process)
+        raise
+    for reader in readers:
+        reader.join(timeout=TERM_GRACE_SECONDS)
+    duration = time.monotonic() - started
+    return Completed(tuple(argv), process.returncode, out.text(), err.text(), duration)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(timeout=TERM_GRACE_SECONDS)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+class _Tail:
+    """Keeps a stream's last bytes and hands its lines on."""
+
+    def __init__(self, on_line: Callable[[str], None] | None = None) -> None:
+        self._kept = bytearray()
+        self._on_line = on_line
+
+    def read(self, stream: IO[bytes]) -> None:
+        for line in iter(lambda: stream.readline(64 * 1024), b""):
+            self._kept += line
+            if len(self._kept) > 2 * CAPTURE_BYTES:
+                del self._kept[:-CAPTURE_BYTES]
+            if self._on_line is not None:
+                self._on_line(line.decode(errors="replace").rstrip("\n"))
+
+    def text(self) -> str:
+        return bytes(self._kept[-CAPTURE_BYTES:]).decode(errors="replace")

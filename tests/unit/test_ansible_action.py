@@ -1,0 +1,246 @@
+"""Steps as action plugins and as modules: through real runs of ansible, with a stand-in step."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_tree import Tree
+
+from localloop.ansible.calls import plain, printable, progress_line
+
+OTHER_PYTHON = Path("/usr/bin/python3")
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    return Tree(tmp_path_factory.mktemp("tree"))
+
+
+def adhoc(tree: Tree, host: str, arguments: dict[str, Any], *options: str) -> SimpleNamespace:
+    """One ad-hoc task: exit status, result and the whole output."""
+    done = tree.run(
+        "ansible", host, "-m", "echo_step", "-a", json.dumps(arguments), *options,
+        extra={"ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+    )  # fmt: skip
+    text = done.stdout + done.stderr
+    start = done.stdout.find("{", max(done.stdout.find("=>"), 0))
+    result = json.JSONDecoder().raw_decode(done.stdout[start:])[0] if start >= 0 else {}
+    return SimpleNamespace(rc=done.returncode, result=result, text=text)
+
+
+def test_runs_in_the_worker(tree: Tree) -> None:
+    ran = adhoc(tree, "gateway", {"text": "hello", "size": "3"})
+    assert ran.rc == 0
+    assert ran.result["changed"] is True
+    assert ran.result["size"] == 3
+    assert ran.result["package"] == "localloop.steps.echo_step"
+    assert ran.result["types"] == ["NoneType", "dict", "int", "str"]
+    assert "gateway: hello" in ran.text
+    assert ran.result["transaction"] is None
+
+
+def test_tagged_values_arrive_plain(tree: Tree) -> None:
+    data = {"a": ["x", {"b": 1.5}], "c": True, "d": "{{ localloop_project_name }}"}
+    ran = adhoc(tree, "gateway", {"text": "hello", "data": data})
+    assert ran.result["types"] == ["NoneType", "bool", "dict", "float", "list", "str"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "missing required arguments: text"),
+        ({"text": "x", "txet": "x"}, "Unsupported parameters for (echo_step) module: txet"),
+        ({"text": "x", "mode": "shout"}, "value of mode must be one of"),
+        ({"text": "x", "size": "many"}, "unable to convert to int"),
+    ],
+)
+@pytest.mark.parametrize("path", ["worker", "module"])
+def test_arguments_are_validated(
+    tree: Tree, arguments: dict[str, Any], message: str, path: str
+) -> None:
+    options = ("-e", f"ansible_python_interpreter={OTHER_PYTHON}") if path == "module" else ()
+    ran = adhoc(tree, "gateway", arguments, *options)
+    assert ran.rc == 2
+    assert message in ran.result["msg"]
+
+
+@pytest.mark.parametrize("mode", ["echo", "fail", "crash", "sesame-42"])
+def test_no_log_values_are_masked(tree: Tree, mode: str) -> None:
+    ran = adhoc(tree, "gateway", {"text": "x", "mode": mode, "token": "sesame-42"}, "-vvv")
+    given, shown = ran.text.count("sesame-42"), ran.text
+    assert given == 0, shown
+    assert (ran.rc == 0) == (mode == "echo")
+
+
+def test_an_error_carries_its_reason(tree: Tree) -> None:
+    ran = adhoc(tree, "gateway", {"text": "x", "mode": "fail", "token": "sesame"})
+    assert ran.rc == 2
+    assert ran.result["reason"] == "stood_in"
+    assert ran.result["msg"] == "gateway: no luck with ********\n  Try again."
+    assert ran.result["error"] == {
+        "reason": "stood_in",
+        "message": "no luck with ********",
+        "component": "gateway",
+        "where": None,
+        "hint": "Try again.",
+        "details": {},
+        "exit_code": 1,
+    }
+
+
+def test_check_mode_reaches_the_step(tree: Tree) -> None:
+    assert adhoc(tree, "gateway", {"text": "x"}, "--check").result["check"] is True
+    assert adhoc(tree, "gateway", {"text": "x"}).result["check"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "shown"),
+    [("x", ("--diff",), True), ("same", ("--diff",), False), ("x", (), False)],
+)
+def test_diff_only_where_changed_and_wanted(
+    tree: Tree, text: str, options: tuple[str, ...], shown: bool
+) -> None:
+    assert ("+++ after" in adhoc(tree, "gateway", {"text": text}, *options).text) is shown
+
+
+@pytest.mark.skipif(not OTHER_PYTHON.exists(), reason="needs a second Python")
+@pytest.mark.parametrize("host", ["gateway", "localhost"])
+def test_another_interpreter_gets_the_module(tree: Tree, host: str) -> None:
+    ran = adhoc(
+        tree, host, {"text": "x", "token": "sesame"},
+        "-e", f"ansible_python_interpreter={OTHER_PYTHON}", "--check",
+    )  # fmt: skip
+    assert ran.rc == 0, ran.text
+    assert ran.result["package"] == "ansible.module_utils.localloop.steps.echo_step"
+    assert ran.result["check"] is True
+    assert "sesame" not in ran.text
+
+
+def test_an_environment_gets_the_module(tree: Tree) -> None:
+    playbook = tree.write(
+        "playbooks/environment.yml",
+        """\
+- hosts: gateway
+  gather_facts: false
+  tasks:
+    - echo_step: {text: x}
+      environment: {SOME: thing}
+      register: result
+    - assert: {that: result.package == 'ansible.module_utils.localloop.steps.echo_step'}
+""",
+    )
+    done = tree.run("ansible-playbook", str(playbook))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# -- transactions of a plain run
+
+
+@pytest.fixture
+def deploy(tree: Tree) -> Iterator[Path]:
+    yield tree.write(
+        "playbooks/deploy-fast.yml",
+        """\
+- hosts: all
+  gather_facts: false
+  any_errors_fatal: true
+  tasks:
+    - echo_step: {text: "hello", mode: "{{ mode | default('echo') }}", token: sesame}
+      run_once: true
+""",
+    )
+    for report in reports(tree):
+        report.with_suffix(".md").unlink()
+        report.unlink()
+
+
+def reports(tree: Tree) -> list[Path]:
+    return sorted((tree.project / ".cache" / "deploy-reports").glob("*.json"))
+
+
+def test_a_plain_run_writes_its_report(tree: Tree, deploy: Path) -> None:
+    done = tree.run("ansible-playbook", str(deploy), "-e", "mode=fail")
+    assert done.returncode == 2
+    (report,) = reports(tree)
+    assert f"Report: {report.with_suffix('.md')}" in done.stdout
+    assert "stood_in" in report.read_text()
+    assert "sesame" not in report.read_text() + done.stdout + done.stderr
+
+
+def test_check_writes_nothing(tree: Tree, deploy: Path) -> None:
+    done = tree.run("ansible-playbook", str(deploy), "--check")
+    assert done.returncode == 0
+    assert reports(tree) == []
+    assert "Report:" not in done.stdout
+
+
+def test_a_second_run_is_refused_and_an_interrupted_one_reported(tree: Tree, deploy: Path) -> None:
+    first = subprocess.Popen(
+        ["ansible-playbook", str(deploy), "-e", "mode=sleep"],
+        cwd=tree.project,
+        env=tree.environ(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert first.stdout is not None
+        while "gateway: hello" not in first.stdout.readline():
+            assert first.poll() is None
+        second = tree.run("ansible-playbook", str(deploy))
+        assert second.returncode == 75
+        assert f"pid {first.pid}" in second.stderr
+        first.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        first.communicate(timeout=20)
+        assert time.monotonic() - started < 10
+    finally:
+        first.kill()
+    (report,) = reports(tree)
+    assert json.loads(report.read_text())["outcome"] == "interrupted"
+    assert not [line for line in processes() if "sleep 317" in line]
+
+
+def processes() -> list[str]:
+    return subprocess.run(
+        ["ps", "-A", "-o", "args="], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+
+# -- pure parts
+
+
+class Text(str):
+    """A subclass, as Ansible's tagged strings are."""
+
+
+def test_plain() -> None:
+    found = plain({Text("a"): [Text("b"), (1, 2.5, True, None)], "c": {Text("d")}})
+    assert found == {"a": ["b", [1, 2.5, True, None]], "c": ["d"]}
+    assert {type(key) for key in found} == {str}
+    assert type(found["a"][0]) is str
+    assert found["a"][1][2] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a\x1b[31mb\x1b[0m", "a b"), ("a\nb\tc", "a b c"), ("\x07", ""), ("grün", "grün")],
+)
+def test_printable(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_progress_line() -> None:
+    assert progress_line({"component": "gateway", "text": "pushed"}) == "gateway: pushed"
+    assert progress_line({"component": None, "text": "planned"}) == "planned"
+    assert sys.version_info >= (3, 11)

@@ -1,0 +1,113 @@
+"""Roles, modules and plugins agree with each other and with the steps."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
+MODULES = sorted(path.stem for path in (ROOT / "library").glob("*.py"))
+STEPS = sorted(
+    path.stem for path in (ROOT / "src/localloop/steps").glob("*.py") if path.stem != "__init__"
+)
+COMPARED = ("type", "elements", "required", "default", "choices", "no_log")
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def docs_of(module: str, name: str) -> Any:
+    for node in ast.parse((ROOT / "library" / f"{module}.py").read_text()).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name:
+            return yaml.safe_load(ast.literal_eval(node.value))
+    raise AssertionError(f"{module} has no {name}")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_and_argument_specs_agree(role: str) -> None:
+    where = ROOT / "roles" / role
+    options = load(where / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    defaults_file = where / "defaults" / "main.yml"
+    defaults = (load(defaults_file) if defaults_file.exists() else None) or {}
+    required = {name for name, option in options.items() if option.get("required")}
+    assert set(defaults) | required == set(options)
+    assert not required & set(defaults)
+    for name, option in options.items():
+        assert name.startswith(f"{role}_")
+        assert option.get("description")
+        assert option.get("type")
+        if "default" in option:
+            assert option["default"] == defaults[name]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_documented(role: str) -> None:
+    where = ROOT / "roles" / role
+    readme = (where / "README.md").read_text()
+    options = load(where / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert [name for name in options if f"`{name}`" not in readme] == []
+    assert (where / "tasks" / "main.yml").is_file()
+    assert load(where / "meta" / "main.yml")["galaxy_info"]["description"]
+
+
+def test_steps_modules_and_actions_have_the_same_names() -> None:
+    actions = sorted(path.stem for path in (ROOT / "action_plugins").glob("*.py"))
+    assert actions == MODULES == STEPS
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_documentation_and_argument_spec_agree(module: str) -> None:
+    spec = import_module(f"localloop.steps.{module}").ARGUMENT_SPEC
+    documentation = docs_of(module, "DOCUMENTATION")
+    assert documentation["module"] == module
+    compare(spec, documentation.get("options") or {}, module)
+
+
+def compare(spec: dict[str, Any], options: dict[str, Any], where: str) -> None:
+    assert set(spec) == set(options), where
+    for name, wanted in spec.items():
+        documented = options[name]
+        assert documented.get("description"), f"{where}.{name}"
+        for key in COMPARED:
+            if key != "no_log":  # documented by the option's words
+                default = "str" if key == "type" else False if key == "required" else None
+                assert documented.get(key, default) == wanted.get(key, default), f"{where}.{name}"
+        if "options" in wanted or "suboptions" in documented:
+            compare(wanted["options"], documented["suboptions"], f"{where}.{name}")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_and_return_are_real(module: str) -> None:
+    spec = import_module(f"localloop.steps.{module}").ARGUMENT_SPEC
+    used = [task[module] for task in docs_of(module, "EXAMPLES") if module in task]
+    assert used
+    for arguments in used:
+        assert set(arguments) <= set(spec)
+    for name, value in docs_of(module, "RETURN").items():
+        assert {"description", "type", "returned"} <= set(value), name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_tasks_use_only_options_that_exist(role: str) -> None:
+    for path in sorted((ROOT / "roles" / role / "tasks").glob("*.yml")):
+        for task in load(path) or []:
+            for module in set(task) & set(MODULES):
+                spec = import_module(f"localloop.steps.{module}").ARGUMENT_SPEC
+                assert set(task[module]) <= set(spec), f"{path.name}: {module}"
+                required = {name for name, option in spec.items() if option.get("required")}
+                assert required <= set(task[module]), f"{path.name}: {module}"
+
+
+def test_playbooks_only_list_roles() -> None:
+    for path in sorted((ROOT / "playbooks").glob("*.yml")):
+        for play in load(path):
+            assert not {"tasks", "pre_tasks", "post_tasks", "vars"} & set(play), path.name
+            for role in play.get("roles", ()):
+                assert role["role"] in ROLES, path.name

@@ -1,0 +1,229 @@
+"""How Ansible is called: argv, environment, signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ansible_tree import Tree
+
+from localloop.ansible import runner
+from localloop.ansible.processes import Process, below, parse_table
+from localloop.paths import content_dir
+from localloop.transaction import Journal
+
+BIN = str(Path(sys.executable).parent)
+CONTENT = str(content_dir())
+
+HOSTILE = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/home/u",
+    "TERM": "xterm",
+    "NO_COLOR": "1",
+    "DOCKER_HOST": "unix:///run/docker.sock",
+    "XDG_STATE_HOME": "/home/u/.state",
+    "LOCALLOOP_PROFILE": "release",
+    "CLUSTER_NAME": "c1",
+    "https_proxy": "http://proxy:3128",
+    "SSL_CERT_FILE": "/etc/ca.pem",
+    "LC_ALL": "C.UTF-8",
+    # none of these:
+    "ANSIBLE_CONFIG": "/evil/ansible.cfg",
+    "ANSIBLE_CALLBACK_PLUGINS": "/evil",
+    "ANSIBLE_STDOUT_CALLBACK": "evil",
+    "AWX_LIB_DIRECTORY": "/evil",
+    "PYTHONPATH": "/evil",
+    "PYTHONSTARTUP": "/evil/start.py",
+    "LD_PRELOAD": "/evil/lib.so",
+    "AWS_SECRET_ACCESS_KEY": "hunter2",
+}
+
+
+def made(private: Path) -> dict[str, str]:
+    return runner.environment(
+        HOSTILE,
+        private=private,
+        project_root=Path("/project"),
+        transaction=Journal("tx-1", Path("/project/j.jsonl"), Path("/state/p.lock")),
+        extra={"VERSION": "v1"},
+        color=False,
+    )
+
+
+def test_the_whole_environment_and_argv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in HOSTILE.items():
+        if name != "PATH":
+            monkeypatch.setenv(name, value)
+    config = runner.configure(
+        "deploy-fast.yml", private=tmp_path, environ=made(tmp_path), verbosity=2, check=True
+    )
+    assert config.command == [
+        "ansible-playbook",
+        "--check",
+        "--diff",
+        "-vv",
+        f"{CONTENT}/playbooks/deploy-fast.yml",
+    ]
+    callbacks = config.env.pop("ANSIBLE_CALLBACK_PLUGINS").split(":")
+    assert callbacks[0] == f"{CONTENT}/callback_plugins"
+    assert [Path(each).name for each in callbacks[1:]] == ["callback"]
+    assert "ansible_runner" in callbacks[1]
+    assert config.env == {
+        "ANSIBLE_CONFIG": f"{CONTENT}/ansible.cfg",
+        "ANSIBLE_HOME": f"{tmp_path}/ansible",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_REMOTE_TMP": f"{tmp_path}/ansible/tmp",
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_STDOUT_CALLBACK": "awx_display",
+        "AWX_ISOLATED_DATA_DIR": f"{tmp_path}/artifacts/run",
+        "CLUSTER_NAME": "c1",
+        "DOCKER_HOST": "unix:///run/docker.sock",
+        "HOME": "/home/u",
+        "LC_ALL": "C.UTF-8",
+        "LOCALLOOP_JOURNAL": "/project/j.jsonl",
+        "LOCALLOOP_LOCK": "/state/p.lock",
+        "LOCALLOOP_PROFILE": "release",
+        "LOCALLOOP_PROJECT": "/project",
+        "LOCALLOOP_TRANSACTION": "tx-1",
+        "NO_COLOR": "1",
+        "PATH": f"{BIN}:/usr/bin:/bin",
+        "SSL_CERT_FILE": "/etc/ca.pem",
+        "TERM": "xterm",
+        "VERSION": "v1",
+        "XDG_STATE_HOME": "/home/u/.state",
+        "https_proxy": "http://proxy:3128",
+    }
+    assert config.cwd == str(tmp_path)
+
+
+def test_a_plain_deploy_has_no_options(tmp_path: Path) -> None:
+    config = runner.configure(
+        "deploy-fast.yml", private=tmp_path, environ=made(tmp_path), verbosity=0, check=False
+    )
+    assert config.command == ["ansible-playbook", f"{CONTENT}/playbooks/deploy-fast.yml"]
+
+
+# -- real runs, each in a process of its own (signals)
+
+SCRIPT = """
+import json, os, sys
+from pathlib import Path
+from localloop.ansible.runner import run_playbook
+from localloop.transaction import open_transaction
+
+root = Path.cwd()
+opened = open_transaction(root, command="deploy", project="relay", cluster="auto/relay",
+                          details={}, environ=os.environ)
+extra = {"PYTHONPATH": os.environ["PYTHONPATH"]}
+outcome = run_playbook(sys.argv[1], project_root=root, transaction=opened, extra_environ=extra,
+                       on_line=lambda line: print(line, flush=True))
+events = opened.events()
+opened.close()
+print(json.dumps({"rc": outcome.rc, "status": outcome.status, "interrupted": outcome.interrupted,
+                  "failed": [[f.task, f.error] for f in outcome.failed], "stats": outcome.stats,
+                  "events": events}))
+"""
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    tree = Tree(tmp_path_factory.mktemp("tree"))
+    for mode in ("echo", "fail", "sleep"):
+        tree.write(
+            f"playbooks/{mode}.yml",
+            f"""\
+- hosts: all
+  gather_facts: false
+  any_errors_fatal: true
+  tasks:
+    - name: The step
+      echo_step: {{text: hello, mode: {mode}}}
+      run_once: true
+""",
+        )
+    (tree.project / "ansible.cfg").write_text("[defaults]\nstdout_callback = evil\n")
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("mode", "rc", "status"), [("echo", 0, "successful"), ("fail", 2, "failed")]
+)
+def test_a_run(tree: Tree, mode: str, rc: int, status: str) -> None:
+    before = leftovers()
+    done = tree.run(sys.executable, "-c", SCRIPT, f"{mode}.yml")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    found = json.loads(lines[-1])
+    assert (found["rc"], found["status"], found["interrupted"]) == (rc, status, False)
+    assert "gateway: hello" in lines
+    assert not [line for line in lines if "\x1b" in line]
+    assert [event["event"] for event in found["events"]][:3] == ["opened", "playbook", "progress"]
+    if mode == "fail":
+        ((task, error),) = found["failed"]
+        assert (task, error["reason"]) == ("The step", "stood_in")
+    else:
+        assert found["stats"]["changed"] == {"gateway": 1}
+    assert leftovers() == before
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT] * 2])
+def test_an_interrupted_run_leaves_nothing(tree: Tree, signals: list[signal.Signals]) -> None:
+    before = leftovers()
+    child = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "sleep.yml"],
+        cwd=tree.project,
+        env=tree.environ(),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert child.stdout is not None
+        while "gateway: hello" not in child.stdout.readline():
+            assert child.poll() is None
+        time.sleep(0.3)
+        started = time.monotonic()
+        for each in signals:
+            child.send_signal(each)
+            time.sleep(0.05)
+        found = json.loads(child.communicate(timeout=20)[0].splitlines()[-1])
+        assert time.monotonic() - started < 8
+    finally:
+        child.kill()
+    assert found["interrupted"] is True
+    assert found["status"] == "interrupted"
+    table = subprocess.run(["ps", "-A", "-o", "args="], capture_output=True, text=True, check=True)
+    assert "sleep 317" not in table.stdout.splitlines()
+    assert leftovers() == before
+
+
+def leftovers() -> set[str]:
+    import tempfile
+
+    return {each for each in os.listdir(tempfile.gettempdir()) if each.startswith("localloop-")}
+
+
+# -- processes
+
+TABLE = """\
+    1     0     1 Mon Nov 24 10:00:00 2025
+   10     1    10 Mon Nov 24 10:00:01 2025
+   11    10    11 Mon Nov 24 10:00:02 2025
+   12    11    12 Mon Nov 24 10:00:03 2025
+   20     1    20 Mon Nov 24 10:00:04 2025
+garbage
+"""
+
+
+def test_descendants() -> None:
+    table = parse_table(TABLE)
+    assert len(table) == 5
+    assert table[1] == Process(10, 1, 10, "Mon Nov 24 10:00:01 2025")
+    assert {process.pid for process in below(10, table)} == {11, 12}
+    assert below(20, table) == set()

@@ -1,0 +1,549 @@
+"""The gate against the fake API: real client, real streams, virtual time."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fake_api import FakeApi
+
+from localloop.evidence import clean, render_evidence
+from localloop.gate import Also, Clock, GateResult, observe_once, run_gate
+from localloop.kube.objects import ObjectRef, ref_of
+from localloop.observe import fetch, sources
+
+Object = dict[str, Any]
+EPOCH = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+REPOSITORY = "127.0.0.1:5000/app/web"
+PODS = "/api/v1/namespaces/app/pods"
+
+
+class VirtualClock(Clock):
+    """Time that jumps to the next due moment once nothing happens any more."""
+
+    def __init__(self, api: FakeApi, watches: int) -> None:
+        self.time = 1000.0
+        self.api = api
+        self.watches = watches
+        self.script: list[tuple[float, Callable[[], None]]] = []
+        api.now = lambda: EPOCH + self.time
+
+    def at(self, seconds: float, action: Callable[[], None]) -> None:
+        self.script.append((1000.0 + seconds, action))
+        self.script.sort(key=lambda entry: entry[0])
+
+    def now(self) -> float:
+        return self.time
+
+    def wait(self, changed: threading.Condition, seconds: float) -> None:
+        if self.api.watching < self.watches:
+            changed.wait(0.02)
+            return
+        if changed.wait(0.03):
+            return
+        target = self.time + max(0.0, seconds)
+        if self.script and self.script[0][0] <= target:
+            moment, action = self.script.pop(0)
+            self.time = max(self.time, moment)
+            action()
+            changed.wait(0.5)
+        else:
+            self.time = target
+
+
+def deployment(**spec: Any) -> Object:
+    probe = spec.pop("probe", True)
+    container: Object = {"name": "web", "image": f"{REPOSITORY}:v1"}
+    if probe:
+        container["readinessProbe"] = {"tcpSocket": {"port": 80}}
+    revision = {"deployment.kubernetes.io/revision": "1"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": "web",
+            "namespace": "app",
+            "uid": "d1",
+            "generation": 1,
+            "annotations": revision,
+        },
+        "spec": {
+            "replicas": 1,
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [container]},
+            },
+            **spec,
+        },
+        "status": {
+            "observedGeneration": 1,
+            "replicas": 1,
+            "updatedReplicas": 1,
+            "readyReplicas": 1,
+            "availableReplicas": 1,
+            "conditions": [{"type": "Available", "status": "True"}],
+        },
+    }
+
+
+def replicaset(uid: str = "r1", revision: str = "1") -> Object:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": f"web-{uid}",
+            "namespace": "app",
+            "uid": uid,
+            "annotations": {"deployment.kubernetes.io/revision": revision},
+            "ownerReferences": [{"uid": "d1", "controller": True, "name": "web"}],
+        },
+    }
+
+
+def pod(
+    ready: bool = True,
+    *,
+    uid: str = "p1",
+    owner: str = "r1",
+    restarts: int = 0,
+    waiting: str | None = None,
+    digest: str = A,
+    started: str = "2026-01-01T00:16:40Z",
+) -> Object:
+    state = {"waiting": {"reason": waiting}} if waiting else {"running": {"startedAt": started}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"web-{uid}",
+            "namespace": "app",
+            "uid": uid,
+            "labels": {"app": "web"},
+            "ownerReferences": [{"uid": owner, "controller": True, "name": f"web-{owner}"}],
+        },
+        "spec": {"containers": [{"name": "web", "image": f"{REPOSITORY}:v1"}]},
+        "status": {
+            "phase": "Running",
+            "conditions": [
+                {
+                    "type": "Ready",
+                    "status": str(ready),
+                    "lastTransitionTime": started,
+                }
+            ],
+            "containerStatuses": [
+                {
+                    "name": "web",
+                    "restartCount": restarts,
+                    "imageID": f"{REPOSITORY}@{digest}",
+                    "state": state,
+                    "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}},
+                }
+            ],
+        },
+    }
+
+
+def unready(obj: Object) -> Object:
+    obj = copy.deepcopy(obj)
+    obj["status"].update(readyReplicas=0, availableReplicas=0)
+    obj["status"]["conditions"] = []
+    return obj
+
+
+WEB = ref_of(deployment())
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    with FakeApi() as fake:
+        yield fake
+
+
+def gate(
+    api: FakeApi,
+    *,
+    scope: tuple[ObjectRef, ...] = (WEB,),
+    script: dict[float, Callable[[], None]] | None = None,
+    also: tuple[Also, ...] = (),
+    timeout: float = 90,
+    touched: bool = True,
+    watches: int | None = None,
+    **options: Any,
+) -> GateResult:
+    count = len(sources(scope, also)) if watches is None else watches
+    clock = VirtualClock(api, count)
+    for moment, action in (script or {}).items():
+        clock.at(moment, action)
+    return run_gate(
+        api.kube(2.0),
+        scope,
+        timeout=timeout,
+        also=also,
+        touched=set(scope) if touched else set(),
+        clock=clock,
+        backoff=0.01,
+        **options,
+    )
+
+
+def test_ready_at_once(api: FakeApi) -> None:
+    api.put(deployment(), replicaset(), pod())
+    events: list[Object] = []
+    result = gate(api, emit=events.append)
+    assert (result.status, result.reason, result.warnings) == ("ready", "", ())
+    assert result.duration_s == 0
+    assert [event["event"] for event in events] == ["progress", "gate"]
+    assert events[0]["text"] == "Deployment web: ready 1/1"
+    assert result.as_dict()["objects"][0]["ref"] == "apps/v1/Deployment/app/web"
+
+
+def test_becomes_ready_by_events(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False))
+    script = {5.0: lambda: api.put(pod()), 6.0: lambda: api.put(deployment())}
+    result = gate(api, script=script)
+    assert result.ready
+    assert (result.first_ready_s, result.duration_s) == (6.0, 6.0)
+    assert not [m for m in api.methods("GET") if m.endswith("/events")]
+
+
+def test_without_probes_ready_has_to_last(api: FakeApi) -> None:
+    api.put(deployment(probe=False), replicaset(), pod())
+    result = gate(api)
+    assert (result.first_ready_s, result.duration_s) == (0.0, 2.0)
+    assert result.warnings == ("Deployment web: its pods have no probe",)
+
+
+def test_a_restart_starts_the_window_again(api: FakeApi) -> None:
+    api.put(deployment(), replicaset(), pod())
+    result = gate(api, stable_for=10, script={7.0: lambda: api.put(pod(restarts=1))})
+    assert (result.first_ready_s, result.duration_s) == (7.0, 17.0)
+
+
+def test_untouched_passes_by_one_observation(api: FakeApi) -> None:
+    api.put(deployment(probe=False), replicaset(), pod(started="2026-01-01T00:16:30Z"))
+    assert gate(api, touched=False).duration_s == 0
+
+
+def test_untouched_but_young_waits(api: FakeApi) -> None:
+    api.put(deployment(probe=False), replicaset(), pod(started="2026-01-01T00:16:39Z"))
+    assert gate(api, touched=False, stable_for=5).duration_s == 4.0
+
+
+@pytest.mark.parametrize(
+    ("waiting", "reason", "duration"),
+    [
+        ("InvalidImageName", "invalid_image_name:web", 0),
+        ("ErrImagePull", "image_pull_failed:web", 20),
+        ("CreateContainerConfigError", "container_config_error:web", 20),
+        ("CrashLoopBackOff", "crash_loop:web", 20),
+    ],
+)
+def test_causes_fail(api: FakeApi, waiting: str, reason: str, duration: float) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False, waiting=waiting))
+    result = gate(api)
+    assert (result.status, result.reason, result.subject) == ("failed", reason, "web")
+    assert result.duration_s == duration
+
+
+def test_a_cause_that_passes_is_forgiven(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False, waiting="ErrImagePull"))
+    script = {10.0: lambda: api.put(pod(False)), 30.0: lambda: api.put(pod(), deployment())}
+    assert gate(api, script=script).ready
+
+
+def test_pull_errors_that_alternate_are_one_cause(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False, waiting="ErrImagePull"))
+    script = {10.0: lambda: api.put(pod(False, waiting="ImagePullBackOff"))}
+    assert gate(api, script=script).duration_s == 20
+
+
+def test_a_crash_loop_counts_from_its_first_sighting(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False, waiting="CrashLoopBackOff"))
+    script = {
+        15.0: lambda: api.put(pod(False, restarts=1)),
+        33.0: lambda: api.put(pod(False, waiting="CrashLoopBackOff", restarts=1)),
+    }
+    result = gate(api, script=script)
+    assert (result.reason, result.duration_s) == ("crash_loop:web", 33)
+
+
+def test_the_second_sighting_is_a_fresh_read(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False, waiting="ErrImagePull"))
+    gate(api)
+    assert api.methods("GET").count(f"GET {PODS}/web-p1") == 1
+
+
+def test_three_restarts_since_first_seen(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False, restarts=40))
+    script = {
+        1.0: lambda: api.put(pod(False, restarts=42)),
+        9.0: lambda: api.put(pod(False, restarts=43)),
+    }
+    result = gate(api, script=script)
+    assert (result.reason, result.duration_s) == ("crash_loop:web", 29)
+
+
+def test_unschedulable_warns_then_fails(api: FakeApi) -> None:
+    stuck = pod(False)
+    stuck["status"] = {
+        "phase": "Pending",
+        "conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "cpu"}
+        ],
+    }
+    api.put(unready(deployment()), replicaset(), stuck)
+    events: list[Object] = []
+    result = gate(api, emit=events.append)
+    assert (result.reason, result.duration_s) == ("unschedulable:web", 60)
+    assert result.warnings == ("web: unschedulable: cpu",)
+
+
+def test_replica_failure_has_to_last(api: FakeApi) -> None:
+    broken = unready(deployment())
+    broken["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True"}]
+    api.put(broken)
+    result = gate(api)
+    assert (result.reason, result.duration_s) == ("replica_failure:web", 10)
+
+
+def test_another_image_than_expected(api: FakeApi) -> None:
+    api.put(deployment(), replicaset(), pod(digest=B))
+    result = gate(api, expected={REPOSITORY: frozenset({A})})
+    assert (result.reason, result.duration_s) == ("wrong_image:web", 20)
+
+
+def test_deadline(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False))
+    result = gate(api, timeout=30)
+    assert (result.status, result.reason) == ("failed", "timeout:ready 0/1")
+    assert (result.subject, result.duration_s, result.deadline_s) == ("web", 30, 30)
+
+
+def test_missing(api: FakeApi) -> None:
+    result = gate(api, timeout=5)
+    assert (result.status, result.reason) == ("failed", "timeout:not found")
+
+
+def test_a_workload_explains_its_service(api: FakeApi) -> None:
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "front", "namespace": "app", "uid": "s"},
+        "spec": {"clusterIP": "10.0.0.1", "selector": {"app": "web"}},
+    }
+    api.put(service, unready(deployment()), replicaset(), pod(False))
+    result = gate(api, scope=(ref_of(service), WEB), timeout=5)
+    assert (result.subject, result.reason) == ("web", "timeout:ready 0/1")
+
+
+def test_recreated_once_starts_again_twice_fails(api: FakeApi) -> None:
+    def again(uid: str) -> Callable[[], None]:
+        def act() -> None:
+            fresh = unready(deployment())
+            fresh["metadata"]["uid"] = uid
+            api.put(fresh)
+
+        return act
+
+    api.put(unready(deployment()), replicaset(), pod(False))
+    result = gate(api, script={3.0: again("d2"), 6.0: again("d3")})
+    assert (result.reason, result.duration_s) == ("recreated:web", 6)
+
+
+def test_a_job_deleted_by_its_ttl(api: FakeApi) -> None:
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "j", "namespace": "app", "uid": "j"},
+        "status": {"conditions": [{"type": "Complete", "status": "True"}]},
+    }
+    api.put(job, unready(deployment()), replicaset(), pod(False))
+    script = {2.0: lambda: api.remove(job), 4.0: lambda: api.put(pod(), deployment())}
+    assert gate(api, scope=(ref_of(job), WEB), script=script).ready
+    gone = gate(api, scope=(ref_of(job),), timeout=1)
+    assert gone.reason == "timeout:not found"
+    assert gate(api, scope=(ref_of(job),), completed=frozenset({ref_of(job)})).ready
+
+
+def test_kinds_without_readiness_are_named_and_cost_nothing(api: FakeApi) -> None:
+    config = ObjectRef("v1", "ConfigMap", "app", "c")
+    api.put(deployment(), replicaset(), pod())
+    result = gate(api, scope=(WEB, config))
+    assert result.ready
+    assert result.not_gated == ("v1/ConfigMap/app/c",)
+    assert not [m for m in api.methods() if "configmaps" in m]
+
+
+def test_a_stuck_pod_of_a_statefulset_is_deleted_once(api: FakeApi) -> None:
+    def member(revision: str, uid: str, **changes: Any) -> Object:
+        entry = pod(**changes)
+        entry["metadata"].update(
+            name="db-0",
+            uid=uid,
+            labels={"controller-revision-hash": revision},
+            ownerReferences=[{"uid": "s1", "controller": True}],
+        )
+        return entry
+
+    database = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "db", "namespace": "app", "uid": "s1", "generation": 2},
+        "spec": {"replicas": 1, "template": deployment()["spec"]["template"]},
+        "status": {
+            "observedGeneration": 2,
+            "replicas": 1,
+            "currentRevision": "old",
+            "updateRevision": "new",
+        },
+    }
+    done = copy.deepcopy(database)
+    done["status"].update(currentRevision="new", updatedReplicas=1, readyReplicas=1)
+    api.put(database, member("old", "p1", ready=False, waiting="CrashLoopBackOff"))
+    script = {3.0: lambda: api.put(member("new", "p2"), done)}
+    result = gate(api, scope=(ref_of(database),), script=script)
+    assert result.ready
+    assert api.methods("DELETE") == [f"DELETE {PODS}/db-0"]
+    assert result.warnings == ("deleted the pod db-0, stuck on an older revision (crash_loop)",)
+
+
+def test_also_by_selector(api: FakeApi) -> None:
+    api.put(deployment(), replicaset(), pod())
+    loose = pod(False, uid="loose", owner="somebody")
+    api.put(loose)
+    ready = pod(uid="loose", owner="somebody")
+    result = gate(
+        api,
+        scope=(),
+        also=(Also("app", "app=web"),),
+        script={4.0: lambda: api.put(ready)},
+    )
+    assert result.ready
+    assert [entry.ref.name for entry in result.objects] == ["web", "web-loose"]
+    assert result.duration_s >= 4
+
+
+def test_also_that_finds_nothing(api: FakeApi) -> None:
+    result = gate(api, scope=(), also=(Also("app", "app=none"),), timeout=3)
+    assert (result.status, result.reason) == ("failed", "no_match:app=none")
+    optional = Also("app", "app=none", optional=True)
+    assert gate(api, scope=(), also=(optional,)).ready
+
+
+def test_streams_that_end_are_opened_again(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False))
+    script = {
+        1.0: api.drop_watches,
+        3.0: lambda: api.put(pod(), deployment()),
+    }
+    assert gate(api, script=script).ready
+
+
+def test_expired_versions_are_listed_again(api: FakeApi) -> None:
+    gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
+    body = '{"type": "ERROR", "object": ' + str(gone).replace("'", '"') + "}\n"
+    api.put(deployment(), replicaset(), pod())
+    items = {"metadata": {"resourceVersion": "1"}, "items": []}
+    api.answers[("GET", PODS)] = [(200, {}, items), (200, {}, body)]
+    result = gate(api)
+    assert result.ready
+    assert api.methods("GET").count(f"GET {PODS}") >= 3
+
+
+def test_no_answer_is_unknown(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False))
+
+    def outage() -> None:
+        api.down = True
+        api.drop_watches()
+
+    result = gate(api, script={5.0: outage}, timeout=20, watches=0)
+    assert (result.status, result.reason) == ("unknown", "apiserver_unreachable")
+    assert result.duration_s == 20
+
+
+def test_trouble_that_passes_is_forgiven(api: FakeApi) -> None:
+    busy = {"kind": "Status", "code": 503, "reason": "ServiceUnavailable", "message": "wait"}
+    api.answers[("GET", PODS)] = [(503, {}, busy)] * 2
+    api.answers[("GET", "/readyz")] = [(500, {}, "not yet")]
+    api.put(deployment(), replicaset(), pod())
+    assert gate(api).ready
+
+
+def test_forbidden_does_not_wait(api: FakeApi) -> None:
+    no = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no"}
+    api.answers[("GET", PODS)] = [(403, {}, no)]
+    result = gate(api, watches=0)
+    assert (result.status, result.reason, result.duration_s) == ("unknown", "api_forbidden", 0)
+
+
+def test_evidence(api: FakeApi) -> None:
+    api.put(
+        unready(deployment()),
+        replicaset(),
+        pod(False, waiting="CrashLoopBackOff", restarts=2),
+        {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": "e", "namespace": "app"},
+            "type": "Warning",
+            "reason": "BackOff",
+            "message": "back-off\x1b[31m restarting",
+            "count": 4,
+            "involvedObject": {"kind": "Pod", "name": "web-p1"},
+        },
+    )
+    log = f"{PODS}/web-p1/log"
+    api.logs = {log: "current\n", f"{log}true": "panic\x07: \x1b[1mno database\n" * 80}
+    result = gate(api)
+    text = render_evidence(result.evidence)
+    assert "waiting: CrashLoopBackOff" in text
+    assert "exit 3, Error" in text
+    assert text.count("panic: no database") == 50
+    assert "event Pod/web-p1 BackOff (x4): back-off restarting" in text
+    assert "\x1b" not in text
+
+
+def test_a_missing_node_file_has_its_own_reason(api: FakeApi) -> None:
+    stuck = pod(False, waiting="ContainerCreating")
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "e", "namespace": "app"},
+        "message": "MountVolume.SetUp failed: hostPath type check failed: /opt/x is not a file",
+        "involvedObject": {"kind": "Pod", "name": "web-p1"},
+    }
+    api.put(unready(deployment()), replicaset(), stuck, event)
+    assert gate(api, timeout=5).reason == "node_file_missing:/opt/x"
+
+
+def test_clean() -> None:
+    assert clean("a\x00b\x1b]0;title\x07c\u202ed\te") == "abcd e"
+    assert clean("x" * 10, 5) == "xxxx…"
+
+
+def test_observe_once(api: FakeApi) -> None:
+    api.now = lambda: EPOCH + 2000
+    api.put(deployment(), replicaset(), pod())
+    kube = api.kube()
+    result = observe_once(kube, [WEB], expected={REPOSITORY: frozenset({A})})
+    assert result.ready
+    assert kube.calls == 3  # deployments, replicasets (metadata), pods
+    result = observe_once(kube, [WEB], expected={REPOSITORY: frozenset({B})})
+    assert (result.status, result.reason) == ("failed", "wrong_image:web")
+
+
+def test_observe_once_on_a_given_snapshot(api: FakeApi) -> None:
+    api.now = lambda: EPOCH + 1001
+    api.put(deployment(probe=False), replicaset(), pod())
+    kube = api.kube()
+    view = fetch(kube, [WEB])
+    calls = kube.calls
+    result = observe_once(kube, [WEB], snapshot=view)
+    assert (result.status, result.reason) == ("failed", "too_young:web")
+    assert kube.calls == calls
