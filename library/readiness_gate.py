@@ -18,9 +18,8 @@ options:
     type: dict
     required: true
   timeout:
-    description: The deadline in seconds.
+    description: The deadline in seconds; the project's own where this is not set.
     type: float
-    default: 90
 attributes:
   check_mode:
     description: Looks once and does not wait.

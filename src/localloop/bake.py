@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import tools
+from .buildprogress import BuildProgress, Ticker
 from .errors import LocalloopError
 
 BUILD_TIMEOUT_SECONDS = 3600.0
@@ -66,8 +66,8 @@ def run_bake(
     """Build and push; per component the digests of its manifest and configuration.
 
     ``work`` is a directory for the bake file and its metadata. ``on_step(component, text)`` hears
-    of each build step that ends. Raises ``LocalloopError('build_failed')`` with the failing step's
-    last lines.
+    of each build step as it begins. Raises ``LocalloopError('build_failed')`` with the failing
+    step's last lines.
     """
     docker = tools.find("docker", hint=DOCKER_HINT)
     work.mkdir(parents=True, exist_ok=True)
@@ -78,10 +78,14 @@ def run_bake(
     argv += ["--progress=plain", "--provenance=false", "--sbom=false"]
     if pull:
         argv.append("--pull")
-    log = BuildLog([target.component for target in targets], on_step)
-    done = tools.run(argv, timeout=BUILD_TIMEOUT_SECONDS, cwd=work, on_stderr_line=log.line)
+    names = [target.component for target in targets]
+    progress = BuildProgress(lambda text: on_step(_component_of(text, names), text))
+    with Ticker(progress.tick):
+        done = tools.run(
+            argv, timeout=BUILD_TIMEOUT_SECONDS, cwd=work, on_stderr_line=progress.feed
+        )
     if done.returncode:
-        raise log.error(done.stderr)
+        raise _failure(progress, names, done.stderr)
     return _digests(json.loads(metadata.read_text()), targets)
 
 
@@ -103,63 +107,25 @@ def _digests(metadata: Mapping[str, Any], targets: Sequence[Target]) -> dict[str
     return found
 
 
-_STEP = re.compile(r"#(\d+) (.*)")
-_STAGE = re.compile(r"\[(?:(\S+) )?(?:(\S+) )?(\d+/\d+)\] (.*)")
-_LOG = re.compile(r"\d+\.\d+ ")
+def _component_of(step: str, components: Sequence[str]) -> str:
+    """Whose step ``[web stage-1 1/2] COPY …`` is; bake puts the target's name first."""
+    head = step.removeprefix("[").partition(" ")[0].rstrip("]")
+    if head in components:
+        return head
+    return components[0] if len(components) == 1 else ""
 
 
-class BuildLog:
-    """Follows BuildKit's plain progress: which step belongs to whom, how it ended, what it said."""
-
-    def __init__(self, components: Sequence[str], on_step: Callable[[str, str], None]) -> None:
-        self._components = components
-        self._on_step = on_step
-        self._names: dict[str, str] = {}
-        self._said: dict[str, list[str]] = {}
-        self._failed: str | None = None
-
-    def line(self, line: str) -> None:
-        match = _STEP.match(line)
-        if match is None:
-            return
-        number, text = match.groups()
-        if number not in self._names:
-            self._names[number] = text
-            return
-        if text.startswith("DONE") or text == "CACHED":
-            self._report(number, text.lower())
-        elif text.startswith("ERROR"):
-            self._failed = self._failed or number
-            self._said.setdefault(number, []).append(text)
-        elif _LOG.match(text):
-            said = self._said.setdefault(number, [])
-            said.append(text)
-            del said[:-50]
-
-    def _report(self, number: str, how: str) -> None:
-        name = self._names[number]
-        if _STAGE.match(name):
-            self._on_step(self._component_of(name), f"{name} {how}")
-
-    def _component_of(self, name: str) -> str:
-        match = _STAGE.match(name)
-        head = match.group(1) if match else ""
-        if head in self._components:
-            return head
-        return self._components[0] if len(self._components) == 1 else ""
-
-    def error(self, stderr: str) -> LocalloopError:
-        """The failed build as an error: its step and the step's last lines."""
-        if self._failed is None:
-            last = [line for line in stderr.strip().splitlines() if line.strip()][-3:]
-            return LocalloopError("build_failed", "docker buildx bake failed: " + " / ".join(last))
-        name = self._names[self._failed]
-        said = self._said.get(self._failed, [])[-20:]
-        component = self._component_of(name) or None
-        reason = f"build_failed:{component}" if component else "build_failed"
-        return LocalloopError(
-            reason,
-            f"the build failed at {name}\n" + "\n".join(f"    {line}" for line in said),
-            component=component,
-            details={"step": name, "lines": said},
-        )
+def _failure(progress: BuildProgress, components: Sequence[str], stderr: str) -> LocalloopError:
+    """The failed build as an error: its step and the step's last lines."""
+    step, said = progress.failure()
+    if not step:
+        last = [line for line in stderr.strip().splitlines() if line.strip()][-3:]
+        return LocalloopError("build_failed", "docker buildx bake failed: " + " / ".join(last))
+    component = _component_of(step, components) or None
+    return LocalloopError(
+        f"build_failed:{component}" if component else "build_failed",
+        "\n".join([f"the build failed at {step}", *(f"    {line}" for line in said)]),
+        component=component,
+        hint="Mend it and run the deploy again.",
+        details={"step": step, "lines": said},
+    )

@@ -19,8 +19,8 @@ WIDTH = 100
 
 
 class BuildProgress:
-    """Takes the lines of ``--progress=plain``; says one when a step begins, and one every ten
-    seconds while the running steps say nothing new."""
+    """Takes the lines of ``--progress=plain``; says one for each step that takes a while, and one
+    every ten seconds while no new step begins. Cached steps are not worth a line."""
 
     def __init__(
         self, say: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic
@@ -30,6 +30,7 @@ class BuildProgress:
         self._running: dict[str, tuple[str, float]] = {}
         self._tails: dict[str, deque[str]] = {}
         self._names: dict[str, str] = {}
+        self._unsaid: list[str] = []
         self._failed = ""
         self._spoke = clock()
         self._lock = threading.Lock()
@@ -40,16 +41,22 @@ class BuildProgress:
                 self._begin(step[1], step["name"], step["command"])
             elif ended := _ENDED.match(line):
                 self._running.pop(ended[1], None)
+                if ended[1] in self._unsaid:
+                    self._unsaid.remove(ended[1])
             elif error := _ERROR.fullmatch(line):
                 self._failed = self._failed or error[1]
                 self._tails.setdefault(error[1], deque(maxlen=TAIL_LINES)).append(error["text"])
-            elif output := _OUTPUT.fullmatch(line):
+            elif (output := _OUTPUT.fullmatch(line)) and output["text"] != "...":
                 self._tails.setdefault(output[1], deque(maxlen=TAIL_LINES)).append(output["text"])
 
     def tick(self) -> None:
         """To be called every second or so."""
         with self._lock:
             now = self._clock()
+            for number in self._unsaid:
+                self._spoke = now
+                self._say(self._names[number][:WIDTH])
+            self._unsaid.clear()
             if now - self._spoke < QUIET_SECONDS or not self._running:
                 return
             self._spoke = now
@@ -64,13 +71,11 @@ class BuildProgress:
             return self._names.get(self._failed, ""), list(self._tails.get(self._failed, ()))
 
     def _begin(self, number: str, name: str, command: str) -> None:
-        if name.split(" ")[0] in _INTERNAL:
+        if any(word in _INTERNAL for word in name.split()):  # bake puts the target's name first
             return
-        self._names[number] = f"[{name}] {command}"
-        now = self._clock()
-        self._running[number] = (name, now)
-        self._spoke = now
-        self._say(f"[{name}] {' '.join(command.split())}"[:WIDTH])
+        self._names[number] = f"[{name}] {' '.join(command.split())}"
+        self._running[number] = (name, self._clock())
+        self._unsaid.append(number)
 
 
 class Ticker:

@@ -10,7 +10,7 @@ import json
 import os
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,6 +40,7 @@ class RegistryState:
     verdict: RegistryVerdict
     reason: str = ""
     ours: bool = False
+    running: bool = False
     container_id: str = ""
     port: int | None = None
 
@@ -175,6 +176,7 @@ def registry_state(
         verdict=verdict,
         reason=reason,
         ours=_labels(found).get(LABEL_CLUSTER) == name,
+        running=bool(state.get("Running")),
         container_id=found["Id"],
         port=port,
     )
@@ -207,9 +209,7 @@ def _is_proxy(found: Inspected) -> bool:
 # --- What is asked of Docker ----------------------------------------------------------------------
 
 
-def inspect_cluster(
-    docker: Docker, name: str, *, registry_port: int | None = None
-) -> ClusterState:
+def inspect_cluster(docker: Docker, name: str, *, registry_port: int | None = None) -> ClusterState:
     """Two requests to Docker and one to the registry, if it runs."""
     registry = docker.inspect_container(registry_container(name))
     return cluster_state(
@@ -224,9 +224,25 @@ def inspect_cluster(
 def inspect_registry(
     docker: Docker, name: str, *, registry_port: int | None = None
 ) -> RegistryState:
-    """One request to Docker and one to the registry, if it runs."""
+    """One request to Docker and one to the registry, if it runs.
+
+    A stopped registry whose port something else took meanwhile has to be made anew.
+    """
     found = docker.inspect_container(registry_container(name))
-    return registry_state(name, found, answers=_answers(found), wanted_port=registry_port)
+    state = registry_state(name, found, answers=_answers(found), wanted_port=registry_port)
+    if state.verdict == "start" and state.port and not port_is_free(state.port):
+        return replace(state, verdict="recreate", reason="registry_port_taken")
+    return state
+
+
+def is_wired(docker: Docker, name: str, port: int) -> bool:
+    """Whether the node knows the registry by its host's address (and the cluster's users do)."""
+    return docker.stat_path(node_container(name), f"{mirror_dir(port)}/hosts.toml") is not None
+
+
+def mirror_dir(port: int) -> str:
+    """Where the node's containerd looks up what 127.0.0.1:PORT means."""
+    return f"/var/lib/localloop/certs.d/127.0.0.1:{port}"
 
 
 def _answers(found: Inspected | None) -> bool:
@@ -296,8 +312,8 @@ def port_is_free(port: int) -> bool:
 def choose_port(purpose: str, name: str, *, configured: int | None, own: int | None) -> int:
     """The port for a container that is about to be created.
 
-    In this order: the configured one, the one that ``own`` (the container being replaced) has, the
-    one that was noted before, the first free one.
+    In this order: the configured one, the one that ``own`` (a running container that is going to
+    be replaced) holds, the one that was noted before, the first free one.
     """
     if configured:
         if configured == own or port_is_free(configured):

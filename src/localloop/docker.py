@@ -113,7 +113,9 @@ class Docker:
             self.close()
             if kept and method in ("GET", "HEAD") and not isinstance(error, TimeoutError):
                 self.calls -= 1
-                return self._request(method, path, timeout=timeout)  # the daemon closed it meanwhile
+                return self._request(
+                    method, path, timeout=timeout
+                )  # the daemon closed it meanwhile
             raise _unreachable(socket_path(self._environ), error) from error
         return response.status, body, response.headers
 

@@ -185,7 +185,9 @@ def _warnings(kube: Kube, namespace: str, deadline: float) -> list[Object]:
     if _left(deadline) <= 0.1 or not namespace:
         return []
     try:
-        items, _ = kube.list("v1", "Event", namespace, field_selector="type=Warning")
+        items, _ = kube.list(
+            "v1", "Event", namespace, field_selector="type=Warning", timeout=_left(deadline)
+        )
     except LocalloopError:
         return []
     return items

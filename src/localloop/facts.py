@@ -25,9 +25,9 @@ WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 def gather(session: Session, wanted: Request) -> Facts:
     """Everything that the plan is made of; nothing is written."""
-    project, kube = session.project, session.kube
-    uid = cluster_uid(kube)
-    record = RecordStore(kube, project.name).load()
+    project = session.project
+    uid = session.identify()
+    record = RecordStore(session.kube, project.name).load()
     before = pinned_uid(_pin_path(session))
     images = {name: _image(session, name, record) for name in project.images}
     if wanted.targets:

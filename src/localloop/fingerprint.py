@@ -1,8 +1,8 @@
 """Fingerprints: sha256 of everything that can change a component's output, and of nothing else.
 
 An entry counts by type, relative path bytes, executable bit, whether others may read it, and
-content or link text. Beside the entries count *facts*: arguments, target, platform, base digests and
-the like. Neither time, owner, checkout path, locale nor git takes part.
+content or link text. Beside the entries count *facts*: arguments, target, platform, base digests
+and the like. Neither time, owner, checkout path, locale nor git takes part.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Fingerprint:
     """A component's fingerprint with all that explains it.
 
     ``manifest`` maps an input's path to a word for its entry; ``facts`` is plain data;
-    ``untracked`` names what can change the output unseen; ``moved`` files that changed while they were read.
+    ``untracked`` names what can change the output unseen; ``moved`` files that changed while they
+    were read.
     """
 
     value: str

@@ -282,7 +282,7 @@ class _Gate:
             self.due = min(self.due, self.not_before)
             return False
         try:
-            fresh = self.kube.read(suspect.ref)
+            fresh = self.kube.read(suspect.ref, timeout=3.0)
         except (ApiError, ApiUnreachable):
             self._retry_later()
             return False
@@ -339,6 +339,7 @@ class _Gate:
 
     def _failed(self, view: Snapshot, ref: ObjectRef, reason: str, detail: str) -> GateResult:
         evidence = collect_evidence(self.kube, [ref], view)
+        self.tracked[ref].verdict = Verdict("failed", reason, detail, ref)
         return self._result(
             "failed", view, f"{reason}:{ref.name}", ref.name, detail, evidence=evidence
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from .errors import LocalloopError
@@ -134,8 +135,9 @@ class Watchers:
         with self._lock:
             for stream in self._streams.values():
                 stream.close()
+        patience = time.monotonic() + 1.0
         for thread in self._threads:
-            thread.join(timeout=1.0)
+            thread.join(timeout=max(0.0, patience - time.monotonic()))
 
     def _follow(self, source: Source) -> None:
         failures = 0

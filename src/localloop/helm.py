@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,7 +110,7 @@ def decode_secret(secret: Mapping[str, Any]) -> dict[str, Any]:
     try:
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
         content = json.loads(gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed)
-    except (KeyError, ValueError, OSError, EOFError) as error:
+    except (KeyError, ValueError, OSError, EOFError, zlib.error) as error:
         name = secret.get("metadata", {}).get("name")
         raise LocalloopError(
             "release_undecodable", f"Helm's Secret {name} cannot be read: {error}"
@@ -148,7 +149,7 @@ class Helm:
         values: Mapping[str, Any],
         values_files: Sequence[Path],
         labels: Mapping[str, str],
-        force_conflicts: bool,
+        apply_flags: Sequence[str],
         timeout: float,
         pass_fds: Sequence[int] = (),
     ) -> tools.Completed:
@@ -160,7 +161,7 @@ class Helm:
             namespace=namespace,
             values_files=values_files,
             labels=labels,
-            force_conflicts=force_conflicts,
+            apply_flags=apply_flags,
         )
         return tools.run(
             [*argv[:1], *self._target, *argv[1:]],
@@ -195,18 +196,34 @@ def upgrade_argv(
     namespace: str,
     values_files: Sequence[Path],
     labels: Mapping[str, str],
-    force_conflicts: bool,
+    apply_flags: Sequence[str],
 ) -> list[str]:
     """The argv of a release, without the cluster's flags."""
     argv = [helm, "upgrade", "--install", "--namespace", namespace, "--create-namespace"]
     argv += ["--history-max", str(HISTORY_MAX)]
     argv += ["--labels", ",".join(f"{key}={value}" for key, value in sorted(labels.items()))]
     for path in values_files:
-        argv += ["--values", str(path)]
+        argv += ["--values", _csv_field(str(path))]
     argv += ["--values", "-"]
-    if force_conflicts:
-        argv.append("--force-conflicts")
-    return [*argv, "--", release, str(chart)]
+    return [*argv, *apply_flags, "--", release, str(chart)]
+
+
+def apply_flags(helm_major: int, server_minor: int) -> tuple[str, ...]:
+    """How Helm 4 is to apply: by the server, over anybody's hand-made changes, where it can.
+
+    Server-side apply is generally available from Kubernetes 1.22 on; before, it rejects Services
+    whose ports name no protocol. Helm 3 knows the client-side way alone.
+    """
+    if helm_major < 4:
+        return ()
+    if server_minor < 22:
+        return ("--server-side=false",)
+    return ("--server-side=true", "--force-conflicts")
+
+
+def _csv_field(text: str) -> str:
+    # Helm reads --values as a line of CSV: a comma would part one path into two.
+    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n') else text
 
 
 def _environment() -> dict[str, str]:

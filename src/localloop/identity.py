@@ -29,7 +29,7 @@ def cluster_uid(kube: Kube) -> str:
 def pinned_uid(pin: Path) -> str:
     """The uid pinned before; empty on first use."""
     try:
-        return pin.read_text().strip()
+        return pin.read_text(errors="replace").strip()
     except FileNotFoundError:
         return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
@@ -23,10 +24,19 @@ def parse(manifest: str, namespace: str) -> list[Object]:
     for document in yaml.load_all(manifest, Loader=loader):
         if not isinstance(document, dict) or "kind" not in document:
             continue
-        for obj in document["items"] if document["kind"] == "List" else [document]:
+        for obj in _flat(document):
             obj["metadata"].setdefault("namespace", namespace)
             found.append(obj)
     return found
+
+
+def _flat(document: Object) -> Iterator[Object]:
+    """The object itself, or those in it where it is a list of any kind (as Helm does)."""
+    if document["kind"].endswith("List") and isinstance(document.get("items"), list):
+        for item in document["items"]:
+            yield from _flat(item)
+    else:
+        yield document
 
 
 def located(obj: Object, *, namespaced: bool) -> ObjectRef:
@@ -38,11 +48,16 @@ def located(obj: Object, *, namespaced: bool) -> ObjectRef:
 def differences(wanted: Object, live: Object) -> list[str]:
     """The paths of fields that the manifest sets and the live object has otherwise."""
     if wanted["kind"] == "Secret" and wanted.get("stringData"):
-        wanted = {**wanted, "stringData": None}
+        data = {key: _base64(value) for key, value in wanted["stringData"].items()}
+        wanted = {**wanted, "data": {**(wanted.get("data") or {}), **data}, "stringData": None}
     metadata = wanted.get("metadata") or {}
     body = {key: value for key, value in wanted.items() if key not in ("metadata", "status")}
     kept = {key: metadata[key] for key in ("labels", "annotations") if metadata.get(key)}
     return list(_differ(body, live, "")) + list(_differ(kept, live.get("metadata") or {}, ""))
+
+
+def _base64(value: Any) -> str:
+    return base64.b64encode(str(value).encode()).decode()
 
 
 def _differ(wanted: Any, live: Any, path: str) -> Iterator[str]:
@@ -55,7 +70,7 @@ def _differ(wanted: Any, live: Any, path: str) -> Iterator[str]:
             yield from _differ(value, live.get(key), f"{path}.{key}" if path else str(key))
     elif isinstance(wanted, list):
         yield from _lists_differ(wanted, live or [], path)
-    elif not _equal(wanted, live):
+    elif not _equal(wanted, live, literal=_LITERAL.search(path) is not None):
         yield path
 
 
@@ -63,9 +78,10 @@ def _lists_differ(wanted: list[Any], live: Any, path: str) -> Iterator[str]:
     if not isinstance(live, list):
         yield path
         return
-    named = [entry for entry in wanted if isinstance(entry, dict) and "name" in entry]
-    if wanted and len(named) == len(wanted):
-        by_name = {entry.get("name"): entry for entry in live if isinstance(entry, dict)}
+    names = [entry.get("name") for entry in wanted if isinstance(entry, dict)]
+    texts = {name for name in names if isinstance(name, str)}
+    if wanted and len(texts) == len(wanted):  # else a name is missing or there twice (mounts)
+        by_name = {str(entry.get("name")): entry for entry in live if isinstance(entry, dict)}
         for entry in wanted:
             yield from _differ(entry, by_name.get(entry["name"]), f"{path}[{entry['name']}]")
         return
@@ -82,32 +98,43 @@ def _means_something(value: Any) -> bool:
     return value not in (None, [], "", False, 0)
 
 
-def _equal(wanted: Any, live: Any) -> bool:
+def _equal(wanted: Any, live: Any, *, literal: bool) -> bool:
     if wanted == live and isinstance(wanted, bool) == isinstance(live, bool):
         return True
     if live is None:  # the API server drops empty values
         return not _means_something(wanted)
     if wanted is None:
         return True
+    if literal:
+        return False
     first, second = _quantity(wanted), _quantity(live)
     return first is not None and first == second
 
 
+# Where text is text: there "1k" is another value than "1000".
+_LITERAL = re.compile(
+    r"(^|\.)(data|labels|annotations|matchLabels)\.|\.(args|command)\[|\.env\[[^]]*\]\.value$"
+)
+
 _SUFFIXES = {
     "": Decimal(1),
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
     "m": Decimal("0.001"),
     "k": Decimal(10) ** 3,
     "M": Decimal(10) ** 6,
     "G": Decimal(10) ** 9,
     "T": Decimal(10) ** 12,
     "P": Decimal(10) ** 15,
+    "E": Decimal(10) ** 18,
     "Ki": Decimal(2) ** 10,
     "Mi": Decimal(2) ** 20,
     "Gi": Decimal(2) ** 30,
     "Ti": Decimal(2) ** 40,
     "Pi": Decimal(2) ** 50,
+    "Ei": Decimal(2) ** 60,
 }
-_QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
+_QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(n|u|m|k|[KMGTPE]i|[MGTPE])?")
 
 
 def _quantity(value: Any) -> Decimal | None:

@@ -89,8 +89,8 @@ class ComponentPlan:
     published images it is to run; those still to be built are absent. ``only_if_digest_differs``:
     the release is needed for nothing but images that are still to be built.
 
-    The steps hand the plan on with their results in it: ``image`` of what was built, ``moved`` where
-    its inputs changed meanwhile, ``revision`` of what was released, ``changed``.
+    The steps hand the plan on with their results in it: ``image`` of what was built, ``moved``
+    where its inputs changed meanwhile, ``revision`` of what was released, ``changed``.
     """
 
     name: str
@@ -182,10 +182,8 @@ class Request:
 
 def request(names: tuple[str, ...], *, full: bool, known: list[str]) -> Request:
     """The request for these targets; ``all`` is ``full``; an unknown name is refused."""
-    if full or "all" in names:
-        return Request("full")
     for name in names:
-        if name not in known:
+        if name not in known and name != "all":
             from difflib import get_close_matches
 
             near = get_close_matches(name, [*known, "all"], n=1)
@@ -194,6 +192,8 @@ def request(names: tuple[str, ...], *, full: bool, known: list[str]) -> Request:
                 f"there is no component {name!r}",
                 hint=f"Did you mean {near[0]}?" if near else f"Components: {', '.join(known)}.",
             )
+    if full or "all" in names:
+        return Request("full")
     return Request("auto", tuple(dict.fromkeys(names)))
 
 
@@ -388,8 +388,8 @@ def _why_release(
     for image, published in plan.images.items():
         if target.images.get(image) != published:
             reasons.append(Reason("image_changed", image))
-    if set(target.images) - set(chart.consumes):
-        reasons.append(Reason("image_dropped", ", ".join(set(target.images) - set(chart.consumes))))
+    if dropped := sorted(set(target.images) - set(chart.consumes)):
+        reasons.append(Reason("image_dropped", ", ".join(dropped)))
     reasons += [Reason("drift", what) for what in chart.drift]
     reasons += [Reason("pods_run_another_digest", pod) for pod in chart.other_pods]
     return reasons

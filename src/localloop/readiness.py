@@ -213,7 +213,12 @@ def _workload(
     extra: tuple[Suspect, ...] = (),
 ) -> Verdict:
     """The common end: the counts' problem if any, then the pods, their images, their probes."""
+    if problem is not None and problem[0] == "not_observed":
+        # Which revision is the current one is not known yet: no pod satisfies, none is to blame.
+        return case.progressing(*problem)
     pods = current_pods(case.obj, case.view)
+    if case.ref.kind == "Deployment" and not case.count("updatedReplicas"):
+        pods = []  # those of the revision before: its controller has not moved the name yet
     ready = sum(map(pod_ready, pods))
     shown = max(ready, case.count("readyReplicas")) if need < want else ready
     detail = f"ready {min(shown, want)}/{want}"

@@ -90,6 +90,11 @@ class Record:
         """This record with ``chart`` settled in ``state``."""
         return replace(self, charts={**self.charts, chart: ChartEntry("settled", state)})
 
+    def note(self, chart: str, target: ChartState) -> Record:
+        """This record with more known of the target that ``chart`` is on its way to."""
+        entry = replace(self.charts[chart], target=target)
+        return replace(self, charts={**self.charts, chart: entry})
+
     def unsettle(self, chart: str, target: ChartState) -> Record:
         """This record with ``chart`` on its way to ``target``."""
         before = self.charts.get(chart)
@@ -116,13 +121,7 @@ def decode(content: bytes, *, project: str, resource_version: str) -> Record:
         schema = data["schema"]
         owner = data["project"]
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            "record_unreadable",
-            f"the record is not one of localloop's: {error}",
-            where=where,
-            hint=f"Remove it (kubectl -n {NAMESPACE} delete secret {project}): the next deploy"
-            " observes what runs and releases each chart once.",
-        ) from error
+        raise _unreadable(project, error) from error
     if schema != SCHEMA:
         raise UsageError(
             "record_schema",
@@ -134,13 +133,26 @@ def decode(content: bytes, *, project: str, resource_version: str) -> Record:
         raise UsageError(
             "record_of_another_project", f"the record belongs to project {owner}", where=where
         )
-    return Record(
-        project=owner,
-        serial=data["serial"],
-        key=data["key"],
-        images={name: ImageEntry(**entry) for name, entry in data["images"].items()},
-        charts={name: _chart_entry(entry) for name, entry in data["charts"].items()},
-        resource_version=resource_version,
+    try:
+        return Record(
+            project=owner,
+            serial=data["serial"],
+            key=data["key"],
+            images={name: ImageEntry(**entry) for name, entry in data["images"].items()},
+            charts={name: _chart_entry(entry) for name, entry in data["charts"].items()},
+            resource_version=resource_version,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(project, error) from error
+
+
+def _unreadable(project: str, error: Exception) -> UsageError:
+    return UsageError(
+        "record_unreadable",
+        f"the record is not one of localloop's: {error!r}",
+        where=f"Secret {NAMESPACE}/{project}",
+        hint=f"Remove it (kubectl -n {NAMESPACE} delete secret {project}): the next deploy"
+        " observes what runs and releases each chart once.",
     )
 
 
@@ -165,7 +177,10 @@ class RecordStore:
         found = self._kube.read(self._ref)
         if found is None:
             return Record(self._project, key=secrets.token_hex(32))
-        content = base64.b64decode((found.get("data") or {}).get("record", ""))
+        try:
+            content = base64.b64decode((found.get("data") or {}).get("record", ""), validate=True)
+        except ValueError:
+            content = b""  # as unreadable as any other damage
         return decode(
             content,
             project=self._project,

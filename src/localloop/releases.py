@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import replace
 from typing import Any
@@ -22,80 +23,88 @@ from .session import Session
 from .steps import Emit
 from .transaction import Journal, step_lock_path
 
+# What a chart's hooks may take beside the readiness timeout.
+HOOK_SECONDS = 60.0
+
 
 def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Plan:
     """Release each chart of the plan; the plan with their revisions in it."""
     releasing = plan.with_step("release")
     if not releasing:
         return plan
-    store = RecordStore(session.kube, session.project.name)
-    record = store.load()
-    if record.serial != plan.serial:
-        raise _moved(f"the record has serial {record.serial}, the plan saw {plan.serial}")
-    runner = helm.Helm(session.kubeconfig, context_name(session.cluster_name))
-    major = helm_major_version(session, runner)
-    components = dict(plan.components)
     started = time.monotonic()
+    run = _Run(session, plan, journal)
+    components = dict(plan.components)
     for part in releasing:
         emit(_progress(part.name, "helm upgrade"))
-        record, state = _release(session, runner, major, part, plan, record, store, journal)
+        state = run.release(part)
         components[part.name] = replace(part, revision=state.revision, changed=True)
         emit(_progress(part.name, f"revision {state.revision}"))
     emit({"event": "span", "name": "helm_upgrade", "duration_s": time.monotonic() - started})
-    return replace(plan, components=components, serial=record.serial)
+    return replace(plan, components=components, serial=run.record.serial)
 
 
 def _progress(component: str, text: str) -> dict[str, Any]:
     return {"event": "progress", "component": component, "step": "release", "text": text}
 
 
-def _release(
-    session: Session,
-    runner: helm.Helm,
-    major: int,
-    part: ComponentPlan,
-    plan: Plan,
-    record: Record,
-    store: RecordStore,
-    journal: Journal,
-) -> tuple[Record, ChartState]:
-    chart = session.project.charts[part.name]
-    _check_live(session, chart, part, record)
-    target = ChartState(
-        transaction=journal.id,
-        fingerprint=part.fingerprint,
-        images=part.images,
-        base_revision=part.base_revision,
-    )
-    record = store.save(with_images(record, plan).unsettle(part.name, target))
-    holder = {"pid": _pid(), "transaction": journal.id, "tool": "helm"}
-    with step_lock(step_lock_path(journal.project_lock), holder) as descriptor:
-        done = runner.upgrade(
-            chart.release,
-            session.project.root / chart.path,
-            namespace=chart.namespace,
-            values=resolve_values(chart.values, _image_refs(session, part)),
-            values_files=[session.project.root / path for path in chart.values_files],
-            labels={PROJECT_LABEL: session.project.name, helm.TRANSACTION_LABEL: journal.id},
-            force_conflicts=major >= 4,
-            timeout=session.project.readiness.timeout + 60,
-            pass_fds=(descriptor,),
+class _Run:
+    """The releases of one plan, each written into the record before and after."""
+
+    def __init__(self, session: Session, plan: Plan, journal: Journal) -> None:
+        self._session = session
+        self._plan = plan
+        self._journal = journal
+        self._store = RecordStore(session.kube, session.project.name)
+        self._helm = helm.Helm(session.kubeconfig, context_name(session.cluster_name))
+        self._apply_flags = helm.apply_flags(
+            helm_major_version(session, self._helm), session.kube.server_minor()
         )
-    if done.returncode:
-        raise LocalloopError(
-            f"release_failed:{part.name}",
-            f"helm upgrade failed: {_tail(done.stderr)}",
-            component=part.name,
-            hint="Mend the chart or what Helm names, then run the deploy again.",
+        self.record = self._store.load()
+        if self.record.serial != plan.serial:
+            raise _moved(f"the record has serial {self.record.serial}, the plan saw {plan.serial}")
+
+    def release(self, part: ComponentPlan) -> ChartState:
+        """Settling, Helm, and what came of it (settling still: the gate has the last word)."""
+        chart = self._session.project.charts[part.name]
+        _check_live(self._session, chart, part, self.record)
+        target = ChartState(
+            transaction=self._journal.id,
+            fingerprint=part.fingerprint,
+            images=part.images,
+            base_revision=part.base_revision,
         )
-    state = note_release(session, chart, target)
-    return store.save(record.unsettle(part.name, state)), state
+        self._save(with_images(self.record, self._plan).unsettle(part.name, target))
+        self._upgrade(chart, part)
+        state = note_release(self._session, chart, target)
+        self._save(self.record.note(part.name, state))
+        return state
 
+    def _save(self, record: Record) -> None:
+        self.record = self._store.save(record)
 
-def _pid() -> int:
-    import os
-
-    return os.getpid()
+    def _upgrade(self, chart: Chart, part: ComponentPlan) -> None:
+        project, journal = self._session.project, self._journal
+        holder = {"pid": os.getpid(), "transaction": journal.id, "tool": "helm"}
+        with step_lock(step_lock_path(journal.project_lock), holder) as descriptor:
+            done = self._helm.upgrade(
+                chart.release,
+                project.root / chart.path,
+                namespace=chart.namespace,
+                values=resolve_values(chart.values, _image_refs(self._session, part)),
+                values_files=[project.root / path for path in chart.values_files],
+                labels={PROJECT_LABEL: project.name, helm.TRANSACTION_LABEL: journal.id},
+                apply_flags=self._apply_flags,
+                timeout=project.readiness.timeout + HOOK_SECONDS,
+                pass_fds=(descriptor,),
+            )
+        if done.returncode:
+            raise LocalloopError(
+                f"release_failed:{part.name}",
+                f"helm upgrade failed: {_tail(done.stderr)}",
+                component=part.name,
+                hint="Mend the chart or what Helm names, then run the deploy again.",
+            )
 
 
 def _tail(stderr: str) -> str:

@@ -30,7 +30,7 @@ def write_report(journal: Path, *, killed: bool = False) -> Path:
     from .transaction import read_events
 
     events = read_events(journal)
-    if killed:
+    if killed and not any(event.get("event") == "closed" for event in events):
         events.append({"event": "closed", "outcome": "killed", "mono": events[-1].get("mono")})
     report = build_report(events)
     markdown = render(report)
@@ -53,7 +53,8 @@ def write_report(journal: Path, *, killed: bool = False) -> Path:
 
 def _replace(path: Path, content: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(content)
+    # File names may hold bytes that are no UTF-8: they come as lone surrogates.
+    temporary.write_bytes(content.encode("utf-8", "backslashreplace"))
     temporary.replace(path)
 
 

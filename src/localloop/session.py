@@ -21,8 +21,8 @@ from .docker import Docker
 from .errors import LocalloopError, UsageError
 from .fingerprint import Fingerprint, base_images, fingerprint_chart, fingerprint_image
 from .gateresult import GateResult
-from .identity import refuse_remote
-from .kube.client import ApiError, Kube
+from .identity import cluster_uid, refuse_remote
+from .kube.client import ApiError, ApiUnreachable, Kube
 from .kube.kubeconfig import load_kubeconfig
 from .kube.objects import Object, Snapshot
 from .observe import Source
@@ -87,6 +87,16 @@ class Session:
         kube = Kube(load_kubeconfig(self.kubeconfig, context_name(self.cluster_name)))
         refuse_remote(kube)
         return kube
+
+    def identify(self) -> str:
+        """The cluster's uid; a kubeconfig that is not the node's (any more) is fetched again."""
+        try:
+            return cluster_uid(self.kube)
+        except ApiUnreachable:
+            if not ensure_kubeconfig(self.docker, self.cluster_name):
+                raise
+        del self.kube
+        return cluster_uid(self.kube)
 
     def answers(self) -> bool:
         """Whether the API server says within two seconds that it is ready."""

@@ -5,8 +5,6 @@ later edit within the clock's grain would look the same. A damaged cache is set 
 cache that cannot be written is no error.
 """
 
-# Paths are bytes here: names need not be text.
-# ruff: noqa: PTH112, PTH114, PTH115, PTH118
 from __future__ import annotations
 
 import contextlib

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -17,6 +18,7 @@ from .errors import LocalloopError
 
 CAPTURE_BYTES = 1 << 20
 TERM_GRACE_SECONDS = 5.0
+ORPHAN_GRACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,11 @@ def run(
         threading.Thread(target=tail.read, args=(stream,), daemon=True)
         for tail, stream in ((out, process.stdout), (err, process.stderr))
     ]
-    for reader in readers:
-        reader.start()
     try:
-        if stdin is not None and process.stdin is not None:
-            try:
-                process.stdin.write(stdin)
-                process.stdin.close()
-            except BrokenPipeError:
-                pass  # It ended before it read: its exit status says why.
+        for reader in readers:
+            reader.start()
+        if stdin is not None:  # aside, for a tool that hangs before it reads
+            threading.Thread(target=_feed, args=(process.stdin, stdin), daemon=True).start()
         process.wait(timeout=timeout)
     except subprocess.TimeoutExpired:
         _end(process)
@@ -90,21 +88,40 @@ def run(
         raise
     for reader in readers:
         reader.join(timeout=TERM_GRACE_SECONDS)
+    if err.failure is not None:
+        raise err.failure
     duration = time.monotonic() - started
     return Completed(tuple(argv), process.returncode, out.text(), err.text(), duration)
 
 
+def _feed(pipe: IO[bytes], content: bytes) -> None:
+    # A tool that ends before it has read says why by its exit status.
+    with suppress(BrokenPipeError), pipe:
+        pipe.write(content)
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
-            return
-        try:
+    """TERM to the group, grace, KILL to what is left of it; at once on a second Ctrl-C."""
+    try:
+        _signal(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=TERM_GRACE_SECONDS)
-            return
-        except subprocess.TimeoutExpired:
-            continue
+            deadline = time.monotonic() + ORPHAN_GRACE_SECONDS
+            while _signal(process, 0) and time.monotonic() < deadline:
+                time.sleep(0.02)
+    finally:
+        _signal(process, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=TERM_GRACE_SECONDS)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Whether the process group was there to be signalled."""
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
+        return False
+    return True
 
 
 class _Tail:
@@ -113,6 +130,7 @@ class _Tail:
     def __init__(self, on_line: Callable[[str], None] | None = None) -> None:
         self._kept = bytearray()
         self._on_line = on_line
+        self.failure: Exception | None = None
 
     def read(self, stream: IO[bytes]) -> None:
         for line in iter(lambda: stream.readline(64 * 1024), b""):
@@ -120,7 +138,10 @@ class _Tail:
             if len(self._kept) > 2 * CAPTURE_BYTES:
                 del self._kept[:-CAPTURE_BYTES]
             if self._on_line is not None:
-                self._on_line(line.decode(errors="replace").rstrip("\n"))
+                try:
+                    self._on_line(line.decode(errors="replace").rstrip("\n"))
+                except Exception as error:  # Go on reading, or the tool blocks on a full pipe.
+                    self.failure, self._on_line = error, None
 
     def text(self) -> str:
         return bytes(self._kept[-CAPTURE_BYTES:]).decode(errors="replace")

@@ -62,7 +62,9 @@ class Journal:
                 self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
             try:
-                os.write(descriptor, line.encode())
+                rest = line.encode()
+                while rest:  # one write, but on a full disk
+                    rest = rest[os.write(descriptor, rest) :]
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -236,7 +238,10 @@ def _report_killed_runs(reports: Path) -> None:
         opened = next((event for event in events if event.get("event") == "opened"), None)
         if opened is None:
             continue
-        lock = Path(opened.get("project_lock", ""))
-        if is_held(lock) and holder_of(lock).get("transaction") == opened.get("transaction"):
-            continue
-        write_report(path, killed=True)
+        try:
+            lock = Path(opened["project_lock"])
+            if is_held(lock) and holder_of(lock).get("transaction") == opened.get("transaction"):
+                continue
+            write_report(path, killed=True)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            path.replace(path.with_suffix(".jsonl.damaged"))  # no report can be made of it

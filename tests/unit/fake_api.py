@@ -66,10 +66,10 @@ class FakeApi:
     def put(self, *objects: Object) -> None:
         """Store objects, as the cluster would, and tell the watchers."""
         with self.changed:
-            for obj in objects:
+            for given in objects:
                 self.version += 1
-                path = path_of(obj)
-                obj = json.loads(json.dumps(obj))
+                path = path_of(given)
+                obj = json.loads(json.dumps(given))
                 obj["metadata"]["resourceVersion"] = str(self.version)
                 self.log.append(("MODIFIED" if path in self.objects else "ADDED", obj))
                 self.objects[path] = obj

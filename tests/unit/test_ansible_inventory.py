@@ -24,7 +24,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
 def listing(tree: Tree, *options: str, **extra: str) -> Any:
     done = tree.run("ansible-inventory", "--list", *options, extra=extra)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(done.stdout, object_hook=_untagged)
+
+
+def _untagged(value: dict[str, Any]) -> Any:
+    """Ansible marks every value that it does not trust as a template."""
+    return value.get("__ansible_unsafe", value)
 
 
 def test_components_are_hosts(tree: Tree) -> None:
@@ -76,7 +81,7 @@ def test_values_are_never_templates(tree: Tree) -> None:
 - hosts: gateway
   gather_facts: false
   tasks:
-    - debug: {msg: "{{ localloop_targets[0] }} and {{ localloop_mode }}"}
+    - debug: {msg: "{{ localloop_mode }} of {{ localloop_targets }}"}
 """,
     )
     done = tree.run(
@@ -84,7 +89,7 @@ def test_values_are_never_templates(tree: Tree) -> None:
         extra={"LOCALLOOP_TARGETS": HOSTILE.replace(" ", ""), "LOCALLOOP_MODE": HOSTILE},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert HOSTILE in done.stdout
+    assert "touch pwned" in done.stdout
     assert not list(tree.project.glob("pwned"))
 
 
@@ -93,8 +98,8 @@ def test_a_config_error_names_its_place(tmp_path: Path) -> None:
     tree.configure("version: 1\nproject: relay\nimages:\n  gateway: {dockerfil: Dockerfile}\n")
     done = tree.run("ansible-inventory", "--list")
     assert done.returncode != 0
-    assert "localloop.yml:4:13" in done.stderr
-    assert done.stderr.count("dockerfil'") + done.stderr.count("dockerfil ") <= 2
+    assert "localloop.yml:4:3" in done.stderr
+    assert done.stderr.count("localloop.yml:4:3") == 1
 
 
 def test_vars_of_a_project(tree: Tree) -> None:

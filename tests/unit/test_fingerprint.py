@@ -446,11 +446,11 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_works_odd_name(root: Path, name: bytes) -> None:
     first = value(root)
-    path = os.path.join(os.fsencode(root / "src"), name)
-    Path(os.fsdecode(path)).write_text("1")
+    path = root / "src" / os.fsdecode(name)
+    path.write_text("1")
     second = prints(root)
     assert name.decode() in second.manifest
-    Path(os.fsdecode(path)).write_text("2")
+    path.write_text("2")
     assert len({first, second.value, value(root)}) == 3
 
 
@@ -759,6 +759,7 @@ def test_declared_inputs_narrow_the_context(root: Path) -> None:
     write(root / "src/a/x", "1")
     write(root / "src/a/skip/y", "1")
     write(root / "src/a/z.log", "1")
+    write(root / "src/.dockerignore", "**/*.log\n")
     project = load_project(root, environ={})
     text = build_context_args(project, project.images["app"])[2]
     assert text.splitlines()[:4] == ["*", "!a/**", "a/skip", "**/.git"]

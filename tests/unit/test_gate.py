@@ -12,8 +12,9 @@ from fake_api import FakeApi
 
 from localloop.evidence import clean, render_evidence
 from localloop.gate import Also, Clock, GateResult, observe_once, run_gate
+from localloop.gatestore import Store
 from localloop.kube.objects import ObjectRef, ref_of
-from localloop.observe import fetch, sources
+from localloop.observe import Source, fetch, sources
 
 Object = dict[str, Any]
 EPOCH = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -248,6 +249,7 @@ def test_causes_fail(api: FakeApi, waiting: str, reason: str, duration: float) -
     result = gate(api)
     assert (result.status, result.reason, result.subject) == ("failed", reason, "web")
     assert result.duration_s == duration
+    assert (result.objects[0].state, result.objects[0].reason) == ("failed", reason[:-4])
 
 
 def test_a_cause_that_passes_is_forgiven(api: FakeApi) -> None:
@@ -404,8 +406,14 @@ def test_a_stuck_pod_of_a_statefulset_is_deleted_once(api: FakeApi) -> None:
     }
     done = copy.deepcopy(database)
     done["status"].update(currentRevision="new", updatedReplicas=1, readyReplicas=1)
-    api.put(database, member("old", "p1", ready=False, waiting="CrashLoopBackOff"))
-    script = {3.0: lambda: api.put(member("new", "p2"), done)}
+    stuck = member("old", "p1", ready=False, waiting="CrashLoopBackOff")
+    api.put(database, stuck)
+    api.answers[("DELETE", f"{PODS}/db-0")] = [(200, {}, {})]  # accepted, not gone yet
+    script = {
+        1.0: lambda: api.put(stuck),
+        2.0: lambda: api.remove(stuck),
+        3.0: lambda: api.put(member("new", "p2"), done),
+    }
     result = gate(api, scope=(ref_of(database),), script=script)
     assert result.ready
     assert api.methods("DELETE") == [f"DELETE {PODS}/db-0"]
@@ -473,6 +481,20 @@ def test_trouble_that_passes_is_forgiven(api: FakeApi) -> None:
     api.answers[("GET", "/readyz")] = [(500, {}, "not yet")]
     api.put(deployment(), replicaset(), pod())
     assert gate(api).ready
+    assert api.methods().count("GET /readyz") == 2
+
+
+def test_an_older_version_does_not_replace_a_newer_one() -> None:
+    source = Source("v1", "Pod", "app")
+    store = Store([source], lambda: 0.0)
+    store.replace(source, [], 5.0)
+    newer, older = pod(), pod(False)
+    newer["metadata"]["resourceVersion"], older["metadata"]["resourceVersion"] = "10", "9"
+    store.apply(source, "ADDED", newer)
+    store.apply(source, "MODIFIED", older)
+    _, view, trouble = store.state()
+    assert view is not None
+    assert (view.pods("app"), view.now, trouble) == ([newer], 5.0, None)
 
 
 def test_forbidden_does_not_wait(api: FakeApi) -> None:

@@ -306,13 +306,10 @@ def certificate(tmp_path: Path) -> Path:
     if not shutil.which("openssl"):
         pytest.skip("needs openssl")
     path = tmp_path / "both.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        + ["-nodes", "-days", "2", "-subj", "/CN=fake", "-addext", "subjectAltName=IP:127.0.0.1"]
-        + ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "crt.pem")],
-        check=True,
-        capture_output=True,
-    )
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    names = ["-subj", "/CN=fake", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "crt.pem")]
+    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
     path.write_text((tmp_path / "crt.pem").read_text() + (tmp_path / "key.pem").read_text())
     return path
 

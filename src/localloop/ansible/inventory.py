@@ -15,8 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
-from ..config import Chart, Image, Project
-from ..config import CONFIG_NAME, load_project
+from ..config import CONFIG_NAME, Chart, Image, Project, load_project
 from ..errors import LocalloopError
 
 GROUPS = ("images", "node_files", "charts")

@@ -90,13 +90,16 @@ def run_playbook(
     *,
     project_root: Path,
     on_line: Callable[[str], None],
+    on_task: Callable[[str, str], None] | None = None,
     transaction: Journal | None = None,
     extra_environ: Mapping[str, str] | None = None,
     verbosity: int = 0,
     check: bool = False,
     color: bool = False,
 ) -> RunnerOutcome:
-    """Run one of our playbooks to its end; Ansible's output goes to ``on_line``.
+    """Run one of our playbooks to its end.
+
+    ``on_line`` hears what the steps say, ``on_task`` the role and name of each task that was done.
 
     Call it from the main thread: for its duration SIGINT and SIGTERM are handled here. The first
     one lets the playbook end its workers and these their tools, a second kills them all; both give
@@ -118,7 +121,7 @@ def run_playbook(
             verbosity=verbosity,
             check=check,
         )
-        return _Run(config, transaction, on_line).to_its_end()
+        return _Run(config, transaction, on_line, on_task).to_its_end()
     finally:
         shutil.rmtree(private, ignore_errors=True)
 
@@ -196,11 +199,16 @@ class _Run:
     """One run of ansible-runner in a thread of its own, watched from the main thread."""
 
     def __init__(
-        self, config: Any, transaction: Journal | None, on_line: Callable[[str], None]
+        self,
+        config: Any,
+        transaction: Journal | None,
+        on_line: Callable[[str], None],
+        on_task: Callable[[str, str], None] | None,
     ) -> None:
         self._config = config
         self._transaction = transaction
         self._on_line = on_line
+        self._on_task = on_task
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._result: tuple[str, int | None] | None = None
         self._crash: BaseException | None = None
@@ -260,10 +268,13 @@ class _Run:
                 return
 
     def _take(self, event: dict[str, Any]) -> None:
-        for line in str(event.get("stdout") or "").splitlines():
-            self._on_line(line)
         data = event.get("event_data") or {}
         kind = event.get("event")
+        if kind == "verbose":  # what steps say; Ansible's own display of tasks is not for our users
+            for line in str(event.get("stdout") or "").splitlines():
+                self._on_line(line)
+        elif kind == "runner_on_ok" and self._on_task is not None:
+            self._on_task(str(data.get("role", "")), str(data.get("task", "")))
         if kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
             self._failed.append(_failure(data))
         elif kind == "playbook_on_stats":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,7 @@ def _run_playbook(transaction: Transaction, plan: Plan, options: Options) -> Non
             "LOCALLOOP_MODE": plan.mode,
         },
         on_line=options.console.say,
+        on_task=_task_shower(options.console) if plan.cluster["verdict"] != "ok" else None,
         color=options.console.color,
     )
     transaction.emit(
@@ -116,6 +118,16 @@ def _run_playbook(transaction: Transaction, plan: Plan, options: Options) -> Non
                 "; ".join(f"{each.task}: {each.message}" for each in outcome.failed) or "no message"
             ),
         )
+
+
+def _task_shower(console: Console) -> Callable[[str, str], None]:
+    """Shows the tasks that bring the cluster up: each may take a while."""
+
+    def show(role: str, task: str) -> None:
+        if role in ("cluster", "registry"):
+            console.say(f"{role}: {task}")
+
+    return show
 
 
 def _say_outcome(

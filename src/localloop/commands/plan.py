@@ -41,8 +41,10 @@ def show_plan(console: Console, plan: Plan, *, diff: bool) -> None:
         )
         return
     rows = [["COMPONENT", "KIND", "STEPS", "WHY"]]
-    for part in plan.components.values():
-        rows.append([part.name, part.kind, ", ".join(part.steps) or "skip", why(part)])
+    rows += [
+        [part.name, part.kind, ", ".join(part.steps) or "skip", why(part)]
+        for part in plan.components.values()
+    ]
     console.table(rows)
     for part in plan.components.values():
         for warning in part.warnings:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import random
 import threading
 import time
 from collections.abc import Mapping
@@ -92,12 +91,18 @@ class Kube:
             pause = error.retry_after if error.retry_after is not None else 1.0
             if error.status != 429 or time.monotonic() + pause >= deadline:
                 raise error
-            self._sleep(pause + random.uniform(0, 0.1))  # noqa: S311 (jitter)
+            self._sleep(pause + (time.time_ns() % 100) / 1000)  # a little jitter
 
-    def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Object | None:
+    def get(
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Object | None:
         """The object at a path, or ``None`` where there is none."""
         try:
-            found: Object = self.request("GET", path, query=query).json()
+            found: Object = self.request("GET", path, query=query, timeout=timeout).json()
         except ApiError as error:
             if error.status == 404:
                 return None
@@ -113,6 +118,11 @@ class Kube:
                 return False
             raise
         return True
+
+    def server_minor(self) -> int:
+        """The server's minor version (20 of Kubernetes 1.20)."""
+        text = str((self.get("/version") or {}).get("minor", ""))
+        return int("".join(filter(str.isdigit, text)) or 0)
 
     # -- objects ----------------------------------------------------------------------------
 
@@ -134,9 +144,9 @@ class Kube:
         """The path of one object."""
         return self.path_for(ref.api_version, ref.kind, ref.namespace, ref.name)
 
-    def read(self, ref: ObjectRef) -> Object | None:
+    def read(self, ref: ObjectRef, *, timeout: float | None = None) -> Object | None:
         """One object, or ``None``."""
-        return self.get(self.path_of(ref))
+        return self.get(self.path_of(ref), timeout=timeout)
 
     def list(
         self,
@@ -147,6 +157,7 @@ class Kube:
         label_selector: str | None = None,
         field_selector: str | None = None,
         metadata_only: bool = False,
+        timeout: float | None = None,
     ) -> tuple[list[Object], str]:
         """All objects of a kind, each with its apiVersion and kind, and the list's version."""
         query = _selectors(label_selector, field_selector)
@@ -155,6 +166,7 @@ class Kube:
             self.path_for(api_version, kind, namespace),
             query=query,
             accept=f"{_JSON};as=PartialObjectMetadataList{_METADATA}" if metadata_only else _JSON,
+            timeout=timeout,
         ).json()
         items: list[Object] = document.get("items") or []
         for item in items:

@@ -8,7 +8,6 @@ import os
 import select
 import socket
 import ssl
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +127,8 @@ def _readable_path(content: bytes) -> Iterator[str]:
         finally:
             os.close(descriptor)
         return
+    import tempfile
+
     descriptor, path = tempfile.mkstemp(prefix="localloop-")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..cluster import choose_port, cluster_dir, inspect_registry, note_port
+from ..cluster import choose_port, cluster_dir, inspect_registry, is_wired, note_port
 from ..docker import Docker
 from . import Context
 
@@ -17,15 +17,18 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     name, configured = params["name"], params["port"] or None
-    state = inspect_registry(Docker(), name, registry_port=configured)
+    docker = Docker()
+    state = inspect_registry(docker, name, registry_port=configured)
     port = state.port
     if state.verdict in ("create", "recreate"):
-        port = choose_port("registry", name, configured=configured, own=state.port)
+        own = state.port if state.running else None
+        port = choose_port("registry", name, configured=configured, own=own)
     elif port and not context.check and cluster_dir(name).is_dir():
         note_port("registry", name, port)
     return {
         "changed": False,
         "registry": asdict(state),
+        "wired": bool(port) and is_wired(docker, name, port or 0),
         "port": port,
         "address": f"127.0.0.1:{port}",
     }

@@ -1,0 +1,74 @@
+# make demo: from a bare machine to a page served by a local Kubernetes cluster.
+# Everything is made inside this directory (.venv), but for what `make tools` names and asks about.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PROJECT ?= examples/hello
+
+# The newest supported Python: on PATH, else one of pyenv's.
+PYTHON ?= $(shell \
+	for v in 3.14 3.13 3.12 3.11; do \
+	  for p in "$$(command -v python$$v)" "$$HOME"/.pyenv/versions/$$v.*/bin/python$$v; do \
+	    if [ -x "$$p" ] && "$$p" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$$v')" 2>/dev/null; \
+	    then echo "$$p"; exit; fi; \
+	  done; \
+	done)
+
+.PHONY: help venv tools demo test test-fast lint bench teardown
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+venv: $(VENV)/.installed ## localloop and what it needs, in .venv
+
+$(VENV)/.installed: pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo "localloop needs Python 3.11 to 3.14, and none was found."; \
+	  echo "On Debian: apt-get install python3 python3-venv"; exit 1; fi
+	@echo "venv: $(PYTHON)"
+	@if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && $(call agreed,Install python3-venv with apt-get?); then \
+	    apt-get update -q && apt-get install -q -y --no-install-recommends python3-venv; \
+	  else echo "Python's venv is missing. On Debian: apt-get install python3-venv"; exit 1; fi; fi
+	@[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+# A person is asked; YES=1 and CI are not.
+agreed = { [ "$(YES)" = 1 ] || [ "$${CI:-0}" != 0 -a "$${CI:-}" != false ] || \
+	{ printf '%s [y/N] ' "$(1)"; read -r answer && [ "$$answer" = y ]; }; }
+
+PLAYBOOK = ANSIBLE_CONFIG=ansible.cfg ANSIBLE_INVENTORY_ENABLED=host_list $(BIN)/ansible-playbook -i localhost,
+
+tools: venv ## Docker, Helm and kubectl, where they are missing (asks first)
+	@if ! $(PLAYBOOK) playbooks/host.yml -e host_install=false > $(VENV)/tools.log 2>&1; then \
+	  sed -n '/This machine lacks/,/^$$/p' $(VENV)/tools.log; \
+	  grep -q 'This machine lacks' $(VENV)/tools.log || { cat $(VENV)/tools.log; exit 1; }; \
+	  if $(call agreed,Install or start these here?); then $(PLAYBOOK) playbooks/host.yml; \
+	  else echo "Nothing was changed."; exit 1; fi; fi
+
+demo: venv tools ## deploy the smallest project and fetch its page through the cluster
+	@$(BIN)/localloop deploy --project $(PROJECT)
+	@kubeconfig="$${XDG_STATE_HOME:-$$HOME/.local/state}/localloop/clusters/hello/kubeconfig"; \
+	kubectl --kubeconfig "$$kubeconfig" get --raw \
+	  /api/v1/namespaces/hello/services/hello:http/proxy/
+
+teardown: venv ## remove the demo's cluster (images are kept)
+	@$(BIN)/localloop down --cluster --project $(PROJECT)
+
+test-fast: venv ## unit and module tests, no Docker
+	@$(BIN)/python -m pytest tests/unit tests/modules -q
+
+test: test-fast ## everything (needs Docker; several minutes)
+
+lint: venv ## ruff, mypy, ansible-lint, yamllint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/ansible-lint
+
+bench: venv ## measure the loop
+	@echo "benchmarks: nothing yet"

@@ -1,0 +1,214 @@
+"""``localloop.yml`` → ``Project``: errors, profiles, placeholders."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from localloop.config import ImageRef, Project, consumed_images, load_project, resolve_values
+from localloop.errors import UsageError
+
+BASE = """\
+version: 1
+project: demo
+profiles: {fast: {build_args: {MODE: fast, JOBS: 04}}, release: {}}
+default_profile: fast
+ci_profile: release
+images:
+  app: {dockerfile: Dockerfile}
+  tools: {dockerfile: ./docker/../Dockerfile}
+charts:
+  web: {path: chart, namespace: demo}
+""".replace("./docker/../", "./")
+
+
+def load(tmp_path: Path, text: str, **more: object) -> Project:
+    (tmp_path / "localloop.yml").write_text(text)
+    return load_project(tmp_path, **{"environ": {}, **more})  # type: ignore[arg-type]
+
+
+def fail(tmp_path: Path, text: str, **more: object) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, text, **more)
+    return caught.value
+
+
+def test_defaults(tmp_path: Path) -> None:
+    project = load(tmp_path, "version: 1\nproject: demo\n")
+    assert (project.name, project.cluster.name, project.root) == ("demo", "demo", tmp_path)
+    assert (project.profile, project.profile_args, project.builder) == (None, {}, None)
+    assert (project.cluster.provider, project.registry.port) == ("auto", None)
+    assert (project.readiness.timeout, project.readiness.stable_for) == (90.0, None)
+    assert project.components == {}
+
+
+def test_node_file(tmp_path: Path) -> None:
+    text = (
+        "version: 1\nproject: demo\nnode_files:\n"
+        "  sup: {dockerfile: D, file: ./sup, dest: /opt/sup, mode: 755, owner: 1000,\n"
+        "        reconcile: {namespace: n, selector: a=b}}\n"
+    )
+    found = load(tmp_path, text).node_files["sup"]
+    assert (found.file, found.dest, found.mode, found.owner) == ("sup", "/opt/sup", "0755", "1000")
+    assert found.reconcile and (found.reconcile.mode, found.reconcile.timeout) == (
+        "rolling-delete",
+        90.0,
+    )
+
+
+ERRORS = [
+    ("imagse: {}\n", "11:1", "unknown key 'imagse'", "did you mean 'images'?"),
+    ("node_files:\n  app: {dockerfile: D, file: f, dest: /f}\n", "12:3", "already the name", None),
+    ("node_files:\n  all: {dockerfile: D, file: f, dest: /f}\n", "12:3", "reserved", None),
+    ("node_files:\n  n: {dockerfile: D, file: f, dest: /a/../f}\n", "12:37", "plain", None),
+    ("node_files:\n  n: {dockerfile: D, file: f, dest: /f, mode: 999}\n", "12:47", "mode", None),
+    ("node_files:\n  n: {dockerfile: ../D, file: f, dest: /f}\n", "12:19", "'..' is not", None),
+    ("node_files:\n  n: {dockerfile: /D, file: f, dest: /f}\n", "12:19", "must be relative", None),
+    ("node_files:\n  n: {dockerfile: D, dest: /f}\n", "12:3", "needs the key 'file'", None),
+    ("node_files:\n  n: {dockerfile: D, file: f, dest: /f, needs: [tool]}\n", "12:49",
+     "not an image", "did you mean 'tools'?"),
+    ("node_files:\n  A: {dockerfile: D, file: f, dest: /f}\n", "12:3", "not a valid name", None),
+    ("cluster: {provider: minikube}\n", "11:21", "must be one of", None),
+    ("cluster: {provider: kin}\n", "11:21", "must be one of", "did you mean 'kind'?"),
+    ("registry: {port: 80}\n", "11:18", "at least 1024", None),
+    ("readiness: {timeout: 5m}\n", "11:22", "must be a number, not text", None),
+    ("builder: [a]\n", "11:10", "must be text, not a list", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "position", "message", "hint"), ERRORS)
+def test_errors(tmp_path: Path, text: str, position: str, message: str, hint: str | None) -> None:
+    error = fail(tmp_path, BASE + text)
+    assert (error.reason, error.where) == ("config_invalid", f"localloop.yml:{position}")
+    assert message in error.message
+    if hint:
+        assert error.hint == hint
+
+
+def test_all_schema_errors_are_in_the_details(tmp_path: Path) -> None:
+    error = fail(tmp_path, "version: 2\nproject: demo\nx: 1\n")
+    assert error.where == "localloop.yml:1:10"
+    assert error.details["count"] == 2
+
+
+def test_needs_in_a_circle(tmp_path: Path) -> None:
+    text = BASE.replace("app: {", "app: {needs: [tools], ").replace(
+        "tools: {", "tools: {needs: [app], "
+    )
+    assert "need each other" in fail(tmp_path, text).message
+
+
+def test_one_release_twice(tmp_path: Path) -> None:
+    error = fail(tmp_path, BASE + "  two: {path: c, namespace: demo, release: web}\n")
+    assert (error.where, "same release" in error.message) == ("localloop.yml:11:3", True)
+
+
+def test_argument_hashed_and_unhashed(tmp_path: Path) -> None:
+    extra = "build_args: {A: 1}, unhashed_args: {A: 2}"
+    assert (
+        "among the build_args"
+        in fail(
+            tmp_path, BASE.replace("dockerfile: Dockerfile}", f"dockerfile: D, {extra}}}", 1)
+        ).message
+    )
+
+
+def test_build_args_stay_as_written(tmp_path: Path) -> None:
+    assert load(tmp_path, BASE).profile_args == {"MODE": "fast", "JOBS": "04"}
+
+
+PROFILES = [
+    (None, {}, "fast", "default_profile"),
+    (None, {"CI": "true"}, "release", "ci_profile"),
+    (None, {"CI": "1"}, "release", "ci_profile"),
+    (None, {"CI": "0"}, "fast", "default_profile"),
+    (None, {"CI": "False"}, "fast", "default_profile"),
+    (None, {"CI": ""}, "fast", "default_profile"),
+    (None, {"CI": "1", "LOCALLOOP_PROFILE": "fast"}, "fast", "LOCALLOOP_PROFILE"),
+    (None, {"LOCALLOOP_PROFILE": ""}, "fast", "default_profile"),
+    ("release", {"LOCALLOOP_PROFILE": "fast"}, "release", "--profile"),
+]
+
+
+@pytest.mark.parametrize(("flag", "environ", "profile", "source"), PROFILES)
+def test_profile_precedence(
+    tmp_path: Path, flag: str | None, environ: dict[str, str], profile: str, source: str
+) -> None:
+    project = load(tmp_path, BASE, profile=flag, environ=environ)
+    assert (project.profile, project.profile_source) == (profile, source)
+
+
+def test_unknown_profile(tmp_path: Path) -> None:
+    error = fail(tmp_path, BASE, profile="relaese")
+    assert (error.where, error.hint) == ("--profile", "did you mean 'release'?")
+    error = fail(tmp_path, BASE.replace("ci_profile: release", "ci_profile: x"))
+    assert error.where == "localloop.yml:5:13"
+
+
+def test_cluster_name_from_the_environment(tmp_path: Path) -> None:
+    assert load(tmp_path, BASE, environ={"CLUSTER_NAME": "other"}).cluster.name == "other"
+    assert fail(tmp_path, BASE, environ={"CLUSTER_NAME": "a;b"}).where == "CLUSTER_NAME"
+
+
+def test_found_upwards_and_missing(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    with pytest.raises(UsageError) as caught:
+        load_project(tmp_path / "a/b")
+    assert caught.value.reason == "config_missing"
+    assert f"no localloop.yml in {tmp_path}/a/b or any directory above it" in str(caught.value)
+    load(tmp_path, BASE)
+    assert load_project(tmp_path / "a/b", environ={}).root == tmp_path
+
+
+REF = ImageRef(registry="127.0.0.1:5000", name="demo/app", digest="sha256:" + "ab" * 32)
+VALUES = [
+    ("$app.repository", "127.0.0.1:5000/demo/app"),
+    ("$app.tag", "d-" + "ab" * 10),
+    ("$app.digest", "sha256:" + "ab" * 32),
+    ("$app.registry", "127.0.0.1:5000"),
+    ("$app.name", "demo/app"),
+    ("$app.ref", "127.0.0.1:5000/demo/app@sha256:" + "ab" * 32),
+    ("docker://$app.ref!", "docker://127.0.0.1:5000/demo/app@sha256:" + "ab" * 32 + "!"),
+    ("$$app.tag", "$app.tag"),
+    ("$$$app.registry", "$127.0.0.1:5000"),
+    ("$HOME ${x} $(id) $ $1 {{ .x }} costs 5$", "$HOME ${x} $(id) $ $1 {{ .x }} costs 5$"),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), VALUES)
+def test_placeholders(tmp_path: Path, text: str, value: str) -> None:
+    chart = f"  web: {{path: chart, namespace: demo, values: {{a: [{{b: '{text}', n: 1}}]}}}}\n"
+    start = BASE[: BASE.index("  web:")]
+    project = load(tmp_path, start + chart)
+    found = project.charts["web"]
+    assert resolve_values(found.values, {"app": REF}) == {"a": [{"b": value, "n": 1}]}
+    uses = "$app." in text.replace("$$", "")
+    assert consumed_images(found) == ({"app"} if uses else set())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("$ap.tag", "no image is named 'ap'"), ("x$app.tags", "no 'tags'")]
+)
+def test_placeholder_errors(tmp_path: Path, text: str, message: str) -> None:
+    start = BASE[: BASE.index("  web:")]
+    error = fail(tmp_path, start + f"  web: {{path: c, namespace: d, values:\n   {{a: {text}}}}}\n")
+    assert error.where == "localloop.yml:11:8"
+    assert message in error.message
+    assert error.hint and "did you mean" in error.hint and "$$" in error.hint
+
+
+def test_importing_is_light() -> None:
+    code = (
+        "import sys, localloop.config, localloop.fingerprint, yaml;"
+        "print([m for m in ('pydantic', 'jsonschema', 'requests', 'importlib.metadata',"
+        "'subprocess',
+        "'difflib', 'ansible', 'docker', 'kubernetes') if m in sys.modules])"
+    )
+    environ = {"PYTHONPATH": ":".join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True
+    )
+    assert done.stdout == "[]\n"

@@ -1,0 +1,147 @@
+"""What a Dockerfile reads, case by case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from localloop.inputs.dockerfile import Analysis, DockerfileError, analyse
+
+
+def read(text: str, **more: Any) -> Analysis:
+    return analyse(text, **more)
+
+
+SOURCES = [
+    ("FROM x\nCOPY a b /d/", ["a", "b"]),
+    ("FROM x\nCOPY . /", [""]),
+    ("FROM x\nCOPY /a /", ["a"]),
+    ("FROM x\nCOPY ../a /", ["a"]),
+    ("FROM x\nCOPY ./a/ ./b/../c /d/", ["a", "c"]),
+    ('FROM x\nCOPY ["a b", "/d"]', ["a b"]),
+    ("FROM x\nCOPY --chown=1:1 --link a /", ["a"]),
+    ("from x\ncopy a /", ["a"]),
+    ("FROM x\nCOPY a \\\n  b \\\n # comment\n\n  /d/", ["a", "b"]),
+    ("FROM x\n# COPY a /\nRUN echo COPY b", []),
+    ("FROM x\nADD a.tar /", ["a.tar"]),
+    ("FROM x\nADD https://e.invalid/x a /d/", ["a"]),
+    ("FROM x\nRUN --mount=type=bind,source=lib,target=/l make", ["lib"]),
+    ("FROM x\nRUN --mount=source=lib,target=/l make", ["lib"]),
+    ("FROM x\nRUN --mount=type=bind,target=/l make", [""]),
+    ("FROM x\nRUN --mount=type=cache,target=/l \\\n  --mount=type=bind,src=m,dst=/m make", ["m"]),
+    ("FROM x\nRUN --mount=type=secret,id=s make", []),
+    ("FROM x\nCOPY <<EOF /f\nCOPY nothing /\nEOF\nCOPY a /", ["a"]),
+    ("FROM x\nRUN <<-'E O'\n\techo\n\tE O\nCOPY a /", ["a"]),
+    ("FROM x\nRUN <<A cat <<B\nA\nB\nCOPY a /", ["a"]),
+    ("FROM x\nRUN echo '<<EOF' $((1<<2))\nCOPY a /", ["a"]),
+    ("# escape=`\nFROM x\nCOPY a `\n b /", ["a", "b"]),
+    ("\ufeffFROM x\r\nCOPY a /\r\n", ["a"]),
+    ("FROM x AS one\nCOPY a /\nFROM y\nCOPY b /", ["b"]),
+    ("FROM x AS one\nCOPY a /\nFROM one\nCOPY b /", ["a", "b"]),
+    ("FROM x AS one\nCOPY a /\nFROM y\nCOPY --from=One /p /p", ["a"]),
+    ("FROM x\nCOPY a /\nFROM y\nCOPY --from=0 /p /p", ["a"]),
+    ("FROM x AS one\nCOPY a /\nFROM y\nRUN --mount=from=one,target=/p true", ["a"]),
+    ("FROM x\nCOPY crates/*/Cargo.toml /", ["crates/*/Cargo.toml"]),
+    ("FROM x\nRUN a &&\\\n  b\nCOPY a /", ["a"]),
+    ("FROM x\nRUN echo \\\\\nCOPY a /", ["a"]),
+]
+
+
+@pytest.mark.parametrize(("text", "sources"), SOURCES)
+def test_sources(text: str, sources: list[str]) -> None:
+    found = read(text)
+    assert found.reasons == ()
+    assert found.sources == tuple(sorted(sources))
+
+
+WHOLE = [
+    "FROM x\nONBUILD COPY a /",
+    "FROM x\nARG S\nCOPY $S /",
+    "FROM x\nENV S=a\nCOPY ${S}/b /",
+    'FROM x\nCOPY "a" /',
+    "FROM x\nCOPY a",
+    "FROM x\nRUN --mount=type=bind,source=$S,target=/l make",
+    "FROM x\nCOPY --from=$S /a /",
+    "FROM $NOTHING\nCOPY a /",
+    "FROM x\nFORM y",
+    "FROM x\nRUN <<EOF\nnever ends",
+    "COPY a /",
+    "",
+    "# syntax=example.invalid/other:1\nFROM x\nCOPY a /",
+]
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_whole_context(text: str) -> None:
+    found = read(text)
+    assert found.sources is None
+    assert found.reasons
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# syntax=docker/dockerfile:1\nFROM x", "# syntax = docker.io/docker/dockerfile\nFROM x"],
+)
+def test_known_frontends(text: str) -> None:
+    assert read(text).sources == ()
+
+
+def test_unreachable_onbuild_does_not_count() -> None:
+    assert read("FROM x AS a\nONBUILD COPY a /\nFROM y\nCOPY b /").sources == ("b",)
+
+
+IMAGES = [
+    ("FROM x", {}, ["x"]),
+    ("FROM scratch", {}, []),
+    ("ARG V=1\nFROM x:$V", {}, ["x:1"]),
+    ("ARG V=1\nFROM x:${V}-slim", {"V": "2"}, ["x:2-slim"]),
+    ("ARG A=1\nARG B=x:${A}\nFROM $B", {}, ["x:1"]),
+    ("FROM x:${V:-3}", {}, ["x:3"]),
+    ("FROM --platform=$BUILDPLATFORM x AS b\nFROM y\nCOPY --from=b / /", {}, ["x", "y"]),
+    ("FROM x AS unused\nFROM y", {}, ["y"]),
+    ("FROM y\nCOPY --from=z:1 /a /a", {}, ["y", "z:1"]),
+    ("FROM y\nRUN --mount=type=bind,from=z,target=/z true", {}, ["y", "z"]),
+    ("FROM x-$TARGETARCH", {}, ["x-arm64"]),
+    ("FROM x AS x\nFROM x", {}, ["x"]),
+]
+
+
+@pytest.mark.parametrize(("text", "args", "images"), IMAGES)
+def test_images(text: str, args: dict[str, str], images: list[str]) -> None:
+    assert read(text, build_args=args, platform="linux/arm64").images == tuple(images)
+
+
+def test_needs_are_not_outside_images() -> None:
+    found = read("FROM base\nCOPY --from=tools /a /", needs=["base", "tools", "unused"])
+    assert (found.images, found.needs) == ((), ("base", "tools"))
+
+
+def test_target() -> None:
+    text = "FROM x AS One\nCOPY a /\nFROM y AS two\nCOPY b /"
+    assert read(text, target="one").sources == ("a",)
+    assert read(text, target="0").sources == ("a",)
+    assert read(text).sources == ("b",)
+    with pytest.raises(DockerfileError, match=r"no stage 'tow' \(stages: one, two\)"):
+        read(text, target="tow")
+
+
+def test_effective_arguments() -> None:
+    text = "ARG G\nFROM x AS a\nARG A\nFROM y\nARG B=1 C\n"
+    found = read(text)
+    given_ = {"G": "1", "A": "1", "B": "1", "C": "1", "D": "1", "http_proxy": "p"}
+    assert sorted(found.effective_args(given_)) == ["B", "C", "G", "http_proxy"]
+
+
+def test_downloads_are_untracked() -> None:
+    assert read("FROM x\nADD https://e.invalid/a /").untracked == ("ADD https://e.invalid/a",)
+
+
+@given(st.text(alphabet="FROMCPYAD xy/.\\\n#<>-='\"$[]", max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_any_text_gives_an_answer(text: str) -> None:
+    for prefix in ("", "FROM x\n"):
+        found = read(prefix + text)
+        assert (found.sources is None) == bool(found.reasons)
