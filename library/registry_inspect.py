@@ -47,7 +47,7 @@ registry:
     verdict: recreate
     reason: registry_proxy_mode
     ours: true
-    running: true
+    held: 5001
     container_id: 4f6d2a
     port: 5001
 wired:

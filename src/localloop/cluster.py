@@ -35,12 +35,16 @@ Inspected = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryState:
-    """What is to be done about the registry, and why; ``port`` is the host's, on 127.0.0.1."""
+    """What is to be done about the registry, and why.
+
+    ``port`` is the host's, published on 127.0.0.1 alone; ``held`` is the one that a running
+    container occupies in whatever way.
+    """
 
     verdict: RegistryVerdict
     reason: str = ""
     ours: bool = False
-    running: bool = False
+    held: int | None = None
     container_id: str = ""
     port: int | None = None
 
@@ -176,7 +180,7 @@ def registry_state(
         verdict=verdict,
         reason=reason,
         ours=_labels(found).get(LABEL_CLUSTER) == name,
-        running=bool(state.get("Running")),
+        held=_held(found) if state.get("Running") else None,
         container_id=found["Id"],
         port=port,
     )
@@ -197,6 +201,12 @@ def _published(found: Inspected, port: str) -> int | None:
         return None
     number = bindings[0].get("HostPort", "")
     return int(number) if number.isdigit() else None
+
+
+def _held(found: Inspected) -> int | None:
+    bindings = (found["HostConfig"].get("PortBindings") or {}).get(REGISTRY_PORT) or []
+    numbers = [binding.get("HostPort", "") for binding in bindings]
+    return next((int(number) for number in numbers if number.isdigit()), None)
 
 
 def _is_proxy(found: Inspected) -> bool:

@@ -88,6 +88,8 @@ class Lock:
         if not _try(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
             if self._descriptor is None:
                 os.close(descriptor)
+            else:  # a conversion that fails has let go of what was held: a flock is like that
+                _try(descriptor, fcntl.LOCK_SH)
             raise self._busy()
         self._descriptor = descriptor
         os.ftruncate(descriptor, 0)

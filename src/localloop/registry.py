@@ -48,7 +48,15 @@ class Registry:
             raise LocalloopError(
                 "registry_corrupt", f"{self.address} serves {repository}@{reference} as {digest}"
             )
-        config = json.loads(body).get("config", {}).get("digest", "")
+        try:
+            config = json.loads(body).get("config", {}).get("digest", "")
+        except (ValueError, AttributeError) as error:
+            raise LocalloopError(
+                "registry_error",
+                f"{self.address} answers {repository}:{reference} with something that is no"
+                f" manifest: {_first_error(body)}",
+                hint="Is another server listening on the registry's port?",
+            ) from error
         return Manifest(digest, config, headers.get("content-type", MANIFEST_TYPES[0]), body)
 
     def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:

@@ -15,6 +15,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SECRET = "sesame-42"
 FROM_SECRET = "{{ lookup('ansible.builtin.env', 'SECRET') }}"
 
+# Seconds; also how the tests find a tool that was left behind.
+SLEEP = f"3{os.getpid():07d}"
+
 PROJECT = """\
 version: 1
 project: relay
@@ -57,7 +60,7 @@ def run(params, context):
     if params["mode"] == "sleep":
         from ..tools import run as run_tool
 
-        run_tool(["sleep", "317"], timeout=400)
+        run_tool(["sleep", os.environ["LOCALLOOP_TEST_SLEEP"]], timeout=400)
     types = {type(value).__name__ for value in _leaves(params)}
     return {
         "changed": params["text"] != "same",
@@ -158,6 +161,7 @@ class Tree:
             "ANSIBLE_CONFIG": str(self.content / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
             "SECRET": SECRET,
+            "LOCALLOOP_TEST_SLEEP": SLEEP,
             **(extra or {}),
         }
 

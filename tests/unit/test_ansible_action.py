@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_tree import FROM_SECRET, SECRET, Tree
+from ansible_tree import FROM_SECRET, SECRET, SLEEP, Tree
 
 from localloop.ansible.calls import plain, printable, progress_line
 
@@ -187,7 +186,7 @@ def test_a_second_run_is_refused_and_an_interrupted_one_reported(tree: Tree, dep
     first = subprocess.Popen(
         ["ansible-playbook", str(deploy), "-e", "mode=sleep"],
         cwd=tree.project,
-        env=tree.environ(),
+        env=tree.environ({"PYTHONUNBUFFERED": "1"}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -208,7 +207,7 @@ def test_a_second_run_is_refused_and_an_interrupted_one_reported(tree: Tree, dep
         first.kill()
     (report,) = reports(tree)
     assert json.loads(report.read_text())["outcome"] == "interrupted"
-    assert not [line for line in processes() if "sleep 317" in line]
+    assert not [line for line in processes() if f"sleep {SLEEP}" in line]
 
 
 def processes() -> list[str]:
@@ -243,4 +242,3 @@ def test_printable(text: str, shown: str) -> None:
 def test_progress_line() -> None:
     assert progress_line({"component": "gateway", "text": "pushed"}) == "gateway: pushed"
     assert progress_line({"component": None, "text": "planned"}) == "planned"
-    assert sys.version_info >= (3, 11)

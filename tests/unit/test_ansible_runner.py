@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_tree import Tree
+from ansible_tree import SLEEP, Tree
 
 from localloop.ansible import runner
 from localloop.ansible.processes import Process, below, parse_table
@@ -199,7 +199,7 @@ def test_an_interrupted_run_leaves_nothing(tree: Tree, signals: list[signal.Sign
     assert found["interrupted"] is True
     assert found["status"] == "interrupted"
     table = subprocess.run(["ps", "-A", "-o", "args="], capture_output=True, text=True, check=True)
-    assert "sleep 317" not in table.stdout.splitlines()
+    assert f"sleep {SLEEP}" not in table.stdout.splitlines()
     assert leftovers() == before
 
 

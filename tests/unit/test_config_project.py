@@ -204,7 +204,7 @@ def test_importing_is_light() -> None:
     code = (
         "import sys, localloop.config, localloop.fingerprint, yaml;"
         "print([m for m in ('pydantic', 'jsonschema', 'requests', 'importlib.metadata',"
-        "'subprocess',
+        "'subprocess',"
         "'difflib', 'ansible', 'docker', 'kubernetes') if m in sys.modules])"
     )
     environ = {"PYTHONPATH": ":".join(filter(None, sys.path))}

@@ -7,10 +7,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from localloop import statcache
 from localloop.config import load_project
@@ -357,14 +360,14 @@ def test_same_in_another_locale(root: Path) -> None:
         "print(f(p, p.images['app'], base_digests={}, platform='x/y', builder='b').value)"
     )
     seen = set()
-    for settings in (
+    for locale in (
         {"LC_ALL": "C.UTF-8"},
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         {"LC_ALL": "tr_TR.ISO-8859-9", "PYTHONUTF8": "0"},
     ):
         done = subprocess.run(
             [sys.executable, "-c", code, str(root), *filter(None, sys.path)],
-            env={"PATH": os.environ["PATH"], **settings},
+            env={"PATH": os.environ["PATH"], **locale},
             check=True,
             capture_output=True,
             text=True,
@@ -769,3 +772,27 @@ def test_declared_inputs_narrow_the_context(root: Path) -> None:
 def test_specific_ignore_file_wins(root: Path) -> None:
     write(root / "docker/Dockerfile.dockerignore", "main.c\n")
     assert set(prints(root).manifest) == {".dockerignore"}
+
+
+# -- a property: equal trees and only they have equal fingerprints
+
+FILES = st.dictionaries(
+    st.lists(st.sampled_from(["a", "b", "ab"]), min_size=1, max_size=2).map("/".join),
+    st.tuples(st.sampled_from(["", "a", "b", "ab"]), st.booleans()),
+    max_size=4,
+).filter(lambda tree: not any(f"{one}/" in f"{two}" for one in tree for two in tree))
+
+
+@given(FILES, FILES)
+@settings(max_examples=60, deadline=None)
+def test_property_equal_trees_have_equal_fingerprints(
+    one: dict[str, tuple[str, bool]], two: dict[str, tuple[str, bool]]
+) -> None:
+    found = []
+    with tempfile.TemporaryDirectory() as place:
+        for index, tree in enumerate((one, two)):
+            root = make(Path(place) / str(index))
+            for name, (text, executable) in tree.items():
+                write(root / "src/t" / name, text).chmod(0o755 if executable else 0o644)
+            found.append(value(root))
+    assert (found[0] == found[1]) == (one == two)

@@ -21,8 +21,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     state = inspect_registry(docker, name, registry_port=configured)
     port = state.port
     if state.verdict in ("create", "recreate"):
-        own = state.port if state.running else None
-        port = choose_port("registry", name, configured=configured, own=own)
+        port = choose_port("registry", name, configured=configured, own=state.held)
     elif port and not context.check and cluster_dir(name).is_dir():
         note_port("registry", name, port)
     return {
