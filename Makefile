@@ -47,7 +47,7 @@ tools: venv ## Docker, Helm and kubectl, where they are missing (asks first)
 	  sed -n '/This machine lacks/,/^$$/p' $(VENV)/tools.log; \
 	  grep -q 'This machine lacks' $(VENV)/tools.log || { cat $(VENV)/tools.log; exit 1; }; \
 	  if $(call agreed,Install or start these here?); then $(PLAYBOOK) playbooks/host.yml; \
-	  else echo "Nothing was changed."; exit 1; fi; fi
+	  else echo "Nothing was changed. \`make YES=1 $(or $(MAKECMDGOALS),tools)\` goes ahead unasked."; exit 1; fi; fi
 
 demo: venv tools ## deploy the smallest project and fetch its page through the cluster
 	@$(BIN)/localloop deploy --project $(PROJECT)
@@ -61,7 +61,8 @@ teardown: venv ## remove the demo's cluster (images are kept)
 test-fast: venv ## unit and module tests, no Docker
 	@$(BIN)/python -m pytest tests/unit tests/modules -q
 
-test: test-fast ## everything (needs Docker; several minutes)
+test: venv tools lint ## everything, on the bundled cluster (half an hour)
+	@$(BIN)/python -m pytest --durations=15
 
 lint: venv ## ruff, mypy, ansible-lint, yamllint
 	@$(BIN)/ruff check .
@@ -71,4 +72,4 @@ lint: venv ## ruff, mypy, ansible-lint, yamllint
 	@$(BIN)/ansible-lint
 
 bench: venv ## measure the loop
-	@echo "benchmarks: nothing yet"
+	@$(BIN)/python -m benchmarks.loop

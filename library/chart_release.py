@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: chart_release
 short_description: Release the charts of a plan
 description:
-  - Notes each chart as settling in the cluster's record, then installs or upgrades its Helm release.
+  - Notes each chart as settling in the cluster's record, then installs or upgrades its release.
   - Refuses a release that is not this project's. Does not wait; the gate does.
 options:
   plan:
@@ -43,7 +43,10 @@ plan:
   sample:
     cluster: {verdict: ok, reason: ""}
     components:
-      gateway: {kind: image, steps: [build, publish], reasons: [{name: inputs_changed, detail: src/main.rs}]}
+      gateway:
+        kind: image
+        steps: [build, publish]
+        reasons: [{name: inputs_changed, detail: src/main.rs}]
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -44,7 +44,10 @@ plan:
   sample:
     cluster: {verdict: ok, reason: ""}
     components:
-      gateway: {kind: image, steps: [build, publish], reasons: [{name: inputs_changed, detail: src/main.rs}]}
+      gateway:
+        kind: image
+        steps: [build, publish]
+        reasons: [{name: inputs_changed, detail: src/main.rs}]
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -18,7 +18,11 @@ DOCKER_HINT = "Install Docker with its buildx plugin, or run `make tools` on Deb
 
 @dataclass(frozen=True)
 class Target:
-    """What bake needs to know of one image; ``reference`` is where the result is pushed."""
+    """What bake needs to know of one image; ``reference`` is where the result is pushed.
+
+    ``contexts`` names other images that its Dockerfile builds on: ``target:NAME`` for one that the
+    same bake builds, else ``docker-image://REFERENCE``.
+    """
 
     component: str
     context: Path
@@ -27,6 +31,7 @@ class Target:
     platform: str
     arguments: Mapping[str, str] = field(default_factory=dict)
     stage: str | None = None
+    contexts: Mapping[str, str] = field(default_factory=dict)
 
 
 def bake_file(targets: Sequence[Target]) -> dict[str, Any]:
@@ -46,6 +51,8 @@ def _target(target: Target) -> dict[str, Any]:
         "tags": [target.reference],
         "output": ["type=registry"],
     }
+    if target.contexts:
+        found["contexts"] = dict(target.contexts)
     if target.stage:
         found["target"] = target.stage
     return found
@@ -60,7 +67,7 @@ def run_bake(
     targets: Sequence[Target],
     *,
     work: Path,
-    pull: bool = False,
+    builder: str | None = None,
     on_step: Callable[[str, str], None],
 ) -> dict[str, dict[str, str]]:
     """Build and push; per component the digests of its manifest and configuration.
@@ -76,8 +83,8 @@ def run_bake(
     metadata.unlink(missing_ok=True)
     argv = [docker, "buildx", "bake", "--file", str(file), "--metadata-file", str(metadata)]
     argv += ["--progress=plain", "--provenance=false", "--sbom=false"]
-    if pull:
-        argv.append("--pull")
+    if builder:
+        argv += ["--builder", builder]
     names = [target.component for target in targets]
     progress = BuildProgress(lambda text: on_step(_component_of(text, names), text))
     with Ticker(progress.tick):

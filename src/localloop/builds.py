@@ -39,7 +39,12 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     def on_step(component: str, text: str) -> None:
         emit({"event": "progress", "component": component, "step": "build", "text": text})
 
-    digests = run_bake(targets, work=cache_dir(project.root) / "build", on_step=on_step)
+    digests = run_bake(
+        targets,
+        work=cache_dir(project.root) / "build",
+        builder=project.builder,
+        on_step=on_step,
+    )
     emit({"event": "span", "name": "builds_total", "duration_s": time.monotonic() - started})
     started = time.monotonic()
     components = dict(plan.components)
@@ -65,7 +70,21 @@ def _target(session: Session, part: ComponentPlan, plan: Plan, transaction: str)
             **_unhashed(session, image),
         },
         stage=image.target,
+        contexts={name: _context(plan.components[name]) for name in image.needs},
     )
+
+
+def _context(needed: ComponentPlan) -> str:
+    if "build" in needed.steps:
+        return f"target:{needed.name}"
+    if needed.image is None:
+        raise LocalloopError(
+            "need_not_published",
+            "another image needs it, and the registry does not hold it",
+            component=needed.name,
+            hint=f"Name {needed.name} as a target too, or deploy without targets.",
+        )
+    return f"docker-image://{needed.image['repository']}@{needed.image['digest']}"
 
 
 def _unhashed(session: Session, image: ImageConfig) -> dict[str, str]:

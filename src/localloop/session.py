@@ -29,7 +29,7 @@ from .observe import Source
 from .plan import Plan
 from .registry import Registry
 
-BUILDER_KIND = "docker"
+DEFAULT_BUILDER = "docker"
 
 
 class Session:
@@ -141,7 +141,7 @@ class Session:
                 image,
                 base_digests=self._base_digests(image),
                 platform=image.platform or self.platform,
-                builder=BUILDER_KIND,
+                builder=self.project.builder or DEFAULT_BUILDER,
             )
         return self._fingerprints[image.name]
 

@@ -123,7 +123,8 @@ class Tree:
         self.project = where / "project"
         self.state = where / "state"
         self.home = where / "home"
-        for each in (self.content, self.project, self.home):
+        self.temporary = where / "tmp"
+        for each in (self.content, self.project, self.home, self.temporary):
             each.mkdir()
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / "src", self.content / "src", ignore=ignore)
@@ -161,6 +162,7 @@ class Tree:
             "ANSIBLE_CONFIG": str(self.content / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
             "SECRET": SECRET,
+            "TMPDIR": str(self.temporary),
             "LOCALLOOP_TEST_SLEEP": SLEEP,
             **(extra or {}),
         }

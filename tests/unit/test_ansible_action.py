@@ -152,10 +152,12 @@ def deploy(tree: Tree) -> Iterator[Path]:
   gather_facts: false
   any_errors_fatal: true
   tasks:
-    - echo_step: {text: "hello", mode: "{{ mode | default('echo') }}", token: "%s"}
+    - echo_step:
+        text: hello
+        mode: "{{ mode | default('echo') }}"
+        token: "{{ lookup('ansible.builtin.env', 'SECRET') }}"
       run_once: true
-"""
-        % FROM_SECRET,
+""",
     )
     for report in reports(tree):
         report.with_suffix(".md").unlink()

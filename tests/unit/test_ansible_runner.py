@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -155,7 +154,6 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     ("mode", "rc", "status"), [("echo", 0, "successful"), ("fail", 2, "failed")]
 )
 def test_a_run(tree: Tree, mode: str, rc: int, status: str) -> None:
-    before = leftovers()
     done = tree.run(sys.executable, "-c", SCRIPT, f"{mode}.yml")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -169,12 +167,11 @@ def test_a_run(tree: Tree, mode: str, rc: int, status: str) -> None:
         assert (task, error["reason"]) == ("The step", "stood_in")
     else:
         assert found["stats"]["changed"] == {"gateway": 1}
-    assert leftovers() == before
+    assert not list(tree.temporary.glob("localloop-*"))
 
 
 @pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT] * 2])
 def test_an_interrupted_run_leaves_nothing(tree: Tree, signals: list[signal.Signals]) -> None:
-    before = leftovers()
     child = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, "sleep.yml"],
         cwd=tree.project,
@@ -200,13 +197,7 @@ def test_an_interrupted_run_leaves_nothing(tree: Tree, signals: list[signal.Sign
     assert found["status"] == "interrupted"
     table = subprocess.run(["ps", "-A", "-o", "args="], capture_output=True, text=True, check=True)
     assert f"sleep {SLEEP}" not in table.stdout.splitlines()
-    assert leftovers() == before
-
-
-def leftovers() -> set[str]:
-    import tempfile
-
-    return {each for each in os.listdir(tempfile.gettempdir()) if each.startswith("localloop-")}
+    assert not list(tree.temporary.glob("localloop-*"))
 
 
 # -- processes

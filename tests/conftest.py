@@ -1,0 +1,26 @@
+"""The time of each part of the suite, printed before pytest's closing line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+_TESTS = Path(__file__).parent
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    parts: defaultdict[str, float] = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                parts[_part(report.fspath)] += report.duration
+    terminalreporter.section("time of each part")
+    for part, seconds in sorted(parts.items()):
+        terminalreporter.write_line(f"{part:10} {seconds:8.1f} s")
+
+
+def _part(path: str) -> str:
+    parts = Path(path).parts
+    return parts[1] if len(parts) > 2 and parts[0] == _TESTS.name else Path(path).name
