@@ -44,7 +44,7 @@ PLAYBOOK = ANSIBLE_CONFIG=ansible.cfg ANSIBLE_INVENTORY_ENABLED=host_list $(BIN)
 
 tools: venv ## Docker, Helm and kubectl, where they are missing (asks first)
 	@if ! $(PLAYBOOK) playbooks/host.yml -e host_install=false > $(VENV)/tools.log 2>&1; then \
-	  sed -n '/This machine lacks/,/^$$/p' $(VENV)/tools.log; \
+	  sed -n -e 's/^ *This machine lacks:/&/p' -e 's/^ *- /- /p' $(VENV)/tools.log; \
 	  grep -q 'This machine lacks' $(VENV)/tools.log || { cat $(VENV)/tools.log; exit 1; }; \
 	  if $(call agreed,Install or start these here?); then $(PLAYBOOK) playbooks/host.yml; \
 	  else echo "Nothing was changed. \`make YES=1 $(or $(MAKECMDGOALS),tools)\` goes ahead unasked."; exit 1; fi; fi
@@ -69,7 +69,7 @@ lint: venv ## ruff, mypy, ansible-lint, yamllint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/yamllint --strict .
-	@$(BIN)/ansible-lint
+	@LOCALLOOP_PROJECT=$(PROJECT) $(BIN)/ansible-lint
 
 bench: venv ## measure the loop
 	@$(BIN)/python -m benchmarks.loop

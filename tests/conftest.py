@@ -1,26 +1,78 @@
-"""The time of each part of the suite, printed before pytest's closing line."""
+"""Fixtures of the tests on a real cluster: one bundled cluster for the whole session.
+
+It is made by the first deploy of the first test that wants it and removed at the end. Nothing here
+is touched by the tests in tests/unit and tests/modules.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from harness.outside import Cluster
+from harness.project import Project
 
-_TESTS = Path(__file__).parent
+CLUSTER = "localloop-e2e"
+SPARE = "localloop-e2e-spare"
 
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    parts: defaultdict[str, float] = defaultdict(float)
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if isinstance(report, pytest.TestReport):
-                parts[_part(report.fspath)] += report.duration
-    terminalreporter.section("time of each part")
-    for part, seconds in sorted(parts.items()):
-        terminalreporter.write_line(f"{part:10} {seconds:8.1f} s")
+MakeProject = Callable[..., Project]
 
 
-def _part(path: str) -> str:
-    parts = Path(path).parts
-    return parts[1] if len(parts) > 2 and parts[0] == _TESTS.name else Path(path).name
+@pytest.fixture(scope="session")
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="session")
+def first_deploy(
+    state_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Project, object]]:
+    """The cluster's first deploy, and the project that it was made of."""
+    cluster = Cluster(CLUSTER, state_home)
+    cluster.remove()
+    project = Project(tmp_path_factory.mktemp("first") / "project", "first", cluster)
+    yield project, project.deploy(code=None)
+    project.localloop("down", "--cluster", "--force", code=None)
+    left = cluster.objects_of_docker()
+    cluster.remove()
+    assert not left, f"`localloop down --cluster --force` left {left}"
+
+
+@pytest.fixture(scope="session")
+def cluster(first_deploy: tuple[Project, object]) -> Cluster:
+    """A running cluster that is kept between tests."""
+    return first_deploy[0].cluster
+
+
+@pytest.fixture
+def make_project(
+    cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[MakeProject]:
+    """Make copies of examples/hello, by default under a name of the test's own."""
+    own = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:40]
+    names = set()
+
+    def make(name: str = "", directory: str = "") -> Project:
+        name = name or own.strip("-")
+        names.add(name)
+        return Project(tmp_path / (directory or name), name, cluster)
+
+    yield make
+    for name in sorted(names):
+        cluster.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+        cluster.kubectl("delete", "secret", "-n", "localloop", name, "--ignore-not-found")
+
+
+@pytest.fixture
+def project(make_project: MakeProject) -> Project:
+    """A project that was never deployed."""
+    return make_project()
+
+
+@pytest.fixture
+def deployed(project: Project) -> Project:
+    """A project that is deployed and Ready."""
+    project.deploy()
+    return project

@@ -51,6 +51,9 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     for part in building:
         published, moved = _publish(session, part, digests[part.name], transaction)
         components[part.name] = replace(part, image=published, moved=moved, changed=True)
+        on_step(part.name, f"published {digest_tag(published['digest'])}")
+        if moved:
+            on_step(part.name, "inputs moved during the build: used, not recorded")
     emit({"event": "span", "name": "image_push", "duration_s": time.monotonic() - started})
     return replace(plan, components=components)
 

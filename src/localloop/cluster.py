@@ -26,6 +26,8 @@ REGISTRY_PORT = "5000/tcp"
 FIRST_API_PORT = 6550
 FIRST_REGISTRY_PORT = 5001
 NODE_KUBECONFIG = "/var/lib/localloop/kubeconfig"
+# Made last when the node is told of its registry; points at containerd's mirror for its address.
+NODE_REGISTRY_LINK = "/var/lib/localloop/registry"
 PROBE_SECONDS = 2.0
 
 Verdict = Literal["ok", "create", "start", "restart"]
@@ -247,12 +249,8 @@ def inspect_registry(
 
 def is_wired(docker: Docker, name: str, port: int) -> bool:
     """Whether the node knows the registry by its host's address (and the cluster's users do)."""
-    return docker.stat_path(node_container(name), f"{mirror_dir(port)}/hosts.toml") is not None
-
-
-def mirror_dir(port: int) -> str:
-    """Where the node's containerd looks up what 127.0.0.1:PORT means."""
-    return f"/var/lib/localloop/certs.d/127.0.0.1:{port}"
+    found = docker.stat_path(node_container(name), NODE_REGISTRY_LINK)
+    return found is not None and str(found.get("linkTarget", "")).endswith(f"/127.0.0.1:{port}")
 
 
 def _answers(found: Inspected | None) -> bool:
@@ -282,7 +280,8 @@ def ensure_kubeconfig(docker: Docker, name: str, *, check: bool = False) -> bool
         raise LocalloopError(
             "kubeconfig_missing",
             f"container {node_container(name)} holds no kubeconfig at {NODE_KUBECONFIG}",
-            hint=f"See `docker logs {node_container(name)}`, then `localloop bootstrap --recreate`.",
+            hint=f"See `docker logs {node_container(name)}`,"
+            " then run `localloop bootstrap --recreate`.",
         )
     path = kubeconfig_path(name)
     try:

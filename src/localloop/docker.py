@@ -9,7 +9,7 @@ import os
 import socket
 from base64 import b64decode
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -103,7 +103,7 @@ class Docker:
 
     def _request(
         self, method: str, path: str, *, timeout: float | None = None
-    ) -> tuple[int, bytes, Mapping[str, str]]:
+    ) -> tuple[int, bytes, HTTPMessage]:
         self.calls += 1
         kept = self._connection is not None
         try:

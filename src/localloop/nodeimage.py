@@ -33,7 +33,7 @@ def content_tag(directory: Path, build_args: Mapping[str, str], prefix: str) -> 
 
 
 def ensure_base_image(docker: Docker, reference: str, suite: str, say: Say) -> bool:
-    """Have the base image in Docker: pulled, else made from Debian's packages; whether it was made."""
+    """Pull the base image, else make it from Debian's packages; whether it was missing."""
     if docker.inspect_image(reference) is not None:
         return False
     client = tools.find("docker", hint=DOCKER_HINT)

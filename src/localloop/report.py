@@ -137,7 +137,7 @@ def _last_plan(events: Iterable[Event]) -> Plan | None:
 
 
 def _header(opened: Event, plan: Plan | None, parts: Mapping[str, ComponentPlan]) -> dict[str, Any]:
-    targets = list(opened.get("targets", ()))
+    targets = plan.targets if plan else tuple(opened.get("targets", ()))
     changed = sum(
         (part.changes.get(word) or {}).get("count", 0)
         for part in parts.values()
@@ -152,8 +152,8 @@ def _header(opened: Event, plan: Plan | None, parts: Mapping[str, ComponentPlan]
         "container_name": opened.get("container_name", ""),
         "explicit_target": bool(targets),
         "targets_requested": ",".join(targets) or "none",
-        "deploy_fast_mode": opened.get("mode", "auto"),
-        "cargo_build_profile": opened.get("profile") or "none",
+        "deploy_fast_mode": plan.mode if plan else opened.get("mode", "auto"),
+        "cargo_build_profile": (plan.profile if plan else opened.get("profile")) or "none",
         "changed_files_count": changed,
     }
 

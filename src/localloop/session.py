@@ -74,11 +74,6 @@ class Session:
             self.docker, self.cluster_name, registry_port=self.project.registry.port
         )
 
-    @property
-    def cluster_key(self) -> str:
-        """The cluster's name for locks on this machine."""
-        return f"{self.provider}/{self.cluster_name}"
-
     @cached_property
     def kube(self) -> Kube:
         """The API server; its kubeconfig is read once and frozen for the run."""

@@ -135,7 +135,7 @@ def plan_of(components: dict[str, ComponentPlan], **changes: Any) -> Plan:
     return Plan(**{**known, **changes})
 
 
-# -- design, "Skip needs proof": each clause broken, and what is done about it ---------------------
+# -- design, "Skip needs proof": each clause broken, and what is done about it --------------------
 
 Change = Callable[[Facts], Facts]
 LIVE_TX_2 = live(labels={PROJECT_LABEL: PROJECT, TRANSACTION_LABEL: "tx-2"})
@@ -355,7 +355,7 @@ def test_law_any_broken_clause_is_a_step(broken: set[str]) -> None:
     assert not part.skip
 
 
-# -- any facts at all -------------------------------------------------------------------------------
+# -- any facts at all -----------------------------------------------------------------------------
 
 versions = st.integers(0, 2)
 names = st.sampled_from(["gateway", "sidecar", "tool"])
@@ -485,7 +485,7 @@ def test_law_a_plan_survives_json(facts: Facts, wanted: Request) -> None:
     assert Plan.from_dict(json.loads(json.dumps(plan.as_dict()))) == plan
 
 
-# -- targets ----------------------------------------------------------------------------------------
+# -- targets --------------------------------------------------------------------------------------
 
 
 def shown_all(facts: Facts, *found: str) -> dict[str, str]:
@@ -561,7 +561,7 @@ def test_new_cluster_with_an_entry_of_its_own_is_believed() -> None:
     assert plan_of(components).changes_nothing
 
 
-# -- requests ---------------------------------------------------------------------------------------
+# -- requests -------------------------------------------------------------------------------------
 
 KNOWN = ["gateway", "sidecar", "relay"]
 
@@ -596,7 +596,7 @@ def test_unknown_target_is_refused(name: str, hint: str, full: bool) -> None:
     assert caught.value.hint == hint
 
 
-# -- releases of others -------------------------------------------------------------------------------
+# -- releases of others ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("adopt", [False, True])
@@ -634,7 +634,7 @@ def test_is_pending(status: str, pending: bool) -> None:
     assert not is_pending(None)
 
 
-# -- after the build ----------------------------------------------------------------------------------
+# -- after the build ------------------------------------------------------------------------------
 
 
 def built(facts: Facts, wanted: Request, **found: Image) -> Plan:
@@ -692,7 +692,7 @@ def test_nothing_built_leaves_the_plan_as_it_is() -> None:
     assert with_built_images(plan) == plan
 
 
-# -- words ------------------------------------------------------------------------------------------
+# -- words ----------------------------------------------------------------------------------------
 
 
 def test_summary_of_changes() -> None:

@@ -21,8 +21,11 @@ from ansible.plugins.callback import CallbackBase
 
 from ..config import load_project
 from ..errors import BusyError, InterruptedRun, LocalloopError
+from ..opening import open_run
 from ..paths import content_dir
-from ..transaction import Transaction, attach, open_transaction
+from ..planning import cluster_verdict
+from ..session import Session
+from ..transaction import Transaction, attach
 
 # The playbooks of localloop that change something, and the command that each one stands for.
 COMMANDS = {
@@ -67,23 +70,19 @@ class CallbackModule(CallbackBase):
         try:
             self._open(Path(str(root)), self._command)
         except LocalloopError as error:
+            self._problem = error
             self._display.display(f"localloop: {error}", color="red", stderr=True)
             # Past any handler of Ansible's, which would carry on: nothing has been changed yet.
             raise SystemExit(error.exit_code) from error
 
     def _open(self, root: Path, command: str) -> None:
-        project = load_project(root)
-        self._transaction = open_transaction(
-            project.root,
-            command=command,
-            project=project.name,
-            cluster=f"{project.cluster.provider}/{project.cluster.name}",
-            details={"playbook": True, "argv": sys.argv[1:]},
-            environ=os.environ,
-        )
+        session = Session(load_project(root), os.environ)
+        self._transaction = open_run(session, command, details={"argv": sys.argv[1:]})
+        atexit.register(self._at_exit, os.getpid())
         os.environ.update(self._transaction.environment())  # the workers are forks
         self._transaction.emit({"event": "playbook", "pid": os.getpid()})
-        atexit.register(self._at_exit, os.getpid())
+        if cluster_verdict(session)["verdict"] != "ok":
+            self._transaction.require_exclusive()
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, self._noting(signal.getsignal(each)))
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from ..config import load_project
 from ..errors import InterruptedRun, LocalloopError
+from ..opening import open_run
 from ..plan import Facts, Plan, request
 from ..planning import make_plan
 from ..session import Session
-from ..transaction import Transaction, open_transaction
+from ..transaction import Transaction
 from . import Console, Options
 from .plan import show_plan
 
@@ -23,14 +24,7 @@ def run(options: Options) -> int:
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
     wanted = request(options.targets, full=options.full, known=list(project.components))
-    transaction = open_transaction(
-        project.root,
-        command="deploy",
-        project=project.name,
-        cluster=session.cluster_key,
-        details=opening(session, wanted.mode, wanted.targets),
-        environ=os.environ,
-    )
+    transaction = open_run(session, "deploy", mode=wanted.mode, targets=wanted.targets)
     error: LocalloopError | None = None
     try:
         _deploy(session, transaction, options)
@@ -43,18 +37,6 @@ def run(options: Options) -> int:
         raise
     report = transaction.close(error=error)
     return _say_outcome(options.console, report, error, time.monotonic() - started)
-
-
-def opening(session: Session, mode: str, targets: tuple[str, ...]) -> dict[str, Any]:
-    """What a deploy's journal says of it at the start."""
-    return {
-        "cluster_name": session.cluster_name,
-        "container_name": session.container_name,
-        "profile": session.project.profile,
-        "mode": mode,
-        "targets": list(targets),
-        "readiness_timeout_seconds": session.project.readiness.timeout,
-    }
 
 
 def _deploy(session: Session, transaction: Transaction, options: Options) -> None:
@@ -101,7 +83,7 @@ def _run_playbook(transaction: Transaction, plan: Plan, options: Options) -> Non
             "LOCALLOOP_MODE": plan.mode,
         },
         on_line=options.console.say,
-        on_task=_task_shower(options.console) if plan.cluster["verdict"] != "ok" else None,
+        on_task=task_shower(options.console) if plan.cluster["verdict"] != "ok" else None,
         color=options.console.color,
     )
     transaction.emit(
@@ -120,7 +102,7 @@ def _run_playbook(transaction: Transaction, plan: Plan, options: Options) -> Non
         )
 
 
-def _task_shower(console: Console) -> Callable[[str, str], None]:
+def task_shower(console: Console) -> Callable[[str, str], None]:
     """Shows the tasks that bring the cluster up: each may take a while."""
 
     def show(role: str, task: str) -> None:

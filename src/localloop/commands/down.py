@@ -9,11 +9,12 @@ from ..config import load_project
 from ..errors import LocalloopError, UsageError
 from ..helm import Helm
 from ..kube.client import Kube
+from ..opening import open_run
 from ..record import NAMESPACE, PROJECT_LABEL, RecordStore
 from ..session import Session
-from ..transaction import Transaction, open_transaction
+from ..transaction import Transaction
 from . import Options
-from .deploy import opening
+from .deploy import task_shower
 
 
 def run(options: Options) -> int:
@@ -30,14 +31,7 @@ def run(options: Options) -> int:
             f"cluster {session.cluster_name} also has {', '.join(others)}",
             hint="`localloop down` removes this project alone; add --force to remove them all.",
         )
-    transaction = open_transaction(
-        project.root,
-        command="down",
-        project=project.name,
-        cluster=session.cluster_key,
-        details=opening(session, "down", ()),
-        environ=os.environ,
-    )
+    transaction = open_run(session, "down")
     error: LocalloopError | None = None
     try:
         if options.cluster:
@@ -110,6 +104,7 @@ def _remove_cluster(session: Session, transaction: Transaction, options: Options
         project_root=session.project.root,
         transaction=transaction,
         on_line=options.console.say,
+        on_task=task_shower(options.console),
     )
     if outcome.rc:
         raise LocalloopError(

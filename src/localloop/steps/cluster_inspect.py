@@ -15,6 +15,7 @@ from ..cluster import (
     noted_ports,
 )
 from ..docker import Docker
+from ..errors import LocalloopError
 from . import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -29,8 +30,12 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     state = inspect_cluster(docker, name)
     own = int(state.api.rpartition(":")[2]) if state.api else None
     changed = False
-    if state.verdict == "ok" and not state.starting:
-        changed = ensure_kubeconfig(docker, name, check=context.check)
+    if state.verdict == "ok":
+        try:
+            changed = ensure_kubeconfig(docker, name, check=context.check)
+        except LocalloopError:
+            if not state.starting:  # the node writes it first thing, but not at once
+                raise
     if own and not context.check and cluster_dir(name).is_dir():
         note_port("api", name, own)
     port = own

@@ -1,0 +1,145 @@
+"""What is measured on: a copy of an example, a cluster of its own, and two equal releases in it.
+
+``hello`` is released by localloop; ``bare`` is the same chart with an image of the same Dockerfile,
+released by hand into a namespace of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+
+CLUSTER = "bench"
+REPOSITORY = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+class Bed:
+    """The copy, the cluster and the commands; ``keep`` leaves both where they are."""
+
+    def __init__(self, *, keep: bool) -> None:
+        self._keep = keep
+        self._edits = count(1)
+        self.root = Path(tempfile.gettempdir()) / f"localloop-bench-{os.getuid()}"
+        self.hello = self.root / "hello"
+        self.bare = self.root / "bare"
+        self.environ = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("DEPLOY_")},
+            "CLUSTER_NAME": CLUSTER,
+            "XDG_STATE_HOME": str(self.root / "state"),
+            "LOCALLOOP_PROJECT": str(self.hello),
+            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+        }
+        self.registry = ""
+        self.image = ""
+        self.steps: dict[str, float] = {}
+        self._flags: list[str] = []
+
+    def __enter__(self) -> Bed:
+        for directory in (self.hello, self.bare):
+            shutil.rmtree(directory, ignore_errors=True)
+            shutil.copytree(
+                REPOSITORY / "examples" / "hello",
+                directory,
+                ignore=shutil.ignore_patterns(".cache"),
+            )
+        try:
+            self.run([*self.localloop, "deploy"])
+            port = self.run(
+                ["docker", "port", f"localloop-{CLUSTER}-registry", "5000/tcp"]
+            ).rpartition(":")[2]
+            self.registry = f"127.0.0.1:{port.strip()}"
+            # Helm 4 applies by the server, which the bundled cluster's Kubernetes 1.20 cannot do.
+            if self.run(["helm", "version", "--template", "{{.Version}}"]).startswith("v4"):
+                self._flags = ["--server-side=false"]
+            self.bare_edit()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._keep:
+            return
+        # The bare release is not localloop's, so its cluster is only removed by force.
+        self.run([*self.localloop, "down", "--cluster", "--force"])
+        tags = self.run(["docker", "images", "--quiet", f"{self.registry}/bare/web"]).split()
+        if tags:
+            self.run(["docker", "rmi", "--force", *sorted(set(tags))])
+        shutil.rmtree(self.root)
+
+    @property
+    def localloop(self) -> list[str]:
+        return [sys.executable, "-m", "localloop"]
+
+    def run(self, argv: list[str], *, cwd: Path | None = None) -> str:
+        """Run a command to its end; its standard output. A failure ends the benchmark."""
+        done = subprocess.run(
+            argv,
+            check=False,
+            cwd=cwd or self.hello,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise SystemExit(f"{' '.join(argv)} ended with {done.returncode}\n{done.stderr}")
+        return done.stdout
+
+    def edit(self, project: Path) -> None:
+        """Change one line of the page."""
+        page = project / "site" / "index.html"
+        lines = page.read_text().splitlines()
+        lines[-1] = f"<h1>Edit {next(self._edits)} of process {os.getpid()}</h1>"
+        page.write_text("\n".join(lines) + "\n")
+
+    # -- the commands that are compared
+
+    def deploy(self) -> None:
+        self.run([*self.localloop, "deploy"])
+
+    def playbook(self) -> None:
+        playbook = REPOSITORY / "playbooks" / "deploy-fast.yml"
+        self.run([str(BIN / "ansible-playbook"), str(playbook)])
+
+    def bare_release(self) -> None:
+        """Helm and the wait for the rollout, with the image that is there."""
+        kubeconfig = ["--kubeconfig", self.kubeconfig]
+        argv = ["helm", "upgrade", "--install", "bare", "chart", "--namespace", "bare"]
+        argv += ["--create-namespace", "--set", f"image={self.image}", *kubeconfig, *self._flags]
+        self._step("helm_upgrade", argv)
+        argv = ["kubectl", "--namespace", "bare", *kubeconfig]
+        self._step("readiness_gate", [*argv, "rollout", "status", "deployment/bare"])
+
+    def bare_edit(self) -> None:
+        """Build and push by one command, release by digest, wait."""
+        metadata = self.root / "metadata.json"
+        tag = f"{self.registry}/bare/web:edit-{next(self._edits)}"
+        argv = ["docker", "buildx", "build", "--provenance=false", "--sbom=false", "--push"]
+        self._step("builds_total", [*argv, "--metadata-file", str(metadata), "--tag", tag, "."])
+        digest = json.loads(metadata.read_text())["containerimage.digest"]
+        self.image = f"{tag}@{digest}"
+        self.bare_release()
+
+    def _step(self, name: str, argv: list[str]) -> None:
+        started = time.perf_counter()
+        self.run(argv, cwd=self.bare)
+        self.steps[name] = time.perf_counter() - started
+
+    @property
+    def kubeconfig(self) -> str:
+        return str(self.root / "state" / "localloop" / "clusters" / CLUSTER / "kubeconfig")
+
+    def last_spans(self) -> dict[str, float]:
+        """Seconds by name, from the newest report."""
+        reports = (self.hello / ".cache" / "deploy-reports").glob("*.json")
+        newest = max(reports, key=lambda path: path.stat().st_mtime_ns)
+        durations = json.loads(newest.read_text())["durations_ms"]
+        return {name: value / 1000 for name, value in durations.items()}

@@ -1,0 +1,109 @@
+"""history, report, status, plan and down."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from harness.outside import Cluster, eventually
+from harness.project import Project
+
+pytestmark = pytest.mark.cluster
+
+
+def test_history_and_report(deployed: Project) -> None:
+    deployed.set_page("For the history")
+    second = deployed.deploy()
+    third = deployed.deploy()
+    run = deployed.localloop("history", "-o", "json")
+    entries = json.loads(run.out)
+    assert [entry["outcome"] for entry in entries] == ["unchanged", "deployed", "deployed"]
+    transactions = [entry["transaction_id"] for entry in entries]
+    assert transactions[:2] == [third.report_path.stem, second.report_path.stem]
+    shown = deployed.localloop("history").out
+    assert all(transaction in shown for transaction in transactions)
+
+    assert deployed.localloop("report").out == third.markdown
+    assert deployed.localloop("report", transactions[1]).out == second.markdown
+    told = json.loads(deployed.localloop("report", transactions[1], "-o", "json").out)
+    assert told == second.report
+    assert "localloop history" in deployed.localloop("report", "tx-none", code=2).text
+
+
+def test_plan_and_status_change_nothing_and_tell_the_truth(deployed: Project) -> None:
+    before, reports = deployed.outside.see(), deployed.reports()
+    planned = json.loads(deployed.localloop("plan", "-o", "json").out)
+    assert planned["components"]["web"]["skip"] == "unchanged"
+    status = json.loads(deployed.localloop("status", "-o", "json").out)
+    assert status["components"]["hello"]["revision"] == before.revision
+    assert status["components"]["hello"]["state"] == "settled"
+    assert before.image.endswith(status["components"]["web"]["digest"])
+    assert status["components"]["hello"]["next_deploy"] == "nothing to do"
+
+    deployed.set_page("Planned, not deployed")
+    planned = json.loads(deployed.localloop("plan", "-o", "json").out)
+    assert planned["components"]["web"]["steps"] == ["build", "publish"]
+    shown = deployed.localloop("plan", "--diff").out
+    assert "M web site/index.html" in shown
+    status = json.loads(deployed.localloop("status", "-o", "json").out)
+    assert "inputs_changed" in status["components"]["web"]["next_deploy"]
+    deployed.outside.kubectl("scale", "deployment", "hello", "--replicas=2")
+    status = json.loads(deployed.localloop("status", "-o", "json").out)
+    assert any("replicas" in found for found in status["components"]["hello"]["drift"])
+    after = deployed.outside.see()
+    assert (after.tags, after.revisions) == (before.tags, before.revisions)
+    assert deployed.reports() == reports
+
+
+def test_deploy_speaks_one_json_document(deployed: Project) -> None:
+    deployed.set_page("For machines")
+    run = deployed.deploy("-o", "json")
+    told = json.loads(run.out)
+    assert told == run.report
+    assert told["outcome"] == "deployed"
+    refused = deployed.deploy("nonesuch", "-o", "json", code=2)
+    assert json.loads(refused.out)["error"]["reason"] == "unknown_target"
+
+
+def test_down(deployed: Project) -> None:
+    run = deployed.localloop("down")
+    assert "helm uninstall" in run.text
+    assert deployed.outside.history() == []
+    assert deployed.outside.record() == {}
+    eventually("the pods' end", lambda: not deployed.outside.pods())
+    assert run.report["outcome"] == "removed"
+    # What was removed is deployed again, without a build: the registry holds it.
+    before = deployed.outside.see()
+    again = deployed.deploy()
+    after = deployed.outside.see()
+    assert after.revisions == ((1, "deployed"),)
+    assert after.tags == before.tags
+    assert "never_deployed" in again.reasons("hello")
+
+
+def test_down_with_the_cluster_is_refused_for_others(
+    make_project: Callable[..., Project], cluster: Cluster
+) -> None:
+    mine, other = make_project("down-mine"), make_project("down-other")
+    mine.deploy()
+    other.deploy()
+    containers = cluster.objects_of_docker()
+    run = mine.localloop("down", "--cluster", code=2)
+    assert "project down-other" in run.text
+    assert "--force" in run.text
+    assert cluster.objects_of_docker() == containers
+    assert "Hello" in mine.outside.page()
+
+
+def test_module_and_console_script_are_one_command() -> None:
+    import sys
+    from pathlib import Path
+
+    script = Path(sys.executable).parent / "localloop"
+    outputs = {
+        subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        for argv in ([str(script), "--version"], [sys.executable, "-m", "localloop", "--version"])
+    }
+    assert len(outputs) == 1

@@ -1,0 +1,5 @@
+"""What the tests on a real cluster share: runs of the command, and views from outside of it.
+
+Nothing here imports localloop: what a run claims is compared with what kubectl, helm, Docker and
+the registry say.
+"""

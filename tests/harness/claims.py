@@ -1,0 +1,60 @@
+"""What a run says of itself, held against what was seen from outside before and after it."""
+
+from __future__ import annotations
+
+from .outside import Outside, Seen
+from .run import Run
+
+
+def agrees(run: Run, outside: Outside, before: Seen, after: Seen) -> None:
+    """Every claim of a successful deploy's report that can be seen from outside."""
+    report = run.report
+    web, hello = report["components"]["web"], report["components"]["hello"]
+    built = after.builds - before.builds
+    released = after.revision != before.revision
+
+    assert report["exit_code"] == run.code == 0
+    assert (report["outcome"] == "deployed") == bool(built or released or _settled(report))
+    assert web["changed"] == bool(built)
+    assert report["plan"]["build_web"] == bool(built)
+    if built:
+        assert built == {report["header"]["transaction_id"]}
+    assert hello["changed"] == released
+    assert report["plan"]["helm_upgrade"] == released
+    if released:
+        assert hello["revision"] == after.revision
+
+    digest = report["digests"]["web"]["target_after_push"]
+    assert after.image.endswith(f"/{outside.name}/web@{digest}")
+    fp_tag = f"fp-{report['fingerprints']['web']['current'][:16]}"
+    assert outside.digest_of(fp_tag) == digest
+
+    readiness = report["readiness"]
+    assert readiness["readiness_gate_status"] == "ready"
+    refs = {found["ref"]: found["state"] for found in readiness["objects"]}
+    assert refs == {
+        f"apps/v1/Deployment/{outside.name}/hello": "ready",
+        f"v1/Service/{outside.name}/hello": "ready",
+    }
+    status = outside.deployment()["status"]
+    assert status["readyReplicas"] == status["replicas"] == after.replicas
+
+    record = outside.record()
+    assert record["charts"]["hello"]["state"] == "settled"
+    assert record["charts"]["hello"]["target"]["revision"] == after.revision
+    assert record["images"]["web"]["digest"] == digest
+    assert record["images"]["web"]["fingerprint"] == report["fingerprints"]["web"]["current"]
+    assert run.markdown.startswith(f"# Deploy report {report['header']['transaction_id']}\n")
+
+
+def _settled(report: dict) -> bool:
+    return any(found["state_written"] for found in report["fingerprints"].values())
+
+
+def unchanged(run: Run, outside: Outside, before: Seen) -> None:
+    """The run changed nothing, and says so."""
+    after = outside.see()
+    assert after == before
+    assert run.report["outcome"] == "unchanged"
+    assert "Nothing to do" in run.text
+    agrees(run, outside, before, after)

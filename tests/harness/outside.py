@@ -1,0 +1,221 @@
+"""The cluster as others see it: by kubectl, helm, docker and the registry's HTTP API."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+MANIFEST_V2 = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def output(argv: list[str], *, stdin: str | None = None) -> str:
+    """A tool's standard output; it has to succeed."""
+    done = subprocess.run(
+        argv, input=stdin, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, f"{argv}: {done.stderr}"
+    return done.stdout
+
+
+def docker(*words: str) -> str:
+    return output(["docker", *words]).strip()
+
+
+def eventually(what: str, happened: Callable[[], Any], *, within: float = 30) -> Any:
+    """Wait for something that takes the cluster a moment."""
+    deadline = time.monotonic() + within
+    while not (found := happened()):
+        assert time.monotonic() < deadline, f"{what} did not come within {within} s"
+        time.sleep(0.1)
+    return found
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A bundled cluster by its name; ``state`` is the XDG_STATE_HOME of the runs that use it."""
+
+    name: str
+    state: Path
+
+    @property
+    def node(self) -> str:
+        return f"localloop-{self.name}"
+
+    @property
+    def registry_container(self) -> str:
+        return f"localloop-{self.name}-registry"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.state / "localloop" / "clusters" / self.name / "kubeconfig"
+
+    def env(self) -> dict[str, str]:
+        """The environment of runs on this cluster: what decides anything is set or absent."""
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("DEPLOY_", "LOCALLOOP_", "ANSIBLE_", "HELM_", "KUBE", "PYTEST"))
+        }
+        kept.pop("CI", None)
+        return {**kept, "CLUSTER_NAME": self.name, "XDG_STATE_HOME": str(self.state)}
+
+    def kubectl(self, *words: str, stdin: str | None = None) -> str:
+        return output(["kubectl", "--kubeconfig", str(self.kubeconfig), *words], stdin=stdin)
+
+    def get(self, *words: str) -> Any:
+        return json.loads(self.kubectl("get", *words, "-o", "json"))
+
+    def items(self, *words: str) -> list[dict[str, Any]]:
+        return self.get(*words)["items"]
+
+    def helm(self, *words: str) -> str:
+        return output(["helm", "--kubeconfig", str(self.kubeconfig), *words])
+
+    def registry_url(self) -> str:
+        # 5000/tcp of the container, as Docker publishes it.
+        return f"http://{docker('port', self.registry_container, '5000/tcp').splitlines()[0]}"
+
+    def registry(
+        self, method: str, path: str, *, accept: str = f"{MANIFEST}, {MANIFEST_V2}"
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One request to the registry: status, headers, body."""
+        request = urllib.request.Request(
+            f"{self.registry_url()}/v2/{path}", method=method, headers={"Accept": accept}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                headers = {key.lower(): value for key, value in answer.headers.items()}
+                return answer.status, headers, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, {}, error.read()
+
+    def uid(self) -> str:
+        return self.get("namespace", "kube-system")["metadata"]["uid"]
+
+    def objects_of_docker(self) -> list[str]:
+        """Containers, volumes and networks that carry this cluster's label."""
+        label = f"label=localloop.cluster={self.name}"
+        found = docker("ps", "-aq", "--filter", label).split()
+        found += docker("volume", "ls", "-q", "--filter", label).split()
+        return found + docker("network", "ls", "-q", "--filter", label).split()
+
+    def remove(self) -> None:
+        """Take it away by Docker alone, for what an aborted session left behind."""
+        label = f"label=localloop.cluster={self.name}"
+        if containers := docker("ps", "-aq", "--filter", label).split():
+            docker("rm", "-fv", *containers)
+        if volumes := docker("volume", "ls", "-q", "--filter", label).split():
+            docker("volume", "rm", "-f", *volumes)
+        if networks := docker("network", "ls", "-q", "--filter", label).split():
+            docker("network", "rm", *networks)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a project's namespace and repository hold at one moment."""
+
+    page: str
+    revisions: tuple[tuple[int, str], ...]
+    pods: dict[str, str]
+    image: str
+    replicas: int
+    tags: frozenset[str]
+
+    @property
+    def revision(self) -> int:
+        return self.revisions[-1][0] if self.revisions else 0
+
+    @property
+    def fp_tags(self) -> frozenset[str]:
+        return frozenset(tag for tag in self.tags if tag.startswith("fp-"))
+
+    @property
+    def builds(self) -> frozenset[str]:
+        """Each build pushes under its transaction's id."""
+        return frozenset(tag for tag in self.tags if not tag.startswith(("fp-", "d-")))
+
+
+class Outside:
+    """One project's release ``hello`` and repository ``PROJECT/web`` from outside."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.cluster = cluster
+        self.name = name
+
+    def kubectl(self, *words: str, stdin: str | None = None) -> str:
+        return self.cluster.kubectl("-n", self.name, *words, stdin=stdin)
+
+    def page(self) -> str:
+        """The page as the cluster serves it through its Service."""
+        path = f"/api/v1/namespaces/{self.name}/services/hello:http/proxy/"
+        done = subprocess.run(
+            ["kubectl", "--kubeconfig", str(self.cluster.kubeconfig), "get", "--raw", path],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        return done.stdout if done.returncode == 0 else ""
+
+    def history(self) -> list[dict[str, Any]]:
+        """``helm history``; empty where there is no release."""
+        if not any(
+            release["name"] == "hello"
+            for release in json.loads(
+                self.cluster.helm("-n", self.name, "list", "--all", "-o", "json")
+            )
+        ):
+            return []
+        return json.loads(self.cluster.helm("-n", self.name, "history", "hello", "-o", "json"))
+
+    def pods(self) -> list[dict[str, Any]]:
+        """The pods that are not on their way out."""
+        pods = self.cluster.items("-n", self.name, "pods", "-l", "app=hello")
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+    def tags(self) -> frozenset[str]:
+        status, _, body = self.cluster.registry("GET", f"{self.name}/web/tags/list")
+        return frozenset(json.loads(body).get("tags") or []) if status == 200 else frozenset()
+
+    def digest_of(self, tag: str) -> str:
+        status, headers, _ = self.cluster.registry("HEAD", f"{self.name}/web/manifests/{tag}")
+        return headers["docker-content-digest"] if status == 200 else ""
+
+    def deployment(self) -> dict[str, Any]:
+        return self.cluster.get("-n", self.name, "deployment", "hello")
+
+    def record(self) -> dict[str, Any]:
+        """The project's record in the cluster, decoded; empty where there is none."""
+        secrets = self.cluster.items("-n", "localloop", "secrets")
+        for secret in secrets:
+            if secret["metadata"]["name"] == self.name:
+                return json.loads(base64.b64decode(secret["data"]["record"]))
+        return {}
+
+    def see(self) -> Seen:
+        deployments = self.cluster.items("-n", self.name, "deployments")
+        spec = deployments[0]["spec"] if deployments else {}
+        containers = spec["template"]["spec"]["containers"] if spec else [{"image": ""}]
+        return Seen(
+            page=self.page(),
+            revisions=tuple((entry["revision"], entry["status"]) for entry in self.history()),
+            pods={
+                pod["metadata"]["uid"]: (pod["status"].get("containerStatuses") or [{}])[0].get(
+                    "imageID", ""
+                )
+                for pod in self.pods()
+            },
+            image=containers[0]["image"],
+            replicas=spec.get("replicas", 0),
+            tags=self.tags(),
+        )

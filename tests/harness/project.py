@@ -1,0 +1,109 @@
+"""A copy of examples/hello under a name of its own, and the command on it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from .outside import Cluster, Outside
+from .run import Run, Running
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HELLO = REPOSITORY / "examples" / "hello"
+SPAWN_LOG = Path(__file__).parent / "spawn_log"
+
+
+class Project:
+    """The project NAME, released in namespace NAME."""
+
+    def __init__(self, root: Path, name: str, cluster: Cluster) -> None:
+        self.root = root
+        self.name = name
+        self.cluster = cluster
+        self.outside = Outside(cluster, name)
+        shutil.copytree(HELLO, root, ignore=shutil.ignore_patterns(".cache"))
+        self.edit("localloop.yml", "project: hello", f"project: {name}")
+        self.edit("localloop.yml", "namespace: hello", f"namespace: {name}")
+
+    # -- edits
+
+    def read(self, path: str) -> str:
+        return (self.root / path).read_text()
+
+    def write(self, path: str, text: str) -> None:
+        (self.root / path).write_text(text)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace what must be there exactly once."""
+        text = self.read(path)
+        assert text.count(old) == 1, f"{path} has {old!r} {text.count(old)} times"
+        self.write(path, text.replace(old, new))
+
+    def append(self, path: str, text: str) -> None:
+        self.write(path, self.read(path) + text)
+
+    def set_page(self, words: str) -> None:
+        self.write("site/index.html", f"<!doctype html>\n<title>hello</title>\n<h1>{words}</h1>\n")
+
+    def set_readiness_timeout(self, seconds: int) -> None:
+        self.append("localloop.yml", f"\nreadiness: {{timeout: {seconds}}}\n")
+
+    def set_entrypoint(self, script: str) -> None:
+        """Let the container run a shell script."""
+        text = self.read("Dockerfile")
+        line = f'ENTRYPOINT ["/bin/busybox", "sh", "-c", "{script}"]'
+        self.write("Dockerfile", re.sub(r"^ENTRYPOINT .*$", line, text, flags=re.MULTILINE))
+
+    def set_slow_start(self, seconds: int) -> None:
+        """Make each new pod wait before its first readiness probe: the gate lasts that long."""
+        self.edit(
+            "chart/templates/deployment.yaml",
+            "            periodSeconds: 1\n",
+            f"            periodSeconds: 1\n            initialDelaySeconds: {seconds}\n",
+        )
+
+    # -- the command
+
+    def start(self, *words: str, env: Mapping[str, str] | None = None) -> Running:
+        argv = [sys.executable, "-m", "localloop", *words, "--project", str(self.root)]
+        return Running(
+            argv, env={**self.cluster.env(), **(env or {})}, cwd=self.root, project=self.root
+        )
+
+    def localloop(
+        self, *words: str, code: int | None = 0, env: Mapping[str, str] | None = None
+    ) -> Run:
+        """Run the command to its end; it has to end with ``code``."""
+        run = self.start(*words, env=env).end()
+        assert code is None or run.code == code, f"{words}: exit {run.code}\n{run.text}"
+        return run
+
+    def deploy(
+        self, *words: str, code: int | None = 0, env: Mapping[str, str] | None = None
+    ) -> Run:
+        return self.localloop("deploy", *words, code=code, env=env)
+
+    def traced_deploy(self, log: Path) -> tuple[Run, str]:
+        """A deploy, and every process that the command itself started while it ran."""
+        log.write_text("")
+        run = self.deploy(env={"PYTHONPATH": str(SPAWN_LOG), "E2E_SPAWN_LOG": str(log)})
+        return run, log.read_text()
+
+    def playbook(self, *words: str, code: int | None = 0, playbook: str = "deploy-fast.yml") -> Run:
+        """``ansible-playbook`` without the wrapper, as from a checkout."""
+        argv = [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            f"playbooks/{playbook}",
+            *words,
+        ]
+        env = {**self.cluster.env(), "LOCALLOOP_PROJECT": str(self.root), "ANSIBLE_NOCOLOR": "1"}
+        run = Running(argv, env=env, cwd=REPOSITORY, project=self.root).end()
+        assert code is None or run.code == code, f"{words}: exit {run.code}\n{run.text}"
+        return run
+
+    def reports(self) -> set[str]:
+        directory = self.root / ".cache" / "deploy-reports"
+        return {path.name for path in directory.glob("*.json")} if directory.is_dir() else set()

@@ -1,0 +1,77 @@
+"""BuildKit's plain progress (buildx 0.13) as a few lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from localloop.buildprogress import BuildProgress
+from localloop.nodeimage import content_tag
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_only_steps_that_take_a_while_are_said() -> None:
+    clock, said = Clock(), []
+    progress = BuildProgress(said.append, clock=clock)
+    for line in (
+        "#1 [internal] load build definition from Dockerfile",
+        "#1 DONE 0.0s",
+        "#5 [source 1/3] COPY build/fetch-source /usr/local/bin/",
+        "#5 CACHED",
+        "#7 [kubernetes 4/4] RUN   build-binaries",
+    ):
+        progress.feed(line)
+    assert said == []
+    clock.now = 1
+    progress.tick()
+    assert said == ["[kubernetes 4/4] RUN build-binaries"]
+    progress.feed("#7 1.234 k8s.io/kubernetes/cmd/kubelet")
+    clock.now = 5
+    progress.tick()
+    assert len(said) == 1
+    clock.now = 12
+    progress.tick()
+    assert said[1:] == ["[kubernetes 4/4] 12 s: k8s.io/kubernetes/cmd/kubelet"]
+    progress.feed("#7 DONE 12.1s")
+    clock.now = 40
+    progress.tick()
+    assert len(said) == 2
+
+
+def test_the_failing_step_keeps_its_last_lines() -> None:
+    progress = BuildProgress(lambda _text: None)
+    for line in (
+        '#9 [source 3/3] RUN fetch-source "1.20.2"',
+        "#8 [other 1/1] RUN true",
+        "#9 0.117 /bin/sh: 1: fetch-source: not found",
+        '#9 ERROR: process "/bin/sh" did not complete successfully: exit code: 127',
+        "#8 CANCELED",
+    ):
+        progress.feed(line)
+    step, lines = progress.failure()
+    assert step == '[source 3/3] RUN fetch-source "1.20.2"'
+    assert lines == [
+        "/bin/sh: 1: fetch-source: not found",
+        'process "/bin/sh" did not complete successfully: exit code: 127',
+    ]
+
+
+def test_an_image_s_tag_follows_its_files_and_arguments(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    script = tmp_path / "sub" / "run"
+    script.write_text("#!/bin/sh\n")
+    first = content_tag(tmp_path, {"A": "1"}, "1.20.2")
+    assert first.startswith("1.20.2-")
+    assert content_tag(tmp_path, {"A": "1"}, "1.20.2") == first
+    assert content_tag(tmp_path, {"A": "2"}, "1.20.2") != first
+    script.chmod(0o755)
+    second = content_tag(tmp_path, {"A": "1"}, "1.20.2")
+    assert second != first
+    script.write_text("#!/bin/bash\n")
+    assert content_tag(tmp_path, {"A": "1"}, "1.20.2") not in (first, second)

@@ -1,0 +1,280 @@
+"""The record: its JSON, its states, and its compare-and-swap through the real client."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from fake_store import FakeStore
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localloop.errors import BusyError, LocalloopError, UsageError
+from localloop.record import (
+    ChartEntry,
+    ChartState,
+    ImageEntry,
+    Record,
+    RecordStore,
+    decode,
+    encode,
+)
+
+SECRETS = "/api/v1/namespaces/localloop/secrets"
+SECRET = f"{SECRETS}/hello"
+
+text = st.text(max_size=8)
+image = st.fixed_dictionaries({"repository": text, "digest": text, "config": text})
+notes = st.dictionaries(text, st.dictionaries(text, text | st.integers(), max_size=2), max_size=2)
+states = st.builds(
+    ChartState,
+    transaction=text,
+    fingerprint=text,
+    images=st.dictionaries(text, image, max_size=2),
+    base_revision=st.integers(0, 99),
+    revision=st.integers(0, 99),
+    manifest=text,
+    secret=st.dictionaries(text, text, max_size=2),
+    objects=notes,
+    completed_jobs=st.lists(text, max_size=2).map(tuple),
+)
+entries = st.builds(
+    ChartEntry,
+    state=st.sampled_from(["settled", "settling"]),
+    target=states,
+    last_good=st.none() | states,
+)
+records = st.builds(
+    Record,
+    project=st.just("hello"),
+    serial=st.integers(0),
+    key=st.binary(min_size=32, max_size=32).map(bytes.hex),
+    images=st.dictionaries(text, st.builds(ImageEntry, text, text, text), max_size=3),
+    charts=st.dictionaries(text, entries, max_size=2),
+    resource_version=st.just("17"),
+)
+
+
+def state(fingerprint: str, **changes: Any) -> ChartState:
+    return ChartState(f"tx-{fingerprint}", fingerprint, {"web": {"digest": "d"}}, **changes)
+
+
+# -- JSON -----------------------------------------------------------------------------------------
+
+
+@given(records)
+def test_round_trip(record: Record) -> None:
+    assert decode(encode(record), project="hello", resource_version="17") == record
+
+
+@given(records)
+def test_equal_records_are_equal_bytes(record: Record) -> None:
+    shuffled = replace(
+        record,
+        images=dict(reversed(record.images.items())),
+        charts=dict(reversed(record.charts.items())),
+    )
+    assert encode(shuffled) == encode(record)
+
+
+def test_resource_version_is_not_stored() -> None:
+    assert "resource_version" not in json.loads(encode(Record("hello", resource_version="17")))
+
+
+@pytest.mark.parametrize("schema", [0, 2, "1", None])
+def test_another_schema_is_refused(schema: object) -> None:
+    content = json.dumps({**json.loads(encode(Record("hello"))), "schema": schema}).encode()
+    with pytest.raises(UsageError, match=f"has schema {schema}, this localloop knows 1") as caught:
+        decode(content, project="hello", resource_version="1")
+    assert caught.value.reason == "record_schema"
+    assert caught.value.where == "Secret localloop/hello"
+
+
+def test_another_projects_record_is_refused() -> None:
+    with pytest.raises(UsageError, match="belongs to project other") as caught:
+        decode(encode(Record("other")), project="hello", resource_version="1")
+    assert caught.value.reason == "record_of_another_project"
+
+
+WHOLE = encode(Record("hello", charts={"web": ChartEntry("settled", state("a"))}))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"schema"',
+        b"{}",
+        b'{"schema": 1}',
+        b'{"schema": 1, "project": "hello"}',
+        b"\xff\xfe",
+        WHOLE[: len(WHOLE) // 2],
+        WHOLE.replace(b'"fingerprint": "a"', b'"finger": "a"'),
+        WHOLE.replace(b'"images": {}', b'"images": []'),
+        WHOLE.replace(b'"images": {}', b'"images": {"web": 1}'),
+        WHOLE.replace(b'"last_good": null', b'"last_good": 7'),
+    ],
+)
+def test_damaged_record_is_refused_with_the_way_out(content: bytes) -> None:
+    assert content != WHOLE
+    with pytest.raises(UsageError) as caught:
+        decode(content, project="hello", resource_version="1")
+    assert caught.value.reason == "record_unreadable"
+    assert "kubectl -n localloop delete secret hello" in str(caught.value)
+
+
+# -- states ---------------------------------------------------------------------------------------
+
+
+def test_settle_and_unsettle_keep_the_last_good_state() -> None:
+    a, b, c = state("a"), state("b"), state("c")
+    record = Record("hello").unsettle("web", a)
+    assert record.charts["web"] == ChartEntry("settling", a, None)
+    record = record.settle("web", a)
+    assert record.charts["web"] == ChartEntry("settled", a, None)
+    record = record.unsettle("web", b)
+    assert record.charts["web"] == ChartEntry("settling", b, a)
+    # A second try after a failed one: what was good is still a.
+    record = record.unsettle("web", c)
+    assert record.charts["web"] == ChartEntry("settling", c, a)
+    noted = replace(c, revision=4)
+    record = record.note("web", noted)
+    assert record.charts["web"] == ChartEntry("settling", noted, a)
+    assert record.settle("web", noted).charts["web"] == ChartEntry("settled", noted, None)
+
+
+@given(records, st.sampled_from(["settle", "unsettle"]), states)
+def test_a_change_moves_nothing_else(record: Record, how: str, target: ChartState) -> None:
+    changed = getattr(record, how)("the chart", target)
+    assert changed.charts.pop("the chart").target == target
+    assert changed == record
+
+
+def test_same_target() -> None:
+    one = state("a", revision=1)
+    assert one.same_target(state("a", revision=2, base_revision=1))
+    assert not one.same_target(state("b"))
+    assert not one.same_target(replace(one, images={}))
+
+
+def test_hmac_needs_the_key() -> None:
+    one, other = Record("hello", key="00" * 32), Record("hello", key="01" * 32)
+    wanted = hmac.new(bytes(32), b"secret", hashlib.sha256).hexdigest()
+    assert one.hmac(b"secret") == wanted
+    assert one.hmac(b"secret") != other.hmac(b"secret") != hashlib.sha256(b"secret").hexdigest()
+
+
+# -- in the cluster -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def api() -> Iterator[FakeStore]:
+    with FakeStore() as fake:
+        yield fake
+
+
+def test_no_record_is_an_empty_one_with_a_new_key(api: FakeStore) -> None:
+    store = RecordStore(api.kube(), "hello")
+    first, second = store.load(), store.load()
+    assert first.missing
+    assert (first.project, first.serial, first.images, first.charts) == ("hello", 0, {}, {})
+    assert len(bytes.fromhex(first.key)) == 32
+    assert first.key != second.key
+
+
+def test_first_save_makes_the_namespace(api: FakeStore) -> None:
+    store = RecordStore(api.kube(), "hello")
+    saved = store.save(store.load())
+    assert api.requests == [
+        ("GET", SECRET),
+        ("POST", SECRETS),
+        ("POST", "/api/v1/namespaces"),
+        ("POST", SECRETS),
+    ]
+    assert saved.serial == 1
+    assert not saved.missing
+    assert store.load() == saved
+    secret = api.objects[SECRET]
+    assert secret["type"] == "localloop/record"
+    assert secret["metadata"]["labels"] == {"localloop-project": "hello"}
+    assert base64.b64decode(secret["data"]["record"]) == encode(saved)
+
+
+def test_first_save_into_an_existing_namespace(api: FakeStore) -> None:
+    api.namespace("localloop")
+    store = RecordStore(api.kube(), "hello")
+    store.save(Record("hello", key="00"))
+    assert api.requests == [("POST", SECRETS)]
+
+
+def test_saves_count_up(api: FakeStore) -> None:
+    store = RecordStore(api.kube(), "hello")
+    record = store.save(store.load())
+    for serial in (2, 3, 4):
+        record = store.save(record.settle("web", state(str(serial))))
+        assert record.serial == serial
+    assert store.load() == record
+
+
+def test_the_slower_of_two_runs_is_refused(api: FakeStore) -> None:
+    mine, theirs = (RecordStore(api.kube(), "hello") for _ in range(2))
+    mine.save(mine.load())
+    seen, also_seen = mine.load(), theirs.load()
+    won = theirs.save(also_seen.unsettle("web", state("theirs")))
+    with pytest.raises(BusyError) as caught:
+        mine.save(seen.unsettle("web", state("mine")))
+    assert (caught.value.reason, caught.value.exit_code) == ("record_moved", 75)
+    assert theirs.load() == won
+
+
+def test_two_first_saves(api: FakeStore) -> None:
+    mine, theirs = (RecordStore(api.kube(), "hello") for _ in range(2))
+    seen, also_seen = mine.load(), theirs.load()
+    won = theirs.save(also_seen)
+    with pytest.raises(BusyError):
+        mine.save(seen)
+    assert mine.load() == won
+
+
+def test_record_removed_meanwhile(api: FakeStore) -> None:
+    store = RecordStore(api.kube(), "hello")
+    record = store.save(store.load())
+    store.delete()
+    store.delete()
+    with pytest.raises(BusyError):
+        store.save(record)
+    assert store.load().missing
+
+
+def test_namespace_that_may_not_be_made(api: FakeStore) -> None:
+    api.refuse_namespaces = True
+    with pytest.raises(LocalloopError, match="cannot create namespace localloop") as caught:
+        RecordStore(api.kube(), "hello").save(Record("hello"))
+    assert caught.value.reason == "record_unwritable"
+
+
+@pytest.mark.parametrize("data", [None, {}, {"record": "%%%"}, {"record": "YWJj"}])
+def test_secret_that_holds_no_record(api: FakeStore, data: Any) -> None:
+    api.put(SECRET, {"kind": "Secret", "metadata": {"name": "hello"}, "data": data})
+    with pytest.raises(UsageError) as caught:
+        RecordStore(api.kube(), "hello").load()
+    assert caught.value.reason == "record_unreadable"
+
+
+def test_every_field_is_known_to_these_tests() -> None:
+    assert {field.name for field in fields(Record)} == {
+        "project",
+        "serial",
+        "key",
+        "images",
+        "charts",
+        "resource_version",
+    }
