@@ -12,7 +12,7 @@ settings.load_profile("unit")
 
 
 @pytest.fixture(autouse=True)
-def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Locks, pins and kubeconfigs of a test lie in its own directory."""
     home = tmp_path / "state-home"
     monkeypatch.setenv("XDG_STATE_HOME", str(home))
