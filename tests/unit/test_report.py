@@ -128,7 +128,13 @@ NOT_READY: Event = {
             "ref": "apps/v1/Deployment/relay/gateway",
             "pods": [],
             "events": [
-                {"reason": "BackOff", "message": "Back-off restarting", "count": 3, "at": ""}
+                {
+                    "object": "Pod/gateway-1",
+                    "reason": "BackOff",
+                    "message": "Back-off restarting",
+                    "count": 3,
+                    "at": "",
+                }
             ],
         }
     ],
@@ -171,21 +177,13 @@ def unchanged_run() -> list[Event]:
 
 
 def failed_run() -> list[Event]:
-    return [
-        *deployed_run()[:9],
-        *journal(
-            NOT_READY,
-            failed(
-                LocalloopError(
-                    "crash_loop:gateway",
-                    "not ready: crash_loop:gateway (gateway-1: CrashLoopBackOff)",
-                    component="relay",
-                    hint="Mend the cause and run the deploy again; nothing was rolled back.",
-                )
-            ),
-            CLOSED,
-        ),
-    ]
+    error = LocalloopError(
+        "crash_loop:gateway",
+        "not ready: crash_loop:gateway (gateway-1: CrashLoopBackOff)",
+        component="relay",
+        hint="Mend the cause and run the deploy again; nothing was rolled back.",
+    )
+    return journal(*deployed_run()[:9], NOT_READY, failed(error), CLOSED)
 
 
 def killed_run() -> list[Event]:

@@ -1,0 +1,283 @@
+"""The bake file as literals, and what is made of BuildKit's output (captured: fixtures/buildkit)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from localloop.bake import Target, bake_file, run_bake
+from localloop.buildprogress import BuildProgress
+from localloop.errors import LocalloopError
+
+CAPTURED = Path(__file__).parent / "fixtures" / "buildkit"  # buildx 0.13.1, Docker 26.1.5
+
+WEB = Target(
+    component="web",
+    context=Path("/project/web"),
+    dockerfile=Path("/project/.cache/localloop/web.Dockerfile"),
+    reference="127.0.0.1:5001/hello/web:tx-1",
+    platform="linux/amd64",
+)
+API = Target(
+    component="api",
+    context=Path("/project"),
+    dockerfile=Path("/project/Dockerfile"),
+    reference="127.0.0.1:5001/hello/api:tx-1",
+    platform="linux/arm64",
+    arguments={"PROFILE": "local-fast", "VERSION": "1.0"},
+    stage="export",
+    contexts={"base": "target:web", "tools": "docker-image://127.0.0.1:5001/hello/t@sha256:00"},
+)
+
+
+def test_bake_file() -> None:
+    assert bake_file([WEB, API]) == {
+        "group": {"default": {"targets": ["web", "api"]}},
+        "target": {
+            "web": {
+                "context": "/project/web",
+                "dockerfile": "/project/.cache/localloop/web.Dockerfile",
+                "args": {},
+                "platforms": ["linux/amd64"],
+                "tags": ["127.0.0.1:5001/hello/web:tx-1"],
+                "output": ["type=registry"],
+            },
+            "api": {
+                "context": "/project",
+                "dockerfile": "/project/Dockerfile",
+                "args": {"PROFILE": "local-fast", "VERSION": "1.0"},
+                "platforms": ["linux/arm64"],
+                "tags": ["127.0.0.1:5001/hello/api:tx-1"],
+                "output": ["type=registry"],
+                "contexts": {
+                    "base": "target:web",
+                    "tools": "docker-image://127.0.0.1:5001/hello/t@sha256:00",
+                },
+                "target": "export",
+            },
+        },
+    }
+
+
+LITERALS = {
+    "plain $HOME `id` $(id) {{ x }} a;b": "plain $HOME `id` $(id) {{ x }} a;b",
+    "${HOME}": "$${HOME}",
+    "%{ if true }x%{ endif }": "%%{ if true }x%%{ endif }",
+    "$${x}": "$$${x}",
+    "$$$${x} %%{y}": "$$$$${x} %%%{y}",
+    "line\n${two}\t\"'\\": "line\n$${two}\t\"'\\",
+    "${": "$${",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("value", LITERALS)
+def test_values_are_no_templates(value: str) -> None:
+    path = Path("/p") / value
+    target = Target("web", path, path, "r", "linux/amd64", {"X": value})
+    found = bake_file([target])["target"]["web"]
+    assert found["args"] == {"X": LITERALS[value]}
+    assert found["context"] == found["dockerfile"] == str(Path("/p") / LITERALS[value])
+
+
+def has_bake() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    argv = ["docker", "buildx", "version"]
+    return subprocess.run(argv, check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.docker
+@pytest.mark.skipif(not has_bake(), reason="needs docker buildx")
+def test_bake_reads_the_values_as_they_were_meant(tmp_path: Path) -> None:
+    values = {f"A{n}": value for n, value in enumerate(LITERALS)}
+    target = Target("web", tmp_path, tmp_path / "Dockerfile", "x:1", "linux/amd64", values)
+    file = tmp_path / "bake.json"
+    file.write_text(json.dumps(bake_file([target])))
+    done = subprocess.run(
+        ["docker", "buildx", "bake", "--file", str(file), "--print"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    # buildx 0.13 says the escapes back in its own JSON: one reading more undoes them.
+    found = json.loads(done.stdout)["target"]["web"]["args"]
+    assert found == values
+
+
+# -- BuildKit's progress --------------------------------------------------------------------------
+
+
+def progress_of(name: str) -> tuple[BuildProgress, list[str]]:
+    said: list[str] = []
+    progress = BuildProgress(said.append, clock=lambda: 0.0)
+    for line in (CAPTURED / f"{name}.txt").read_text().splitlines():
+        progress.feed(line)
+        progress.tick()
+    return progress, said
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        (
+            "built",
+            [
+                "[base 1/3] FROM docker.io/library/debian:bookworm-slim",
+                "[base 2/3] COPY index.html /index.html",
+                "[base 3/3] RUN echo compiling; sleep 0.3; echo linked",
+                "[stage-1 1/1] COPY --from=base /index.html /index.html",
+            ],
+        ),
+        (
+            "two-targets",
+            [
+                "[api base 1/3] FROM docker.io/library/debian:bookworm-slim",
+                "[web base 2/3] COPY index.html /index.html",
+                "[web base 3/3] RUN echo compiling; sleep 0.3; echo linked",
+                '[api 2/2] RUN for n in $(seq 1 20); do echo "line $n"; done;'
+                ' echo "error: no such crate" >&2; e',
+            ],
+        ),
+    ],
+)
+def test_steps_are_said_without_buildkits_own(name: str, wanted: list[str]) -> None:
+    assert progress_of(name)[1] == wanted
+
+
+@pytest.mark.parametrize("name", ["built", "cached", "bad-dockerfile"])
+def test_no_step_failed(name: str) -> None:
+    assert progress_of(name)[0].failure() == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [("failed", "[2/2] RUN for n"), ("two-targets", "[api 2/2] RUN for n")]
+)
+def test_failing_step_and_its_last_lines(name: str, step: str) -> None:
+    found, lines = progress_of(name)[0].failure()
+    assert found.startswith(step)
+    assert lines[0] == "line 8"
+    assert lines[-2] == "error: no such crate"
+    assert lines[-1].endswith("did not complete successfully: exit code: 3")
+    assert len(lines) == 15
+
+
+# -- the run --------------------------------------------------------------------------------------
+
+FAKE_DOCKER = """#!/bin/sh
+# A fake docker: says what was captured and leaves the given metadata.
+cat {captured} >&2
+for argument in "$@"; do echo "$argument"; done >{here}/argv
+while [ $# -gt 0 ]; do
+  [ "$1" = --metadata-file ] && [ -f {here}/given.json ] && cp {here}/given.json "$2"
+  shift
+done
+exit {status}
+"""
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    return tmp_path / "work"
+
+
+def fake_docker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, status: int, metadata: object = None
+) -> None:
+    script = tmp_path / "docker"
+    script.write_text(
+        FAKE_DOCKER.format(captured=CAPTURED / f"{name}.txt", here=tmp_path, status=status)
+    )
+    script.chmod(0o755)
+    if metadata is not None:
+        (tmp_path / "given.json").write_text(json.dumps(metadata))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+
+def no_step(component: str, text: str) -> None:
+    return
+
+
+METADATA = {
+    "buildx.build.ref": "default/default/x",
+    "web": {"containerimage.digest": "sha256:aa", "containerimage.config.digest": "sha256:cc"},
+    "api": {"containerimage.digest": "sha256:bb"},
+}
+
+
+def test_digests(tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_docker(tmp_path, monkeypatch, "built", 0, METADATA)
+    assert run_bake([WEB, API], work=work, on_step=no_step) == {
+        "web": {"digest": "sha256:aa", "config": "sha256:cc"},
+        "api": {"digest": "sha256:bb", "config": ""},
+    }
+    assert json.loads((work / "bake.json").read_text()) == bake_file([WEB, API])
+    assert (tmp_path / "argv").read_text().splitlines() == [
+        "buildx",
+        "bake",
+        "--file",
+        str(work / "bake.json"),
+        "--metadata-file",
+        str(work / "metadata.json"),
+        "--progress=plain",
+        "--provenance=false",
+        "--sbom=false",
+    ]
+
+
+def test_builder_of_the_users_choice(
+    tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_docker(tmp_path, monkeypatch, "built", 0, METADATA)
+    run_bake([WEB], work=work, builder="remote", on_step=no_step)
+    assert (tmp_path / "argv").read_text().splitlines()[-2:] == ["--builder", "remote"]
+
+
+def test_success_without_a_digest_is_none(
+    tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_docker(tmp_path, monkeypatch, "built", 0, {"web": METADATA["web"]})
+    with pytest.raises(LocalloopError) as caught:
+        run_bake([WEB, API], work=work, on_step=no_step)
+    assert (caught.value.reason, caught.value.component) == ("build_without_digest", "api")
+
+
+def test_metadata_of_an_earlier_run_is_not_read(
+    tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_docker(tmp_path, monkeypatch, "built", 0)
+    work.mkdir()
+    (work / "metadata.json").write_text(json.dumps(METADATA))
+    with pytest.raises(LocalloopError) as caught:
+        run_bake([WEB], work=work, on_step=no_step)
+    assert caught.value.reason == "build_without_digest"
+
+
+@pytest.mark.parametrize(
+    ("name", "targets", "reason", "component"),
+    [
+        ("failed", [WEB], "build_failed:web", "web"),
+        ("two-targets", [WEB, API], "build_failed:api", "api"),
+        ("failed", [WEB, API], "build_failed", None),
+        ("bad-dockerfile", [API], "build_failed", None),
+    ],
+)
+def test_failure_is_named(
+    tmp_path: Path,
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    targets: list[Target],
+    reason: str,
+    component: str | None,
+) -> None:
+    fake_docker(tmp_path, monkeypatch, name, 1)
+    with pytest.raises(LocalloopError) as caught:
+        run_bake(targets, work=work, on_step=no_step)
+    assert (caught.value.reason, caught.value.component) == (reason, component)
+    said = "unknown instruction: BOGUS" if name == "bad-dockerfile" else "error: no such crate"
+    assert said in caught.value.message
