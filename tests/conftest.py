@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from harness.outside import Cluster
 from harness.project import Project
 
-CLUSTER = "localloop-e2e"
-SPARE = "localloop-e2e-spare"
+CLUSTER = "e2e"
+SPARE = "e2e-spare"
 
 MakeProject = Callable[..., Project]
 

@@ -93,7 +93,15 @@ def run_bake(
         )
     if done.returncode:
         raise _failure(progress, names, done.stderr)
-    return _digests(json.loads(metadata.read_text()), targets)
+    return _digests(_read(metadata), targets)
+
+
+def _read(metadata: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(metadata.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _digests(metadata: Mapping[str, Any], targets: Sequence[Target]) -> dict[str, dict[str, str]]:

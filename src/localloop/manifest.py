@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 from .kube.objects import Object, ObjectRef, ref_of
@@ -19,15 +20,35 @@ def parse(manifest: str, namespace: str) -> list[Object]:
     """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found: list[Object] = []
-    for document in yaml.load_all(manifest, Loader=loader):
+    for document in yaml.load_all(manifest, Loader=_loader()):
         if not isinstance(document, dict) or "kind" not in document:
             continue
         for obj in _flat(document):
             obj["metadata"].setdefault("namespace", namespace)
             found.append(obj)
     return found
+
+
+@cache
+def _loader() -> Any:
+    """A safe loader that reads scalars as Helm does: ``12:30`` and ``2026-01-01`` are text."""
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    resolvers = {
+        first: [
+            (tag, _without_colon(regexp) if tag.endswith((":int", ":float")) else regexp)
+            for tag, regexp in found
+            if not tag.endswith(":timestamp")
+        ]
+        for first, found in base.yaml_implicit_resolvers.items()
+    }
+    return type("_Loader", (base,), {"yaml_implicit_resolvers": resolvers})
+
+
+def _without_colon(regexp: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile(f"(?![^:]*:)(?:{regexp.pattern})", re.X)
 
 
 def _flat(document: Object) -> Iterator[Object]:

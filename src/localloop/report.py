@@ -74,6 +74,8 @@ def outcome_of(events: Iterable[Event]) -> tuple[str, int]:
         code = failures[0].get("exit_code", 1)
         names = {2: "refused", 75: "busy", 130: "interrupted"}
         return names.get(code, "failed"), code
+    if any(event.get("command") == "down" for event in events):
+        return "removed", 0
     gates = [event for event in events if event.get("event") == "gate"]
     if not gates or gates[-1].get("status") != "ready":
         return "failed", 1

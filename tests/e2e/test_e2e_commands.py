@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
+
 from harness.outside import Cluster, eventually
 from harness.project import Project
 

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from harness.claims import agrees, unchanged
 from harness.outside import Cluster
 from harness.project import Project

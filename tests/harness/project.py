@@ -57,6 +57,12 @@ class Project:
         line = f'ENTRYPOINT ["/bin/busybox", "sh", "-c", "{script}"]'
         self.write("Dockerfile", re.sub(r"^ENTRYPOINT .*$", line, text, flags=re.MULTILINE))
 
+    def add_build_step(self, command: str) -> None:
+        """Add a RUN to the first stage that no earlier build can have cached."""
+        self.edit(
+            "Dockerfile", "\nFROM scratch\n", f"\nRUN : {self.root} && {command}\nFROM scratch\n"
+        )
+
     def set_slow_start(self, seconds: int) -> None:
         """Make each new pod wait before its first readiness probe: the gate lasts that long."""
         self.edit(

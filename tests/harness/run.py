@@ -91,7 +91,7 @@ class Running:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=_terminal_signals,
+            preexec_fn=_terminal_signals,  # noqa: PLW1509 (it takes no lock)
         )
         self._readers = [
             threading.Thread(target=self._read, args=(name, stream), daemon=True)

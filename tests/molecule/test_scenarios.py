@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.outside import Cluster
+from harness.project import Project
 
 ROOT = Path(__file__).parents[2]
 # In the order of the loop: each finds what the ones before it have made.
 ORDER = ["host", "cluster", "registry", "plan", "build", "release", "readiness", "report"]
+CLUSTER = "test"
 
 
 def test_every_role_has_a_scenario() -> None:
@@ -21,9 +24,26 @@ def test_every_role_has_a_scenario() -> None:
         assert (ROOT / "tests" / "molecule" / role / "molecule.yml").is_file()
 
 
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of all scenarios: one project, one cluster, which is removed at the end."""
+    cluster = Cluster(CLUSTER, tmp_path_factory.mktemp("state"))
+    cluster.remove()
+    project = Project(tmp_path_factory.mktemp("scenarios") / "project", "scenarios", cluster)
+    environ = {
+        **cluster.env(),
+        "LOCALLOOP_PROJECT": str(project.root),
+        "MOLECULE_GLOB": "tests/molecule/*/molecule.yml",
+    }
+    environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
+    yield environ
+    project.localloop("down", "--cluster", "--force", code=None)
+    cluster.remove()
+
+
 @pytest.mark.cluster
 @pytest.mark.parametrize("role", ORDER)
-def test_scenario(role: str) -> None:
+def test_scenario(role: str, environ: dict[str, str]) -> None:
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("molecule")),
@@ -34,11 +54,7 @@ def test_scenario(role: str) -> None:
             role,
         ],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "MOLECULE_GLOB": "tests/molecule/*/molecule.yml",
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        },
+        env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,10 +1,11 @@
-"""The bake file as literals, and what is made of BuildKit's output (captured: fixtures/buildkit)."""
+"""The bake file as literals, and what is made of BuildKit's output, captured once."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,9 +105,7 @@ def test_bake_reads_the_values_as_they_were_meant(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    # buildx 0.13 says the escapes back in its own JSON: one reading more undoes them.
-    found = json.loads(done.stdout)["target"]["web"]["args"]
-    assert found == values
+    assert json.loads(done.stdout)["target"]["web"]["args"] == values
 
 
 # -- BuildKit's progress --------------------------------------------------------------------------
@@ -140,7 +139,7 @@ def progress_of(name: str) -> tuple[BuildProgress, list[str]]:
                 "[web base 2/3] COPY index.html /index.html",
                 "[web base 3/3] RUN echo compiling; sleep 0.3; echo linked",
                 '[api 2/2] RUN for n in $(seq 1 20); do echo "line $n"; done;'
-                ' echo "error: no such crate" >&2; e',
+                ' echo "error: no such crate" >&2; exit 3',
             ],
         ),
     ],
@@ -168,6 +167,7 @@ def test_failing_step_and_its_last_lines(name: str, step: str) -> None:
 
 # -- the run --------------------------------------------------------------------------------------
 
+FakeDocker = Callable[..., None]
 FAKE_DOCKER = """#!/bin/sh
 # A fake docker: says what was captured and leaves the given metadata.
 cat {captured} >&2
@@ -185,17 +185,19 @@ def work(tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
-def fake_docker(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, status: int, metadata: object = None
-) -> None:
-    script = tmp_path / "docker"
-    script.write_text(
-        FAKE_DOCKER.format(captured=CAPTURED / f"{name}.txt", here=tmp_path, status=status)
-    )
-    script.chmod(0o755)
-    if metadata is not None:
-        (tmp_path / "given.json").write_text(json.dumps(metadata))
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+@pytest.fixture
+def fake_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
+    def make(name: str, status: int, metadata: object = None) -> None:
+        script = tmp_path / "docker"
+        script.write_text(
+            FAKE_DOCKER.format(captured=CAPTURED / f"{name}.txt", here=tmp_path, status=status)
+        )
+        script.chmod(0o755)
+        if metadata is not None:
+            (tmp_path / "given.json").write_text(json.dumps(metadata))
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    return make
 
 
 def no_step(component: str, text: str) -> None:
@@ -209,8 +211,8 @@ METADATA = {
 }
 
 
-def test_digests(tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_docker(tmp_path, monkeypatch, "built", 0, METADATA)
+def test_digests(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
+    fake_docker("built", 0, METADATA)
     assert run_bake([WEB, API], work=work, on_step=no_step) == {
         "web": {"digest": "sha256:aa", "config": "sha256:cc"},
         "api": {"digest": "sha256:bb", "config": ""},
@@ -229,27 +231,21 @@ def test_digests(tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
-def test_builder_of_the_users_choice(
-    tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake_docker(tmp_path, monkeypatch, "built", 0, METADATA)
+def test_builder_of_the_users_choice(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
+    fake_docker("built", 0, METADATA)
     run_bake([WEB], work=work, builder="remote", on_step=no_step)
     assert (tmp_path / "argv").read_text().splitlines()[-2:] == ["--builder", "remote"]
 
 
-def test_success_without_a_digest_is_none(
-    tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake_docker(tmp_path, monkeypatch, "built", 0, {"web": METADATA["web"]})
+def test_success_without_a_digest_is_none(work: Path, fake_docker: FakeDocker) -> None:
+    fake_docker("built", 0, {"web": METADATA["web"]})
     with pytest.raises(LocalloopError) as caught:
         run_bake([WEB, API], work=work, on_step=no_step)
     assert (caught.value.reason, caught.value.component) == ("build_without_digest", "api")
 
 
-def test_metadata_of_an_earlier_run_is_not_read(
-    tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake_docker(tmp_path, monkeypatch, "built", 0)
+def test_metadata_of_an_earlier_run_is_not_read(work: Path, fake_docker: FakeDocker) -> None:
+    fake_docker("built", 0)
     work.mkdir()
     (work / "metadata.json").write_text(json.dumps(METADATA))
     with pytest.raises(LocalloopError) as caught:
@@ -258,26 +254,24 @@ def test_metadata_of_an_earlier_run_is_not_read(
 
 
 @pytest.mark.parametrize(
-    ("name", "targets", "reason", "component"),
+    ("name", "targets", "error"),
     [
-        ("failed", [WEB], "build_failed:web", "web"),
-        ("two-targets", [WEB, API], "build_failed:api", "api"),
-        ("failed", [WEB, API], "build_failed", None),
-        ("bad-dockerfile", [API], "build_failed", None),
+        ("failed", [WEB], ("build_failed:web", "web")),
+        ("two-targets", [WEB, API], ("build_failed:api", "api")),
+        ("failed", [WEB, API], ("build_failed", None)),
+        ("bad-dockerfile", [API], ("build_failed", None)),
     ],
 )
 def test_failure_is_named(
-    tmp_path: Path,
     work: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    fake_docker: FakeDocker,
     name: str,
     targets: list[Target],
-    reason: str,
-    component: str | None,
+    error: tuple[str, str | None],
 ) -> None:
-    fake_docker(tmp_path, monkeypatch, name, 1)
+    fake_docker(name, 1)
     with pytest.raises(LocalloopError) as caught:
         run_bake(targets, work=work, on_step=no_step)
-    assert (caught.value.reason, caught.value.component) == (reason, component)
+    assert (caught.value.reason, caught.value.component) == error
     said = "unknown instruction: BOGUS" if name == "bad-dockerfile" else "error: no such crate"
     assert said in caught.value.message

@@ -70,6 +70,29 @@ def test_parse_is_safe() -> None:
         parse("kind: !!python/object/apply:os.system [id]", "app")
 
 
+@pytest.mark.parametrize(
+    ("scalar", "value"),
+    [
+        ("12:30", "12:30"),
+        ("1:30:45.5", "1:30:45.5"),
+        ("2026-01-01", "2026-01-01"),
+        ("2026-01-01T12:00:00Z", "2026-01-01T12:00:00Z"),
+        ("0644", 420),
+        ("80", 80),
+        ("-1.5", -1.5),
+        ("1.5e+3", 1500.0),
+        ("0x1F", 31),
+        ("yes", True),
+        ("~", None),
+        ("'80'", "80"),
+    ],
+)
+def test_scalars_are_read_as_helm_reads_them(scalar: str, value: object) -> None:
+    (found,) = parse(f"kind: X\nmetadata: {{}}\nvalue: {scalar}\n", "app")
+    assert found["value"] == value
+    assert type(found["value"]) is type(value)
+
+
 def test_located() -> None:
     (namespace,) = parse("apiVersion: v1\nkind: Namespace\nmetadata: {name: n}", "app")
     assert located(namespace, namespaced=False) == ObjectRef("v1", "Namespace", "", "n")

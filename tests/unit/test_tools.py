@@ -85,7 +85,7 @@ def test_timeout_ends_the_whole_group(tmp_path: Path, monkeypatch: pytest.Monkey
     pids = tmp_path / "pids"
     script = f"sleep 60 & echo $! >{pids}; sleep 60"
     with pytest.raises(LocalloopError, match="sh did not end"):
-        tools.run(["sh", "-c", script], timeout=0.2)
+        tools.run(["sh", "-c", script], timeout=0.6)
     assert wait_until_dead(int(wait_for_text(pids)))
 
 
@@ -96,7 +96,7 @@ def test_timeout_ends_a_child_that_ignores_term(
     pids = tmp_path / "pids"
     child = f"trap '' TERM; echo $$ >{pids}; while :; do sleep 0.1; done"
     with pytest.raises(LocalloopError):
-        tools.run(["sh", "-c", 'sh -c "$0" & sleep 60', child], timeout=0.3)
+        tools.run(["sh", "-c", 'sh -c "$0" & sleep 60', child], timeout=0.6)
     assert wait_until_dead(int(wait_for_text(pids)))
 
 

@@ -1,5 +1,8 @@
 """The transaction of a playbook that is run without the ``localloop`` command.
 
+A playbook of one's own that uses the roles says in its play's ``vars`` which command it stands for:
+``localloop_command: deploy`` (a literal, not a template).
+
 ``ansible-playbook playbooks/deploy-fast.yml`` takes the same locks, keeps the same journal and
 writes the same report as ``localloop deploy``. Under the command, which does all that itself, this
 plugin only notes the process that Ctrl-C has to reach.
@@ -20,20 +23,16 @@ from ansible import context
 from ansible.plugins.callback import CallbackBase
 
 from ..config import load_project
-from ..errors import BusyError, InterruptedRun, LocalloopError
+from ..errors import BusyError, InterruptedRun, LocalloopError, UsageError
 from ..opening import open_run
 from ..paths import content_dir
+from ..session import Session
 from ..planning import cluster_verdict
 from ..session import Session
 from ..transaction import Transaction, attach
 
 # The playbooks of localloop that change something, and the command that each one stands for.
-COMMANDS = {
-    "deploy-fast.yml": "deploy",
-    "bootstrap.yml": "bootstrap",
-    "baseline.yml": "baseline",
-    "teardown.yml": "down",
-}
+COMMANDS = {"deploy-fast.yml": "deploy", "teardown.yml": "down"}
 _CHILD_GRACE_SECONDS = 6.0
 
 
@@ -48,6 +47,7 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._command: str | None = None
+        self._within = False
         self._transaction: Transaction | None = None
         self._problem: LocalloopError | None = None
         self._signal = 0
@@ -56,19 +56,23 @@ class CallbackModule(CallbackBase):
         path = Path(playbook._file_name)
         journal = attach(os.environ)
         if journal is not None:
+            self._within = True
             journal.emit({"event": "playbook", "pid": os.getpid(), "playbook": path.name})
         elif path.resolve().parent == content_dir() / "playbooks":
             self._command = COMMANDS.get(path.name)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        if self._command is None or self._transaction is not None or context.CLIARGS["check"]:
+        if self._within or self._transaction is not None or context.CLIARGS["check"]:
+            return
+        command = self._command or play.get_vars().get("localloop_command")
+        if command is None:
             return
         everywhere = play.get_variable_manager()._inventory.groups["all"].get_vars()
         root = everywhere.get("localloop_project")
         if root is None:
             return  # another inventory: nothing here is a project of ours
         try:
-            self._open(Path(str(root)), self._command)
+            self._open(Path(str(root)), str(command))
         except LocalloopError as error:
             self._problem = error
             self._display.display(f"localloop: {error}", color="red", stderr=True)
@@ -76,6 +80,12 @@ class CallbackModule(CallbackBase):
             raise SystemExit(error.exit_code) from error
 
     def _open(self, root: Path, command: str) -> None:
+        if command not in COMMANDS.values():
+            raise UsageError(
+                "unknown_command",
+                f"the play's localloop_command {command!r} is not a command",
+                hint=f"Commands: {', '.join(COMMANDS.values())}.",
+            )
         session = Session(load_project(root), os.environ)
         self._transaction = open_run(session, command, details={"argv": sys.argv[1:]})
         atexit.register(self._at_exit, os.getpid())

@@ -209,7 +209,8 @@ class _Run:
         self._transaction = transaction
         self._on_line = on_line
         self._on_task = on_task
-        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        # What the thread hears, and None as its last word.
+        self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._result: tuple[str, int | None] | None = None
         self._crash: BaseException | None = None
         self._signals = 0
@@ -224,7 +225,7 @@ class _Run:
         with self._counting_signals():
             thread.start()
             try:
-                self._watch(thread)
+                self._watch()
             finally:
                 if thread.is_alive():  # on_line raised: nobody would see what goes on
                     self._family.kill()
@@ -251,21 +252,22 @@ class _Run:
             self._result = Runner(self._config, event_handler=self._enqueue).run()
         except BaseException as error:  # the main thread raises it
             self._crash = error
+        finally:
+            self._events.put(None)
 
     def _enqueue(self, event: dict[str, Any]) -> bool:
         self._events.put(event)
         return False  # no file an event
 
-    def _watch(self, thread: threading.Thread) -> None:
-        while True:
-            running = thread.is_alive()
+    def _watch(self) -> None:
+        running = True
+        while running:
             with suppress(queue.Empty):
-                while True:
-                    self._take(self._events.get(timeout=_POLL_SECONDS if running else 0))
-                    self._answer_signals()
+                event = self._events.get(timeout=_POLL_SECONDS)
+                running = event is not None
+                if event is not None:
+                    self._take(event)
             self._answer_signals()
-            if not running:
-                return
 
     def _take(self, event: dict[str, Any]) -> None:
         data = event.get("event_data") or {}

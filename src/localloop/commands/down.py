@@ -42,7 +42,7 @@ def run(options: Options) -> int:
         error = found
         raise
     finally:
-        report = transaction.close(error=error, outcome=None if error else "removed")
+        report = transaction.close(error=error)
     options.console.document({"outcome": "removed", "report": str(report)})
     options.console.say(f"Report: {report}")
     return 0

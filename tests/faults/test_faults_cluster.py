@@ -1,0 +1,124 @@
+"""The cluster itself: absent, stopped, unhealthy, made anew. On a spare one, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import SPARE
+from harness.claims import unchanged
+from harness.outside import Cluster, docker
+from harness.project import Project
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A project on a cluster of its own, which no test finds running unless one left it so."""
+    base = tmp_path_factory.mktemp("spare")
+    cluster = Cluster(SPARE, base / "state")
+    cluster.remove()
+    project = Project(base / "project", "spare", cluster)
+    yield project
+    project.localloop("down", "--cluster", "--force", code=None)
+    left = cluster.objects_of_docker()
+    cluster.remove()
+    assert not left
+
+
+@pytest.fixture
+def running(spare: Project) -> Project:
+    """The spare cluster runs and the project is deployed to it."""
+    spare.deploy()
+    return spare
+
+
+def test_absent(spare: Project) -> None:
+    spare.cluster.remove()
+    assert spare.localloop("status").code == 0
+    assert "cluster_missing" in spare.localloop("plan").text
+    assert spare.cluster.objects_of_docker() == []
+    run = spare.deploy()
+    assert "cluster_missing" in run.text
+    assert run.report["outcome"] == "deployed"
+    assert "Hello from localloop" in spare.outside.page()
+    unchanged(spare.deploy(), spare.outside, spare.outside.see())
+
+
+def test_stopped(running: Project) -> None:
+    before, node = running.outside.see(), docker("inspect", "-f", "{{.Id}}", running.cluster.node)
+    docker("stop", "-t", "5", running.cluster.node)
+    run = running.deploy()
+    assert "cluster_stopped" in run.text
+    after = running.outside.see()
+    assert docker("inspect", "-f", "{{.Id}}", running.cluster.node) == node
+    assert (after.page, after.tags) == (before.page, before.tags)
+    assert run.report["readiness"]["readiness_gate_status"] == "ready"
+    unchanged(running.deploy(), running.outside, after)
+
+
+def test_paused_is_restarted_once(running: Project) -> None:
+    started = docker("inspect", "-f", "{{.State.StartedAt}}", running.cluster.node)
+    docker("pause", running.cluster.node)
+    run = running.deploy()
+    assert "cluster_paused" in run.text
+    assert docker("inspect", "-f", "{{.State.StartedAt}}", running.cluster.node) != started
+    assert "Hello from localloop" in running.outside.page()
+    unchanged(running.deploy(), running.outside, running.outside.see())
+
+
+def test_api_server_that_hangs(running: Project) -> None:
+    """A frozen API server: unhealthy by Docker's check once it has failed often enough."""
+    node = running.cluster.node
+    docker("exec", node, "pkill", "-STOP", "kube-apiserver")
+    run = running.deploy(code=None)
+    if run.code:
+        # Before Docker has noticed: named, within its bound, and no claim.
+        assert run.code == 1
+        assert run.seconds < 15
+        assert "API server" in run.text
+        from harness.outside import eventually
+
+        eventually(
+            "unhealthy",
+            lambda: docker("inspect", "-f", "{{.State.Health.Status}}", node) == "unhealthy",
+            within=90,
+        )
+        run = running.deploy()
+    assert "cluster_unhealthy" in run.text
+    assert "Hello from localloop" in running.outside.page()
+    unchanged(running.deploy(), running.outside, running.outside.see())
+
+
+def test_made_anew_under_the_same_name(running: Project) -> None:
+    uid, tags = running.cluster.uid(), running.outside.tags()
+    cluster = running.cluster
+    docker("rm", "-f", cluster.node)
+    for purpose in ("containerd", "kubelet", "state"):
+        docker("volume", "rm", f"localloop-{cluster.name}-{purpose}")
+    run = running.deploy()
+    assert cluster.uid() != uid
+    assert "cluster_missing" in run.text
+    assert "cluster_recreated" in run.text
+    assert "cluster_recreated" in run.reasons("hello")
+    after = running.outside.see()
+    assert "Hello from localloop" in after.page
+    assert after.revisions == ((1, "deployed"),)
+    assert after.tags == tags  # the registry survived: nothing is built
+    unchanged(running.deploy(), running.outside, after)
+
+
+def test_kubeconfig_deleted_or_damaged(running: Project) -> None:
+    before = running.outside.see()
+    path: Path = running.cluster.kubeconfig
+    for damage in ("", "not: [yaml"):
+        path.unlink()
+        if damage:
+            path.write_text(damage)
+        run = running.deploy()
+        assert run.report["outcome"] == "unchanged"
+    unchanged(running.deploy(), running.outside, before)
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,113 @@
+"""What never gets Ready ends within its bound, by name, with the pod's own last words."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.outside import Seen
+from harness.project import Project
+from harness.run import Run
+
+pytestmark = pytest.mark.cluster
+
+
+def fails(project: Project, *, bound: float, reason: str, words: str) -> Run:
+    """The deploy fails by that name; the pod's words are in its output and its report."""
+    run = project.deploy(code=1)
+    assert run.seconds < bound + 15
+    report = run.report
+    assert report["outcome"] == "failed"
+    assert report["exit_code"] == 1
+    assert reason in report["error"]["reason"]
+    assert report["readiness"]["readiness_gate_status"] == "failed"
+    assert report["readiness"]["readiness_failure_reason"] == report["error"]["reason"]
+    assert report["error"]["reason"] in run.text
+    assert report["error"]["reason"] in run.markdown
+    assert words in run.text
+    assert words in report["evidence"]
+    assert words in run.markdown
+    assert not report["fingerprints"]["hello"]["state_written"]
+    entry = project.outside.record()["charts"]["hello"]
+    assert entry["state"] == "settling"
+    assert entry["target"]["transaction"] == report["header"]["transaction_id"]
+    return run
+
+
+def still_serves(project: Project, before: Seen) -> None:
+    """Nothing was rolled back, and the pods of the good revision still serve."""
+    after = project.outside.see()
+    assert after.page == before.page
+    assert set(before.pods) <= set(after.pods)
+    assert after.revision == before.revision + 1
+
+
+def test_container_that_exits_at_once(deployed: Project) -> None:
+    before = deployed.outside.see()
+    deployed.set_readiness_timeout(60)
+    deployed.set_entrypoint("echo the-last-words-of-it; exit 3")
+    run = fails(deployed, bound=60, reason="crash_loop:hello", words="the-last-words-of-it")
+    assert run.seconds < 50  # it is known long before the deadline
+    still_serves(deployed, before)
+    # Again: it is no no-op, and fails again.
+    again = deployed.deploy(code=1)
+    assert again.report["components"]["hello"]["steps"]
+
+
+def test_container_that_never_gets_ready(deployed: Project) -> None:
+    before = deployed.outside.see()
+    deployed.set_readiness_timeout(8)
+    deployed.set_entrypoint("echo waiting-for-godot; exec /bin/busybox httpd -f -p 8080 -h /site")
+    deployed.edit("chart/templates/deployment.yaml", "path: /,", "path: /no-such-page,")
+    run = fails(deployed, bound=8, reason="timeout:ready", words="waiting-for-godot")
+    assert run.seconds >= 8
+    assert "Readiness probe failed" in run.report["evidence"]
+    still_serves(deployed, before)
+
+
+def test_first_install_that_fails_is_mended_by_a_plain_rerun(project: Project) -> None:
+    project.set_readiness_timeout(6)
+    project.edit("chart/templates/deployment.yaml", "path: /,", "path: /no-such-page,")
+    run = project.deploy(code=1)
+    assert run.report["outcome"] == "failed"
+    project.edit("chart/templates/deployment.yaml", "path: /no-such-page,", "path: /,")
+    project.deploy()
+    assert "Hello from localloop" in project.outside.page()
+    assert project.deploy().report["outcome"] == "unchanged"
+
+
+def test_image_that_cannot_be_pulled(deployed: Project) -> None:
+    deployed.set_readiness_timeout(40)
+    deployed.edit("localloop.yml", "      image: $web.ref", "      image: $web.repository:nope")
+    run = deployed.deploy(code=1)
+    assert run.report["error"]["reason"].startswith("image_pull_failed:")
+    assert run.report["outcome"] == "failed"
+    assert run.seconds < 55
+    deployed.edit("localloop.yml", "      image: $web.repository:nope", "      image: $web.ref")
+    deployed.deploy()
+    assert deployed.deploy().report["outcome"] == "unchanged"
+
+
+def test_build_that_fails(deployed: Project) -> None:
+    before = deployed.outside.see()
+    deployed.add_build_step("echo the-compiler-says-no >&2; exit 7")
+    run = deployed.deploy(code=1)
+    assert run.report["error"]["reason"] == "build_failed:web"
+    assert "the-compiler-says-no" in run.text
+    assert "the-compiler-says-no" in run.markdown
+    assert run.report["outcome"] == "failed"
+    assert deployed.outside.see() == before
+    assert deployed.outside.record()["charts"]["hello"]["state"] == "settled"
+
+
+def test_chart_that_helm_refuses(deployed: Project) -> None:
+    before = deployed.outside.see()
+    original = deployed.read("chart/templates/service.yaml")
+    deployed.append("chart/templates/service.yaml", '{{ fail "no-such-luck" }}\n')
+    run = deployed.deploy(code=1)
+    assert run.report["error"]["reason"] == "release_failed:hello"
+    assert "no-such-luck" in run.text
+    after = deployed.outside.see()
+    assert (after.page, after.pods, after.tags) == (before.page, before.pods, before.tags)
+    deployed.write("chart/templates/service.yaml", original)
+    deployed.deploy()
+    assert deployed.deploy().report["outcome"] == "unchanged"

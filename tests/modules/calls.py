@@ -1,0 +1,147 @@
+"""Module calls as a table, run by one ansible-playbook: each in the worker and as a payload."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+OTHER_PYTHON = Path("/usr/bin/python3")
+FORMS = ("worker", "payload")
+# What Ansible adds to a result by itself, or only to one of the forms.
+_NOT_OURS = ("_ansible_no_log", "invocation", "exception", "failed_when_result", "action")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One task: the module, its arguments, and what comes of it.
+
+    ``expect``: keys of the result with their values. ``error``: the reason of a failure, or a part
+    of Ansible's message about the arguments.
+    """
+
+    name: str
+    module: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    expect: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    check: bool = False
+    diff: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.module}: {self.name}"
+
+    def task(self) -> dict[str, Any]:
+        return {
+            "name": self.id,
+            self.module: self.arguments,
+            "check_mode": self.check,
+            "diff": self.diff,
+            "ignore_errors": True,
+        }
+
+
+def other_python(where: Path) -> Path:
+    """A Python that Ansible does not take for its own, so that modules travel as payloads."""
+    probe = "import sys, yaml; sys.exit(sys.version_info < (3, 11))"
+    if OTHER_PYTHON.exists() and not subprocess.run(
+        [OTHER_PYTHON, "-c", probe], capture_output=True, check=False
+    ).returncode:
+        return OTHER_PYTHON
+    script = where / "python"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+Results = dict[str, dict[str, Any]]
+
+
+def perform(
+    calls: Iterable[Call],
+    where: Path,
+    *,
+    environ: Mapping[str, str],
+    play: Mapping[str, Any] | None = None,
+    inventory: Mapping[str, Any] | None = None,
+) -> Results:
+    """Run the calls in their order; per form and id the result, without what Ansible adds."""
+    hosts = {
+        "worker": {"ansible_python_interpreter": sys.executable},
+        "payload": {"ansible_python_interpreter": str(other_python(where))},
+    }
+    for host in hosts.values():
+        host["ansible_connection"] = "local"
+    (where / "hosts.yml").write_text(yaml.safe_dump(inventory or {"all": {"hosts": hosts}}))
+    (where / "calls.yml").write_text(
+        yaml.safe_dump(
+            [
+                {
+                    "hosts": "all",
+                    "gather_facts": False,
+                    "tasks": [call.task() for call in calls],
+                    **(play or {}),
+                }
+            ],
+            sort_keys=False,
+        )
+    )
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            "--inventory=" + str(where / "hosts.yml"),
+            str(where / "calls.yml"),
+        ],
+        cwd=where,
+        env={
+            **clean(environ),
+            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+            "ANSIBLE_HOME": str(where / "ansible"),
+            "ANSIBLE_INVENTORY_ENABLED": "localloop,yaml",
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    start = done.stdout.find("{\n")
+    assert start >= 0, done.stdout + done.stderr
+    (ran,) = json.loads(done.stdout[start:])["plays"]
+    results: Results = {}
+    for task in ran["tasks"]:
+        for host, result in task["hosts"].items():
+            ours = {key: value for key, value in result.items() if key not in _NOT_OURS}
+            results.setdefault(host, {})[task["task"]["name"]] = ours
+    return results
+
+
+def clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without what decides anything, and with ``environ``."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("ANSIBLE_", "DEPLOY_", "KUBE", "LOCALLOOP_")) and key != "CI"
+    }
+    return {**kept, **environ}
+
+
+def judge(call: Call, results: Results) -> None:
+    """What was expected came, and the same in both forms."""
+    worker, payload = (results[form][call.id] for form in FORMS)
+    if call.error:
+        assert worker.get("failed") is True, worker
+        assert call.error in (worker.get("reason"), worker["msg"]) or call.error in worker["msg"]
+    else:
+        assert not worker.get("failed"), worker
+    assert {key: worker.get(key) for key in call.expect} == call.expect
+    assert payload == worker

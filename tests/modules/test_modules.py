@@ -1,0 +1,232 @@
+"""What every module does with its arguments and without Docker or a cluster."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from calls import REPOSITORY, Call, Results, judge, perform
+
+from localloop.config import load_project
+from localloop.plan import ComponentPlan, Plan, Reason
+
+MODULES = sorted(path.stem for path in (REPOSITORY / "library").glob("*.py"))
+SPECS = {name: import_module(f"localloop.steps.{name}").ARGUMENT_SPEC for name in MODULES}
+# Replaced by the project's directory; it is not known when the table is made.
+PROJECT = "/the/project"
+NOWHERE = "/nonexistent/project"
+DIGEST = "sha256:" + "a" * 64
+IMAGE = {"repository": "127.0.0.1:5000/hello/web", "digest": DIGEST, "config": DIGEST}
+
+
+def plan(*components: ComponentPlan, config: str = "CONFIG") -> dict[str, Any]:
+    return Plan(
+        project="hello",
+        root=PROJECT,
+        profile="",
+        mode="auto",
+        targets=(),
+        cluster={"verdict": "ok", "reason": ""},
+        components={component.name: component for component in components},
+        config_sha256=config,
+        platform="linux/amd64",
+        registry="127.0.0.1:5000",
+    ).as_dict()
+
+
+WEB = ComponentPlan(
+    "web", "image", steps=("build", "publish"), reasons=(Reason("never_built"),), fingerprint="f1"
+)
+BUILT = ComponentPlan(
+    "web", "image", steps=("build", "publish"), reasons=(Reason("never_built"),),
+    fingerprint="f1", image=IMAGE, changed=True,
+)  # fmt: skip
+SAME = ComponentPlan("web", "image", skip="unchanged", fingerprint="f1", image=IMAGE)
+HELLO = ComponentPlan(
+    "hello", "chart", steps=("release",), reasons=(Reason("consumes", "web"),), consumes=("web",),
+    deployed={"web": IMAGE}, only_if_digest_differs=True, base_revision=1,
+)  # fmt: skip
+QUIET = ComponentPlan("hello", "chart", skip="unchanged", consumes=("web",), base_revision=1)
+WITH_IMAGE = ComponentPlan(
+    "hello", "chart", steps=("release",), reasons=(Reason("consumes", "web"),), consumes=("web",),
+    images={"web": IMAGE}, base_revision=1,
+)  # fmt: skip
+
+NOTHING = plan(SAME, QUIET)
+STEPS = ("image_build", "digest_compare", "chart_release", "readiness_gate", "deploy_record")
+
+
+def wrong_arguments() -> list[Call]:
+    """Per module: an argument too few, one too many, one of a wrong type."""
+    table = []
+    values: dict[str, Any] = {"str": "x", "path": NOWHERE, "dict": {}}
+    wrong: dict[str, Any] = {"dict": "no dict", "int": "many", "str": None, "path": None}
+    for module, spec in SPECS.items():
+        required = [name for name, option in spec.items() if option.get("required")]
+        enough = {name: values[spec[name]["type"]] for name in required}
+        if required:
+            names = ", ".join(sorted(required))
+            table.append(
+                Call("too few", module, {}, error=f"missing required arguments: {names}")
+            )
+        table.append(
+            Call(
+                "unknown",
+                module,
+                {**enough, "txet": "x"},
+                error=f"Unsupported parameters for ({module}) module: txet",
+            )
+        )
+        typed = [name for name in spec if wrong.get(spec[name]["type"]) is not None]
+        if typed:
+            kind = spec[typed[0]]["type"]
+            table.append(
+                Call(
+                    "wrong type",
+                    module,
+                    {**enough, typed[0]: wrong[kind]},
+                    error=f"unable to convert to {kind}" if kind == "int" else "dict",
+                )
+            )
+    table.append(
+        Call(
+            "no such choice",
+            "deploy_plan",
+            {"project": NOWHERE, "mode": "some"},
+            error="value of mode must be one of: auto, full, got: some",
+        )
+    )
+    return table
+
+
+def report(**arguments: Any) -> dict[str, Any]:
+    return {"component": "web", **arguments}
+
+
+CALLS = [
+    *wrong_arguments(),
+    # Nothing to do is nothing done, also without Docker.
+    *[Call("nothing to do", name, {"plan": NOTHING}, {"changed": False, "plan": NOTHING})
+      for name in ("image_build", "digest_compare", "chart_release")],
+    *[Call("nothing to do, check", name, {"plan": NOTHING}, {"changed": False, "plan": NOTHING},
+           check=True) for name in STEPS],
+    # Check mode foresees.
+    Call("build, check", "image_build", {"plan": plan(WEB)},
+         {"changed": True, "plan": plan(WEB)}, check=True),
+    Call("release, check", "chart_release", {"plan": plan(WITH_IMAGE)},
+         {"changed": True, "plan": plan(WITH_IMAGE)}, check=True),
+    Call("compare, check", "digest_compare", {"plan": plan(BUILT, HELLO)},
+         {"changed": False, "plan": plan(BUILT, HELLO)}, check=True),
+    Call("gate, check", "readiness_gate", {"plan": plan(WITH_IMAGE)},
+         {"changed": False, "gate": {"status": "not_run"}}, check=True),
+    Call("settle, check", "deploy_record", {"plan": plan(WEB, WITH_IMAGE)},
+         {"changed": True, "settled": ["web", "hello"]}, check=True),
+    # digest_compare
+    Call("the running digest", "digest_compare", {"plan": plan(BUILT, HELLO)}, {"changed": False}),
+    # What is refused before anything is touched.
+    Call("without a transaction", "chart_release", {"plan": plan(WITH_IMAGE)},
+         error="no_transaction"),
+    *[Call("another configuration", name, {"plan": plan(WEB, WITH_IMAGE, config="0" * 64)},
+           error="config_moved")
+      for name in ("image_build", "chart_release", "readiness_gate", "deploy_record")],
+    Call("no project", "deploy_plan", {"project": NOWHERE}, error="config_missing"),
+    Call("unknown target", "deploy_plan", {"project": PROJECT, "targets": ["wbe"]},
+         error="unknown_target"),
+    Call("unknown profile", "deploy_plan", {"project": PROJECT, "profile": "fast"},
+         error="profile_unknown"),
+    # Without Docker.
+    Call("no Docker", "deploy_plan", {"project": PROJECT}, error="docker_unreachable"),
+    Call("no Docker", "readiness_gate", {"plan": plan(WITH_IMAGE), "timeout": 5},
+         error="docker_unreachable"),
+    Call("no Docker", "cluster_inspect", {"name": "hello"}, error="docker_unreachable"),
+    Call("no Docker", "registry_inspect", {"name": "hello"}, error="docker_unreachable"),
+    Call("no Docker, check", "node_image", {"repository": "x/y", "path": PROJECT},
+         error="docker_unreachable", check=True),
+    Call("look", "host_inspect", {}, {"changed": False}),
+    Call("look, check", "host_inspect", {}, {"changed": False}, check=True),
+    # component_report
+    Call("changed", "component_report", report(plan=plan(BUILT)), {
+        "changed": True, "msg": "build, publish: never_built", "steps": ["build", "publish"],
+        "reasons": ["never_built"], "skip": ""}),
+    Call("changed, with diff", "component_report", report(plan=plan(BUILT)), {
+        "changed": True, "diff": {
+            "before_header": "web", "after_header": "web: build, publish: never_built",
+            "before": "", "after": f"fingerprint: f1\nimage web: {DIGEST}\n"}}, diff=True),
+    Call("skipped", "component_report", report(plan=plan(SAME)), {
+        "changed": False, "msg": "skip: unchanged", "steps": [], "reasons": [],
+        "skip": "unchanged"}),
+    Call("skipped, with diff", "component_report", report(plan=plan(SAME)),
+         {"changed": False, "diff": None}, diff=True),
+    Call("not done", "component_report", report(plan=plan(WEB)), {"changed": False}),
+    Call("foreseen", "component_report", report(plan=plan(WEB)), {"changed": True}, check=True),
+    Call("not in the plan", "component_report", report(plan=plan()), {
+        "changed": False, "msg": "web is not in this plan"}),
+]  # fmt: skip
+
+
+def with_project(value: Any, root: Path, config: str) -> Any:
+    """The value with the project's directory and its configuration's hash in their places."""
+    if isinstance(value, dict):
+        return {key: with_project(item, root, config) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_project(item, root, config) for item in value]
+    return {PROJECT: str(root), "CONFIG": config}.get(value, value) if value == str(value) else value
+
+
+@pytest.fixture(scope="module")
+def located(hello: Path) -> dict[str, Call]:
+    config = load_project(hello, environ={}).config_sha256
+    return {
+        call.id: Call(
+            call.name, call.module, with_project(call.arguments, hello, config),
+            with_project(call.expect, hello, config), call.error, call.check, call.diff,
+        )
+        for call in CALLS
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(located: dict[str, Call], tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """All calls, by two playbooks side by side: a payload takes half a second."""
+    calls = list(located.values())
+    where = [tmp_path_factory.mktemp("calls") for _ in range(2)]
+
+    def run(number: int) -> Results:
+        return perform(
+            calls[number::2],
+            where[number],
+            environ={
+                "DOCKER_HOST": "unix:///nonexistent/docker.sock",
+                "XDG_STATE_HOME": str(where[number] / "state"),
+            },
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        halves = list(pool.map(run, range(2)))
+    return {form: {**halves[0][form], **halves[1][form]} for form in halves[0]}
+
+
+@pytest.mark.parametrize("name", [call.id for call in CALLS])
+def test_call(name: str, located: dict[str, Call], results: Results) -> None:
+    judge(located[name], results)
+
+
+def test_every_module_is_called_in_both_modes() -> None:
+    real = {call.module for call in CALLS if not call.check}
+    checked = {call.module for call in CALLS if call.check}
+    assert real == set(MODULES)
+    # These say in check mode what they always say; what they see needs Docker.
+    assert checked == set(MODULES) - {"deploy_plan", "cluster_inspect", "registry_inspect"}
+
+
+def test_a_release_of_the_running_digest_is_dropped(results: Results) -> None:
+    part = results["worker"]["digest_compare: the running digest"]["plan"]["components"]["hello"]
+    assert part["steps"] == []
+    assert part["skip"] == "digest_already_deployed"
+
+
+def test_names_are_unique() -> None:
+    assert len({call.id for call in CALLS}) == len(CALLS)
