@@ -17,7 +17,7 @@ from .paths import state_dir
 
 def pin_path(provider: str, cluster: str, project: str) -> Path:
     """The file that holds a project's pin of a cluster."""
-    return state_dir() / "pins" / f"{provider}--{cluster}--{project}"
+    return state_dir() / "pins" / provider / cluster / project
 
 
 def cluster_uid(kube: Kube) -> str:

@@ -24,6 +24,7 @@ from .errors import BusyError, LocalloopError
 from .paths import state_dir
 
 STEP_LOCK_WAIT_SECONDS = 30.0
+LOOKS = 3
 
 
 def lock_path(kind: str, *parts: str) -> Path:
@@ -52,6 +53,15 @@ def _try(descriptor: int, mode: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _try_for_a_moment(descriptor: int, mode: int) -> bool:
+    # ``is_held`` of another process has the lock for some microseconds: that is no run.
+    for _ in range(LOOKS):
+        if _try(descriptor, mode):
+            return True
+        time.sleep(0.02)
+    return _try(descriptor, mode)
 
 
 def holder_of(path: Path) -> dict[str, Any]:
@@ -85,7 +95,7 @@ class Lock:
     def acquire(self, holder: dict[str, Any], *, exclusive: bool) -> None:
         """Take the lock or convert it; raise ``BusyError`` with its holder where that fails."""
         descriptor = self._descriptor if self._descriptor is not None else _open(self.path)
-        if not _try(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
+        if not _try_for_a_moment(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
             if self._descriptor is None:
                 os.close(descriptor)
             else:  # a conversion that fails has let go of what was held: a flock is like that

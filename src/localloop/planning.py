@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .errors import UsageError
 from .facts import gather
 from .plan import Facts, Plan, make_components, request
 from .session import Session
@@ -46,6 +47,12 @@ def make_plan(
 def cluster_verdict(session: Session) -> dict[str, str]:
     """What has to happen to the cluster and its registry before a component can be planned."""
     cluster = session.cluster
+    if cluster.container_id and not cluster.ours:
+        raise UsageError(
+            "cluster_not_ours",
+            f"container {session.container_name} is not one of localloop's",
+            hint="Remove or rename it, or choose another cluster name (CLUSTER_NAME).",
+        )
     if cluster.verdict != "ok":
         return {"verdict": cluster.verdict, "reason": cluster.reason}
     if cluster.starting and not session.answers():

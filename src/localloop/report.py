@@ -236,9 +236,9 @@ def _durations(events: list[dict[str, Any]], parts: Mapping[str, ComponentPlan])
         "image_push": spans.pop("image_push", 0.0),
         "helm_upgrade": spans.pop("helm_upgrade", 0.0),
         **{
-            name: spans.pop(name)
-            for name in [f"{part.name}_rollout" for part in parts.values()]
-            if name in spans
+            f"{part.name}_rollout": spans.pop(f"{part.name}_rollout", 0.0)
+            for part in parts.values()
+            if part.kind == "chart"
         },
         "readiness_gate": spans.pop("readiness_gate", 0.0),
         **spans,
@@ -296,6 +296,9 @@ def render(report: Mapping[str, Any]) -> str:
         lines += ["", *_block("\n".join(filter(None, (error["message"], error.get("hint")))))]
     lines += _keys("Plan", report["plan"])
     lines += _reasons(report["components"])
+    for name, part in report["components"].items():
+        lines += [f"- warning: {_value(name)}: {_value(text)}" for text in part["warnings"]]
+    lines.append("")
     lines += ["## Fingerprints", ""]
     for name, found in report["fingerprints"].items():
         lines += [f"- {name}_{key}: {_value(value)}" for key, value in found.items()]

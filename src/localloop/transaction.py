@@ -117,7 +117,8 @@ def attach_or_refuse(environ: Mapping[str, str]) -> Journal:
         raise UsageError(
             "no_transaction",
             "this step changes the cluster and runs only inside a transaction",
-            hint="Run it by `localloop deploy` or playbooks/deploy-fast.yml.",
+            hint="Run it by `localloop deploy` or playbooks/deploy-fast.yml; a play of your own"
+            " has `localloop_command: deploy` in its vars.",
         )
     return journal
 

@@ -55,9 +55,10 @@ def test_the_same_loop_with_the_same_report(project: Project) -> None:
 
 
 def _shape(value: Any) -> Any:
-    """The keys of a report, whatever their values."""
+    """The keys of a report, whatever their values; how long its playbook took only a command says."""
     if isinstance(value, dict):
-        return {key: _shape(found) for key, found in value.items() if key != "changes"}
+        hidden = ("changes", "playbook")
+        return {key: _shape(found) for key, found in value.items() if key not in hidden}
     return type(value).__name__
 
 
@@ -111,11 +112,12 @@ def test_limit(deployed: Project) -> None:
 
 
 def test_broken_config_and_held_lock(project: Project) -> None:
-    project.set_slow_start(5)
+    ansible_alone = project.playbook("--syntax-check").seconds
+    project.set_slow_start(6)
     holder = project.start("deploy")
     holder.until_gate()
     run = project.playbook(code=75)
-    assert run.seconds < 4
+    assert run.seconds < ansible_alone + 2
     assert f"pid {holder.pid}" in run.text
     assert holder.transaction() in run.text
     assert holder.end().code == 0

@@ -35,6 +35,7 @@ class Call:
     error: str = ""
     check: bool = False
     diff: bool = False
+    register: str = ""
 
     @property
     def id(self) -> str:
@@ -47,15 +48,19 @@ class Call:
             "check_mode": self.check,
             "diff": self.diff,
             "ignore_errors": True,
+            **({"register": self.register} if self.register else {}),
         }
 
 
 def other_python(where: Path) -> Path:
     """A Python that Ansible does not take for its own, so that modules travel as payloads."""
     probe = "import sys, yaml; sys.exit(sys.version_info < (3, 11))"
-    if OTHER_PYTHON.exists() and not subprocess.run(
-        [OTHER_PYTHON, "-c", probe], capture_output=True, check=False
-    ).returncode:
+    if (
+        OTHER_PYTHON.exists()
+        and not subprocess.run(
+            [OTHER_PYTHON, "-c", probe], capture_output=True, check=False
+        ).returncode
+    ):
         return OTHER_PYTHON
     script = where / "python"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -71,25 +76,26 @@ def perform(
     where: Path,
     *,
     environ: Mapping[str, str],
-    play: Mapping[str, Any] | None = None,
-    inventory: Mapping[str, Any] | None = None,
+    forms: Iterable[str] = FORMS,
+    play_vars: Mapping[str, Any] | None = None,
+    all_vars: Mapping[str, Any] | None = None,
 ) -> Results:
     """Run the calls in their order; per form and id the result, without what Ansible adds."""
+    pythons = {"worker": sys.executable, "payload": str(other_python(where))}
     hosts = {
-        "worker": {"ansible_python_interpreter": sys.executable},
-        "payload": {"ansible_python_interpreter": str(other_python(where))},
+        form: {"ansible_connection": "local", "ansible_python_interpreter": pythons[form]}
+        for form in forms
     }
-    for host in hosts.values():
-        host["ansible_connection"] = "local"
-    (where / "hosts.yml").write_text(yaml.safe_dump(inventory or {"all": {"hosts": hosts}}))
+    inventory = {"all": {"hosts": hosts, "vars": dict(all_vars or {})}}
+    (where / "hosts.yml").write_text(yaml.safe_dump(inventory))
     (where / "calls.yml").write_text(
         yaml.safe_dump(
             [
                 {
                     "hosts": "all",
                     "gather_facts": False,
+                    "vars": dict(play_vars or {}),
                     "tasks": [call.task() for call in calls],
-                    **(play or {}),
                 }
             ],
             sort_keys=False,
@@ -116,7 +122,8 @@ def perform(
     )
     start = done.stdout.find("{\n")
     assert start >= 0, done.stdout + done.stderr
-    (ran,) = json.loads(done.stdout[start:])["plays"]
+    # What the steps say comes before it, and the report's path after it.
+    (ran,) = json.JSONDecoder().raw_decode(done.stdout[start:])[0]["plays"]
     results: Results = {}
     for task in ran["tasks"]:
         for host, result in task["hosts"].items():

@@ -69,9 +69,7 @@ def wrong_arguments() -> list[Call]:
         enough = {name: values[spec[name]["type"]] for name in required}
         if required:
             names = ", ".join(sorted(required))
-            table.append(
-                Call("too few", module, {}, error=f"missing required arguments: {names}")
-            )
+            table.append(Call("too few", module, {}, error=f"missing required arguments: {names}"))
         table.append(
             Call(
                 "unknown",
@@ -173,7 +171,9 @@ def with_project(value: Any, root: Path, config: str) -> Any:
         return {key: with_project(item, root, config) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [with_project(item, root, config) for item in value]
-    return {PROJECT: str(root), "CONFIG": config}.get(value, value) if value == str(value) else value
+    return (
+        {PROJECT: str(root), "CONFIG": config}.get(value, value) if value == str(value) else value
+    )
 
 
 @pytest.fixture(scope="module")

@@ -184,6 +184,29 @@ def test_check_writes_nothing(tree: Tree, deploy: Path) -> None:
     assert "Report:" not in done.stdout
 
 
+@pytest.mark.parametrize(("command", "code"), [("deploy", 0), ("depoly", 2), (None, 0)])
+def test_a_play_of_ones_own_has_its_transaction_by_its_command(
+    tree: Tree, deploy: Path, command: str | None, code: int
+) -> None:
+    """``deploy`` is here for its clean-up."""
+    playbook = tree.write(
+        "own/playbook.yml",
+        f"""\
+- hosts: gateway
+  gather_facts: false
+  vars: {{localloop_command: {command or "null"}}}
+  tasks:
+    - echo_step: {{text: hello}}
+      register: result
+    - assert: {{that: (result.transaction is none) == {command is None}}}
+""",
+    )
+    done = tree.run("ansible-playbook", str(playbook))
+    assert done.returncode == code, done.stdout + done.stderr
+    assert len(reports(tree)) == (1 if command == "deploy" else 0)
+    assert ("Commands: deploy" in done.stderr) == (code == 2)
+
+
 def test_a_second_run_is_refused_and_an_interrupted_one_reported(tree: Tree, deploy: Path) -> None:
     first = subprocess.Popen(
         ["ansible-playbook", str(deploy), "-e", "mode=sleep"],

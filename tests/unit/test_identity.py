@@ -15,7 +15,7 @@ from localloop.kube.kubeconfig import KubeConfig
 
 def test_pin_is_kept_per_provider_cluster_and_project(own_state_home: Path) -> None:
     path = pin_path("bundled", "hello", "web")
-    assert path == own_state_home / "localloop" / "pins" / "bundled--hello--web"
+    assert path == own_state_home / "localloop" / "pins" / "bundled" / "hello" / "web"
     assert pinned_uid(path) == ""
     pin(path, "uid-1")
     assert pinned_uid(path) == "uid-1"

@@ -26,7 +26,6 @@ from ..config import load_project
 from ..errors import BusyError, InterruptedRun, LocalloopError, UsageError
 from ..opening import open_run
 from ..paths import content_dir
-from ..session import Session
 from ..planning import cluster_verdict
 from ..session import Session
 from ..transaction import Transaction, attach

@@ -226,6 +226,7 @@ class _Run:
             thread.start()
             try:
                 self._watch()
+                thread.join()  # it has said its last word
             finally:
                 if thread.is_alive():  # on_line raised: nobody would see what goes on
                     self._family.kill()

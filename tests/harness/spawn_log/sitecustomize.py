@@ -13,13 +13,17 @@ _IMPORTS = ("ansible", "ansible_runner")
 
 
 def _install(path):
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-
     def note(event, args):
         if event in _STARTS:
-            os.write(descriptor, f"start {os.fsdecode(args[0])} {args[1:2]!r}\n".encode())
+            write(f"start {os.fsdecode(args[0])} {args[1:2]!r}\n")
         elif event == "import" and args[0] in _IMPORTS:
-            os.write(descriptor, f"import {args[0]}\n".encode())
+            write(f"import {args[0]}\n")
+
+    def write(line):
+        # Opened each time: a child that is about to exec has closed what it inherited.
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.write(descriptor, line.encode())
+        os.close(descriptor)
 
     sys.addaudithook(note)
 

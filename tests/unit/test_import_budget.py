@@ -1,0 +1,274 @@
+"""The no-change path: ``localloop deploy`` on a cluster (of fakes) that runs the tree already.
+
+It must import nothing heavy and start nothing: that is what makes it cheap enough to run always.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import socketserver
+import subprocess
+import sys
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fake_api import FakeApi
+
+from localloop.builds import fingerprint_tag
+from localloop.cluster import kubeconfig_path
+from localloop.config import load_project
+from localloop.facts import note
+from localloop.kube.objects import ref_of
+from localloop.record import PROJECT_LABEL, ChartState, ImageEntry, Record, encode
+from localloop.session import Session
+
+BANNED = {
+    "ansible",
+    "ansible_runner",
+    "asyncio",
+    "concurrent",
+    "docker",
+    "importlib.metadata",
+    "jinja2",
+    "jsonschema",
+    "kubernetes",
+    "localloop.ansible",
+    "localloop.gate",
+    "multiprocessing",
+    "pydantic",
+    "requests",
+    "tarfile",
+    "urllib.request",
+    "urllib3",
+}
+# About 180 on Python 3.13, of which 45 are localloop's own.
+MOST_MODULES = 240
+
+RUN = """
+import json, sys
+started, before = [], set(sys.modules)
+spawning = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"}
+sys.addaudithook(lambda event, _: started.append(event) if event in spawning else None)
+from localloop.__main__ import main
+code = main(["deploy", "--project", sys.argv[1]])
+print(json.dumps([code, started, sorted(set(sys.modules) - before)]), file=sys.stderr)
+"""
+CONFIG = {
+    "version": 1,
+    "project": "hello",
+    "images": {"web": {"dockerfile": "Dockerfile"}},
+    "charts": {"page": {"path": "chart", "namespace": "hello", "values": {"image": "$web.ref"}}},
+}
+MANIFEST = json.dumps({"config": {"digest": "sha256:" + "c" * 64}}).encode()
+DIGEST = "sha256:" + sha256(MANIFEST).hexdigest()
+
+
+@dataclass
+class Seen:
+    """What one run did."""
+
+    code: int
+    processes: list[str]
+    modules: set[str]
+    output: str
+
+
+@dataclass
+class World:
+    """A project, and fakes of Docker, its registry and the API server that know it as deployed."""
+
+    root: Path
+    api: FakeApi
+    containers: dict[str, Any] = field(default_factory=dict)
+    tags: set[str] = field(default_factory=set)
+
+    def deploy(self) -> Seen:
+        done = subprocess.run(
+            [sys.executable, "-c", RUN, str(self.root)], capture_output=True, text=True, check=False
+        )
+        assert done.stderr.strip(), done.stdout
+        code, processes, modules = json.loads(done.stderr.strip().splitlines()[-1])
+        return Seen(code, processes, set(modules), done.stdout + done.stderr)
+
+
+def banned(modules: set[str]) -> set[str]:
+    """The modules that are one of those banned, or inside one."""
+    return {
+        name
+        for name in modules
+        if any(name == each or name.startswith(each + ".") for each in BANNED)
+    }
+
+
+def test_an_unchanged_deploy_imports_nothing_heavy_and_starts_nothing(world: World) -> None:
+    seen = world.deploy()
+    assert seen.code == 0, seen.output
+    assert "Nothing to do" in seen.output
+    assert banned(seen.modules) == set()
+    assert len(seen.modules) <= MOST_MODULES
+    assert seen.processes == []
+
+
+def test_an_edit_leaves_that_path(world: World) -> None:
+    """The same run, with something to do, imports what is banned: the test above can fail."""
+    (world.root / "page.html").write_text("another page\n")
+    seen = world.deploy()
+    assert "inputs_changed" in seen.output
+    assert banned(seen.modules) & {"ansible_runner"}
+    assert seen.processes
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    root = tmp_path / "hello"
+    (root / "chart").mkdir(parents=True)
+    (root / "localloop.yml").write_text(yaml.safe_dump(CONFIG))
+    (root / "Dockerfile").write_text("FROM scratch\nCOPY page.html /\n")
+    (root / "page.html").write_text("a page\n")
+    (root / "chart" / "Chart.yaml").write_text("apiVersion: v2\nname: page\nversion: 0.1.0\n")
+    monkeypatch.delenv("CLUSTER_NAME", raising=False)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    with ExitStack() as stack:
+        api = stack.enter_context(FakeApi())
+        made = World(root, api)
+        port = stack.enter_context(_served(("127.0.0.1", 0), _registry(made)))
+        stack.enter_context(_served(str(tmp_path / "docker.sock"), _docker(made)))
+        api_port = api.server.server_address[1]
+        made.containers["localloop-hello"] = _container("6443/tcp", api_port)
+        made.containers["localloop-hello-registry"] = _container("5000/tcp", port)
+        _write_kubeconfig(api_port)
+        _deployed(made, api)
+        yield made
+
+
+def _deployed(world: World, api: FakeApi) -> None:
+    """Put into the fakes what a deploy of this tree leaves behind."""
+    session = Session(load_project(world.root), os.environ)
+    image = session.fingerprint_image(session.project.images["web"])
+    chart = session.fingerprint_chart(session.project.charts["page"])
+    api.put(_object("Namespace", "kube-system"))
+    page = _object("ConfigMap", "page", namespace="hello")
+    labels = {"owner": "helm", "name": "page", "version": "1", "status": "deployed"}
+    labels[PROJECT_LABEL] = "hello"
+    secret = _object("Secret", "sh.helm.release.v1.page.v1", namespace="hello", labels=labels)
+    api.put(page, secret)
+    view = {ref_of(obj): obj for obj in api.objects.values()}
+    stored = view[ref_of(secret)]["metadata"]
+    world.tags = {DIGEST, fingerprint_tag(image.value)}
+    held = {
+        "repository": session.repository("web"),
+        "digest": DIGEST,
+        "config": "sha256:" + "c" * 64,
+    }
+    state = ChartState(
+        transaction="tx",
+        fingerprint=chart.value,
+        images={"web": held},
+        revision=1,
+        secret={"uid": stored["uid"], "resource_version": stored["resourceVersion"]},
+        objects={"v1/ConfigMap/hello/page": note(view[ref_of(page)])},
+    )
+    record = Record("hello", serial=1, key="00" * 32)
+    record.images["web"] = ImageEntry(image.value, DIGEST, held["config"])
+    content = b64encode(encode(record.settle("page", state))).decode()
+    api.put({**_object("Secret", "hello", namespace="localloop"), "data": {"record": content}})
+
+
+def _object(kind: str, name: str, **metadata: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "uid": name, **metadata}}
+
+
+def _container(port: str, number: int) -> dict[str, Any]:
+    return {
+        "Id": "1",
+        "State": {"Status": "running", "Running": True},
+        "Config": {"Labels": {"localloop.cluster": "hello", "localloop.platform": "linux/amd64"}},
+        "HostConfig": {
+            "PortBindings": {port: [{"HostIp": "127.0.0.1", "HostPort": str(number)}]},
+        },
+        "NetworkSettings": {"Networks": {"localloop-hello": {}}},
+    }
+
+
+def _write_kubeconfig(port: int) -> None:
+    name = "localloop-hello"
+    path = kubeconfig_path("hello")
+    path.parent.mkdir(parents=True)
+    server = {"server": f"http://127.0.0.1:{port}"}
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": name,
+                "clusters": [{"name": name, "cluster": server}],
+                "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+                "users": [{"name": name, "user": {"token": "t"}}],
+            }
+        )
+    )
+
+
+class _Answering(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, body: bytes | None) -> None:
+        self.send_response(200 if body is not None else 404)
+        self.send_header("Content-Length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+def _registry(world: World) -> type[_Answering]:
+    class Handler(_Answering):
+        def do_GET(self) -> None:
+            reference = self.path.rpartition("/")[2]
+            self.answer(MANIFEST if not reference or reference in world.tags else None)
+
+    return Handler
+
+
+def _docker(world: World) -> type[_Answering]:
+    class Handler(_Answering):
+        def address_string(self) -> str:
+            return "docker"
+
+        def do_GET(self) -> None:
+            found = world.containers.get(self.path.split("/")[2])
+            self.answer(json.dumps(found).encode() if found else None)
+
+    return Handler
+
+
+class _OnSocket(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+
+@contextmanager
+def _served(address: Any, handler: type[_Answering]) -> Iterator[int]:
+    """A server of that address; yields its port, where it has one."""
+    if isinstance(address, str):
+        server: Any = _OnSocket(address, handler)
+    else:
+        server = http.server.ThreadingHTTPServer(address, handler)
+        server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield 0 if isinstance(address, str) else server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
