@@ -34,7 +34,11 @@ $(VENV)/.installed: pyproject.toml
 	  else echo "Python's venv is missing. On Debian: apt-get install python3-venv"; exit 1; fi; fi
 	@[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(COMPILE)
 	@touch $@
+
+# What pip does for a wheel and not for an editable install: without byte code each run compiles anew.
+COMPILE = $(BIN)/python -m compileall -q src/localloop
 
 # A person is asked; YES=1 and CI are not.
 agreed = { [ "$(YES)" = 1 ] || [ "$${CI:-0}" != 0 -a "$${CI:-}" != false ] || \
@@ -72,4 +76,5 @@ lint: venv ## ruff, mypy, ansible-lint, yamllint
 	@LOCALLOOP_PROJECT=$(PROJECT) $(BIN)/ansible-lint
 
 bench: venv ## measure the loop
+	@$(COMPILE)
 	@$(BIN)/python -m benchmarks.loop

@@ -36,6 +36,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+settled:
+  description: The components whose steps were taken.
+  type: list
+  elements: str
+  returned: success
+  sample: [gateway, relay]
 plan:
   description: The plan with this step's results in it, for the next step.
   type: dict

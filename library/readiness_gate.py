@@ -40,6 +40,18 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+gate:
+  description: >-
+    What the gate saw: its C(status) (V(ready), or V(not_run) in check mode, which has nothing
+    else), the objects that it judged, warnings, and what it leaves out.
+  type: dict
+  returned: success
+  sample:
+    status: ready
+    reason: ""
+    objects: [{ref: apps/v1/Deployment/hello/gateway, state: ready, reason: "", detail: ready 1/1}]
+    warnings: []
+    not_gated: []
 plan:
   description: The plan with this step's results in it, for the next step.
   type: dict

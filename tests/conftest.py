@@ -6,6 +6,7 @@ is touched by the tests in tests/unit and tests/modules.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 
 from harness.outside import Cluster
 from harness.project import Project
+from harness.run import Run
 
-CLUSTER = "e2e"
-SPARE = "e2e-spare"
+# Two sessions at once on one machine need two names.
+CLUSTER = os.environ.get("E2E_CLUSTER", "e2e")
+SPARE = f"{CLUSTER}-spare"
 
 MakeProject = Callable[..., Project]
 
@@ -29,7 +32,7 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def first_deploy(
     state_home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Project, object]]:
+) -> Iterator[tuple[Project, Run]]:
     """The cluster's first deploy, and the project that it was made of."""
     cluster = Cluster(CLUSTER, state_home)
     cluster.remove()
@@ -42,9 +45,11 @@ def first_deploy(
 
 
 @pytest.fixture(scope="session")
-def cluster(first_deploy: tuple[Project, object]) -> Cluster:
+def cluster(first_deploy: tuple[Project, Run]) -> Cluster:
     """A running cluster that is kept between tests."""
-    return first_deploy[0].cluster
+    project, run = first_deploy
+    assert run.code == 0, f"there is no cluster to test on:\n{run.text}"
+    return project.cluster
 
 
 @pytest.fixture
@@ -53,15 +58,17 @@ def make_project(
 ) -> Iterator[MakeProject]:
     """Make copies of examples/hello, by default under a name of the test's own."""
     own = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:40]
-    names = set()
+    made: list[Project] = []
 
     def make(name: str = "", directory: str = "") -> Project:
         name = name or own.strip("-")
-        names.add(name)
-        return Project(tmp_path / (directory or name), name, cluster)
+        made.append(Project(tmp_path / (directory or name), name, cluster))
+        return made[-1]
 
     yield make
-    for name in sorted(names):
+    for project in made:
+        project.end_runs()
+    for name in sorted({project.name for project in made}):
         cluster.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
         cluster.kubectl("delete", "secret", "-n", "localloop", name, "--ignore-not-found")
 

@@ -1,6 +1,6 @@
 """Measure the loop against the bare commands; see docs/performance.md.
 
-    python benchmarks/loop [--rounds 7] [--keep] [--print-only]
+    python -m benchmarks.loop [--rounds 7] [--keep] [--print-only]
 
 KEEP=1 (or --keep) leaves the cluster and the copy for the next run.
 """
@@ -11,11 +11,11 @@ import argparse
 import os
 import sys
 
-from bed import REPOSITORY, Bed
-from counts import Counts, count
-from machine import describe
-from measure import Case, Timing, interleave, ratio
-from table import rows, write
+from .bed import REPOSITORY, Bed
+from .counts import Counts, count
+from .machine import describe
+from .measure import Case, Timing, interleave, ratio
+from .table import rows, write
 
 DOCUMENT = REPOSITORY / "docs" / "performance.md"
 SPANS = (
@@ -28,8 +28,8 @@ SPANS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks/loop", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser = argparse.ArgumentParser(prog="benchmarks.loop", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=int(os.environ.get("ROUNDS") or 7))
     parser.add_argument("--keep", action="store_true", default=bool(os.environ.get("KEEP")))
     parser.add_argument("--print-only", action="store_true", help="leave the document alone")
     options = parser.parse_args()

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bed import Bed
+from .bed import Bed
 
 PROBE = Path(__file__).with_name("probe.py")
 

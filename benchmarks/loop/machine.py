@@ -7,7 +7,7 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from bed import Bed
+from .bed import Bed
 
 
 def describe(bed: Bed) -> str:

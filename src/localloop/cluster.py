@@ -149,6 +149,8 @@ def _node_verdict(state: Inspected) -> tuple[Verdict, str]:
     status = state.get("Status", "")
     if status in ("paused", "dead", "restarting"):
         return "restart", f"cluster_{status}"
+    if status == "created":  # most likely its port was taken in between: another one may be free
+        return "create", "cluster_never_started"
     if not state.get("Running"):
         return "start", "cluster_stopped"
     if _health(state) == "unhealthy":

@@ -28,6 +28,7 @@ from .kube.objects import Object, Snapshot
 from .observe import Source
 from .plan import Plan
 from .registry import Registry
+from .statcache import StatCache
 
 DEFAULT_BUILDER = "docker"
 
@@ -42,7 +43,9 @@ class Session:
         *,
         registry: str = "",
         platform: str = "",
+        writes: bool = True,
     ) -> None:
+        """``writes``: whether the run may keep what it learned in the project's cache."""
         self.project = project
         self.environ = environ
         self.provider = provider_of(project)
@@ -52,6 +55,7 @@ class Session:
         self.observed: dict[str, GateResult] = {}
         self._registry = registry
         self._platform = platform
+        self._writes = writes
         self._fingerprints: dict[str, Fingerprint] = {}
 
     @classmethod
@@ -137,13 +141,19 @@ class Session:
                 base_digests=self._base_digests(image),
                 platform=image.platform or self.platform,
                 builder=self.project.builder or DEFAULT_BUILDER,
+                cache=self._unsaved_cache(),
             )
         return self._fingerprints[image.name]
 
     def fingerprint_chart(self, chart: Chart) -> Fingerprint:
         if chart.name not in self._fingerprints:
-            self._fingerprints[chart.name] = fingerprint_chart(self.project, chart)
+            self._fingerprints[chart.name] = fingerprint_chart(
+                self.project, chart, cache=self._unsaved_cache()
+            )
         return self._fingerprints[chart.name]
+
+    def _unsaved_cache(self) -> StatCache | None:
+        return None if self._writes else StatCache(self.project.root)
 
     def _base_digests(self, image: Image) -> dict[str, str]:
         """The local store's ids of the base images; one that is missing is pulled first."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.claims import agrees
+from harness.claims import agrees, everything
 from harness.project import Project
 
 pytestmark = pytest.mark.cluster
@@ -55,7 +54,7 @@ def test_the_same_loop_with_the_same_report(project: Project) -> None:
 
 
 def _shape(value: Any) -> Any:
-    """The keys of a report, whatever their values; how long its playbook took only a command says."""
+    """A report's keys, whatever their values; only a command says how long its playbook took."""
     if isinstance(value, dict):
         hidden = ("changes", "playbook")
         return {key: _shape(found) for key, found in value.items() if key not in hidden}
@@ -64,9 +63,9 @@ def _shape(value: Any) -> Any:
 
 def test_check_changes_and_writes_nothing_and_shows_the_plan(deployed: Project) -> None:
     deployed.set_page("Only planned")
-    before = _everything(deployed)
+    before = everything(deployed)
     run = deployed.playbook("--check", "--diff")
-    assert _everything(deployed) == before
+    assert everything(deployed) == before
     assert {host: counts["changed"] for host, counts in run.recap().items()} == {
         "web": 1,
         "hello": 1,
@@ -75,26 +74,6 @@ def test_check_changes_and_writes_nothing_and_shows_the_plan(deployed: Project) 
     assert "build, publish" in run.text
     assert "Report:" not in run.text
     assert "Hello from localloop" in deployed.outside.page()
-
-
-def _everything(project: Project) -> dict[str, Any]:
-    """The project's tree, the state directory, and the objects of the cluster."""
-    found: dict[str, Any] = {}
-    for base in (project.root, project.cluster.state):
-        for path in sorted(base.rglob("*")):
-            stat = path.lstat()
-            content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-            found[str(path)] = (stat.st_mode, stat.st_mtime_ns, content)
-    for namespace in (project.name, "localloop", "kube-public"):
-        kinds = "secrets,configmaps,services,deployments,replicasets,pods,serviceaccounts"
-        for obj in project.cluster.items("-n", namespace, kinds):
-            metadata = obj["metadata"]
-            found[f"{namespace}/{obj['kind']}/{metadata['name']}"] = (
-                metadata["uid"],
-                metadata["resourceVersion"],
-            )
-    found["tags"] = project.outside.tags()
-    return found
 
 
 def test_limit(deployed: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,16 @@ def test_stopped(running: Project) -> None:
     assert (after.page, after.tags) == (before.page, before.tags)
     assert run.report["readiness"]["readiness_gate_status"] == "ready"
     unchanged(running.deploy(), running.outside, after)
+
+
+def test_down_of_a_stopped_cluster_asks_for_force(running: Project) -> None:
+    """Nobody can see whether another project is deployed there."""
+    docker("stop", "-t", "5", running.cluster.node)
+    before = running.cluster.objects_of_docker()
+    run = running.localloop("down", "--cluster", code=2)
+    assert "cluster_stopped" in run.text
+    assert "--force" in run.text
+    assert running.cluster.objects_of_docker() == before
 
 
 def test_paused_is_restarted_once(running: Project) -> None:
@@ -122,3 +133,29 @@ def test_kubeconfig_deleted_or_damaged(running: Project) -> None:
         assert run.report["outcome"] == "unchanged"
     unchanged(running.deploy(), running.outside, before)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_port_taken_between_choice_and_start(spare: Project) -> None:
+    """A node that Docker created but could not start is no stopped one: it gets another port."""
+    cluster = spare.cluster
+    spare.deploy()
+    image = docker("inspect", "-f", "{{.Config.Image}}", cluster.node)
+    spare.localloop("down", "--cluster", "--force")
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        label = f"localloop.cluster={cluster.name}"
+        words = ("--name", cluster.node, "--label", label, "-p", f"127.0.0.1:{port}:6443")
+        docker("create", *words, image)
+        run = spare.deploy()
+    assert "cluster_never_started" in run.text
+    assert "Hello from localloop" in spare.outside.page()
+
+
+def test_down_with_the_cluster_removes_what_is_left_of_one(spare: Project) -> None:
+    spare.deploy()
+    docker("rm", "-f", spare.cluster.node)
+    spare.localloop("down", "--cluster")
+    assert spare.cluster.objects_of_docker() == []

@@ -77,18 +77,8 @@ def test_interrupt_during_the_build(deployed: Project, group: bool) -> None:
 
 
 def test_interrupt_of_the_playbook_without_the_command(deployed: Project) -> None:
-    import sys
-    from pathlib import Path
-
-    from harness.project import REPOSITORY
-
     deployed.set_slow_start(5)
-    run = Running(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "playbooks/deploy-fast.yml"],
-        env={**deployed.cluster.env(), "LOCALLOOP_PROJECT": str(deployed.root)},
-        cwd=REPOSITORY,
-        project=deployed.root,
-    )
+    run = deployed.start_playbook()
     run.until_said("hello", "release", r"^revision 2")
     run.interrupt(group=True)
     done = run.end(within=10)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Any
+
 from .outside import Outside, Seen
+from .project import Project
 from .run import Run
 
 
@@ -58,3 +62,23 @@ def unchanged(run: Run, outside: Outside, before: Seen) -> None:
     assert run.report["outcome"] == "unchanged"
     assert "Nothing to do" in run.text
     agrees(run, outside, before, after)
+
+
+def everything(project: Project) -> dict[str, Any]:
+    """The project's tree, the state directory, and the objects of the cluster."""
+    found: dict[str, Any] = {}
+    for base in (project.root, project.cluster.state):
+        for path in sorted(base.rglob("*")):
+            stat = path.lstat()
+            content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+            found[str(path)] = (stat.st_mode, stat.st_mtime_ns, content)
+    for namespace in (project.name, "localloop", "kube-public"):
+        kinds = "secrets,configmaps,services,deployments,replicasets,pods,serviceaccounts"
+        for obj in project.cluster.items("-n", namespace, kinds):
+            metadata = obj["metadata"]
+            found[f"{namespace}/{obj['kind']}/{metadata['name']}"] = (
+                metadata["uid"],
+                metadata["resourceVersion"],
+            )
+    found["tags"] = project.outside.tags()
+    return found

@@ -24,6 +24,7 @@ class Project:
         self.name = name
         self.cluster = cluster
         self.outside = Outside(cluster, name)
+        self._started: list[Running] = []
         shutil.copytree(HELLO, root, ignore=shutil.ignore_patterns(".cache"))
         self.edit("localloop.yml", "project: hello", f"project: {name}")
         self.edit("localloop.yml", "namespace: hello", f"namespace: {name}")
@@ -75,9 +76,22 @@ class Project:
 
     def start(self, *words: str, env: Mapping[str, str] | None = None) -> Running:
         argv = [sys.executable, "-m", "localloop", *words, "--project", str(self.root)]
-        return Running(
-            argv, env={**self.cluster.env(), **(env or {})}, cwd=self.root, project=self.root
-        )
+        return self._start(argv, env={**self.cluster.env(), **(env or {})}, cwd=self.root)
+
+    def start_playbook(self, *words: str) -> Running:
+        """``ansible-playbook`` without the wrapper, as from a checkout."""
+        ansible = str(Path(sys.executable).parent / "ansible-playbook")
+        env = {**self.cluster.env(), "LOCALLOOP_PROJECT": str(self.root), "ANSIBLE_NOCOLOR": "1"}
+        return self._start([ansible, "playbooks/deploy-fast.yml", *words], env=env, cwd=REPOSITORY)
+
+    def _start(self, argv: list[str], *, env: Mapping[str, str], cwd: Path) -> Running:
+        self._started.append(Running(argv, env=env, cwd=cwd, project=self.root))
+        return self._started[-1]
+
+    def end_runs(self) -> None:
+        """Kill what a test that failed has left under way."""
+        for run in self._started:
+            run.kill_tree()
 
     def localloop(
         self, *words: str, code: int | None = 0, env: Mapping[str, str] | None = None
@@ -98,15 +112,9 @@ class Project:
         run = self.deploy(env={"PYTHONPATH": str(SPAWN_LOG), "E2E_SPAWN_LOG": str(log)})
         return run, log.read_text()
 
-    def playbook(self, *words: str, code: int | None = 0, playbook: str = "deploy-fast.yml") -> Run:
-        """``ansible-playbook`` without the wrapper, as from a checkout."""
-        argv = [
-            str(Path(sys.executable).parent / "ansible-playbook"),
-            f"playbooks/{playbook}",
-            *words,
-        ]
-        env = {**self.cluster.env(), "LOCALLOOP_PROJECT": str(self.root), "ANSIBLE_NOCOLOR": "1"}
-        run = Running(argv, env=env, cwd=REPOSITORY, project=self.root).end()
+    def playbook(self, *words: str, code: int | None = 0) -> Run:
+        """Run the playbook to its end; it has to end with ``code``."""
+        run = self.start_playbook(*words).end()
         assert code is None or run.code == code, f"{words}: exit {run.code}\n{run.text}"
         return run
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from calls import REPOSITORY, Call, Results, judge, perform
+from calls import REPOSITORY, Call, Results, clean, judge, perform
 
 from localloop.config import load_project
 from localloop.plan import ComponentPlan, Plan, Reason
@@ -226,6 +229,46 @@ def test_a_release_of_the_running_digest_is_dropped(results: Results) -> None:
     part = results["worker"]["digest_compare: the running digest"]["plan"]["components"]["hello"]
     assert part["steps"] == []
     assert part["skip"] == "digest_already_deployed"
+
+
+def test_what_is_returned_is_documented(results: Results) -> None:
+    documented = returned_by_documentation()
+    for call in CALLS:
+        if not call.error:
+            found = set(results["worker"][call.id]) - {"changed", "diff"}
+            assert found == documented[call.module] & found, call.id
+            assert found, call.id
+
+
+def returned_by_documentation() -> dict[str, set[str]]:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-doc"), "--json", *MODULES],
+        cwd=REPOSITORY,
+        env=clean({}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "WARNING" not in done.stderr
+    documentation = json.loads(done.stdout)
+    assert sorted(documentation) == MODULES
+    return {name: set(entry["return"]) for name, entry in documentation.items()}
+
+
+@pytest.mark.parametrize("kind", ["inventory", "callback"])
+def test_plugins_are_documented(kind: str) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-doc"), "--json", "--type", kind, "localloop"],
+        cwd=REPOSITORY,
+        env=clean({}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "WARNING" not in done.stderr
+    documentation = json.loads(done.stdout)["localloop"]["doc"]
+    assert documentation["short_description"]
+    assert documentation["description"]
 
 
 def test_names_are_unique() -> None:

@@ -109,6 +109,10 @@ def test_tasks_use_only_options_that_exist(role: str) -> None:
 def test_playbooks_only_list_roles() -> None:
     for path in sorted((ROOT / "playbooks").glob("*.yml")):
         for play in load(path):
-            assert not {"tasks", "pre_tasks", "post_tasks"} & set(play), path.name
-            for role in play.get("roles", ()):
-                assert role["role"] in ROLES, path.name
+            assert not {"pre_tasks", "post_tasks"} & set(play), path.name
+            roles = [role["role"] for role in play.get("roles", ())]
+            for task in play.get("tasks", ()):
+                assert set(task) <= {"name", "ansible.builtin.import_role", "run_once"}, path.name
+                roles.append(task["ansible.builtin.import_role"]["name"])
+            assert roles, path.name
+            assert set(roles) <= set(ROLES), path.name

@@ -20,11 +20,20 @@ from .deploy import task_shower
 def run(options: Options) -> int:
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
-    if session.cluster.verdict == "create":
+    cluster = session.cluster
+    remains = bool(cluster.container_id) or cluster.registry_verdict != "create"
+    if cluster.verdict == "create" and not (options.cluster and remains):
         options.console.document({"outcome": "absent"})
         options.console.say(f"There is no cluster {session.cluster_name}: nothing to remove.")
         return 0
-    others = others_on(session.kube, project.name) if session.cluster.verdict == "ok" else []
+    if options.cluster and not options.force and cluster.verdict not in ("ok", "create"):
+        raise UsageError(
+            "cluster_unseen",
+            f"cluster {session.cluster_name} does not run ({cluster.reason}),"
+            " so nobody can tell what else is deployed there",
+            hint="`localloop deploy` starts it; add --force to remove it all the same.",
+        )
+    others = others_on(session.kube, project.name) if cluster.verdict == "ok" else []
     if options.cluster and others and not options.force:
         raise UsageError(
             "cluster_shared",

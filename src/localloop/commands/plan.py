@@ -20,7 +20,7 @@ _CLUSTER = {
 
 def run(options: Options) -> int:
     project = load_project(options.project, profile=options.profile)
-    session = Session(project, os.environ)
+    session = Session(project, os.environ, writes=False)
     plan, _ = make_plan(session, options.targets, full=options.full, emit=_nothing)
     show_plan(options.console, plan, diff=options.diff)
     options.console.document(plan.as_dict())

@@ -15,7 +15,7 @@ from .plan import why
 
 def run(options: Options) -> int:
     project = load_project(options.project, profile=options.profile)
-    session = Session(project, os.environ)
+    session = Session(project, os.environ, writes=False)
     plan, facts = make_plan(session, (), full=False, emit=lambda _event: None)
     cluster = session.cluster
     found: dict[str, Any] = {

@@ -20,17 +20,22 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     from ..config import load_project
     from ..planning import make_plan
     from ..session import Session
+    from .component_report import summary
 
     plan = _made_by_the_command()
     if plan is None:
         project = load_project(Path(params["project"]), profile=params.get("profile") or None)
         made, _ = make_plan(
-            Session(project, os.environ),
+            Session(project, os.environ, writes=not context.check),
             params["targets"],
             full=params["mode"] == "full",
             emit=context.emit,
         )
         plan = made.as_dict()
+        for name, part in plan["components"].items():
+            context.emit(
+                {"event": "progress", "component": name, "step": "plan", "text": summary(part)}
+            )
     return {"changed": False, "plan": plan}
 
 
