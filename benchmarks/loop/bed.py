@@ -70,9 +70,12 @@ class Bed:
             return
         # The bare release is not localloop's, so its cluster is only removed by force.
         self.run([*self.localloop, "down", "--cluster", "--force"])
-        tags = self.run(["docker", "images", "--quiet", f"{self.registry}/bare/web"]).split()
-        if tags:
-            self.run(["docker", "rmi", "--force", *sorted(set(tags))])
+        # Docker's own builder leaves each image that it pushed in Docker's store, too.
+        for name in ("hello/web", "bare/web"):
+            argv = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]
+            tags = self.run([*argv, f"{self.registry}/{name}"]).split()
+            if tags:
+                self.run(["docker", "rmi", "--force", *tags])
         shutil.rmtree(self.root)
 
     @property

@@ -52,6 +52,8 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
         published, moved = _publish(session, part, digests[part.name], transaction)
         components[part.name] = replace(part, image=published, moved=moved, changed=True)
         on_step(part.name, f"published {digest_tag(published['digest'])}")
+        # Docker's own builder keeps what it pushed; BuildKit's cache does not need it.
+        session.docker.remove_image(f"{session.repository(part.name)}:{transaction}")
         if moved:
             on_step(part.name, "inputs moved during the build: used, not recorded")
     emit({"event": "span", "name": "image_push", "duration_s": time.monotonic() - started})

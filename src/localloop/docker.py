@@ -75,6 +75,13 @@ class Docker:
         path = f"/containers/{quote(container, safe='')}/restart?t={grace}"
         self._call("POST", path, timeout=timeout)
 
+    def remove_image(self, reference: str) -> None:
+        """Remove a tag, and the image where it was its last one; absent already is as good."""
+        path = f"/images/{quote(reference, safe='/:@')}"
+        status, body, _ = self._request("DELETE", path, timeout=60)
+        if status != 404:
+            _require(status, body, f"DELETE {path}")
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()

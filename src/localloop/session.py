@@ -23,7 +23,7 @@ from .fingerprint import Fingerprint, base_images, fingerprint_chart, fingerprin
 from .gateresult import GateResult
 from .identity import cluster_uid, refuse_remote
 from .kube.client import ApiError, ApiUnreachable, Kube
-from .kube.kubeconfig import load_kubeconfig
+from .kube.kubeconfig import KubeConfig, load_kubeconfig
 from .kube.objects import Object, Snapshot
 from .observe import Source
 from .plan import Plan
@@ -83,9 +83,18 @@ class Session:
         """The API server; its kubeconfig is read once and frozen for the run."""
         if not self.kubeconfig.exists():
             ensure_kubeconfig(self.docker, self.cluster_name)
-        kube = Kube(load_kubeconfig(self.kubeconfig, context_name(self.cluster_name)))
+        kube = Kube(self._load_kubeconfig())
         refuse_remote(kube)
         return kube
+
+    def _load_kubeconfig(self) -> KubeConfig:
+        context = context_name(self.cluster_name)
+        try:
+            return load_kubeconfig(self.kubeconfig, context)
+        except LocalloopError:
+            if not ensure_kubeconfig(self.docker, self.cluster_name):
+                raise  # it is the node's own that cannot be read
+        return load_kubeconfig(self.kubeconfig, context)
 
     def identify(self) -> str:
         """The cluster's uid; a kubeconfig that is not the node's (any more) is fetched again."""

@@ -229,7 +229,7 @@ def test_release_of_somebody_else(project: Project, cluster: Cluster) -> None:
     donor.localloop("down")
     chart = str(project.root / "chart")
     words = ("install", "hello", chart, "--create-namespace", "--set", f"image={theirs}")
-    cluster.helm("-n", project.name, *words)
+    cluster.helm("-n", project.name, *words, "--server-side=false")
     rolled_out(project.outside)
     before = project.outside.see()
     run = project.deploy(code=2)

@@ -27,7 +27,11 @@ pytestmark = pytest.mark.cluster
         pytest.param("charts:\n", "images: {}\ncharts:\n", (8, 1), ("images",), id="duplicate-key"),
         pytest.param("version: 1", "version: one", (1, 10), ("version",), id="wrong-type"),
         pytest.param(
-            "    path: chart\n", "    path: [chart]\n", (10, 11), ("path", "string"), id="list"
+            "    path: chart\n",
+            "    path: [chart]\n",
+            (10, 11),
+            ("path", "must be text"),
+            id="list",
         ),
     ],
 )

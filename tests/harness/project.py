@@ -60,9 +60,8 @@ class Project:
 
     def add_build_step(self, command: str) -> None:
         """Add a RUN to the first stage that no earlier build can have cached."""
-        self.edit(
-            "Dockerfile", "\nFROM scratch\n", f"\nRUN : {self.root} && {command}\nFROM scratch\n"
-        )
+        step = f"RUN {command} # {self.root}"
+        self.edit("Dockerfile", "\nFROM scratch\n", f"\n{step}\nFROM scratch\n")
 
     def set_slow_start(self, seconds: int) -> None:
         """Make each new pod wait before its first readiness probe: the gate lasts that long."""

@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from calls import REPOSITORY, Call, Results, clean, judge, perform
+from calls import FORMS, REPOSITORY, Call, Results, clean, judge, perform
 
 from localloop.config import load_project
 from localloop.plan import ComponentPlan, Plan, Reason
@@ -59,17 +60,22 @@ WITH_IMAGE = ComponentPlan(
 )  # fmt: skip
 
 NOTHING = plan(SAME, QUIET)
+WORKER = ("worker",)
 STEPS = ("image_build", "digest_compare", "chart_release", "readiness_gate", "deploy_record")
 
 
 def wrong_arguments() -> list[Call]:
     """Per module: an argument too few, one too many, one of a wrong type."""
     table = []
+    seen: set[str] = set()
     values: dict[str, Any] = {"str": "x", "path": NOWHERE, "dict": {}}
     wrong: dict[str, Any] = {"dict": "no dict", "int": "many", "str": None, "path": None}
     for module, spec in SPECS.items():
         required = [name for name, option in spec.items() if option.get("required")]
         enough = {name: values[spec[name]["type"]] for name in required}
+        # Modules with the same arguments are the same payload but for its last call.
+        forms = WORKER if str(spec) in seen else FORMS
+        seen.add(str(spec))
         if required:
             names = ", ".join(sorted(required))
             table.append(Call("too few", module, {}, error=f"missing required arguments: {names}"))
@@ -79,6 +85,7 @@ def wrong_arguments() -> list[Call]:
                 module,
                 {**enough, "txet": "x"},
                 error=f"Unsupported parameters for ({module}) module: txet",
+                forms=forms,
             )
         )
         typed = [name for name in spec if wrong.get(spec[name]["type"]) is not None]
@@ -90,6 +97,7 @@ def wrong_arguments() -> list[Call]:
                     module,
                     {**enough, typed[0]: wrong[kind]},
                     error=f"unable to convert to {kind}" if kind == "int" else "dict",
+                    forms=forms,
                 )
             )
     table.append(
@@ -113,7 +121,7 @@ CALLS = [
     *[Call("nothing to do", name, {"plan": NOTHING}, {"changed": False, "plan": NOTHING})
       for name in ("image_build", "digest_compare", "chart_release")],
     *[Call("nothing to do, check", name, {"plan": NOTHING}, {"changed": False, "plan": NOTHING},
-           check=True) for name in STEPS],
+           check=True, forms=WORKER) for name in STEPS],
     # Check mode foresees.
     Call("build, check", "image_build", {"plan": plan(WEB)},
          {"changed": True, "plan": plan(WEB)}, check=True),
@@ -131,7 +139,7 @@ CALLS = [
     Call("without a transaction", "chart_release", {"plan": plan(WITH_IMAGE)},
          error="no_transaction"),
     *[Call("another configuration", name, {"plan": plan(WEB, WITH_IMAGE, config="0" * 64)},
-           error="config_moved")
+           error="config_moved", forms=WORKER)
       for name in ("image_build", "chart_release", "readiness_gate", "deploy_record")],
     Call("no project", "deploy_plan", {"project": NOWHERE}, error="config_missing"),
     Call("unknown target", "deploy_plan", {"project": PROJECT, "targets": ["wbe"]},
@@ -147,7 +155,7 @@ CALLS = [
     Call("no Docker, check", "node_image", {"repository": "x/y", "path": PROJECT},
          error="docker_unreachable", check=True),
     Call("look", "host_inspect", {}, {"changed": False}),
-    Call("look, check", "host_inspect", {}, {"changed": False}, check=True),
+    Call("look, check", "host_inspect", {}, {"changed": False}, check=True, forms=WORKER),
     # component_report
     Call("changed", "component_report", report(plan=plan(BUILT)), {
         "changed": True, "msg": "build, publish: never_built", "steps": ["build", "publish"],
@@ -160,8 +168,9 @@ CALLS = [
         "changed": False, "msg": "skip: unchanged", "steps": [], "reasons": [],
         "skip": "unchanged"}),
     Call("skipped, with diff", "component_report", report(plan=plan(SAME)),
-         {"changed": False, "diff": None}, diff=True),
-    Call("not done", "component_report", report(plan=plan(WEB)), {"changed": False}),
+         {"changed": False, "diff": None}, diff=True, forms=WORKER),
+    Call("not done", "component_report", report(plan=plan(WEB)), {"changed": False},
+         forms=WORKER),
     Call("foreseen", "component_report", report(plan=plan(WEB)), {"changed": True}, check=True),
     Call("not in the plan", "component_report", report(plan=plan()), {
         "changed": False, "msg": "web is not in this plan"}),
@@ -183,12 +192,13 @@ def with_project(value: Any, root: Path, config: str) -> Any:
 def located(hello: Path) -> dict[str, Call]:
     config = load_project(hello, environ={}).config_sha256
     return {
-        call.id: Call(
-            call.name, call.module, with_project(call.arguments, hello, config),
-            with_project(call.expect, hello, config), call.error, call.check, call.diff,
+        call.id: replace(
+            call,
+            arguments=with_project(call.arguments, hello, config),
+            expect=with_project(call.expect, hello, config),
         )
         for call in CALLS
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
             "/containers/demo/json": (200, b'{"Id": "1"}'),
             "/images/127.0.0.1:5001/a/b:c/json": (200, b'{"Id": "2"}'),
             "/containers/demo/start": (204, b""),
+            "/images/127.0.0.1:5001/a/b:c": (200, b"[]"),
+            "/images/busy": (409, b'{"message": "conflict"}'),
             "/containers/broken/start": (500, b'{"message": "no such network"}'),
             "/containers/demo/archive?path=/f": (200, tar_of("f", b"abc")),
         }
@@ -55,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    do_GET = do_HEAD = do_POST = answer
+    do_GET = do_HEAD = do_POST = do_DELETE = answer
 
     def address_string(self) -> str:
         return "unix"
@@ -97,6 +99,19 @@ def test_calls(docker: Docker, server: Server) -> None:
     assert docker.read_file("demo", "/g") is None
     docker.start("demo")
     assert docker.calls == len(server.seen) == 9
+
+
+def test_remove_image_takes_an_absent_one_as_removed_and_names_a_conflict(
+    docker: Docker, server: Server
+) -> None:
+    docker.remove_image("127.0.0.1:5001/a/b:c")
+    docker.remove_image("127.0.0.1:5001/a/b:absent")
+    assert server.seen == [
+        "DELETE /images/127.0.0.1:5001/a/b:c",
+        "DELETE /images/127.0.0.1:5001/a/b:absent",
+    ]
+    with pytest.raises(LocalloopError, match="conflict"):
+        docker.remove_image("busy")
 
 
 def test_a_connection_that_the_daemon_closed_is_opened_again(

@@ -81,6 +81,7 @@ def _object(node: Node, schema: dict[str, Any], path: str, at: tuple[int, int]) 
     known: dict[str, Any] = schema.get("properties", {})
     extra = schema.get("additionalProperties", True)
     pattern = schema.get("propertyNames", {}).get("pattern")
+    misspelt: list[str] = []
     for key, child in node.value.items():
         below = f"{path}.{key}" if path else key
         where = node.keys[key]
@@ -91,12 +92,13 @@ def _object(node: Node, schema: dict[str, Any], path: str, at: tuple[int, int]) 
             errors += _check(child, known[key], below, where)
         elif extra is False:
             place = f" in {path}" if path else ""
+            misspelt += _closest(key, list(known))
             errors.append((*where, f"unknown key {key!r}{place}", near(key, list(known))))
         elif isinstance(extra, dict):
             errors += _check(child, extra, below, where)
     label = path or "the document"
     for key in schema.get("required", ()):
-        if key not in node.value:
+        if key not in node.value and key not in misspelt:
             errors.append((*at, f"{label} needs the key {key!r}", None))
     if len(node.value) < schema.get("minProperties", 0):
         errors.append((*at, f"{label} needs one of {', '.join(known)}", None))
@@ -181,9 +183,13 @@ def _either(types: list[str]) -> str:
 
 def near(word: str | None, words: list[str]) -> str | None:
     """``did you mean …`` where something is near enough, else the whole list."""
-    import difflib
-
-    close = difflib.get_close_matches(word or "", words, 1, 0.6)
+    close = _closest(word or "", words)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"valid here: {', '.join(sorted(words))}" if words else None
+
+
+def _closest(word: str, words: list[str]) -> list[str]:
+    import difflib
+
+    return difflib.get_close_matches(word, words, 1, 0.6)
