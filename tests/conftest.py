@@ -18,10 +18,12 @@ from harness.project import Project
 from harness.run import Run
 
 # Two sessions at once on one machine need two names.
-CLUSTER = os.environ.get("E2E_CLUSTER", "e2e")
+CLUSTER = os.environ.get("E2E_CLUSTER", "pytest")
 SPARE = f"{CLUSTER}-spare"
 
 MakeProject = Callable[..., Project]
+
+pytest_plugins = ["harness.parttimes"]
 
 
 @pytest.fixture(scope="session")

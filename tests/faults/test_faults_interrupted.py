@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from harness.claims import unchanged
@@ -31,6 +33,16 @@ def test_second_deploy_while_one_runs(deployed: Project) -> None:
     assert done.report["outcome"] == "deployed"
     before = deployed.outside.see()
     unchanged(deployed.deploy(), deployed.outside, before)
+
+
+def test_two_projects_at_once(make_project: Callable[..., Project]) -> None:
+    projects = [make_project("at-once-one"), make_project("at-once-two")]
+    runs = [project.start("deploy") for project in projects]
+    for project, run in zip(projects, runs, strict=True):
+        done = run.end()
+        assert done.code == 0, done.text
+        assert "Hello from localloop" in project.outside.page()
+        unchanged(project.deploy(), project.outside, project.outside.see())
 
 
 def interrupted(run: Running, *, group: bool) -> None:

@@ -15,6 +15,8 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -33,6 +35,7 @@ from ..transaction import Transaction, attach
 # The playbooks of localloop that change something, and the command that each one stands for.
 COMMANDS = {"deploy-fast.yml": "deploy", "teardown.yml": "down"}
 _CHILD_GRACE_SECONDS = 6.0
+_ORPHAN_POLL_SECONDS = 0.5
 
 
 class CallbackModule(CallbackBase):
@@ -57,6 +60,7 @@ class CallbackModule(CallbackBase):
         if journal is not None:
             self._within = True
             journal.emit({"event": "playbook", "pid": os.getpid(), "playbook": path.name})
+            threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         elif path.resolve().parent == content_dir() / "playbooks":
             self._command = COMMANDS.get(path.name)
 
@@ -160,3 +164,16 @@ def _problem(result: Any) -> LocalloopError:
         "task_failed",
         f"task {task!r} failed on {result.host.get_name()}: {data.get('msg', 'no message')}",
     )
+
+
+def _end_with(parent: int) -> None:
+    """End this process once the command that started it was killed.
+
+    Its terminal went with it, and Ansible, whose output fails from then on, waits for ever. A tool
+    that is at work comes to its end before (the next run waits for that).
+    """
+    while os.getppid() == parent:
+        time.sleep(_ORPHAN_POLL_SECONDS)
+    while multiprocessing.active_children():
+        time.sleep(_ORPHAN_POLL_SECONDS)
+    os._exit(1)

@@ -43,7 +43,7 @@ def find_config(start: Path) -> Path:
     raise UsageError(
         "config_missing",
         f"no {CONFIG_NAME} in {start} or any directory above it",
-        hint="`localloop init` writes one; --project DIR names another directory",
+        hint="Write one (docs/configuration.md), or name another directory with --project DIR.",
     )
 
 
