@@ -98,7 +98,7 @@ def test_a_config_error_names_its_place(tmp_path: Path) -> None:
     tree.configure("version: 1\nproject: relay\nimages:\n  gateway: {dockerfil: Dockerfile}\n")
     done = tree.run("ansible-inventory", "--list")
     assert done.returncode != 0
-    assert "localloop.yml:4:3" in done.stderr
+    assert "localloop.yml:4:13" in done.stderr
     assert "images.gateway needs the key" in done.stderr
 
 

@@ -67,7 +67,7 @@ def registry(
     [
         pytest.param(None, "create", "cluster_missing", False, id="missing"),
         pytest.param(node("exited", "unhealthy"), "start", "cluster_stopped", False, id="stopped"),
-        pytest.param(node("created", None), "start", "cluster_stopped", False, id="created"),
+        pytest.param(node("created", None), "create", "cluster_never_started", False, id="created"),
         pytest.param(node(), "ok", "", False, id="healthy"),
         pytest.param(node(health=None), "ok", "", False, id="no-health-check"),
         pytest.param(node(health="starting"), "ok", "", True, id="starting"),
