@@ -63,7 +63,7 @@ teardown: venv ## remove the demo's cluster (images are kept)
 	@$(BIN)/localloop down --cluster --project $(PROJECT)
 
 test-fast: venv ## unit and module tests, no Docker
-	@$(BIN)/python -m pytest tests/unit tests/modules -q -n auto -m "not cluster and not docker"
+	@$(BIN)/python -m pytest tests/unit tests/modules -q -n auto --dist loadfile -m "not cluster and not docker"
 
 test: venv tools lint ## everything, on the bundled cluster (half an hour)
 	@$(BIN)/python -m pytest --durations=15

@@ -99,7 +99,7 @@ def test_a_config_error_names_its_place(tmp_path: Path) -> None:
     done = tree.run("ansible-inventory", "--list")
     assert done.returncode != 0
     assert "localloop.yml:4:13" in done.stderr
-    assert "images.gateway needs the key" in done.stderr
+    assert "unknown key 'dockerfil' in images.gateway" in done.stderr
 
 
 def test_vars_of_a_project(tree: Tree) -> None:
