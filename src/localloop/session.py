@@ -165,11 +165,11 @@ class Session:
         return None if self._writes else StatCache(self.project.root)
 
     def _base_digests(self, image: Image) -> dict[str, str]:
-        """The local store's ids of the base images; one that is missing is pulled first."""
+        """The local store's ids of the base images; a deploy pulls one that is missing first."""
         found = {}
         for reference in base_images(self.project, image):
             local = self.docker.inspect_image(reference)
-            if local is None:
+            if local is None and self._writes:
                 pull(reference, image.name)
                 local = self.docker.inspect_image(reference)
             found[reference] = str(local["Id"]) if local else ""
