@@ -16,6 +16,11 @@ options:
     description: The plan as the step before returned it.
     type: dict
     required: true
+  gate:
+    description:
+      - What M(readiness_gate) returned as C(gate); the Jobs that it saw complete are noted.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Writes nothing.
@@ -30,7 +35,8 @@ author:
 EXAMPLES = r"""
 - name: Settle the record
   deploy_record:
-    plan: "{{ readiness_result['plan'] }}"
+    plan: "{{ readiness_gate_result['plan'] }}"
+    gate: "{{ readiness_gate_result['gate'] }}"
   run_once: true
   register: readiness_record
 """

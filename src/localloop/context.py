@@ -91,12 +91,6 @@ def build_context(project: Project, image: Image) -> BuildContext:
     )
 
 
-def build_context_args(project: Project, image: Image) -> tuple[Path, Path, str]:
-    """(context directory, path for the Dockerfile's copy, text of its ``.dockerignore``)."""
-    made = build_context(project, image)
-    return made.context, made.dockerfile, made.ignore_text
-
-
 def write_build_context(project: Project, image: Image) -> BuildContext:
     """Put the Dockerfile's copy and its ignore file in place for the builder."""
     made = build_context(project, image)

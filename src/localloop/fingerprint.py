@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,6 @@ def analyse_image(project: Project, image: Image, *, platform: str | None = None
 def base_images(project: Project, image: Image, *, platform: str | None = None) -> tuple[str, ...]:
     """The references of the outside images that the target is built from."""
     return analyse_image(project, image, platform=platform).images
-
-
-def effective_build_args(
-    project: Project, image: Image, *, platform: str | None = None
-) -> dict[str, str]:
-    """The hashed build arguments: the profile's, overridden by the image's own."""
-    analysis = analyse_image(project, image, platform=platform)
-    return _args(project, image, analysis)
 
 
 def _args(project: Project, image: Image, analysis: Analysis) -> dict[str, str]:
@@ -209,36 +201,6 @@ def fingerprint_cluster(project: Project, *, cache: StatCache | None = None) -> 
     if cache is None:
         own.save()
     return made
-
-
-def fingerprint_all(
-    project: Project,
-    *,
-    base_digests: Mapping[str, str],
-    platform: str,
-    builder: str,
-    names: Iterable[str] | None = None,
-) -> dict[str, Fingerprint]:
-    """Fingerprints of all components (or of ``names``), with one stat cache."""
-    cache = StatCache(project.root)
-    wanted = set(project.components if names is None else names)
-    found: dict[str, Fingerprint] = {}
-    for name, component in project.components.items():
-        if name not in wanted:
-            continue
-        if isinstance(component, Chart):
-            found[name] = fingerprint_chart(project, component, cache=cache)
-        else:
-            found[name] = fingerprint_image(
-                project,
-                component,
-                base_digests=base_digests,
-                platform=platform,
-                builder=builder,
-                cache=cache,
-            )
-    cache.save()
-    return found
 
 
 def _finish(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from .errors import BusyError, LocalloopError
 from .evidence import render_evidence
@@ -86,7 +88,16 @@ def _not_ready(plan: Plan, result: GateResult) -> LocalloopError:
     )
 
 
-def settle(session: Session, plan: Plan, emit: Emit) -> bool:
+def completed_jobs(gate: Mapping[str, Any]) -> frozenset[str]:
+    """The Jobs that a gate (as data) saw complete: that a TTL deletes them is no drift."""
+    return frozenset(
+        entry["ref"]
+        for entry in gate.get("objects", ())
+        if entry["state"] == "ready" and ObjectRef.parse(entry["ref"]).kind == "Job"
+    )
+
+
+def settle(session: Session, plan: Plan, emit: Emit, completed: frozenset[str]) -> bool:
     """Write what the gate has proven into the record; whether anything was written."""
     remember_inputs(session)
     remember_cluster(session)
@@ -97,7 +108,7 @@ def settle(session: Session, plan: Plan, emit: Emit) -> bool:
     for part in plan.components.values():
         if part.kind != "chart" or not part.steps:
             continue
-        record = _settled(session, record, part.name)
+        record = _settled(session, record, part.name, completed)
         settled.append(part.name)
     if record == before:
         return False
@@ -108,7 +119,7 @@ def settle(session: Session, plan: Plan, emit: Emit) -> bool:
     return True
 
 
-def _settled(session: Session, record: Record, name: str) -> Record:
+def _settled(session: Session, record: Record, name: str, completed: frozenset[str]) -> Record:
     entry = record.charts.get(name)
     if entry is None:
         raise BusyError(
@@ -118,7 +129,8 @@ def _settled(session: Session, record: Record, name: str) -> Record:
         )
     if not entry.target.revision:
         entry = _noted(session, name, entry)
-    return record.settle(name, entry.target)
+    jobs = tuple(sorted(completed & set(entry.target.objects)))
+    return record.settle(name, replace(entry.target, completed_jobs=jobs))
 
 
 def renote(session: Session, renoted: dict[str, dict[str, dict[str, object]]]) -> None:

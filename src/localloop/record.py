@@ -53,10 +53,6 @@ class ChartState:
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     completed_jobs: tuple[str, ...] = ()
 
-    def same_target(self, other: ChartState) -> bool:
-        """Whether both want the same to run."""
-        return (self.fingerprint, self.images) == (other.fingerprint, other.images)
-
 
 @dataclass(frozen=True)
 class ChartEntry:

@@ -91,6 +91,36 @@ def test_chart_template_edit_with_the_same_version(deployed: Project) -> None:
     agrees(run, deployed.outside, before, after)
 
 
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: once
+spec:
+  ttlSecondsAfterFinished: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: once
+          image: {{ .Values.image | quote }}
+          command: [/bin/busybox, "true"]
+"""
+
+
+def test_job_that_its_ttl_deleted(project: Project) -> None:
+    project.write("chart/templates/job.yaml", JOB)
+    project.deploy()
+    project.cluster.kubectl("-n", project.name, "wait", "--for=delete", "job/once", "--timeout=30s")
+    before = project.outside.see()
+    assert before.revisions == ((1, "deployed"),)
+    run = project.deploy()
+    assert project.outside.see() == before
+    assert run.report["outcome"] == "unchanged"
+    states = {found["ref"]: found["state"] for found in run.report["readiness"]["objects"]}
+    assert states[f"batch/v1/Job/{project.name}/once"] == "ready"
+
+
 def test_unrelated_edit(deployed: Project) -> None:
     before = deployed.outside.see()
     deployed.append("README.md", "\nMore words.\n")

@@ -17,14 +17,12 @@ from hypothesis import strategies as st
 
 from localloop import statcache
 from localloop.config import load_project
-from localloop.context import build_context_args, write_build_context
+from localloop.context import build_context, write_build_context
 from localloop.errors import UsageError
 from localloop.explain import explain, load_manifest, save_manifest
 from localloop.fingerprint import (
     Fingerprint,
     base_images,
-    effective_build_args,
-    fingerprint_all,
     fingerprint_chart,
     fingerprint_cluster,
     fingerprint_image,
@@ -660,16 +658,6 @@ def test_cache_gives_the_same_as_none(root: Path) -> None:
 # -- around
 
 
-def test_all_equals_each(root: Path) -> None:
-    project = load_project(root, environ={})
-    found = fingerprint_all(
-        project, base_digests={"alpine:3": "sha256:aa"}, platform="linux/amd64", builder="docker"
-    )
-    assert {name: item.value for name, item in found.items()} == {
-        name: value(root, name) for name in ("app", "other", "web")
-    }
-
-
 def test_cluster_inputs(root: Path) -> None:
     first = fingerprint_cluster(load_project(root, environ={}))
     write(root / "src/main.c", "y")
@@ -684,8 +672,8 @@ def test_cluster_inputs(root: Path) -> None:
 def test_bases_and_arguments(root: Path) -> None:
     project = load_project(root, environ={})
     assert base_images(project, project.images["app"]) == ("alpine:3",)
-    assert effective_build_args(project, project.images["app"]) == {"MODE": "fast"}
-    assert effective_build_args(project, project.images["other"]) == {}
+    assert prints(root).facts["args"] == {"MODE": "fast"}
+    assert prints(root, "other").facts["args"] == {}
 
 
 def test_unchecked_base_is_named(root: Path) -> None:
@@ -738,8 +726,9 @@ def test_explain_nothing_for_equal(root: Path) -> None:
 
 def test_generated_ignore(root: Path) -> None:
     project = load_project(root, environ={})
-    context, dockerfile, text = build_context_args(project, project.images["app"])
-    assert context == root / "src"
+    made = build_context(project, project.images["app"])
+    dockerfile, text = made.dockerfile, made.ignore_text
+    assert made.context == root / "src"
     assert dockerfile == root / ".cache/localloop/build/app/Dockerfile"
     assert not dockerfile.exists()
     assert text.splitlines() == [
@@ -764,7 +753,7 @@ def test_declared_inputs_narrow_the_context(root: Path) -> None:
     write(root / "src/a/z.log", "1")
     write(root / "src/.dockerignore", "**/*.log\n")
     project = load_project(root, environ={})
-    text = build_context_args(project, project.images["app"])[2]
+    text = build_context(project, project.images["app"]).ignore_text
     assert text.splitlines()[:4] == ["*", "!a/**", "a/skip", "**/.git"]
     assert set(prints(root).manifest) == {"a", "a/x"}
 

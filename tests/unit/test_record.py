@@ -158,13 +158,6 @@ def test_a_change_moves_nothing_else(record: Record, how: str, target: ChartStat
     assert changed == record
 
 
-def test_same_target() -> None:
-    one = state("a", revision=1)
-    assert one.same_target(state("a", revision=2, base_revision=1))
-    assert not one.same_target(state("b"))
-    assert not one.same_target(replace(one, images={}))
-
-
 def test_hmac_needs_the_key() -> None:
     one, other = Record("hello", key="00" * 32), Record("hello", key="01" * 32)
     wanted = hmac.new(bytes(32), b"secret", hashlib.sha256).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -145,7 +145,3 @@ class Snapshot:
     def owned_by(self, uid: str, kind: str) -> list[Object]:
         """The objects of that kind whose controller has this uid."""
         return [obj for obj in self._owned.get(uid, ()) if obj["kind"] == kind] if uid else []
-
-    def with_objects(self, objects: Iterable[Object]) -> Snapshot:
-        """The same moment with more objects (later ones win)."""
-        return Snapshot((*self.objects, *objects), self.now, self.since, self.baseline)

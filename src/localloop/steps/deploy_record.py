@@ -7,7 +7,10 @@ from typing import Any
 
 from . import Context
 
-ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
+ARGUMENT_SPEC: dict[str, Any] = {
+    "plan": {"type": "dict", "required": True},
+    "gate": {"type": "dict", "default": {}},
+}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -19,5 +22,6 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     unsettled = [part.name for part in plan.components.values() if part.steps]
     if context.check:
         return {"changed": bool(unsettled), "settled": unsettled, "plan": params["plan"]}
-    written = gating.settle(Session.of_plan(plan, os.environ), plan, context.emit)
+    session = Session.of_plan(plan, os.environ)
+    written = gating.settle(session, plan, context.emit, gating.completed_jobs(params["gate"]))
     return {"changed": written, "settled": unsettled, "plan": params["plan"]}
