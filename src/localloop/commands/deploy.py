@@ -10,6 +10,7 @@ from typing import Any
 
 from ..config import load_project
 from ..errors import InterruptedRun, LocalloopError
+from ..facts import remember_inputs
 from ..opening import open_run
 from ..plan import Facts, Plan, request
 from ..planning import make_plan
@@ -51,6 +52,7 @@ def _deploy(session: Session, transaction: Transaction, options: Options) -> Non
 
 
 def _note_unchanged(session: Session, facts: Facts, transaction: Transaction) -> None:
+    remember_inputs(session)
     seen = [result.as_dict() for result in session.observed.values()]
     transaction.emit(
         {
