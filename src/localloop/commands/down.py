@@ -6,7 +6,7 @@ import os
 
 from ..cluster import context_name
 from ..config import load_project
-from ..errors import LocalloopError, UsageError
+from ..errors import InterruptedRun, LocalloopError, UsageError
 from ..helm import Helm
 from ..kube.client import Kube
 from ..opening import open_run
@@ -47,6 +47,9 @@ def run(options: Options) -> int:
             _remove_cluster(session, transaction, options)
         else:
             _remove_project(session, transaction, options)
+    except KeyboardInterrupt as interrupt:
+        error = InterruptedRun("interrupted", "ended by Ctrl-C")
+        raise error from interrupt
     except LocalloopError as found:
         error = found
         raise
@@ -115,6 +118,8 @@ def _remove_cluster(session: Session, transaction: Transaction, options: Options
         on_line=options.console.say,
         on_task=task_shower(options.console),
     )
+    if outcome.interrupted:
+        raise InterruptedRun("interrupted", "ended by Ctrl-C")
     if outcome.rc:
         raise LocalloopError(
             "teardown_failed",
