@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..config import load_project
+from ..config import Project, load_project
 from ..errors import InterruptedRun, LocalloopError
 from ..facts import remember_inputs
 from ..opening import open_run
@@ -48,7 +48,7 @@ def _deploy(session: Session, transaction: Transaction, options: Options) -> Non
         return
     if plan.cluster["verdict"] != "ok":
         transaction.require_exclusive()
-    _run_playbook(transaction, plan, options)
+    _run_playbook(session, transaction, plan, options)
 
 
 def _note_unchanged(session: Session, facts: Facts, transaction: Transaction) -> None:
@@ -71,7 +71,22 @@ def _note_unchanged(session: Session, facts: Facts, transaction: Transaction) ->
         renote(session, renoted)
 
 
-def _run_playbook(transaction: Transaction, plan: Plan, options: Options) -> None:
+# What would change the run itself is not for a build argument to bring in.
+_RESERVED = ("ANSIBLE_", "PYTHON", "LD_", "LOCALLOOP_")
+
+
+def declared_environ(project: Project, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that ``unhashed_args: {X: {env: NAME}}`` name, where they are set."""
+    names = {
+        source.env
+        for image in project.builds.values()
+        for source in image.unhashed_args.values()
+        if source.env is not None and not source.env.startswith(_RESERVED)
+    }
+    return {name: environ[name] for name in sorted(names) if name in environ}
+
+
+def _run_playbook(session: Session, transaction: Transaction, plan: Plan, options: Options) -> None:
     from ..ansible.runner import run_playbook
 
     started = time.monotonic()
@@ -80,6 +95,7 @@ def _run_playbook(transaction: Transaction, plan: Plan, options: Options) -> Non
         project_root=Path(plan.root),
         transaction=transaction,
         extra_environ={
+            **declared_environ(session.project, os.environ),
             "LOCALLOOP_PROFILE": plan.profile,
             "LOCALLOOP_TARGETS": ",".join(plan.targets),
             "LOCALLOOP_MODE": plan.mode,

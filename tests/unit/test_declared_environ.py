@@ -1,0 +1,35 @@
+"""Which of the caller's variables a deploy hands to its playbook for build arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from localloop.commands.deploy import declared_environ
+from localloop.config import load_project
+
+CONFIG = """\
+version: 1
+project: hello
+images:
+  web:
+    dockerfile: Dockerfile
+    unhashed_args:
+      TOKEN_URL: {env: TOKEN_URL}
+      UNSET: {env: UNSET}
+      PATHS: {env: PYTHONPATH}
+      CONFIG: {env: ANSIBLE_CONFIG}
+      FIXED: "1"
+"""
+
+
+def test_only_declared_variables_that_are_set_and_change_no_run(tmp_path: Path) -> None:
+    (tmp_path / "localloop.yml").write_text(CONFIG)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    environ = {
+        "TOKEN_URL": "http://x",
+        "PYTHONPATH": "/evil",
+        "ANSIBLE_CONFIG": "/evil.cfg",
+        "OTHER": "not declared",
+    }
+    project = load_project(tmp_path, environ={})
+    assert declared_environ(project, environ) == {"TOKEN_URL": "http://x"}
