@@ -82,9 +82,14 @@ def sources(scope: Iterable[ObjectRef], also: Iterable[Also] = ()) -> list[Sourc
 
 
 def fetch(kube: Kube, scope: Iterable[ObjectRef], also: Iterable[Also] = ()) -> Snapshot:
-    """One LIST a kind and namespace, as a snapshot. A kind that the server lacks has no objects."""
+    """What judging the scope needs, as a snapshot."""
+    return fetch_sources(kube, sources(scope, also))
+
+
+def fetch_sources(kube: Kube, wanted: Iterable[Source]) -> Snapshot:
+    """One LIST a kind and namespace. A kind that the server lacks has no objects."""
     objects: list[Object] = []
-    for source in sources(scope, also):
+    for source in wanted:
         try:
             items, _ = kube.list(
                 source.api_version,

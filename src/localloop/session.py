@@ -22,10 +22,10 @@ from .errors import LocalloopError, UsageError
 from .fingerprint import Fingerprint, base_images, fingerprint_chart, fingerprint_image
 from .gateresult import GateResult
 from .identity import cluster_uid, refuse_remote
-from .kube.client import ApiError, ApiUnreachable, Kube
+from .kube.client import ApiUnreachable, Kube
 from .kube.kubeconfig import KubeConfig, load_kubeconfig
-from .kube.objects import Object, Snapshot
-from .observe import Source
+from .kube.objects import Snapshot
+from .observe import Source, fetch_sources
 from .plan import Plan
 from .registry import Registry
 from .statcache import StatCache
@@ -176,22 +176,8 @@ class Session:
         return found
 
     def fetch(self, wanted: Sequence[Source]) -> Snapshot:
-        """One list a source; a kind that the server does not know has no objects."""
-        objects: list[Object] = []
-        for source in wanted:
-            try:
-                items, _ = self.kube.list(
-                    source.api_version,
-                    source.kind,
-                    source.namespace or None,
-                    metadata_only=source.metadata_only,
-                )
-            except ApiError as error:
-                if error.status == 404:
-                    continue
-                raise
-            objects += items
-        return Snapshot(tuple(objects), self.kube.server_date or 0.0)
+        """The collections, as they are now."""
+        return fetch_sources(self.kube, wanted)
 
 
 def host_platform() -> str:
