@@ -1,293 +1,63 @@
-"""What is observed before a plan: fingerprints, registry, record, releases, objects, pods."""
+"""What a plan is made of, as data: what is wanted and what was observed (by ``gather.py``)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from . import helm, manifest
-from .builds import fingerprint_tag
-from .config import consumed_images
-from .explain import explain, load_manifest, save_manifest
-from .gateresult import GateResult
-from .identity import cluster_uid, pin, pin_path, pinned_uid
-from .kube.objects import ObjectRef, Snapshot, uid_of
-from .observe import Source, observe_once, sources
-from .plan import ChartFacts, Facts, Image, ImageFacts, Request
-from .readiness import current_pods, image_proof
-from .record import ChartState, Record, RecordStore
-from .session import Session
-
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+from .helm import Release
+from .plan import Image
+from .record import Record
 
 
-def gather(session: Session, wanted: Request) -> Facts:
-    """Everything that the plan is made of; nothing is written."""
-    project = session.project
-    uid = session.identify()
-    record = RecordStore(session.kube, project.name).load()
-    before = pinned_uid(_pin_path(session))
-    images = {name: _image(session, name, record) for name in project.images}
-    if wanted.targets:
-        images = _with_kept(session, images, record)
-    view = _snapshot(session, record)
-    charts = {
-        name: _chart(session, name, record, release, view)
-        for name, release in _releases(session).items()
-    }
-    return Facts(
-        project=project.name,
-        images=images,
-        charts=charts,
-        record=record,
-        recreated=bool(before) and before != uid,
-    )
+@dataclass(frozen=True)
+class ImageFacts:
+    """What is known of an image now.
+
+    ``published``: what the registry holds for this fingerprint, by the record or by the tag.
+    ``lost``: the record names a digest for this fingerprint that the registry no longer holds.
+    ``changes``: what changed since the recorded fingerprint (see ``fingerprint.explain``).
+    ``kept``: per consuming chart, the digest of that chart's entry that the registry still holds.
+    """
+
+    fingerprint: str
+    published: Image | None = None
+    lost: bool = False
+    changes: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, Image] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
-def _pin_path(session: Session) -> Path:
-    return pin_path(session.provider, session.cluster_name, session.project.name)
+@dataclass(frozen=True)
+class ChartFacts:
+    """What is known of a chart now.
+
+    ``consumes``: the images that its values name. ``release``: the newest revision in the cluster.
+    ``manifest_same``: its manifest is the recorded one. ``drift``: objects that differ from it.
+    ``other_pods``: pods of the current revision that run none of the recorded digests.
+    ``not_ready``: why its workloads are not ready, empty where they are.
+    ``renoted``: recorded objects whose generation moved although the manifest's fields did not.
+    """
+
+    fingerprint: str
+    consumes: tuple[str, ...] = ()
+    release: Release | None = None
+    manifest_same: bool = False
+    drift: tuple[str, ...] = ()
+    other_pods: tuple[str, ...] = ()
+    not_ready: str = ""
+    changes: dict[str, Any] = field(default_factory=dict)
+    renoted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    adopt: bool = False
+    warnings: tuple[str, ...] = ()
 
 
-def remember_cluster(session: Session) -> None:
-    """Pin the cluster's identity, once a deploy to it has succeeded."""
-    pin(_pin_path(session), cluster_uid(session.kube))
+@dataclass(frozen=True)
+class Facts:
+    """All that a plan is made of. ``recreated``: this cluster is not the one known before."""
 
-
-# -- images -------------------------------------------------------------------------------------
-
-
-def _image(session: Session, name: str, record: Record) -> ImageFacts:
-    found = session.fingerprint_image(session.project.images[name])
-    entry = record.images.get(name)
-    published = None
-    if entry is not None and entry.fingerprint == found.value:
-        published = _held(session, name, entry.digest)
-    recorded = entry is not None and entry.fingerprint == found.value
-    if published is None:
-        published = _held(session, name, fingerprint_tag(found.value))
-    changes: dict[str, Any] = {}
-    if entry is not None and entry.fingerprint != found.value:
-        changes = _explain(session, entry.fingerprint, found)
-    return ImageFacts(
-        fingerprint=found.value,
-        published=published,
-        lost=recorded and published is None,
-        changes=changes,
-        warnings=tuple(found.warnings),
-    )
-
-
-def _held(session: Session, name: str, reference: str) -> Image | None:
-    held = session.registry.manifest(session.repository_name(name), reference)
-    if held is None:
-        return None
-    return {
-        "repository": session.repository(name),
-        "digest": held.digest,
-        "config": held.config,
-    }
-
-
-def _with_kept(
-    session: Session, images: dict[str, ImageFacts], record: Record
-) -> dict[str, ImageFacts]:
-    """Add, per chart, the digests of its entry that the registry still holds (for targets)."""
-    kept: dict[str, dict[str, Image]] = {}
-    for chart, entry in record.charts.items():
-        for name, image in entry.target.images.items():
-            held = _held(session, name, image["digest"]) if name in images else None
-            if held is not None:
-                kept.setdefault(name, {})[chart] = held
-    return {name: replace(facts, kept=kept.get(name, {})) for name, facts in images.items()}
-
-
-def _explain(session: Session, previous: str, current: Any) -> dict[str, Any]:
-    before = load_manifest(session.project.root, previous[:16])
-    return explain(before, current) if before is not None else {}
-
-
-# -- charts -------------------------------------------------------------------------------------
-
-
-def _releases(session: Session) -> dict[str, helm.Release | None]:
-    charts = session.project.charts
-    by_namespace: dict[str, list[str]] = {}
-    for chart in charts.values():
-        by_namespace.setdefault(chart.namespace, []).append(chart.release)
-    found = {
-        (namespace, name): release
-        for namespace, names in by_namespace.items()
-        for name, release in helm.releases(session.kube, namespace, names).items()
-    }
-    return {name: found.get((chart.namespace, chart.release)) for name, chart in charts.items()}
-
-
-def _snapshot(session: Session, record: Record) -> Snapshot:
-    """All recorded objects, and what judging them needs: one list a kind and namespace."""
-    refs = [
-        ObjectRef.parse(text)
-        for name, entry in record.charts.items()
-        if name in session.project.charts
-        for text in entry.target.objects
-    ]
-    wanted = sources(refs)
-    known = {(source.kind, source.namespace) for source in wanted}
-    others = {
-        (ref.api_version, ref.kind, ref.namespace)
-        for ref in refs
-        if (ref.kind, ref.namespace) not in known
-    }
-    wanted += [Source(*key, metadata_only=True) for key in sorted(others)]
-    return session.fetch(wanted)
-
-
-def _chart(
-    session: Session,
-    name: str,
-    record: Record,
-    release: helm.Release | None,
-    view: Snapshot,
-) -> ChartFacts:
-    chart = session.project.charts[name]
-    found = session.fingerprint_chart(chart)
-    entry = record.charts.get(name)
-    facts = ChartFacts(
-        fingerprint=found.value,
-        consumes=tuple(sorted(consumed_images(chart))),
-        release=release,
-        adopt=chart.adopt,
-        warnings=tuple(found.warnings),
-    )
-    if entry is not None and entry.target.fingerprint != found.value:
-        facts = replace(facts, changes=_explain(session, entry.target.fingerprint, found))
-    if entry is None or entry.state != "settled" or release is None:
-        return facts
-    target = entry.target
-    if release.revision != target.revision:
-        return facts
-    proof = _Proof(session, target, release, view)
-    drift = tuple(proof.drift())
-    seen = proof.readiness()
-    session.observed[name] = seen
-    return replace(
-        facts,
-        manifest_same=proof.manifest_same(),
-        drift=drift,
-        renoted=proof.renoted,
-        other_pods=tuple(proof.other_pods()),
-        not_ready="" if seen.status == "ready" else f"{seen.reason} {seen.detail}".strip(),
-    )
-
-
-class _Proof:
-    """Whether the cluster still runs a settled state."""
-
-    def __init__(
-        self, session: Session, target: ChartState, release: helm.Release, view: Snapshot
-    ) -> None:
-        self._session = session
-        self._target = target
-        self._release = release
-        self._view = view
-        self._stored: helm.Stored | None = None
-        self.renoted: dict[str, dict[str, Any]] = {}
-        self._expected = expected_digests(target.images)
-
-    def manifest_same(self) -> bool:
-        """Helm's Secret is the one that was read, or holds the same manifest."""
-        noted = {"uid": self._release.uid, "resource_version": self._release.resource_version}
-        return noted == self._target.secret or self._manifest().sha256 == self._target.manifest
-
-    def _manifest(self) -> helm.Stored:
-        if self._stored is None:
-            self._stored = helm.stored(self._session.kube, self._release)
-        return self._stored
-
-    def drift(self) -> list[str]:
-        """Recorded objects that are gone, or whose fields are not the manifest's any more."""
-        found = []
-        moved = []
-        for text, noted in self._target.objects.items():
-            ref = ObjectRef.parse(text)
-            live = self._view.get(ref)
-            if live is None:
-                if text not in self._target.completed_jobs:
-                    found.append(f"{ref.kind} {ref.name} is gone")
-            elif note(live) != noted:
-                moved.append(ref)
-        if moved:
-            found += self._compare(moved)
-        return found
-
-    def _compare(self, moved: list[ObjectRef]) -> list[str]:
-        wanted = {
-            (obj["kind"], obj["metadata"]["name"]): obj
-            for obj in manifest.parse(self._manifest().manifest, self._release.namespace)
-        }
-        found = []
-        for ref in moved:
-            live = self._session.kube.read(ref)
-            fields = (
-                manifest.differences(wanted[(ref.kind, ref.name)], live)
-                if live is not None and (ref.kind, ref.name) in wanted
-                else [""]
-            )
-            if fields or live is None:
-                found.append(f"{ref.kind} {ref.name}: {', '.join(fields[:3])}".rstrip(": "))
-            else:
-                self.renoted[str(ref)] = note(live)
-        return found
-
-    def other_pods(self) -> list[str]:
-        """Containers of current pods that run another digest than the recorded ones."""
-        return [
-            str(finding)
-            for ref in self._workloads()
-            for finding in image_proof(self._pods(ref), self._expected)
-            if finding.kind == "different"
-        ]
-
-    def _workloads(self) -> list[ObjectRef]:
-        refs = map(ObjectRef.parse, self._target.objects)
-        return [ref for ref in refs if ref.kind in WORKLOADS and ref.group == "apps"]
-
-    def _pods(self, ref: ObjectRef) -> list[dict[str, Any]]:
-        obj = self._view.get(ref)
-        return current_pods(obj, self._view) if obj is not None else []
-
-    def readiness(self) -> GateResult:
-        """The gate's judgement by this one observation."""
-        return observe_once(
-            self._session.kube,
-            list(map(ObjectRef.parse, self._target.objects)),
-            expected=self._expected,
-            stable_for=self._session.project.readiness.stable_for,
-            completed=frozenset(map(ObjectRef.parse, self._target.completed_jobs)),
-            snapshot=self._view,
-        )
-
-
-def expected_digests(images: Mapping[str, Mapping[str, str]]) -> dict[str, frozenset[str]]:
-    """Per repository the digests that prove an image: its manifest's and its configuration's."""
-    return {
-        image["repository"]: frozenset(filter(None, (image["digest"], image["config"])))
-        for image in images.values()
-    }
-
-
-def note(live: Mapping[str, Any]) -> dict[str, Any]:
-    """What the record keeps of an object: uid and generation, else its resourceVersion."""
-    metadata = live["metadata"]
-    if metadata.get("generation"):
-        return {"uid": uid_of(dict(live)), "generation": metadata["generation"]}
-    return {"uid": uid_of(dict(live)), "resource_version": metadata.get("resourceVersion", "")}
-
-
-def remember_inputs(session: Session) -> None:
-    """Keep the inputs' manifests, so that a later plan can name what changed."""
-    for image in session.project.images.values():
-        save_manifest(session.project.root, session.fingerprint_image(image))
-    for chart in session.project.charts.values():
-        save_manifest(session.project.root, session.fingerprint_chart(chart))
+    project: str
+    images: dict[str, ImageFacts]
+    charts: dict[str, ChartFacts]
+    record: Record
+    recreated: bool = False

@@ -9,9 +9,9 @@ from typing import Any
 
 from .errors import BusyError, LocalloopError
 from .evidence import render_evidence
-from .facts import expected_digests, remember_cluster, remember_inputs
 from .gate import Also, run_gate
 from .gateresult import GateResult
+from .gather import expected_digests, remember_cluster, remember_inputs
 from .kube.objects import ObjectRef
 from .plan import Image, Plan
 from .record import ChartEntry, Record, RecordStore

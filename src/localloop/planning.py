@@ -6,9 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .decide import make_components, request
 from .errors import UsageError
-from .facts import gather
-from .plan import Facts, Plan, make_components, request
+from .facts import Facts
+from .gather import gather
+from .plan import Plan
 from .session import Session
 from .steps import Emit
 

@@ -11,13 +11,14 @@ from typing import Any
 from . import helm, manifest
 from .cluster import context_name
 from .config import Chart, ImageRef, resolve_values
+from .decide import is_pending
 from .errors import BusyError, LocalloopError
-from .facts import note
+from .gather import note
 from .kube.objects import ObjectRef
 from .locks import step_lock
 from .observe import Source
 from .paths import cache_dir
-from .plan import ComponentPlan, Plan, is_pending
+from .plan import ComponentPlan, Plan
 from .record import PROJECT_LABEL, ChartState, ImageEntry, Record, RecordStore
 from .session import Session
 from .steps import Emit

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Project, load_project
+from ..decide import request
 from ..errors import InterruptedRun, LocalloopError
-from ..facts import remember_inputs
+from ..facts import Facts
+from ..gather import remember_inputs
 from ..opening import open_run
-from ..plan import Facts, Plan, request
+from ..plan import Plan
 from ..planning import make_plan
 from ..session import Session
 from ..transaction import Transaction

@@ -6,7 +6,8 @@ import os
 from typing import Any
 
 from ..config import load_project
-from ..plan import Facts, Plan
+from ..facts import Facts
+from ..plan import Plan
 from ..planning import make_plan
 from ..session import Session
 from . import Options

@@ -10,7 +10,8 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..plan import Plan, with_built_images
+    from ..decide import with_built_images
+    from ..plan import Plan
 
     plan = Plan.from_dict(params["plan"])
     if not context.check and plan.with_step("release"):

@@ -11,16 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localloop.errors import UsageError
-from localloop.helm import TRANSACTION_LABEL, Release
-from localloop.plan import (
-    ChartFacts,
-    ComponentPlan,
-    Facts,
-    Image,
-    ImageFacts,
-    Plan,
-    Reason,
+from localloop.decide import (
     Request,
     is_pending,
     make_components,
@@ -28,6 +19,10 @@ from localloop.plan import (
     summary_of,
     with_built_images,
 )
+from localloop.errors import UsageError
+from localloop.facts import ChartFacts, Facts, ImageFacts
+from localloop.helm import TRANSACTION_LABEL, Release
+from localloop.plan import ComponentPlan, Image, Plan, Reason
 from localloop.record import PROJECT_LABEL, ChartEntry, ChartState, ImageEntry, Record
 
 PROJECT = "relay"

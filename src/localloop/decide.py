@@ -1,0 +1,301 @@
+"""The decision what to do: one pure function of what is wanted and what was observed.
+
+A component is skipped only with proof; every step has a reason. Nothing here reads a file, a clock
+or a socket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .errors import UsageError
+from .facts import ChartFacts, Facts, ImageFacts
+from .helm import PENDING, TRANSACTION_LABEL, Release
+from .plan import ComponentPlan, Image, Plan, Reason
+from .record import PROJECT_LABEL, ChartEntry, ChartState, Record
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for: ``mode`` is ``auto`` or ``full``, ``targets`` component names."""
+
+    mode: str = "auto"
+    targets: tuple[str, ...] = ()
+
+
+def request(names: tuple[str, ...], *, full: bool, known: list[str]) -> Request:
+    """The request for these targets; ``all`` is ``full``; an unknown name is refused."""
+    for name in names:
+        if name not in known and name != "all":
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, [*known, "all"], n=1)
+            raise UsageError(
+                "unknown_target",
+                f"there is no component {name!r}",
+                hint=f"Did you mean {near[0]}?" if near else f"Components: {', '.join(known)}.",
+            )
+    if full or "all" in names:
+        return Request("full")
+    return Request("auto", tuple(dict.fromkeys(names)))
+
+
+def make_components(facts: Facts, wanted: Request) -> dict[str, ComponentPlan]:
+    """Each component's plan: images first, then charts."""
+    released = _charts_in_scope(facts, wanted)
+    needed = _needed_images(facts, wanted, released)
+    images = {
+        name: _plan_image(name, image, facts.record, wanted, needed.get(name, ""))
+        for name, image in facts.images.items()
+    }
+    charts = {
+        name: _plan_chart(name, chart, facts, wanted, images, in_scope=name in released)
+        for name, chart in facts.charts.items()
+    }
+    return {**images, **charts}
+
+
+def _charts_in_scope(facts: Facts, wanted: Request) -> set[str]:
+    if not wanted.targets:
+        return set(facts.charts)
+    return {
+        name
+        for name, chart in facts.charts.items()
+        if name in wanted.targets or set(chart.consumes) & set(wanted.targets)
+    }
+
+
+def _kept(facts: Facts, chart: str, image: str) -> Image | None:
+    return facts.images[image].kept.get(chart)
+
+
+def _needed_images(facts: Facts, wanted: Request, released: set[str]) -> dict[str, str]:
+    """Images that a target's chart needs although nobody named them: name → that chart."""
+    if not wanted.targets:
+        return {}
+    needed: dict[str, str] = {}
+    for chart in sorted(released):
+        for image in facts.charts[chart].consumes:
+            published = _kept(facts, chart, image)
+            if image not in wanted.targets and published is None:
+                needed.setdefault(image, chart)
+    return needed
+
+
+def _plan_image(
+    name: str, image: ImageFacts, record: Record, wanted: Request, needed_by: str
+) -> ComponentPlan:
+    entry = record.images.get(name)
+    previous = entry.fingerprint if entry else ""
+    plan = ComponentPlan(
+        name,
+        "image",
+        fingerprint=image.fingerprint,
+        previous=previous,
+        changes=image.changes,
+        image=image.published,
+        warnings=image.warnings,
+    )
+    forced = _forced(name, wanted)
+    if wanted.targets and not forced and not needed_by:
+        return replace(plan, skip="not_targeted")
+    reasons = [forced] if forced else []
+    if image.published is None:
+        reasons.append(_why_build(image, previous))
+        if needed_by:
+            reasons.append(Reason("required_by", needed_by))
+    if not reasons:
+        return replace(plan, skip="unchanged" if previous == image.fingerprint else "in_registry")
+    return replace(plan, steps=("build", "publish"), reasons=tuple(reasons), image=None)
+
+
+def _forced(name: str, wanted: Request) -> Reason | None:
+    if wanted.mode == "full":
+        return Reason("full")
+    return Reason("targeted") if name in wanted.targets else None
+
+
+def _why_build(image: ImageFacts, previous: str) -> Reason:
+    if image.lost:
+        return Reason("registry_lost", "the registry no longer has it")
+    if not previous:
+        return Reason("never_built")
+    if previous == image.fingerprint:
+        return Reason("registry_lost", "the registry no longer has it")
+    return Reason("inputs_changed", summary_of(image.changes))
+
+
+def summary_of(changes: dict[str, Any]) -> str:
+    """``index.html changed, 2 added`` — a few words of what ``fingerprint.explain`` found."""
+    parts = []
+    for word in ("changed", "added", "removed"):
+        found = changes.get(word) or {"count": 0, "first": []}
+        shown = found["first"][:3]
+        if shown:
+            more = found["count"] - len(shown)
+            parts.append(f"{word} {', '.join(shown)}" + (f" and {more} more" if more else ""))
+    parts += [str(fact) for fact in changes.get("facts_changed") or []]
+    return "; ".join(parts)
+
+
+def _plan_chart(
+    name: str,
+    chart: ChartFacts,
+    facts: Facts,
+    wanted: Request,
+    images: dict[str, ComponentPlan],
+    *,
+    in_scope: bool,
+) -> ComponentPlan:
+    entry = facts.record.charts.get(name)
+    plan = ComponentPlan(
+        name,
+        "chart",
+        fingerprint=chart.fingerprint,
+        previous=entry.target.fingerprint if entry and entry.state == "settled" else "",
+        changes=chart.changes,
+        consumes=chart.consumes,
+        deployed=entry.target.images if entry else {},
+        base_revision=chart.release.revision if chart.release else 0,
+        warnings=chart.warnings,
+    )
+    if not in_scope:
+        return replace(plan, skip="not_targeted")
+    refuse_foreign(name, chart, facts.project)
+    plan = replace(plan, images=_images_to_run(name, chart, facts, wanted, images))
+
+    forced = _forced(name, wanted)
+    building = [image for image in chart.consumes if images[image].steps]
+    consuming = [Reason("consumes", image) for image in building]
+    reasons = _why_release(chart, entry, facts, plan)
+    if forced and (forced.name == "full" or not consuming):
+        reasons.insert(0, forced)
+    if reasons and all(reason.name == "settling" for reason in reasons) and not consuming:
+        return replace(plan, steps=("settle",), reasons=tuple(reasons))
+    if reasons or consuming:
+        return replace(
+            plan,
+            steps=("release",),
+            reasons=tuple(reasons + consuming),
+            only_if_digest_differs=not reasons,
+        )
+    if chart.not_ready:
+        return replace(plan, steps=("settle",), reasons=(Reason("not_ready", chart.not_ready),))
+    return replace(plan, skip="unchanged")
+
+
+def _images_to_run(
+    name: str,
+    chart: ChartFacts,
+    facts: Facts,
+    wanted: Request,
+    images: dict[str, ComponentPlan],
+) -> dict[str, Image]:
+    found = {}
+    for image in chart.consumes:
+        if images[image].steps:
+            continue
+        kept = _kept(facts, name, image) if wanted.targets else None
+        published = kept or images[image].image
+        if published is not None:
+            found[image] = published
+    return found
+
+
+def _why_release(
+    chart: ChartFacts, entry: ChartEntry | None, facts: Facts, plan: ComponentPlan
+) -> list[Reason]:
+    if entry is None:
+        return [_why_no_entry(chart, facts)]
+    if chart.release is None:
+        return [Reason("release_missing", "Helm has no release of that name any more")]
+    if entry.state == "settling":
+        if _is_live(chart.release, entry.target) and _wants(plan, entry.target):
+            return [Reason("settling", f"{entry.target.transaction} was not finished")]
+        return [Reason("unsettled", f"{entry.target.transaction} did not reach Ready")]
+    reasons = []
+    target = entry.target
+    if chart.release.revision != target.revision:
+        reasons.append(
+            Reason(
+                "drift",
+                f"Helm revision {chart.release.revision} is not the recorded {target.revision}",
+            )
+        )
+    elif chart.release.status != "deployed":
+        reasons.append(Reason("release_not_deployed", f"status {chart.release.status}"))
+    elif not chart.manifest_same:
+        reasons.append(Reason("drift", "Helm's stored manifest is not the recorded one"))
+    if chart.fingerprint != target.fingerprint:
+        reasons.append(Reason("chart_changed", summary_of(chart.changes)))
+    for image, published in plan.images.items():
+        if target.images.get(image) != published:
+            reasons.append(Reason("image_changed", image))
+    if dropped := sorted(set(target.images) - set(chart.consumes)):
+        reasons.append(Reason("image_dropped", ", ".join(dropped)))
+    reasons += [Reason("drift", what) for what in chart.drift]
+    reasons += [Reason("pods_run_another_digest", pod) for pod in chart.other_pods]
+    return reasons
+
+
+def _why_no_entry(chart: ChartFacts, facts: Facts) -> Reason:
+    if facts.recreated:
+        return Reason("cluster_recreated", "the cluster is not the one deployed to before")
+    if chart.release is not None:
+        return Reason("record_missing", "the cluster's record does not know this release")
+    return Reason("never_deployed")
+
+
+def _is_live(release: Release, target: ChartState) -> bool:
+    return (
+        release.revision == target.base_revision + 1
+        and release.status == "deployed"
+        and release.labels.get(TRANSACTION_LABEL) == target.transaction
+    )
+
+
+def _wants(plan: ComponentPlan, target: ChartState) -> bool:
+    return plan.fingerprint == target.fingerprint and plan.images == target.images
+
+
+def refuse_foreign(name: str, chart: ChartFacts, project: str) -> None:
+    """Refuse a release that carries no label of this project."""
+    if chart.release is None:
+        return
+    owner = chart.release.labels.get(PROJECT_LABEL)
+    if owner == project or (owner is None and chart.adopt):
+        return
+    whose = f"project {owner}'s" if owner else "not one of localloop's"
+    raise UsageError(
+        "release_not_ours",
+        f"the Helm release {chart.release.namespace}/{chart.release.name} is {whose}",
+        component=name,
+        hint="Choose another release name"
+        + ("." if owner else f", or take it over with `adopt: true` under charts.{name}."),
+    )
+
+
+def is_pending(release: Release | None) -> bool:
+    """Whether a helm was at work on the release when it was last written."""
+    return release is not None and release.status in PENDING
+
+
+def with_built_images(plan: Plan) -> Plan:
+    """The plan with what was built in its charts; a release that would change nothing is dropped.
+
+    That is decided by digest: a chart whose only reason was an image that was to be built, and
+    whose pods run these very bytes already, has nothing to do (``digest_already_deployed``).
+    """
+    components = dict(plan.components)
+    for part in plan.with_step("release"):
+        built = {
+            name: image
+            for name in part.consumes
+            if (image := components[name].image) is not None and components[name].steps
+        }
+        complete = replace(part, images={**part.images, **built})
+        if part.only_if_digest_differs and complete.images == part.deployed:
+            complete = replace(complete, steps=(), reasons=(), skip="digest_already_deployed")
+        components[part.name] = complete
+    return replace(plan, components=components)
