@@ -13,12 +13,13 @@ from .config import consumed_images
 from .decide import Request
 from .explain import explain, load_manifest, save_manifest
 from .facts import ChartFacts, Facts, ImageFacts
-from .gateresult import GateResult
+from .gate.imageproof import image_proof
+from .gate.observe import Source, observe_once, sources
+from .gate.result import GateResult
+from .gate.revisions import current_pods
 from .identity import cluster_uid, pin, pin_path, pinned_uid
 from .kube.objects import ObjectRef, Snapshot, uid_of
-from .observe import Source, observe_once, sources
 from .plan import Image
-from .readiness import current_pods, image_proof
 from .record import ChartState, Record, RecordStore
 from .session import Session
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from .errors import BusyError, LocalloopError
-from .evidence import render_evidence
-from .gate import Also, run_gate
-from .gateresult import GateResult
+from .gate.evidence import render_evidence
+from .gate.observe import Also
+from .gate.result import GateResult
+from .gate.run import run_gate
 from .gather import expected_digests, remember_cluster, remember_inputs
 from .kube.objects import ObjectRef
 from .plan import Image, Plan

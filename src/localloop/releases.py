@@ -13,10 +13,10 @@ from .cluster import context_name
 from .config import Chart, ImageRef, resolve_values
 from .decide import is_pending
 from .errors import BusyError, LocalloopError
+from .gate.observe import Source
 from .gather import note
 from .kube.objects import ObjectRef
 from .locks import step_lock
-from .observe import Source
 from .paths import cache_dir
 from .plan import ComponentPlan, Plan
 from .record import PROJECT_LABEL, ChartState, ImageEntry, Record, RecordStore

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import LocalloopError
-from .evidence import render_evidence
+from .gate.evidence import render_evidence
 from .plan import ComponentPlan, Plan
 
 SCHEMA = 1

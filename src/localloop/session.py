@@ -20,12 +20,12 @@ from .config import Chart, Image, Project, load_project
 from .docker import Docker
 from .errors import LocalloopError, UsageError
 from .fingerprint import Fingerprint, base_images, fingerprint_chart, fingerprint_image
-from .gateresult import GateResult
+from .gate.observe import Source, fetch_sources
+from .gate.result import GateResult
 from .identity import cluster_uid, refuse_remote
 from .kube.client import ApiUnreachable, Kube
 from .kube.kubeconfig import KubeConfig, load_kubeconfig
 from .kube.objects import Snapshot
-from .observe import Source, fetch_sources
 from .plan import Plan
 from .registry import Registry
 from .statcache import StatCache

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from fake_api import FakeApi
 
-from localloop.evidence import clean, render_evidence
-from localloop.gate import Also, Clock, GateResult, observe_once, run_gate
-from localloop.gatestore import Store
+from localloop.gate.evidence import clean, render_evidence
+from localloop.gate.observe import Also, Source, fetch, observe_once, sources
+from localloop.gate.result import GateResult
+from localloop.gate.run import Clock, run_gate
+from localloop.gate.store import Store
 from localloop.kube.objects import ObjectRef, ref_of
-from localloop.observe import Source, fetch, sources
 
 Object = dict[str, Any]
 EPOCH = 1_767_225_600.0  # 2026-01-01T00:00:00Z

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from localloop.imageproof import image_digest, image_proof, split_image
+from localloop.gate.imageproof import image_digest, image_proof, split_image
+from localloop.gate.podrule import Rules
+from localloop.gate.readiness import is_gated, judge, missing
+from localloop.gate.revisions import current_pods
 from localloop.kube.objects import ObjectRef, Snapshot, timestamp, uid_of
-from localloop.readiness import Rules, current_pods, is_gated, judge, missing
 
 FIXTURES = Path(__file__).parent / "fixtures" / "readiness"
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64

@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from .errors import LocalloopError
-from .kube.client import ApiError, ApiUnreachable, Kube, WatchStream
-from .kube.objects import Object, ObjectRef, Snapshot, ref_of, uid_of
+from ..errors import LocalloopError
+from ..kube.client import ApiError, ApiUnreachable, Kube, WatchStream
+from ..kube.objects import Object, ObjectRef, Snapshot, ref_of, uid_of
 from .observe import Source
 from .podrule import container_statuses
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .kube.objects import Object, ObjectRef, condition, ref_of, uid_of
+from ..kube.objects import Object, ObjectRef, condition, ref_of, uid_of
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .kube.objects import Object
+from ..kube.objects import Object
 from .podrule import container_statuses
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}$")

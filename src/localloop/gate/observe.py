@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .gateresult import GateResult, ObjectVerdict
-from .kube.client import ApiError, Kube
-from .kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, timestamp, uid_of
-from .kube.selectors import matches
+from ..kube.client import ApiError, Kube
+from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, timestamp, uid_of
+from ..kube.selectors import matches
 from .podrule import (
     DEFAULT_RULES,
     Rules,
@@ -16,7 +15,10 @@ from .podrule import (
     container_statuses,
     terminating,
 )
-from .readiness import Verdict, current_pods, is_gated, judge, missing
+from .readiness import is_gated, judge, missing
+from .result import GateResult, ObjectVerdict
+from .revisions import all_pods, current_pods
+from .verdict import Verdict
 
 DEFAULT_WINDOW = 2.0
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -147,17 +149,6 @@ def matched(entry: Also, view: Snapshot) -> list[ObjectRef]:
         and matches(entry.selector, pod["metadata"].get("labels"))
     ]
     return [ref_of(obj) for obj in (*workloads, *pods)]
-
-
-def all_pods(obj: Object, view: Snapshot) -> list[Object]:
-    """The pods of every revision of a workload."""
-    if obj["kind"] != "Deployment":
-        return view.owned_by(uid_of(obj), "Pod")
-    return [
-        pod
-        for replicaset in view.owned_by(uid_of(obj), "ReplicaSet")
-        for pod in view.owned_by(uid_of(replicaset), "Pod")
-    ]
 
 
 def window_of(obj: Object, stable_for: float | None) -> float:

@@ -7,12 +7,11 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .errors import LocalloopError
-from .kube.client import ApiError, Kube
-from .kube.objects import Object, ObjectRef, Snapshot, ref_of, timestamp
-from .observe import all_pods
+from ..errors import LocalloopError
+from ..kube.client import ApiError, Kube
+from ..kube.objects import Object, ObjectRef, Snapshot, ref_of, timestamp
 from .podrule import container_statuses, pod_ready, terminating
-from .readiness import current_pods
+from .revisions import all_pods, current_pods
 
 LINES = 50
 _LINE_LENGTH = 400

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .kube.objects import ObjectRef
+from ..kube.objects import ObjectRef
 
 
 @dataclass(frozen=True)
