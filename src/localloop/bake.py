@@ -13,6 +13,7 @@ from .buildprogress import BuildProgress, Ticker
 from .errors import LocalloopError
 
 BUILD_TIMEOUT_SECONDS = 3600.0
+LOG = "bake.log"
 DOCKER_HINT = "Install Docker with its buildx plugin, or run `make tools` on Debian."
 
 
@@ -73,8 +74,8 @@ def run_bake(
     """Build and push; per component the digests of its manifest and configuration.
 
     ``work`` is a directory for the bake file and its metadata. ``on_step(component, text)`` hears
-    of each build step as it begins. Raises ``LocalloopError('build_failed')`` with the failing
-    step's last lines.
+    of each build step as it begins; BuildKit's own output is kept in ``work/bake.log``. Raises
+    ``LocalloopError('build_failed')`` with the failing step's last lines.
     """
     docker = tools.find("docker", hint=DOCKER_HINT)
     work.mkdir(parents=True, exist_ok=True)
@@ -87,12 +88,15 @@ def run_bake(
         argv += ["--builder", builder]
     names = [target.component for target in targets]
     progress = BuildProgress(lambda text: on_step(_component_of(text, names), text))
-    with Ticker(progress.tick):
-        done = tools.run(
-            argv, timeout=BUILD_TIMEOUT_SECONDS, cwd=work, on_stderr_line=progress.feed
-        )
+    with (work / LOG).open("w", buffering=1) as log, Ticker(progress.tick):
+
+        def on_line(line: str) -> None:
+            log.write(f"{line}\n")
+            progress.feed(line)
+
+        done = tools.run(argv, timeout=BUILD_TIMEOUT_SECONDS, cwd=work, on_stderr_line=on_line)
     if done.returncode:
-        raise _failure(progress, names, done.stderr)
+        raise _failure(progress, names, done.stderr, work / LOG)
     return _digests(_read(metadata), targets)
 
 
@@ -130,17 +134,20 @@ def _component_of(step: str, components: Sequence[str]) -> str:
     return components[0] if len(components) == 1 else ""
 
 
-def _failure(progress: BuildProgress, components: Sequence[str], stderr: str) -> LocalloopError:
+def _failure(
+    progress: BuildProgress, components: Sequence[str], stderr: str, log: Path
+) -> LocalloopError:
     """The failed build as an error: its step and the step's last lines."""
     step, said = progress.failure()
     if not step:
         last = [line for line in stderr.strip().splitlines() if line.strip()][-3:]
-        return LocalloopError("build_failed", "docker buildx bake failed: " + " / ".join(last))
+        message = "docker buildx bake failed: " + " / ".join(last)
+        return LocalloopError("build_failed", message, hint=f"All that it said: {log}")
     component = _component_of(step, components) or None
     return LocalloopError(
         f"build_failed:{component}" if component else "build_failed",
         "\n".join([f"the build failed at {step}", *(f"    {line}" for line in said)]),
         component=component,
-        hint="Mend it and run the deploy again.",
+        hint=f"Mend it and run the deploy again. All that BuildKit said: {log}",
         details={"step": step, "lines": said},
     )

@@ -218,6 +218,7 @@ def test_digests(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
         "api": {"digest": "sha256:bb", "config": ""},
     }
     assert json.loads((work / "bake.json").read_text()) == bake_file([WEB, API])
+    assert (work / "bake.log").read_text() == (CAPTURED / "built.txt").read_text()
     assert (tmp_path / "argv").read_text().splitlines() == [
         "buildx",
         "bake",
