@@ -5,7 +5,9 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+# Of a project its name is its directory's, its namespace's and that of its page's Service.
 PROJECT ?= examples/hello
+NAME = $(notdir $(abspath $(PROJECT)))
 
 # The newest supported Python: on PATH, else one of pyenv's.
 PYTHON ?= $(shell \
@@ -53,11 +55,11 @@ tools: venv ## Docker, Helm and kubectl, where they are missing (asks first)
 	  if $(call agreed,Install or start these here?); then $(PLAYBOOK) playbooks/host.yml; \
 	  else echo "Nothing was changed. \`make YES=1 $(or $(MAKECMDGOALS),tools)\` goes ahead unasked."; exit 1; fi; fi
 
-demo: venv tools ## deploy the smallest project and fetch its page through the cluster
+demo: venv tools ## deploy an example (PROJECT=examples/hello) and fetch its page through the cluster
 	@$(BIN)/localloop deploy --project $(PROJECT)
-	@kubeconfig="$${XDG_STATE_HOME:-$$HOME/.local/state}/localloop/clusters/hello/kubeconfig"; \
+	@kubeconfig="$${XDG_STATE_HOME:-$$HOME/.local/state}/localloop/clusters/$${CLUSTER_NAME:-$(NAME)}/kubeconfig"; \
 	kubectl --kubeconfig "$$kubeconfig" get --raw \
-	  /api/v1/namespaces/hello/services/hello:http/proxy/
+	  /api/v1/namespaces/$(NAME)/services/$(NAME):http/proxy/
 
 teardown: venv ## remove the demo's cluster (images are kept)
 	@$(BIN)/localloop down --cluster --project $(PROJECT)
