@@ -30,7 +30,7 @@ author:
 EXAMPLES = r"""
 - name: Release the charts
   chart_release:
-    plan: "{{ release_digests['plan'] }}"
+    plan: "{{ node_files_result['plan'] }}"
   run_once: true
   register: release_result
 """

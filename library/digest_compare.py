@@ -1,16 +1,17 @@
 #!/usr/bin/python
 # Copyright: the localloop authors
 # Apache License 2.0 (see LICENSE)
-"""Compare the built digests with those that run."""
+"""Compare what was built with what runs."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: digest_compare
-short_description: Compare the built digests with those that run
+short_description: Compare what was built with what runs
 description:
-  - Compares the platform manifests that were built with those that the charts' pods run.
-  - Drops the release of a chart whose images turned out to be the running ones, with the reason
+  - Compares the images that were built with those that the charts' pods run, and the files that are
+    to be put with those on the nodes, by digest.
+  - Drops the steps of a component that turned out to run these bytes already, with the reason
     C(digest_already_deployed).
 options:
   plan:
@@ -31,9 +32,9 @@ author:
 EXAMPLES = r"""
 - name: Compare digests
   digest_compare:
-    plan: "{{ build_result['plan'] }}"
+    plan: "{{ build_images['plan'] }}"
   run_once: true
-  register: release_digests
+  register: build_result
 """
 
 RETURN = r"""

@@ -33,7 +33,7 @@ EXAMPLES = r"""
   image_build:
     plan: "{{ plan_result['plan'] }}"
   run_once: true
-  register: build_result
+  register: build_images
 """
 
 RETURN = r"""

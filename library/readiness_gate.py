@@ -34,7 +34,7 @@ author:
 EXAMPLES = r"""
 - name: Pass the gate
   readiness_gate:
-    plan: "{{ release_result['plan'] }}"
+    plan: "{{ rollout_result['plan'] }}"
   run_once: true
   register: readiness_result
 """

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from .bake import Target, run_bake
+from .cachescope import SCOPE_ARG, cache_scope
 from .config import Image as ImageConfig
 from .config import UnhashedArg
 from .context import write_build_context
@@ -72,11 +73,19 @@ def _target(session: Session, part: ComponentPlan, plan: Plan, transaction: str)
         arguments={
             **session.project.profile_args,
             **image.build_args,
+            **_scope(session, image),
             **_unhashed(session, image),
         },
         stage=image.target,
         contexts={name: _context(plan.components[name]) for name in image.needs},
     )
+
+
+def _scope(session: Session, image: ImageConfig) -> dict[str, str]:
+    """The compiler caches' scope, for a Dockerfile that declares the argument."""
+    if SCOPE_ARG not in session.analysis(image).effective_args({SCOPE_ARG: ""}):
+        return {}
+    return {SCOPE_ARG: cache_scope(session.project, image, session.environ)}
 
 
 def _context(needed: ComponentPlan) -> str:

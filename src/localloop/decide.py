@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import UsageError
-from .facts import ChartFacts, Facts, ImageFacts
+from .facts import ChartFacts, Facts, ImageFacts, NodeFileFacts
 from .helm import PENDING, TRANSACTION_LABEL, Release
-from .plan import ComponentPlan, Image, Plan, Reason
-from .record import PROJECT_LABEL, ChartEntry, ChartState, Record
+from .plan import ComponentPlan, FilePlan, Image, Reason
+from .record import PROJECT_LABEL, ChartEntry, ChartState, NodeFileEntry, Record
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,19 @@ def request(names: tuple[str, ...], *, full: bool, known: list[str]) -> Request:
 
 
 def make_components(facts: Facts, wanted: Request) -> dict[str, ComponentPlan]:
-    """Each component's plan: images first, then charts."""
+    """Each component's plan: images, node files, charts."""
     released = _charts_in_scope(facts, wanted)
     needed = _needed_images(facts, wanted, released)
     images = {
         name: _plan_image(name, image, facts.record, wanted, needed.get(name, ""))
         for name, image in facts.images.items()
     }
+    files = {name: _plan_file(name, file, facts, wanted) for name, file in facts.node_files.items()}
     charts = {
         name: _plan_chart(name, chart, facts, wanted, images, in_scope=name in released)
         for name, chart in facts.charts.items()
     }
-    return {**images, **charts}
+    return {**images, **files, **charts}
 
 
 def _charts_in_scope(facts: Facts, wanted: Request) -> set[str]:
@@ -116,7 +117,7 @@ def _forced(name: str, wanted: Request) -> Reason | None:
     return Reason("targeted") if name in wanted.targets else None
 
 
-def _why_build(image: ImageFacts, previous: str) -> Reason:
+def _why_build(image: ImageFacts | NodeFileFacts, previous: str) -> Reason:
     if image.lost:
         return Reason("registry_lost", "the registry no longer has it")
     if not previous:
@@ -137,6 +138,82 @@ def summary_of(changes: dict[str, Any]) -> str:
             parts.append(f"{word} {', '.join(shown)}" + (f" and {more} more" if more else ""))
     parts += [str(fact) for fact in changes.get("facts_changed") or []]
     return "; ".join(parts)
+
+
+def _plan_file(name: str, file: NodeFileFacts, facts: Facts, wanted: Request) -> ComponentPlan:
+    entry = facts.record.node_files.get(name)
+    previous = entry.fingerprint if entry and entry.put else ""
+    plan = ComponentPlan(
+        name,
+        "node_file",
+        fingerprint=file.fingerprint,
+        previous=previous,
+        changes=file.changes,
+        image=file.published,
+        warnings=file.warnings,
+        file=FilePlan(
+            mode=file.mode,
+            timeout=file.timeout,
+            deployed=entry.sha256 if entry and entry.put else "",
+            lost=(*file.other, *file.missing),
+            pending=file.pending,
+        ),
+    )
+    forced = _forced(name, wanted)
+    if wanted.targets and not forced:
+        return replace(plan, skip="not_targeted")
+    rolling = file.mode == "rolling-delete"
+    needed = _why_put(file, entry, facts)
+    if not needed and not forced:
+        if file.pending and rolling:
+            why = Reason("pending", f"{file.pending} pods use earlier bytes")
+            return replace(plan, steps=("reconcile",), reasons=(why,))
+        left = (f"{file.pending} pods use earlier bytes (reconcile is none)",)
+        return replace(
+            plan, skip="unchanged", warnings=file.warnings + (left if file.pending else ())
+        )
+    reasons = [forced] if forced else []
+    if needed and file.published is None:
+        reasons.append(_why_build(file, entry.fingerprint if entry else ""))
+    reasons += needed
+    building = forced is not None or file.published is None
+    # Pods that started from the recorded bytes need no restart where a node lost just those.
+    restart = rolling and (reasons != [_missing(file)] or file.pending > 0)
+    return replace(
+        plan,
+        steps=(
+            *(("build", "publish") if building else ()),
+            "put",
+            *(("reconcile",) if restart else ()),
+        ),
+        reasons=tuple(dict.fromkeys(reasons)),
+        image=None if building else file.published,
+        only_if_digest_differs=wanted.mode != "full"
+        and (entry is not None and entry.put and not file.other and not file.missing),
+    )
+
+
+def _why_put(file: NodeFileFacts, entry: NodeFileEntry | None, facts: Facts) -> list[Reason]:
+    if entry is None:
+        if facts.recreated:
+            return [Reason("cluster_recreated", "the cluster is not the one deployed to before")]
+        if file.other:
+            return [Reason("record_missing", "the cluster's record does not know the file there")]
+        return [Reason("never_deployed")]
+    if not entry.put:
+        return [Reason("unsettled", f"{entry.transaction} did not finish the put")]
+    reasons = []
+    if entry.fingerprint != file.fingerprint:
+        reasons.append(Reason("inputs_changed", summary_of(file.changes)))
+    if file.other:
+        reasons.append(Reason("node_changed", f"{', '.join(file.other)} holds other bytes"))
+    if file.missing:
+        reasons.append(_missing(file))
+    return reasons
+
+
+def _missing(file: NodeFileFacts) -> Reason:
+    return Reason("node_lost", f"{', '.join(file.missing)} no longer holds it")
 
 
 def _plan_chart(
@@ -279,23 +356,3 @@ def refuse_foreign(name: str, chart: ChartFacts, project: str) -> None:
 def is_pending(release: Release | None) -> bool:
     """Whether a helm was at work on the release when it was last written."""
     return release is not None and release.status in PENDING
-
-
-def with_built_images(plan: Plan) -> Plan:
-    """The plan with what was built in its charts; a release that would change nothing is dropped.
-
-    That is decided by digest: a chart whose only reason was an image that was to be built, and
-    whose pods run these very bytes already, has nothing to do (``digest_already_deployed``).
-    """
-    components = dict(plan.components)
-    for part in plan.with_step("release"):
-        built = {
-            name: image
-            for name in part.consumes
-            if (image := components[name].image) is not None and components[name].steps
-        }
-        complete = replace(part, images={**part.images, **built})
-        if part.only_if_digest_differs and complete.images == part.deployed:
-            complete = replace(complete, steps=(), reasons=(), skip="digest_already_deployed")
-        components[part.name] = complete
-    return replace(plan, components=components)

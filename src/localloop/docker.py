@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,22 @@ class Docker:
         _require(status, body, f"GET {path}")
         return _first_file(body)
 
+    def put_archive(self, container: str, directory: str, archive: bytes) -> None:
+        """Unpack a tar archive into an existing directory of a container."""
+        self._call("PUT", _archive(container, directory), body=archive, timeout=300)
+
+    def execute(
+        self, container: str, argv: Sequence[str], *, timeout: float = 30
+    ) -> tuple[int, str]:
+        """Run a command in a container to its end: its exit status, and what it said."""
+        name = quote(container, safe="")
+        wanted = {"Cmd": list(argv), "AttachStdout": True, "AttachStderr": True}
+        made = self._call("POST", f"/containers/{name}/exec", body=_json(wanted))[1]
+        number = json.loads(made)["Id"]
+        said = self._call("POST", f"/exec/{number}/start", body=_json({}), timeout=timeout)[1]
+        state = json.loads(self._call("GET", f"/exec/{number}/json")[1])
+        return int(state["ExitCode"]), _unframed(said).decode(errors="replace")
+
     def start(self, container: str, *, timeout: float = 30) -> None:
         """Start a container; one that runs already is left alone."""
         self._call("POST", f"/containers/{quote(container, safe='')}/start", timeout=timeout)
@@ -95,19 +111,21 @@ class Docker:
         found: dict[str, Any] = json.loads(body)
         return found
 
-    def _call(self, method: str, path: str, *, timeout: float | None = None) -> tuple[int, bytes]:
-        status, body, _ = self._request(method, path, timeout=timeout)
-        _require(status, body, f"{method} {path}")
-        return status, body
+    def _call(
+        self, method: str, path: str, *, body: bytes | None = None, timeout: float | None = None
+    ) -> tuple[int, bytes]:
+        status, answer, _ = self._request(method, path, body=body, timeout=timeout)
+        _require(status, answer, f"{method} {path}")
+        return status, answer
 
     def _request(
-        self, method: str, path: str, *, timeout: float | None = None
+        self, method: str, path: str, *, body: bytes | None = None, timeout: float | None = None
     ) -> tuple[int, bytes, HTTPMessage]:
         self.calls += 1
         kept = self._connection is not None
         try:
-            response = self._send(method, path, timeout)
-            body = response.read()
+            response = self._send(method, path, body, timeout)
+            answer = response.read()
         except (OSError, HTTPException) as error:
             self.close()
             if kept and method in ("GET", "HEAD") and not isinstance(error, TimeoutError):
@@ -116,14 +134,21 @@ class Docker:
                     method, path, timeout=timeout
                 )  # the daemon closed it meanwhile
             raise _unreachable(socket_path(self._environ), error) from error
-        return response.status, body, response.headers
+        if response.will_close:
+            self.close()
+        return response.status, answer, response.headers
 
-    def _send(self, method: str, path: str, timeout: float | None) -> HTTPResponse:
+    def _send(
+        self, method: str, path: str, body: bytes | None, timeout: float | None
+    ) -> HTTPResponse:
         if self._connection is None:
             self._connection = _UnixConnection(socket_path(self._environ), self.timeout)
             self._connection.connect()
         self._connection.sock.settimeout(self.timeout if timeout is None else timeout)
-        self._connection.request(method, path, headers={"Host": "docker"})
+        headers = {"Host": "docker"}
+        if body is not None:
+            headers["Content-Type"] = _type_of(path)
+        self._connection.request(method, path, body=body, headers=headers)
         return self._connection.getresponse()
 
 
@@ -181,6 +206,24 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _archive(container: str, path: str) -> str:
     return f"/containers/{quote(container, safe='')}/archive?path={quote(path, safe='/')}"
+
+
+def _type_of(path: str) -> str:
+    return "application/x-tar" if "/archive?" in path else "application/json"
+
+
+def _json(data: Any) -> bytes:
+    return json.dumps(data).encode()
+
+
+def _unframed(stream: bytes) -> bytes:
+    """Both outputs of a command without a terminal: frames of type, length (big-endian), bytes."""
+    said, offset = b"", 0
+    while offset + 8 <= len(stream):
+        size = int.from_bytes(stream[offset + 4 : offset + 8], "big")
+        said += stream[offset + 8 : offset + 8 + size]
+        offset += 8 + size
+    return said
 
 
 def _first_file(archive: bytes) -> bytes | None:

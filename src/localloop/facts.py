@@ -29,6 +29,28 @@ class ImageFacts:
 
 
 @dataclass(frozen=True)
+class NodeFileFacts:
+    """What is known of a node file now.
+
+    ``published`` and ``lost`` as of an image, ``published`` only looked for where it is needed.
+    ``other``: nodes that hold other bytes than the recorded ones; ``missing``: nodes without the
+    file. ``pending``: pods that still use earlier bytes. ``mode`` and ``timeout`` (seconds a pod):
+    how they are reconciled; ``mode`` is ``none`` where the project says nothing.
+    """
+
+    fingerprint: str
+    published: Image | None = None
+    lost: bool = False
+    changes: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    pending: int = 0
+    mode: str = "none"
+    timeout: float = 0.0
+
+
+@dataclass(frozen=True)
 class ChartFacts:
     """What is known of a chart now.
 
@@ -61,3 +83,4 @@ class Facts:
     charts: dict[str, ChartFacts]
     record: Record
     recreated: bool = False
+    node_files: dict[str, NodeFileFacts] = field(default_factory=dict)

@@ -7,20 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import helm, manifest
+from . import helm, manifest, nodes
 from .builds import fingerprint_tag
-from .config import consumed_images
+from .config import NodeFile, consumed_images
 from .decide import Request
 from .explain import explain, load_manifest, save_manifest
-from .facts import ChartFacts, Facts, ImageFacts
+from .facts import ChartFacts, Facts, ImageFacts, NodeFileFacts
 from .gate.imageproof import image_proof
 from .gate.observe import Source, observe_once, sources
+from .gate.podrule import pod_finished, terminating
 from .gate.result import GateResult
 from .gate.revisions import current_pods
 from .identity import cluster_uid, pin, pin_path, pinned_uid
-from .kube.objects import ObjectRef, Snapshot, uid_of
+from .kube.objects import Object, ObjectRef, Snapshot, uid_of
 from .plan import Image
-from .record import ChartState, Record, RecordStore
+from .record import ChartState, NodeFileEntry, Record, RecordStore
 from .session import Session
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -35,6 +36,7 @@ def gather(session: Session, wanted: Request) -> Facts:
     images = {name: _image(session, name, record) for name in project.images}
     if wanted.targets:
         images = _with_kept(session, images, record)
+    files = {name: _node_file(session, name, record) for name in project.node_files}
     view = _snapshot(session, record)
     charts = {
         name: _chart(session, name, record, release, view)
@@ -43,6 +45,7 @@ def gather(session: Session, wanted: Request) -> Facts:
     return Facts(
         project=project.name,
         images=images,
+        node_files=files,
         charts=charts,
         record=record,
         recreated=bool(before) and before != uid,
@@ -109,6 +112,72 @@ def _with_kept(
 def _explain(session: Session, previous: str, current: Any) -> dict[str, Any]:
     before = load_manifest(session.project.root, previous[:16])
     return explain(before, current) if before is not None else {}
+
+
+# -- node files ---------------------------------------------------------------------------------
+
+
+def _node_file(session: Session, name: str, record: Record) -> NodeFileFacts:
+    file = session.project.node_files[name]
+    found = session.fingerprint_image(file)
+    entry = record.node_files.get(name)
+    other, missing = held_on_nodes(session, file, entry)
+    same = entry is not None and entry.put and entry.fingerprint == found.value
+    facts = NodeFileFacts(
+        fingerprint=found.value,
+        warnings=tuple(found.warnings),
+        other=other,
+        missing=missing,
+        mode=file.reconcile.mode if file.reconcile else "none",
+        timeout=file.reconcile.timeout if file.reconcile else 0.0,
+    )
+    if not same or other or missing:
+        published = _held(session, name, fingerprint_tag(found.value))
+        facts = replace(facts, published=published, lost=same and published is None)
+    if entry is None:
+        return facts
+    if entry.fingerprint != found.value:
+        facts = replace(facts, changes=_explain(session, entry.fingerprint, found))
+    if entry.put and not entry.reconciled:
+        users = {uid_of(pod) for pod in pods_of(session, file)}
+        facts = replace(facts, pending=len(users & set(entry.pods)))
+    return facts
+
+
+def held_on_nodes(
+    session: Session, file: NodeFile, entry: NodeFileEntry | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The nodes that hold other bytes than the recorded ones, and those without the file.
+
+    One look at its size, mode and time proves that nobody touched the file since it was put; where
+    it differs, its digest and mode decide.
+    """
+    other, missing = [], []
+    for node in session.nodes:
+        seen = nodes.stat(session.docker, node, file.dest)
+        noted = entry.nodes.get(node) if entry else None
+        if seen is None:
+            missing.append(node)
+        elif entry is None or (
+            seen != noted
+            and (
+                noted is None
+                or seen["mode"] != noted["mode"]
+                or nodes.digest(session.docker, node, file.dest) != entry.sha256
+            )
+        ):
+            other.append(node)
+    return tuple(other), tuple(missing)
+
+
+def pods_of(session: Session, file: NodeFile) -> list[Object]:
+    """The pods that use the file: those that its selector finds and that are to go on running."""
+    if file.reconcile is None:
+        return []
+    pods, _ = session.kube.list(
+        "v1", "Pod", file.reconcile.namespace, label_selector=file.reconcile.selector
+    )
+    return [pod for pod in pods if not terminating(pod) and not pod_finished(pod)]
 
 
 # -- charts -------------------------------------------------------------------------------------
@@ -290,7 +359,7 @@ def note(live: Mapping[str, Any]) -> dict[str, Any]:
 
 def remember_inputs(session: Session) -> None:
     """Keep the inputs' manifests, so that a later plan can name what changed."""
-    for image in session.project.images.values():
+    for image in session.project.builds.values():
         save_manifest(session.project.root, session.fingerprint_image(image))
     for chart in session.project.charts.values():
         save_manifest(session.project.root, session.fingerprint_chart(chart))

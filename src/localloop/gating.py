@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from .compare import SAME
+from .config import NodeFile
 from .errors import BusyError, LocalloopError
 from .gate.evidence import render_evidence
 from .gate.observe import Also
 from .gate.result import GateResult
 from .gate.run import run_gate
-from .gather import expected_digests, remember_cluster, remember_inputs
+from .gather import expected_digests, held_on_nodes, remember_cluster, remember_inputs
 from .kube.objects import ObjectRef
 from .plan import Image, Plan
 from .record import ChartEntry, Record, RecordStore
@@ -44,6 +46,7 @@ def run(session: Session, plan: Plan, emit: Emit, *, timeout: float | None = Non
         if part.steps:
             touched |= set(refs)
     readiness = session.project.readiness
+    also = [Also(entry.namespace, entry.selector) for entry in readiness.also]
     started = time.monotonic()
     result = run_gate(
         session.kube,
@@ -53,13 +56,45 @@ def run(session: Session, plan: Plan, emit: Emit, *, timeout: float | None = Non
         expected=expected_digests(images),
         touched=touched,
         emit=emit,
-        also=[Also(scope.namespace, scope.selector) for scope in readiness.also],
+        also=[*also, *_users_of_files(session, plan)],
         completed=frozenset(completed),
     )
     _emit_spans(plan, result, time.monotonic() - started, emit)
     if not result.ready:
         raise _not_ready(plan, result)
+    _require_files(session, plan, record)
     return result
+
+
+def _files_in_scope(session: Session, plan: Plan) -> list[NodeFile]:
+    files = session.project.node_files
+    return [
+        files[part.name]
+        for part in plan.components.values()
+        if part.kind == "node_file" and part.skip != "not_targeted"
+    ]
+
+
+def _users_of_files(session: Session, plan: Plan) -> list[Also]:
+    """The pods that use a node file are gated too, whoever made them."""
+    return [
+        Also(file.reconcile.namespace, file.reconcile.selector, optional=True)
+        for file in _files_in_scope(session, plan)
+        if file.reconcile is not None
+    ]
+
+
+def _require_files(session: Session, plan: Plan, record: Record) -> None:
+    """Every node holds the bytes that the record names."""
+    for file in _files_in_scope(session, plan):
+        other, missing = held_on_nodes(session, file, record.node_files.get(file.name))
+        if other or missing:
+            raise LocalloopError(
+                f"node_file_missing:{file.name}",
+                f"{', '.join((*other, *missing))} does not hold {file.dest} as it was put",
+                component=file.name,
+                hint="Something removed or replaced it: run the deploy again.",
+            )
 
 
 def _noted(session: Session, name: str, entry: ChartEntry) -> ChartEntry:
@@ -105,18 +140,21 @@ def settle(session: Session, plan: Plan, emit: Emit, completed: frozenset[str]) 
     store = RecordStore(session.kube, session.project.name)
     before = store.load()
     record = with_images(before, plan)
-    settled = []
+    settled = {part.name for part in plan.components.values() if part.steps and not part.moved}
     for part in plan.components.values():
-        if part.kind != "chart" or not part.steps:
-            continue
-        record = _settled(session, record, part.name, completed)
-        settled.append(part.name)
+        if part.kind == "chart" and part.steps:
+            record = _settled(session, record, part.name, completed)
+        elif part.kind == "node_file" and part.skip == SAME and not part.moved:
+            # Other sources, the same bytes: that they lie there is proven for these sources too.
+            same = replace(record.node_files[part.name], fingerprint=part.fingerprint)
+            record = record.with_file(part.name, same)
+            settled.add(part.name)
+    settled |= {name for name, image in record.images.items() if before.images.get(name) != image}
+    if settled:
+        emit({"event": "settled", "components": sorted(settled)})
     if record == before:
         return False
     store.save(record)
-    settled += [name for name, image in record.images.items() if before.images.get(name) != image]
-    built = [part.name for part in plan.with_step("build") if not part.moved]
-    emit({"event": "settled", "components": sorted({*settled, *built})})
     return True
 
 

@@ -21,12 +21,36 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class FilePlan:
+    """A node file's own part of a plan.
+
+    ``deployed``: sha256 of the bytes that the record names. ``lost``: nodes that hold other bytes,
+    or none. ``mode`` and ``timeout`` (seconds a pod): how pods are reconciled. ``pending``: pods
+    that still use earlier bytes.
+
+    Results: ``sha256`` of what was put; ``expected`` running pods, ``restarted`` ones, ``waits``
+    for a replacement, and ``failure``, the reason why the reconcile stopped.
+    """
+
+    mode: str = "none"
+    timeout: float = 0.0
+    deployed: str = ""
+    lost: tuple[str, ...] = ()
+    pending: int = 0
+    sha256: str = ""
+    expected: int = 0
+    restarted: int = 0
+    waits: int = 0
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class ComponentPlan:
     """One component's steps, or its skip, with reasons.
 
     ``image``: for an image that is not built, what the registry holds. ``images``: for a chart, the
     published images it is to run; those still to be built are absent. ``only_if_digest_differs``:
-    the release is needed for nothing but images that are still to be built.
+    the step is needed for nothing but bytes that are not known yet. ``file``: of a node file.
 
     The steps hand the plan on with their results in it: ``image`` of what was built, ``moved``
     where its inputs changed meanwhile, ``revision`` of what was released, ``changed``.
@@ -45,6 +69,7 @@ class ComponentPlan:
     images: dict[str, Image] = field(default_factory=dict)
     deployed: dict[str, Image] = field(default_factory=dict)
     only_if_digest_differs: bool = False
+    file: FilePlan = FilePlan()
     base_revision: int = 0
     warnings: tuple[str, ...] = ()
     changed: bool = False
@@ -97,6 +122,7 @@ class Plan:
                     "reasons": tuple(Reason(**reason) for reason in found["reasons"]),
                     "consumes": tuple(found["consumes"]),
                     "warnings": tuple(found["warnings"]),
+                    "file": _file(found["file"]),
                 }
             )
             for name, found in data["components"].items()
@@ -109,3 +135,7 @@ class Plan:
                 "components": components,
             }
         )
+
+
+def _file(data: dict[str, Any]) -> FilePlan:
+    return FilePlan(**{**data, "lost": tuple(data["lost"])})

@@ -64,6 +64,24 @@ class ChartEntry:
 
 
 @dataclass(frozen=True)
+class NodeFileEntry:
+    """What was put on the nodes, written before the put and completed after it.
+
+    ``nodes``: per node what Docker's stat said right after the put ({size, mode, mtime});
+    ``pods``: uids of the pods that were there before it, which use earlier bytes until they are
+    ``reconciled``. ``fingerprint`` is empty where the inputs moved while the file was built.
+    """
+
+    transaction: str
+    fingerprint: str
+    sha256: str
+    put: bool = False
+    reconciled: bool = False
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Record:
     """The record's content; ``resource_version`` is empty where there is no Secret yet."""
 
@@ -71,6 +89,7 @@ class Record:
     serial: int = 0
     key: str = ""
     images: dict[str, ImageEntry] = field(default_factory=dict)
+    node_files: dict[str, NodeFileEntry] = field(default_factory=dict)
     charts: dict[str, ChartEntry] = field(default_factory=dict)
     resource_version: str = ""
 
@@ -81,6 +100,10 @@ class Record:
     def hmac(self, value: bytes) -> str:
         """A hash of a secret value that says nothing to whoever lacks the record's key."""
         return hmac.new(bytes.fromhex(self.key), value, hashlib.sha256).hexdigest()
+
+    def with_file(self, name: str, entry: NodeFileEntry) -> Record:
+        """This record with another entry of a node file."""
+        return replace(self, node_files={**self.node_files, name: entry})
 
     def settle(self, chart: str, state: ChartState) -> Record:
         """This record with ``chart`` settled in ``state``."""
@@ -135,6 +158,10 @@ def decode(content: bytes, *, project: str, resource_version: str) -> Record:
             serial=data["serial"],
             key=data["key"],
             images={name: ImageEntry(**entry) for name, entry in data["images"].items()},
+            node_files={
+                name: NodeFileEntry(**{**entry, "pods": tuple(entry["pods"])})
+                for name, entry in data.get("node_files", {}).items()
+            },
             charts={name: _chart_entry(entry) for name, entry in data["charts"].items()},
             resource_version=resource_version,
         )
@@ -158,6 +185,21 @@ def _chart_entry(data: dict[str, Any]) -> ChartEntry:
 
     last_good = data["last_good"]
     return ChartEntry(data["state"], state(data["target"]), state(last_good) if last_good else None)
+
+
+def cluster_moved(what: str) -> BusyError:
+    """The error of a run whose plan was made from what is no longer so."""
+    return BusyError(
+        "cluster_moved",
+        f"the cluster changed since this run made its plan: {what}",
+        hint="Run again: the plan is made anew from what runs now.",
+    )
+
+
+def refuse_moved(serial: int, seen: int) -> None:
+    """Refuse to change anything where the record has another serial than the plan saw."""
+    if serial != seen:
+        raise cluster_moved(f"the record has serial {serial}, the plan saw {seen}")
 
 
 class RecordStore:

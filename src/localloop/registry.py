@@ -59,6 +59,18 @@ class Registry:
             ) from error
         return Manifest(digest, config, headers.get("content-type", MANIFEST_TYPES[0]), body)
 
+    def blob(self, repository: str, digest: str) -> bytes:
+        """A blob's bytes, verified against its digest."""
+        status, _, body = self._request("GET", f"/v2/{repository}/blobs/{digest}")
+        self._expect(status, 200, f"reading {repository}@{digest}", body)
+        if "sha256:" + hashlib.sha256(body).hexdigest() != digest:
+            raise LocalloopError(
+                "registry_corrupt",
+                f"{self.address} serves other bytes for the blob {repository}@{digest}",
+                hint="Remove the registry with its volume (docs/clusters.md): a deploy fills it.",
+            )
+        return body
+
     def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:
         """Give a manifest that the registry holds one more tag."""
         status, _, body = self._request(

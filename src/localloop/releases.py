@@ -19,7 +19,15 @@ from .kube.objects import ObjectRef
 from .locks import step_lock
 from .paths import cache_dir
 from .plan import ComponentPlan, Plan
-from .record import PROJECT_LABEL, ChartState, ImageEntry, Record, RecordStore
+from .record import (
+    PROJECT_LABEL,
+    ChartState,
+    ImageEntry,
+    Record,
+    RecordStore,
+    cluster_moved,
+    refuse_moved,
+)
 from .session import Session
 from .steps import Emit
 from .transaction import Journal, step_lock_path
@@ -62,8 +70,7 @@ class _Run:
             helm_major_version(session, self._helm), session.kube.server_minor()
         )
         self.record = self._store.load()
-        if self.record.serial != plan.serial:
-            raise _moved(f"the record has serial {self.record.serial}, the plan saw {plan.serial}")
+        refuse_moved(self.record.serial, plan.serial)
 
     def release(self, part: ComponentPlan) -> ChartState:
         """Settling, Helm, and what came of it (settling still: the gate has the last word)."""
@@ -117,7 +124,7 @@ def _check_live(session: Session, chart: Chart, part: ComponentPlan, record: Rec
     """The release is still what the plan saw; one that a dead run left pending is freed."""
     live = helm.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
     if (live.revision if live else 0) != part.base_revision:
-        raise _moved(
+        raise cluster_moved(
             f"release {chart.release} is at revision {live.revision if live else 0},"
             f" the plan saw {part.base_revision}"
         )
@@ -134,14 +141,6 @@ def _check_live(session: Session, chart: Chart, part: ComponentPlan, record: Rec
         )
     # The locks say that its run is gone and its helm with it.
     helm.mark_failed(session.kube, live)
-
-
-def _moved(what: str) -> BusyError:
-    return BusyError(
-        "cluster_moved",
-        f"the cluster changed since this run made its plan: {what}",
-        hint="Run again: the plan is made anew from what runs now.",
-    )
 
 
 def _image_refs(session: Session, part: ComponentPlan) -> dict[str, ImageRef]:

@@ -163,10 +163,11 @@ def _header(opened: Event, plan: Plan | None, parts: Mapping[str, ComponentPlan]
 def _plan_keys(
     opened: Event, plan: Plan | None, parts: Mapping[str, ComponentPlan]
 ) -> dict[str, Any]:
-    images = [part for part in parts.values() if part.kind != "chart"]
+    built = [part for part in parts.values() if part.kind != "chart"]
+    images = [part for part in built if part.kind == "image"]
     charts = [part for part in parts.values() if part.kind == "chart"]
     cluster = plan.cluster if plan else {"verdict": "unknown", "reason": ""}
-    keys: dict[str, Any] = {f"build_{part.name}": "build" in part.steps for part in images}
+    keys: dict[str, Any] = {f"build_{part.name}": "build" in part.steps for part in built}
     keys["helm_upgrade"] = any("release" in part.steps for part in charts)
     keys["force_helm_upgrade"] = bool(plan and plan.mode == "full")
     for image in images:
@@ -183,12 +184,29 @@ def _plan_keys(
         keys[f"{image.name}_reconcile_skip_reason"] = (
             "digest_already_deployed" if skipped else "none"
         )
+    for part in parts.values():
+        if part.kind == "node_file":
+            keys |= _reconcile_keys(part)
     keys["readiness_timeout_seconds"] = opened.get("readiness_timeout_seconds", 0)
     keys["readiness_poll_seconds"] = 0  # the gate watches
     keys["cluster_verdict"] = cluster["verdict"]
     keys["requires_cluster_bootstrap"] = cluster["verdict"] in ("create", "bootstrap")
     keys["cluster_bootstrap_reason"] = cluster.get("reason") or "none"
     return keys
+
+
+def _reconcile_keys(part: ComponentPlan) -> dict[str, Any]:
+    file, name = part.file, part.name
+    return {
+        f"{name}_reconcile_mode": file.mode,
+        f"{name}_reconcile_timeout_seconds": file.timeout,
+        f"{name}_reconcile_performed": file.restarted > 0,
+        f"{name}_reconcile_expected_running": file.expected,
+        f"{name}_reconcile_restarted_pods": file.restarted,
+        f"{name}_reconcile_waits": file.waits,
+        f"{name}_reconcile_failure_reason": file.failure or "none",
+        f"{name}_pending": file.pending,
+    }
 
 
 def _component(part: ComponentPlan) -> dict[str, Any]:
@@ -209,6 +227,12 @@ def _digests(parts: Mapping[str, ComponentPlan]) -> dict[str, dict[str, str]]:
     found = {}
     for name, part in parts.items():
         if part.kind == "chart":
+            continue
+        if part.kind == "node_file":
+            found[name] = {
+                "deployed_before": part.file.deployed,
+                "target_after_push": part.file.sha256 or part.file.deployed,
+            }
             continue
         before = next(
             (
@@ -233,6 +257,12 @@ def _durations(events: list[dict[str, Any]], parts: Mapping[str, ComponentPlan])
     found = {
         "change_detection": spans.pop("change_detection", 0.0),
         "builds_total": spans.pop("builds_total", 0.0),
+        **{
+            f"{part.name}_{what}": spans.pop(f"{part.name}_{what}", 0.0)
+            for part in parts.values()
+            if part.kind == "node_file"
+            for what in ("build_deploy", "reconcile")
+        },
         "image_push": spans.pop("image_push", 0.0),
         "helm_upgrade": spans.pop("helm_upgrade", 0.0),
         **{

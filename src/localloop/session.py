@@ -19,10 +19,17 @@ from .cluster import (
 from .config import Chart, Image, Project, load_project
 from .docker import Docker
 from .errors import LocalloopError, UsageError
-from .fingerprint import Fingerprint, base_images, fingerprint_chart, fingerprint_image
+from .fingerprint import (
+    Fingerprint,
+    analyse_image,
+    base_images,
+    fingerprint_chart,
+    fingerprint_image,
+)
 from .gate.observe import Source, fetch_sources
 from .gate.result import GateResult
 from .identity import cluster_uid, refuse_remote
+from .inputs.dockerfile import Analysis
 from .kube.client import ApiUnreachable, Kube
 from .kube.kubeconfig import KubeConfig, load_kubeconfig
 from .kube.objects import Snapshot
@@ -114,6 +121,11 @@ class Session:
             return False
 
     @property
+    def nodes(self) -> tuple[str, ...]:
+        """The containers that are the cluster's nodes."""
+        return (self.container_name,)
+
+    @property
     def kubeconfig(self) -> Path:
         return kubeconfig_path(self.cluster_name)
 
@@ -154,6 +166,10 @@ class Session:
             )
         return self._fingerprints[image.name]
 
+    def analysis(self, image: Image) -> Analysis:
+        """What the image's Dockerfile reads and declares."""
+        return analyse_image(self.project, image, platform=image.platform or self.platform)
+
     def fingerprint_chart(self, chart: Chart) -> Fingerprint:
         if chart.name not in self._fingerprints:
             self._fingerprints[chart.name] = fingerprint_chart(
@@ -188,11 +204,6 @@ def host_platform() -> str:
 def provider_of(project: Project) -> str:
     """The provider that ``auto`` stands for here; refuses what is not there yet."""
     provider = project.cluster.provider
-    if project.node_files:
-        name = next(iter(project.node_files))
-        raise UsageError(
-            "not_there_yet", "node files cannot be deployed yet", where=f"node_files.{name}"
-        )
     if provider in ("auto", "bundled"):
         if sys.platform == "linux" and host_platform() == "linux/amd64":
             return "bundled"

@@ -63,6 +63,30 @@ class Project:
         step = f"RUN {command} # {self.root}"
         self.edit("Dockerfile", "\nFROM scratch\n", f"\n{step}\nFROM scratch\n")
 
+    def add_node_file(self, text: str, *, mode: str = "rolling-delete", timeout: int = 60) -> None:
+        """Add the node file ``tool``: one small file that the pods of hello count as using."""
+        (self.root / "tool").mkdir()
+        self.write("tool/text", text)
+        self.write("Dockerfile.tool", "FROM scratch\nCOPY tool/text /out/tool\n")
+        self.append(
+            "localloop.yml",
+            f"""
+node_files:
+  tool:
+    dockerfile: Dockerfile.tool
+    file: out/tool
+    dest: {self.node_path}
+    owner: "7:8"
+    mode: "0640"
+    reconcile: {{namespace: {self.name}, selector: app=hello, mode: {mode}, timeout: {timeout}}}
+""",
+        )
+
+    @property
+    def node_path(self) -> str:
+        """Where the node file ``tool`` lies on the node."""
+        return f"/opt/{self.name}/bin/tool"
+
     def set_slow_start(self, seconds: int) -> None:
         """Make each new pod wait before its first readiness probe: the gate lasts that long."""
         self.edit(

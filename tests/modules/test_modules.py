@@ -53,6 +53,10 @@ HELLO = ComponentPlan(
     "hello", "chart", steps=("release",), reasons=(Reason("consumes", "web"),), consumes=("web",),
     deployed={"web": IMAGE}, only_if_digest_differs=True, base_revision=1,
 )  # fmt: skip
+TOOL = ComponentPlan(
+    "tool", "node_file", steps=("put", "reconcile"), reasons=(Reason("never_deployed"),),
+    fingerprint="f2", image=IMAGE,
+)  # fmt: skip
 QUIET = ComponentPlan("hello", "chart", skip="unchanged", consumes=("web",), base_revision=1)
 WITH_IMAGE = ComponentPlan(
     "hello", "chart", steps=("release",), reasons=(Reason("consumes", "web"),), consumes=("web",),
@@ -61,7 +65,10 @@ WITH_IMAGE = ComponentPlan(
 
 NOTHING = plan(SAME, QUIET)
 WORKER = ("worker",)
-STEPS = ("image_build", "digest_compare", "chart_release", "readiness_gate", "deploy_record")
+STEPS = (
+    "image_build", "digest_compare", "node_file_put", "chart_release", "node_file_reconcile",
+    "readiness_gate", "deploy_record",
+)  # fmt: skip
 
 
 def wrong_arguments() -> list[Call]:
@@ -119,7 +126,7 @@ CALLS = [
     *wrong_arguments(),
     # Nothing to do is nothing done, also without Docker.
     *[Call("nothing to do", name, {"plan": NOTHING}, {"changed": False, "plan": NOTHING})
-      for name in ("image_build", "digest_compare", "chart_release")],
+      for name in STEPS[:5]],
     *[Call("nothing to do, check", name, {"plan": NOTHING}, {"changed": False, "plan": NOTHING},
            check=True, forms=WORKER) for name in STEPS],
     # Check mode foresees.
@@ -127,6 +134,10 @@ CALLS = [
          {"changed": True, "plan": plan(WEB)}, check=True),
     Call("release, check", "chart_release", {"plan": plan(WITH_IMAGE)},
          {"changed": True, "plan": plan(WITH_IMAGE)}, check=True),
+    Call("put, check", "node_file_put", {"plan": plan(TOOL)},
+         {"changed": True, "plan": plan(TOOL)}, check=True),
+    Call("reconcile, check", "node_file_reconcile", {"plan": plan(TOOL)},
+         {"changed": True, "plan": plan(TOOL)}, check=True),
     Call("compare, check", "digest_compare", {"plan": plan(BUILT, HELLO)},
          {"changed": False, "plan": plan(BUILT, HELLO)}, check=True),
     Call("gate, check", "readiness_gate", {"plan": plan(WITH_IMAGE)},
@@ -138,6 +149,8 @@ CALLS = [
     # What is refused before anything is touched.
     Call("without a transaction", "chart_release", {"plan": plan(WITH_IMAGE)},
          error="no_transaction"),
+    *[Call("without a transaction", name, {"plan": plan(TOOL)}, error="no_transaction",
+           forms=WORKER) for name in ("node_file_put", "node_file_reconcile")],
     *[Call("another configuration", name, {"plan": plan(WEB, WITH_IMAGE, config="0" * 64)},
            error="config_moved", forms=WORKER)
       for name in ("image_build", "chart_release", "readiness_gate", "deploy_record")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,19 @@ from harness.project import Project
 
 ROOT = Path(__file__).parents[2]
 # In the order of the loop: each finds what the ones before it have made.
-ORDER = ["host", "cluster", "registry", "plan", "build", "release", "readiness", "report"]
-CLUSTER = "test"
+ORDER = [
+    "host",
+    "cluster",
+    "registry",
+    "plan",
+    "build",
+    "node_files",
+    "release",
+    "rollout",
+    "readiness",
+    "report",
+]
+CLUSTER = os.environ.get("E2E_CLUSTER", "pytest") + "-roles"
 
 
 def test_every_role_has_a_scenario() -> None:
@@ -31,6 +43,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     cluster = Cluster(CLUSTER, tmp_path_factory.mktemp("state"))
     cluster.remove()
     project = Project(tmp_path_factory.mktemp("scenarios") / "project", "scenarios", cluster)
+    project.add_node_file("one")
     environ = {
         **cluster.env(),
         "LOCALLOOP_PROJECT": str(project.root),

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localloop.compare import with_built_bytes
 from localloop.decide import (
     Request,
     is_pending,
     make_components,
     request,
     summary_of,
-    with_built_images,
 )
 from localloop.errors import UsageError
 from localloop.facts import ChartFacts, Facts, ImageFacts
@@ -637,7 +637,7 @@ def built(facts: Facts, wanted: Request, **found: Image) -> Plan:
     for name, result in found.items():
         assert "build" in components[name].steps
         components[name] = replace(components[name], image=result, changed=True)
-    return with_built_images(plan_of(components))
+    return with_built_bytes(plan_of(components), {})
 
 
 def test_equal_bytes_change_nothing_in_the_release() -> None:
@@ -684,7 +684,7 @@ def test_full_releases_equal_bytes_all_the_same() -> None:
 
 def test_nothing_built_leaves_the_plan_as_it_is() -> None:
     plan = plan_of(make_components(proven(), AUTO))
-    assert with_built_images(plan) == plan
+    assert with_built_bytes(plan, {}) == plan
 
 
 # -- words ----------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from localloop.record import (
     ChartEntry,
     ChartState,
     ImageEntry,
+    NodeFileEntry,
     Record,
     RecordStore,
     decode,
@@ -50,12 +51,23 @@ entries = st.builds(
     target=states,
     last_good=st.none() | states,
 )
+files = st.builds(
+    NodeFileEntry,
+    transaction=text,
+    fingerprint=text,
+    sha256=text,
+    put=st.booleans(),
+    reconciled=st.booleans(),
+    nodes=notes,
+    pods=st.lists(text, max_size=2).map(tuple),
+)
 records = st.builds(
     Record,
     project=st.just("hello"),
     serial=st.integers(0),
     key=st.binary(min_size=32, max_size=32).map(bytes.hex),
     images=st.dictionaries(text, st.builds(ImageEntry, text, text, text), max_size=3),
+    node_files=st.dictionaries(text, files, max_size=2),
     charts=st.dictionaries(text, entries, max_size=2),
     resource_version=st.just("17"),
 )
@@ -268,6 +280,7 @@ def test_every_field_is_known_to_these_tests() -> None:
         "serial",
         "key",
         "images",
+        "node_files",
         "charts",
         "resource_version",
     }

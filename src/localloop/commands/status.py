@@ -52,6 +52,11 @@ def _components(session: Session, plan: Plan, facts: Facts) -> dict[str, Any]:
         if part.kind == "image":
             image = facts.record.images.get(name)
             entry["digest"] = image.digest if image else ""
+        elif part.kind == "node_file":
+            file = facts.record.node_files.get(name)
+            entry["sha256"] = file.sha256 if file else ""
+            entry["transaction"] = file.transaction if file else ""
+            entry["pending"] = part.file.pending
         else:
             chart = facts.record.charts.get(name)
             seen = session.observed.get(name)
@@ -71,16 +76,24 @@ def _components(session: Session, plan: Plan, facts: Facts) -> dict[str, Any]:
 def _show(options: Options, components: dict[str, Any]) -> None:
     rows = [["COMPONENT", "RUNS", "TRANSACTION", "READY", "NEXT DEPLOY"]]
     for name, entry in components.items():
-        runs = (
-            entry["digest"][7:19] if entry["kind"] == "image" else f"revision {entry['revision']}"
-        )
+        ready = list(entry.get("ready", ()))
+        if entry.get("pending"):
+            ready.append(f"pending: {entry['pending']}")
         rows.append(
             [
                 name,
-                runs or "nothing",
+                _runs(entry) or "nothing",
                 entry.get("transaction") or "-",
-                "; ".join(entry.get("ready", ())) or "-",
+                "; ".join(ready) or "-",
                 entry["next_deploy"],
             ]
         )
     options.console.table(rows)
+
+
+def _runs(entry: dict[str, Any]) -> str:
+    if entry["kind"] == "image":
+        return str(entry["digest"][7:19])
+    if entry["kind"] == "node_file":
+        return str(entry["sha256"][:12])
+    return f"revision {entry['revision']}"

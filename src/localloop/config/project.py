@@ -30,7 +30,7 @@ from .validate import matches, near, validate
 CONFIG_NAME = "localloop.yml"
 KINDS = ("images", "node_files", "charts")
 # Words that mean something else as a target or as a host of the inventory.
-_RESERVED = {"all", "ungrouped", "localhost", "images", "charts"}
+_RESERVED = {"all", "ungrouped", "localhost", *KINDS}
 
 
 def find_config(start: Path) -> Path:
@@ -89,7 +89,10 @@ class _Reader:
         profile, source = self.profile(flag, environ)
         args = self.args(self.node.get("profiles", profile, "build_args")) if profile else {}
         images = {key: Image(**self.build(key, node)) for key, node in self.items("images").items()}
-        files = {key: self.node_file(key, node) for key, node in self.items("node_files").items()}
+        files = {
+            key: self.node_file(key, node, environ)
+            for key, node in self.items("node_files").items()
+        }
         charts = {key: self.chart(key, node) for key, node in self.items("charts").items()}
         self.check_needs(images, files)
         self.check_releases(charts)
@@ -212,7 +215,7 @@ class _Reader:
                 found[key] = UnhashedArg(env=item.value["env"].value)
         return found
 
-    def node_file(self, name: str, node: Node) -> NodeFile:
+    def node_file(self, name: str, node: Node, environ: Mapping[str, str]) -> NodeFile:
         items: dict[str, Node] = node.value
         fields = self.build(name, node)
         fields["file"] = self.relative(items["file"])
@@ -234,7 +237,7 @@ class _Reader:
         if "reconcile" in items:
             reconcile = items["reconcile"].plain()
             reconcile["timeout"] = float(reconcile.get("timeout", default("reconcile", "timeout")))
-            fields["reconcile"] = Reconcile(**reconcile)
+            fields["reconcile"] = Reconcile(**{**reconcile, **_reconcile_overrides(environ)})
         return NodeFile(**fields)
 
     def chart(self, name: str, node: Node) -> Chart:
@@ -325,6 +328,39 @@ class _Reader:
             fields["stable_for"] = float(fields["stable_for"])
         fields["also"] = tuple(PodScope(**scope) for scope in fields.get("also", []))
         return Readiness(**fields)
+
+
+def _reconcile_overrides(environ: Mapping[str, str]) -> dict[str, Any]:
+    """LOCALLOOP_RECONCILE and LOCALLOOP_RECONCILE_TIMEOUT, as the keys that they override."""
+    found: dict[str, Any] = {}
+    mode = environ.get("LOCALLOOP_RECONCILE", "")
+    modes = SCHEMA["$defs"]["reconcile"]["properties"]["mode"]["enum"]
+    if mode:
+        if mode not in modes:
+            message = f"unknown mode {mode!r}"
+            raise UsageError(
+                "config_invalid", message, where="LOCALLOOP_RECONCILE", hint=near(mode, modes)
+            )
+        found["mode"] = mode
+    seconds = environ.get("LOCALLOOP_RECONCILE_TIMEOUT", "")
+    if seconds:
+        found["timeout"] = _seconds(seconds, "LOCALLOOP_RECONCILE_TIMEOUT")
+    return found
+
+
+def _seconds(text: str, variable: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= 86400:
+        raise UsageError(
+            "config_invalid",
+            f"{text!r} is not a number of seconds",
+            where=variable,
+            hint="Give a number above 0 and at most 86400.",
+        )
+    return seconds
 
 
 def _reaches(images: dict[str, Image], start: str, goal: str) -> bool:

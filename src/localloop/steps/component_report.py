@@ -31,8 +31,16 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         "diff": {
             "before_header": name,
             "after_header": f"{name}: {summary(part)}",
-            "before": _state(part.get("previous", ""), part.get("deployed") or {}),
-            "after": _state(part.get("fingerprint", ""), _target(part)),
+            "before": _state(
+                part.get("previous", ""),
+                part.get("deployed") or {},
+                (part.get("file") or {}).get("deployed"),
+            ),
+            "after": _state(
+                part.get("fingerprint", ""),
+                _target(part),
+                (part.get("file") or {}).get("sha256"),
+            ),
         },
     }
 
@@ -59,7 +67,8 @@ def _target(part: dict[str, Any]) -> dict[str, Any]:
     return {**own, **(part.get("images") or {})}
 
 
-def _state(fingerprint: str, images: dict[str, Any]) -> str:
+def _state(fingerprint: str, images: dict[str, Any], sha256: str | None) -> str:
     lines = [f"fingerprint: {fingerprint}"] if fingerprint else []
+    lines += [f"sha256: {sha256}"] if sha256 else []
     lines += [f"image {name}: {image.get('digest', '')}" for name, image in sorted(images.items())]
     return "".join(f"{line}\n" for line in lines)

@@ -1,7 +1,8 @@
-"""Compare what was built with what the pods run: a release of the same digests is dropped."""
+"""Compare what was built with what runs: a step that would change nothing is dropped."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from . import Context
@@ -10,18 +11,38 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..decide import with_built_images
+    from ..compare import with_built_bytes
     from ..plan import Plan
 
     plan = Plan.from_dict(params["plan"])
-    if not context.check and plan.with_step("release"):
-        wanted = plan.with_step("release")
-        plan = with_built_images(plan)
+    wanted = [*plan.with_step("put"), *plan.with_step("release")]
+    if wanted and not context.check:
+        plan = with_built_bytes(plan, _digests(plan))
         for part in wanted:
             if plan.components[part.name].skip:
                 text = f"skip: {plan.components[part.name].skip}"
                 context.emit(
-                    {"event": "progress", "component": part.name, "step": "release", "text": text}
+                    {"event": "progress", "component": part.name, "step": "compare", "text": text}
                 )
         context.emit({"event": "plan", "plan": plan.as_dict()})
     return {"changed": False, "plan": plan.as_dict()}
+
+
+def _digests(plan: Any) -> dict[str, str]:
+    """The sha256 of each file that is to be put, as its export stage was published."""
+    putting = plan.with_step("put")
+    if not putting:
+        return {}
+    import hashlib
+
+    from ..imagefile import read_file
+    from ..session import Session
+
+    session = Session.of_plan(plan, os.environ)
+    files = session.project.node_files
+    return {
+        part.name: hashlib.sha256(
+            read_file(session.registry, part.name, part.image, files[part.name].file)
+        ).hexdigest()
+        for part in putting
+    }

@@ -1,0 +1,26 @@
+"""Put the plan's node files on every node of the cluster."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    from ..plan import Plan
+
+    plan = Plan.from_dict(params["plan"])
+    putting = plan.with_step("put")
+    if putting and not context.check:
+        from ..puts import put_files
+        from ..session import Session
+        from ..transaction import attach_or_refuse
+
+        session = Session.of_plan(plan, os.environ)
+        plan = put_files(session, plan, attach_or_refuse(os.environ), context.emit)
+        context.emit({"event": "plan", "plan": plan.as_dict()})
+    return {"changed": bool(putting), "plan": plan.as_dict()}

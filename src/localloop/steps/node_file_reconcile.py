@@ -1,0 +1,25 @@
+"""Restart, one by one, the pods that still use a node file's earlier bytes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    from ..plan import Plan
+
+    plan = Plan.from_dict(params["plan"])
+    reconciling = plan.with_step("reconcile")
+    if reconciling and not context.check:
+        from ..reconcile import reconcile_pods
+        from ..session import Session
+        from ..transaction import attach_or_refuse
+
+        attach_or_refuse(os.environ)
+        plan = reconcile_pods(Session.of_plan(plan, os.environ), plan, context.emit)
+    return {"changed": bool(reconciling), "plan": plan.as_dict()}
