@@ -212,3 +212,48 @@ def test_importing_is_light() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True
     )
     assert done.stdout == "[]\n"
+
+
+FILE = """
+version: 1
+project: relay
+node_files:
+  tool:
+    dockerfile: D
+    file: tool
+    dest: /opt/tool
+    reconcile: {namespace: relay, selector: app=x}
+"""
+
+
+@pytest.mark.parametrize(
+    ("environ", "mode", "timeout"),
+    [
+        ({}, "rolling-delete", 90.0),
+        ({"LOCALLOOP_RECONCILE": "none"}, "none", 90.0),
+        ({"LOCALLOOP_RECONCILE_TIMEOUT": "2.5"}, "rolling-delete", 2.5),
+        ({"LOCALLOOP_RECONCILE": "", "LOCALLOOP_RECONCILE_TIMEOUT": ""}, "rolling-delete", 90.0),
+    ],
+)
+def test_the_environment_overrides_the_reconcile(
+    tmp_path: Path, environ: dict[str, str], mode: str, timeout: float
+) -> None:
+    (tmp_path / "localloop.yml").write_text(FILE)
+    reconcile = load_project(tmp_path, environ=environ).node_files["tool"].reconcile
+    assert reconcile is not None
+    assert (reconcile.mode, reconcile.timeout) == (mode, timeout)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LOCALLOOP_RECONCILE", "rolling"),
+        *[("LOCALLOOP_RECONCILE_TIMEOUT", text) for text in ("soon", "0", "-1", "nan", "1e9")],
+    ],
+)
+def test_a_wrong_reconcile_in_the_environment_is_refused(
+    tmp_path: Path, variable: str, value: str
+) -> None:
+    (tmp_path / "localloop.yml").write_text(FILE)
+    with pytest.raises(UsageError, match=variable):
+        load_project(tmp_path, environ={variable: value})

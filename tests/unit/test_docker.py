@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from localloop.docker import DEFAULT_SOCKET, Docker, socket_path
+from localloop.docker import DEFAULT_SOCKET, Docker, _unframed, socket_path
 from localloop.errors import LocalloopError, UsageError
 
 
@@ -164,3 +164,20 @@ def test_the_current_context_is_used(tmp_path: Path) -> None:
     assert socket_path(environ) == "/home/me/.colima/docker.sock"
     assert socket_path({**environ, "DOCKER_CONTEXT": "default"}) == DEFAULT_SOCKET
     assert socket_path({**environ, "DOCKER_HOST": "unix:///x"}) == "/x"
+
+
+def frame(stream: int, text: bytes) -> bytes:
+    return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (b"", b""),
+        (frame(1, b"out\n"), b"out\n"),
+        (frame(1, b"a") + frame(2, b"b") + frame(1, b""), b"ab"),
+        (frame(1, b"x" * 70000), b"x" * 70000),
+    ],
+)
+def test_what_a_command_in_a_container_said(stream: bytes, said: bytes) -> None:
+    assert _unframed(stream) == said
