@@ -18,7 +18,7 @@ PYTHON ?= $(shell \
 	  done; \
 	done)
 
-.PHONY: help venv tools demo test test-fast lint bench teardown
+.PHONY: help venv tools demo test test-fast lint bench gate-report teardown
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -80,3 +80,6 @@ lint: venv ## ruff, mypy, ansible-lint, yamllint
 bench: venv ## measure the loop
 	@$(COMPILE)
 	@$(BIN)/python -m benchmarks.loop
+
+gate-report: venv ## how often the gate's verdict is wrong, of states whose verdict is known
+	@PYTHONPATH=tests/unit $(BIN)/python -m golden

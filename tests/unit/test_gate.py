@@ -333,14 +333,8 @@ def test_missing(api: FakeApi) -> None:
 
 
 def test_a_workload_explains_its_service(api: FakeApi) -> None:
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "front", "namespace": "app", "uid": "s"},
-        "spec": {"clusterIP": "10.0.0.1", "selector": {"app": "web"}},
-    }
-    api.put(service, unready(deployment()), replicaset(), pod(False))
-    result = gate(api, scope=(ref_of(service), WEB), timeout=5)
+    api.put(service(), unready(deployment()), replicaset(), pod(False))
+    result = gate(api, scope=(ref_of(service()), WEB), timeout=5)
     assert (result.subject, result.reason) == ("web", "timeout:ready 0/1")
 
 
@@ -359,18 +353,106 @@ def test_recreated_once_starts_again_twice_fails(api: FakeApi) -> None:
 
 
 def test_a_job_deleted_by_its_ttl(api: FakeApi) -> None:
-    job = {
+    api.put(job(), unready(deployment()), replicaset(), pod(False))
+    script = {2.0: lambda: api.remove(job()), 4.0: lambda: api.put(pod(), deployment())}
+    assert gate(api, scope=(ref_of(job()), WEB), script=script).ready
+    gone = gate(api, scope=(ref_of(job()),), timeout=1)
+    assert gone.reason == "timeout:not found"
+    assert gate(api, scope=(ref_of(job()),), completed=frozenset({ref_of(job())})).ready
+
+
+def job(uid: str = "j", *, complete: bool = True) -> Object:
+    status = {"conditions": [{"type": "Complete", "status": "True"}]} if complete else {}
+    return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": "j", "namespace": "app", "uid": "j"},
-        "status": {"conditions": [{"type": "Complete", "status": "True"}]},
+        "metadata": {"name": "j", "namespace": "app", "uid": uid},
+        "spec": {},
+        "status": status,
     }
-    api.put(job, unready(deployment()), replicaset(), pod(False))
-    script = {2.0: lambda: api.remove(job), 4.0: lambda: api.put(pod(), deployment())}
-    assert gate(api, scope=(ref_of(job), WEB), script=script).ready
-    gone = gate(api, scope=(ref_of(job),), timeout=1)
-    assert gone.reason == "timeout:not found"
-    assert gate(api, scope=(ref_of(job),), completed=frozenset({ref_of(job)})).ready
+
+
+def test_a_job_that_completes_and_goes_at_once(api: FakeApi) -> None:
+    """Both events come before anybody looks: the last one says that it was complete."""
+    api.put(job(complete=False))
+
+    def complete_and_go() -> None:
+        with api.changed:
+            api.put(job())
+            api.remove(job())
+
+    result = gate(api, scope=(ref_of(job()),), script={3.0: complete_and_go})
+    assert (result.status, result.objects[0].detail) == ("ready", "complete (deleted since)")
+
+
+def test_a_job_deleted_before_it_completed_is_not_the_one_that_did(api: FakeApi) -> None:
+    api.put(job("first"))
+    script = {1.0: lambda: api.put(job("second", complete=False)), 2.0: lambda: api.remove(job())}
+    api.put(unready(deployment()), replicaset(), pod(False))
+    result = gate(api, scope=(ref_of(job()), WEB), script=script, timeout=5)
+    assert result.reason == "timeout:not found"
+
+
+def test_a_container_that_shows_later_came_without_restarts(api: FakeApi) -> None:
+    pending = pod(False)
+    pending["status"]["containerStatuses"] = []
+    api.put(unready(deployment()), replicaset(), pending)
+    result = gate(api, script={2.0: lambda: api.put(pod(False, restarts=3))})
+    assert (result.reason, result.duration_s) == ("crash_loop:web", 22)
+
+
+def service() -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "front", "namespace": "app", "uid": "s"},
+        "spec": {"clusterIP": "10.0.0.1", "selector": {"app": "web"}},
+    }
+
+
+def test_a_service_of_a_workload_elsewhere_that_wants_no_pods(api: FakeApi) -> None:
+    """That workload is in no release of this scope: it is looked at all the same."""
+    idle = deployment(replicas=0)
+    api.put(service(), idle)
+    scope = (ref_of(service()),)
+    assert gate(api, scope=scope, watches=5).ready
+    assert observe_once(api.kube(), scope).ready
+    api.put(deployment())
+    assert observe_once(api.kube(), scope).reason == "no_endpoints:front"
+
+
+def statefulset(**spec: Any) -> Object:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "db", "namespace": "app", "uid": "s1", "generation": 1},
+        "spec": {"replicas": 1, "template": deployment()["spec"]["template"], **spec},
+        "status": {
+            "observedGeneration": 1,
+            "replicas": 1,
+            "readyReplicas": 1,
+            "updatedReplicas": 1,
+            "currentRevision": "new",
+            "updateRevision": "new",
+        },
+    }
+
+
+def member() -> Object:
+    entry = pod()
+    owner = [{"uid": "s1", "controller": True}]
+    labels = {"controller-revision-hash": "new"}
+    entry["metadata"].update(name="db-0", labels=labels, ownerReferences=owner)
+    return entry
+
+
+def test_min_ready_seconds_where_the_server_does_not_count_them(api: FakeApi) -> None:
+    db = statefulset(minReadySeconds=7)
+    api.put(db, member())
+    assert gate(api, scope=(ref_of(db),)).duration_s == 7
+    db["status"]["availableReplicas"] = 1
+    api.put(db)
+    assert gate(api, scope=(ref_of(db),)).duration_s == 0
 
 
 def test_kinds_without_readiness_are_named_and_cost_nothing(api: FakeApi) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..kube.client import ApiError, Kube
 from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, timestamp, uid_of
@@ -46,8 +46,14 @@ class Source:
     metadata_only: bool = False
 
 
-def sources(scope: Iterable[ObjectRef], also: Iterable[Also] = ()) -> list[Source]:
-    """The collections that judging the scope needs: one a kind and namespace."""
+def sources(
+    scope: Iterable[ObjectRef], also: Iterable[Also] = (), *, selected: bool = False
+) -> list[Source]:
+    """The collections that judging the scope needs: one a kind and namespace.
+
+    ``selected`` adds the workloads that a Service may select, in scope or not: they tell one
+    without endpoints whether any are wanted.
+    """
     found: dict[tuple[str, str, str], Source] = {}
 
     def need(
@@ -67,6 +73,8 @@ def sources(scope: Iterable[ObjectRef], also: Iterable[Also] = ()) -> list[Sourc
             need("apps/v1", "ControllerRevision", namespace, "apps")
         elif kind == "Service":
             need("v1", "Endpoints", namespace, "")
+            for workload in _WORKLOADS if selected else ():
+                need("apps/v1", workload, namespace, "apps")
         elif kind == "PersistentVolumeClaim":
             need("storage.k8s.io/v1", "StorageClass", "", "storage.k8s.io")
 
@@ -157,9 +165,13 @@ def window_of(obj: Object, stable_for: float | None) -> float:
     pod_spec = spec if obj["kind"] == "Pod" else (spec.get("template") or {}).get("spec")
     if obj["kind"] not in (*_WORKLOADS, "ReplicaSet", "Pod") or not pod_spec:
         return 0.0
-    if stable_for is not None:
-        return stable_for
-    return 0.0 if all_have_readiness_probes(pod_spec) else DEFAULT_WINDOW
+    window = stable_for
+    if window is None:
+        window = 0.0 if all_have_readiness_probes(pod_spec) else DEFAULT_WINDOW
+    if obj["kind"] == "StatefulSet" and "availableReplicas" not in (obj.get("status") or {}):
+        # Servers before 1.22 do not count what minReadySeconds asks for.
+        window = max(window, float(spec.get("minReadySeconds") or 0))
+    return window
 
 
 def youngest(obj: Object, view: Snapshot) -> float | None:
@@ -204,7 +216,7 @@ def observe_once(
     Not ready yet is ``failed`` too, with the reason ``REASON:NAME`` of the first object that is
     not; an API server that does not answer raises.
     """
-    view = snapshot or fetch(kube, scope, also)
+    view = _with_selected(kube, scope, snapshot or fetch(kube, scope, also))
     targets, unmatched = expand(scope, also, view)
     objects: list[ObjectVerdict] = []
     warnings: list[str] = []
@@ -233,6 +245,21 @@ def observe_once(
         tuple(dict.fromkeys(warnings)),
         not_gated(objects),
     )
+
+
+def _with_selected(kube: Kube, scope: Iterable[ObjectRef], view: Snapshot) -> Snapshot:
+    """The snapshot, with all workloads wherever a Service in scope has no endpoint."""
+    lonely = [
+        ref
+        for ref in scope
+        if ref.key[:2] == ("", "Service")
+        and (service := view.get(ref)) is not None
+        and judge(service, view).reason == "no_endpoints"
+    ]
+    if not lonely:
+        return view
+    more = fetch_sources(kube, sources(lonely, selected=True))
+    return replace(view, objects=view.objects + more.objects)
 
 
 def expand(

@@ -15,14 +15,14 @@ from ..kube.objects import Object, ObjectRef, condition, ref_of, uid_of
 
 @dataclass(frozen=True)
 class Rules:
-    """The gate's thresholds, in seconds and counts."""
+    """The gate's thresholds, in seconds and counts; whether load balancers need an address."""
 
     hold: float = 20.0
     max_restarts: int = 3
     unschedulable_warn: float = 15.0
     unschedulable_fail: float = 60.0
     replica_failure: float = 10.0
-    load_balancer: bool = False
+    load_balancers: bool = False
 
 
 DEFAULT_RULES = Rules()

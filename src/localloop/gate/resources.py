@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from ..kube.objects import Object, condition
+from ..kube.objects import Object, condition, uid_of
 from ..kube.selectors import selects
-from .revisions import wanted
-from .verdict import NOT_GATED, Case, Verdict
+from .podrule import Suspect
+from .revisions import observed, wanted
+from .verdict import NOT_GATED, Case, Verdict, with_suspects
 
 
 def cronjob(case: Case) -> Verdict:
@@ -56,7 +58,7 @@ def service(case: Case) -> Verdict:
         return case.ready("external name")
     if not case.spec.get("clusterIP"):
         return case.progressing("no_cluster_ip", "no cluster IP yet")
-    if kind == "LoadBalancer" and case.rules.load_balancer:
+    if kind == "LoadBalancer" and case.rules.load_balancers:
         balancer = case.status.get("loadBalancer") or {}
         if not balancer.get("ingress"):
             return case.progressing("no_ingress", "the load balancer has no address yet")
@@ -75,7 +77,7 @@ def service(case: Case) -> Verdict:
         for workload in case.view.of_kind("apps", kind, case.ref.namespace)
         if selects(selector, _template_labels(workload))
     ]
-    if behind and not any(map(wanted, behind)):
+    if behind and not any(wanted(workload) or not observed(workload) for workload in behind):
         return case.ready("0 endpoints", f"Service {case.ref.name}: what it selects wants no pods")
     return case.progressing("no_endpoints", "no ready endpoint")
 
@@ -88,22 +90,39 @@ def _template_labels(workload: Object) -> Mapping[str, str]:
 def custom(case: Case) -> Verdict:
     """By the common conditions Stalled, Reconciling and Ready, where it has them."""
     ready = condition(case.obj, "Ready")
-    seen = ready.get("observedGeneration", case.status.get("observedGeneration"))
+    seen = [
+        generation
+        for generation in (case.status.get("observedGeneration"), ready.get("observedGeneration"))
+        if generation is not None
+    ]
+    if not all(_reached(generation, case.obj) for generation in seen):
+        return case.progressing("not_observed", "not yet seen by its controller")
+    # Whether a controller that names no generation has seen the newest one, nobody can tell.
+    current = bool(seen) or int(case.obj["metadata"].get("generation") or 1) == 1
     stalled = condition(case.obj, "Stalled")
     if stalled.get("status") == "True":
-        return case.failed("stalled", str(stalled.get("message") or "stalled"))
-    try:
-        behind = seen is not None and int(seen) < int(case.obj["metadata"].get("generation") or 0)
-    except (TypeError, ValueError):
-        behind = True
-    if behind:
-        return case.progressing("not_observed", "not yet seen by its controller")
+        text = str(stalled.get("message") or "stalled")
+        if current:
+            return case.failed("stalled", text)
+        cause = Suspect(
+            ("stalled", uid_of(case.obj), ""), "stalled", text, case.rules.hold, case.ref
+        )
+        return with_suspects(case.progressing("stalled", text), [cause])
     reconciling = condition(case.obj, "Reconciling")
     if reconciling.get("status") == "True":
         return case.progressing("reconciling", str(reconciling.get("message") or "reconciling"))
     if not ready:
         return Verdict(NOT_GATED, "", "has no Ready condition", case.ref)
-    if ready.get("status") == "True":
-        return case.ready("ready")
-    text = ready.get("message") or ready.get("reason") or "not ready"
-    return case.progressing("not_ready", str(text))
+    if ready.get("status") != "True":
+        text = ready.get("message") or ready.get("reason") or "not ready"
+        return case.progressing("not_ready", str(text))
+    if not current:
+        return Verdict(NOT_GATED, "", "does not say which generation is ready", case.ref)
+    return case.ready("ready")
+
+
+def _reached(generation: Any, obj: Object) -> bool:
+    try:
+        return int(generation) >= int(obj["metadata"].get("generation") or 0)
+    except (TypeError, ValueError):
+        return False

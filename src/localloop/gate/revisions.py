@@ -6,6 +6,15 @@ from ..kube.objects import Object, Snapshot, uid_of
 from .podrule import pod_finished, terminating
 
 
+def observed(obj: Object) -> bool:
+    """Whether the controller has seen this generation (some write it as text)."""
+    try:
+        seen = int((obj.get("status") or {}).get("observedGeneration") or 0)
+    except (TypeError, ValueError):
+        return False
+    return seen > 0 and seen >= int(obj["metadata"].get("generation") or 1)
+
+
 def wanted(obj: Object) -> int:
     """How many pods a workload asks for."""
     if obj["kind"] == "DaemonSet":

@@ -65,13 +65,14 @@ def run_gate(
     broken revision. ``emit`` gets ``progress`` events, and one ``gate`` event at the end. Raises
     nothing for a cluster in trouble: that is the result's ``status``.
     """
-    watched = sources(scope, also)
+    watched = sources(scope, also, selected=True)
     tick = clock or Clock()
     store = Store(watched, tick.now)
     tracker = Tracker(
         expected=expected or {},
         touched=frozenset(ref.key for ref in touched),
         completed=completed,
+        seen_complete=store.completed,
         rules=rules,
         stable_for=stable_for,
     )

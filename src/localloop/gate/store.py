@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ..errors import LocalloopError
 from ..kube.client import ApiError, ApiUnreachable, Kube, WatchStream
-from ..kube.objects import Object, ObjectRef, Snapshot, ref_of, uid_of
+from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, uid_of
 from .observe import Source
 from .podrule import container_statuses
 
@@ -18,7 +18,11 @@ _HOPELESS = (401, 403)
 
 
 class Store:
-    """Objects by source; every change wakes whoever waits on ``changed``."""
+    """Objects by source; every change wakes whoever waits on ``changed``.
+
+    ``completed`` holds the uids of Jobs that were seen complete, also of those that are gone
+    since: their last event may come before anybody has looked.
+    """
 
     def __init__(self, sources: Sequence[Source], clock: Callable[[], float]) -> None:
         self.changed = threading.Condition()
@@ -29,6 +33,8 @@ class Store:
         self._sources = tuple(sources)
         self._outages: dict[str, LocalloopError] = {}
         self._baseline: dict[tuple[str, str], int] = {}
+        self._pods: set[str] = set()
+        self.completed: dict[ObjectRef, str] = {}
         self._offset: float | None = None
 
     # Called by the watching threads.
@@ -37,6 +43,7 @@ class Store:
         """Take a fresh list."""
         with self.changed:
             self._objects[source] = {_name(item): item for item in items}
+            self._note_completed(items)
             self._first_seen(items)
             if server_date is not None:
                 self._offset = server_date - self._clock()
@@ -49,6 +56,7 @@ class Store:
         with self.changed:
             objects = self._objects.setdefault(source, {})
             have = objects.get(_name(obj))
+            self._note_completed([obj])
             if kind == "DELETED":
                 if have is not None and uid_of(have) == uid_of(obj):
                     del objects[_name(obj)]
@@ -95,11 +103,20 @@ class Store:
             return self.version, view, trouble
 
     def _first_seen(self, items: list[Object]) -> None:
+        """Note the restarts that each pod came with: a container that shows later came with 0."""
         for item in items:
-            if item["kind"] == "Pod":
-                for status in container_statuses(item):
-                    key = (uid_of(item), str(status.get("name")))
-                    self._baseline.setdefault(key, int(status.get("restartCount") or 0))
+            if item["kind"] != "Pod":
+                continue
+            uid = uid_of(item)
+            for status in container_statuses(item):
+                restarts = 0 if uid in self._pods else int(status.get("restartCount") or 0)
+                self._baseline.setdefault((uid, str(status.get("name"))), restarts)
+            self._pods.add(uid)
+
+    def _note_completed(self, items: list[Object]) -> None:
+        for item in items:
+            if item["kind"] == "Job" and condition(item, "Complete").get("status") == "True":
+                self.completed[ref_of(item)] = uid_of(item)
 
     def _wake(self) -> None:
         self.version += 1

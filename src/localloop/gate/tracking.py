@@ -47,11 +47,16 @@ class Tracked:
 
 @dataclass
 class Tracker:
-    """Judges objects by name and holds them to their window; ``stable_for`` in seconds."""
+    """Judges objects by name and holds them to their window; ``stable_for`` in seconds.
+
+    ``completed`` are Jobs that earlier runs saw complete, ``seen_complete`` the uids of those that
+    this gate saw.
+    """
 
     expected: Mapping[str, frozenset[str]]
     touched: frozenset[tuple[str, str, str, str]]
     completed: frozenset[ObjectRef]
+    seen_complete: Mapping[ObjectRef, str]
     rules: Rules
     stable_for: float | None
     objects: dict[ObjectRef, Tracked] = field(default_factory=dict)
@@ -61,13 +66,15 @@ class Tracker:
         entry = self.objects.get(ref)
         if entry is None:
             entry = self.objects[ref] = Tracked(ref, ref.key in self.touched)
+        completed = self.completed
+        uid = self.seen_complete.get(ref)
+        if uid is not None and entry.uid in ("", uid):
+            completed |= {ref}
         verdict = judge_ref(
-            ref, view, expected=self.expected, rules=self.rules, completed=self.completed
+            ref, view, expected=self.expected, rules=self.rules, completed=completed
         )
         obj = view.get(ref)
         if obj is not None:
-            if ref.kind == "Job" and verdict.state == "ready":
-                self.completed |= {ref}
             if entry.uid and uid_of(obj) != entry.uid:
                 entry.recreated += 1
                 entry.starts_again()

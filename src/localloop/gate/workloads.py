@@ -8,7 +8,7 @@ from typing import Any
 from ..kube.objects import Snapshot, condition, timestamp, uid_of
 from .imageproof import ImageFinding, image_proof, template_findings
 from .podrule import Suspect, has_any_probe, pod_finished, pod_ready, pod_suspects, terminating
-from .revisions import current_pods, label_of, wanted
+from .revisions import current_pods, label_of, observed, wanted
 from .verdict import Case, Problem, Verdict, with_suspects
 
 _NO_DEADLINE = 2**31 - 1
@@ -19,7 +19,7 @@ def deployment(case: Case) -> Verdict:
     want = wanted(case.obj)
     if case.spec.get("paused"):
         return case.failed("paused", "the Deployment is paused")
-    if not _observed(case):
+    if not observed(case.obj):
         return _workload(case, ("not_observed", "not yet seen by its controller"), want, want)
     progress = condition(case.obj, "Progressing")
     extra: list[Suspect] = []
@@ -75,7 +75,7 @@ def statefulset(case: Case) -> Verdict:
     on_delete = strategy.get("type") == "OnDelete"
     partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
     need = want if on_delete else max(0, want - partition)
-    if not _observed(case):
+    if not observed(case.obj):
         problem: Problem | None = ("not_observed", "not yet seen by its controller")
     else:
         problem = _statefulset_problem(case, want, need, on_delete, partition)
@@ -111,8 +111,10 @@ def daemonset(case: Case) -> Verdict:
     want = wanted(case.obj)
     updated = case.count("updatedNumberScheduled")
     problem: Problem | None = None
-    if not _observed(case) or case.status.get("desiredNumberScheduled") is None:
+    if not observed(case.obj) or case.status.get("desiredNumberScheduled") is None:
         problem = ("not_observed", "not yet seen by its controller")
+    elif updated < want and (case.spec.get("updateStrategy") or {}).get("type") == "OnDelete":
+        problem = ("on_delete", f"{want - updated} pods wait to be deleted by hand (OnDelete)")
     elif updated != want:
         problem = ("not_updated", f"{updated} of {want} pods are of this revision")
     elif case.count("numberReady") < want:
@@ -126,7 +128,7 @@ def replicaset(case: Case) -> Verdict:
     """As many available pods as asked for."""
     want = wanted(case.obj)
     problem: Problem | None = None
-    if not _observed(case):
+    if not observed(case.obj):
         problem = ("not_observed", "not yet seen by its controller")
     elif case.count("replicas") != want:
         problem = ("wrong_count", f"{case.count('replicas')} pods instead of {want}")
@@ -181,15 +183,6 @@ def pod(case: Case) -> Verdict:
 
 
 # -- what they share
-
-
-def _observed(case: Case) -> bool:
-    """Whether the controller has seen this generation (some write it as text)."""
-    try:
-        seen = int(case.status.get("observedGeneration") or 0)
-    except (TypeError, ValueError):
-        return False
-    return seen > 0 and seen >= int(case.obj["metadata"].get("generation") or 1)
 
 
 def _workload(
