@@ -32,6 +32,26 @@ options:
   profile:
     description: A profile of the project; its own rules choose one where this is not set.
     type: str
+  bootstrap:
+    description:
+      - What may become of a cluster that exists and is not as it should be, or is to be made anew.
+      - V(refuse), for a play that makes no cluster anew, fails where its inputs changed.
+      - V(auto) plans a bootstrap there, unless others are deployed on that cluster.
+      - V(reuse) keeps the cluster, V(recreate) plans a bootstrap in any case.
+    type: str
+    choices: [refuse, auto, reuse, recreate]
+    default: refuse
+  force:
+    description: Plan to recreate a cluster even though others are deployed there.
+    type: bool
+    default: false
+  built:
+    description:
+      - The plan of this run whose images were built already.
+      - It is handed on, unless the cluster was made anew meanwhile. Then everything is planned anew
+        on it, with those images.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: The same as without; it never changes anything.

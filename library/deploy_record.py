@@ -11,6 +11,8 @@ short_description: Settle the record of a deploy
 description:
   - After the gate, writes into the cluster's record what it now runs and what the registry holds,
     by compare-and-swap.
+  - Where the plan keeps a cluster of which nobody noted with which inputs it was made, or with
+    others, it notes those of now as accepted.
 options:
   plan:
     description: The plan as the step before returned it.

@@ -14,12 +14,15 @@ from .errors import LocalloopError
 COMMANDS = {
     "deploy": "build, release and prove what changed (all that changed, or the targets)",
     "plan": "say what a deploy would do, and why; change nothing",
+    "bootstrap": "make the cluster run, anew or as it is, and deploy to it",
     "status": "say what the cluster runs",
     "history": "list this project's transactions",
     "report": "print a transaction's report (the newest one by default)",
     "down": "remove this project's releases and record",
     "schema": "print the JSON Schema of localloop.yml",
 }
+
+PROFILED = ("deploy", "plan", "bootstrap", "status", "down")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,13 +40,30 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"localloop {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, what in COMMANDS.items():
-        parents = [common, profiled] if name in ("deploy", "plan", "status", "down") else [common]
+        parents = [common, profiled] if name in PROFILED else [common]
         sub = commands.add_parser(name, help=what, description=what.capitalize(), parents=parents)
         if name in ("deploy", "plan"):
             sub.add_argument("targets", nargs="*", metavar="TARGET", help="component names, or all")
             sub.add_argument("--full", action="store_true", help="everything, changed or not")
         if name == "plan":
             sub.add_argument("--diff", action="store_true", help="name the changed files")
+        if name == "bootstrap":
+            over = sub.add_mutually_exclusive_group()
+            over.add_argument(
+                "--recreate",
+                action="store_true",
+                help="make an existing cluster anew; all that is in it is lost",
+            )
+            over.add_argument(
+                "--reuse-ok",
+                action="store_true",
+                help="keep an existing cluster, and accept its inputs as they are now",
+            )
+            sub.add_argument(
+                "--force",
+                action="store_true",
+                help="recreate even though others are deployed there, or nobody can tell",
+            )
         if name == "report":
             sub.add_argument("transaction", nargs="?", metavar="TX")
         if name == "down":

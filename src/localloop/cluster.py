@@ -283,7 +283,7 @@ def ensure_kubeconfig(docker: Docker, name: str, *, check: bool = False) -> bool
             "kubeconfig_missing",
             f"container {node_container(name)} holds no kubeconfig at {NODE_KUBECONFIG}",
             hint=f"See `docker logs {node_container(name)}`,"
-            " then run `localloop down --cluster` and deploy again.",
+            " then make it anew: `localloop bootstrap --recreate --force`.",
         )
     path = kubeconfig_path(name)
     try:

@@ -6,19 +6,29 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .decide import make_components, request
-from .errors import UsageError
+from .clusterverdict import Wish, cluster_verdict
+from .decide import Request, make_components, request
 from .facts import Facts
 from .gather import gather
 from .plan import Plan
+from .newcluster import on_a_new_cluster
 from .session import Session
 from .steps import Emit
 
 
 def make_plan(
-    session: Session, targets: Sequence[str], *, full: bool, emit: Emit
+    session: Session,
+    targets: Sequence[str],
+    *,
+    full: bool,
+    emit: Emit,
+    wish: Wish = Wish(),  # noqa: B008 (frozen)
 ) -> tuple[Plan, Facts | None]:
-    """The plan, and the facts that it was made of where there is a cluster to observe."""
+    """The plan, and the facts that it was made of where there is a cluster to observe.
+
+    For a cluster that is to be made anew everything is planned, whatever the targets: what has to
+    be built is built before the old one goes.
+    """
     project = session.project
     wanted = request(tuple(targets), full=full, known=list(project.components))
     started = time.monotonic()
@@ -28,37 +38,23 @@ def make_plan(
         profile=project.profile or "",
         mode=wanted.mode,
         targets=wanted.targets,
-        cluster=cluster_verdict(session),
+        cluster=cluster_verdict(session, wish),
         config_sha256=project.config_sha256,
         platform=session.platform,
     )
     facts = None
-    if plan.cluster["verdict"] == "ok":
+    verdict = plan.cluster["verdict"]
+    if verdict in ("ok", "bootstrap", "refused"):
+        if verdict == "bootstrap":
+            wanted = Request(wanted.mode)
         facts = gather(session, wanted)
+        components = make_components(facts, wanted)
         plan = replace(
             plan,
-            components=make_components(facts, wanted),
+            components=on_a_new_cluster(components) if verdict == "bootstrap" else components,
             serial=facts.record.serial,
             registry=session.registry_address,
         )
     emit({"event": "plan", "plan": plan.as_dict()})
     emit({"event": "span", "name": "change_detection", "duration_s": time.monotonic() - started})
     return plan, facts
-
-
-def cluster_verdict(session: Session) -> dict[str, str]:
-    """What has to happen to the cluster and its registry before a component can be planned."""
-    cluster = session.cluster
-    if cluster.container_id and not cluster.ours:
-        raise UsageError(
-            "cluster_not_ours",
-            f"container {session.container_name} is not one of localloop's",
-            hint="Remove or rename it, or choose another cluster name (CLUSTER_NAME).",
-        )
-    if cluster.verdict != "ok":
-        return {"verdict": cluster.verdict, "reason": cluster.reason}
-    if cluster.starting and not session.answers():
-        return {"verdict": "start", "reason": "cluster_starting"}
-    if cluster.registry_verdict != "ok":
-        return {"verdict": "registry", "reason": cluster.registry_reason}
-    return {"verdict": "ok", "reason": ""}

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .bootstrapreport import bootstrap_section, cluster_fingerprint, cluster_keys
 from .errors import LocalloopError
 from .gate.evidence import render_evidence
 from .plan import ComponentPlan, Plan
@@ -88,7 +89,8 @@ def outcome_of(events: Iterable[Event]) -> tuple[str, int]:
 def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
     """The report as plain data, from a journal's events in their order."""
     opened: Event = next((e for e in events if e.get("event") == "opened"), {})
-    plan = _last_plan(events)
+    plans = [Plan.from_dict(event["plan"]) for event in events if event.get("event") == "plan"]
+    plan = plans[-1] if plans else None
     parts = plan.components if plan else {}
     outcome, code = outcome_of(events)
     gate: Event = next((e for e in reversed(events) if e.get("event") == "gate"), {})
@@ -99,12 +101,15 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
         for name in event.get("components", ())
     }
     errors = [event["error"] for event in events if event.get("event") == "failed"]
+    durations = _durations(events, parts)
+    infra = cluster_fingerprint(events)
     return {
         "schema": SCHEMA,
         "outcome": outcome,
         "exit_code": code,
-        "header": _header(opened, plan, parts),
-        "plan": _plan_keys(opened, plan, parts),
+        "header": _header(opened, plans[0] if plans else None, parts),
+        "plan": _plan_keys(opened, plan, parts) | cluster_keys(events),
+        "bootstrap": bootstrap_section(events, parts, durations["total"]),
         "components": {name: _component(part) for name, part in parts.items()},
         "fingerprints": {
             name: {
@@ -113,7 +118,8 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
                 "state_written": name in settled,
             }
             for name, part in parts.items()
-        },
+        }
+        | ({"cluster_infra": infra} if infra else {}),
         "digests": _digests(parts),
         "readiness": {
             "readiness_gate_status": gate.get("status", "not_run"),
@@ -126,7 +132,7 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
         },
         "evidence": render_evidence(gate.get("evidence", ())),
         "error": errors[0] if errors else None,
-        "durations_ms": _durations(events, parts),
+        "durations_ms": durations,
     }
 
 
@@ -166,7 +172,6 @@ def _plan_keys(
     built = [part for part in parts.values() if part.kind != "chart"]
     images = [part for part in built if part.kind == "image"]
     charts = [part for part in parts.values() if part.kind == "chart"]
-    cluster = plan.cluster if plan else {"verdict": "unknown", "reason": ""}
     keys: dict[str, Any] = {f"build_{part.name}": "build" in part.steps for part in built}
     keys["helm_upgrade"] = any("release" in part.steps for part in charts)
     keys["force_helm_upgrade"] = bool(plan and plan.mode == "full")
@@ -189,9 +194,6 @@ def _plan_keys(
             keys |= _reconcile_keys(part)
     keys["readiness_timeout_seconds"] = opened.get("readiness_timeout_seconds", 0)
     keys["readiness_poll_seconds"] = 0  # the gate watches
-    keys["cluster_verdict"] = cluster["verdict"]
-    keys["requires_cluster_bootstrap"] = cluster["verdict"] in ("create", "bootstrap")
-    keys["cluster_bootstrap_reason"] = cluster.get("reason") or "none"
     return keys
 
 
@@ -325,6 +327,8 @@ def render(report: Mapping[str, Any]) -> str:
             lines.append(f"- component: {_value(error['component'])}")
         lines += ["", *_block("\n".join(filter(None, (error["message"], error.get("hint")))))]
     lines += _keys("Plan", report["plan"])
+    if report["bootstrap"]:
+        lines += _keys("Bootstrap", report["bootstrap"])
     lines += _reasons(report["components"])
     for name, part in report["components"].items():
         lines += [f"- warning: {_value(name)}: {_value(text)}" for text in part["warnings"]]

@@ -15,6 +15,7 @@ from .cluster import (
     inspect_cluster,
     kubeconfig_path,
     node_container,
+    registry_container,
 )
 from .config import Chart, Image, Project, load_project
 from .docker import Docker
@@ -24,6 +25,7 @@ from .fingerprint import (
     analyse_image,
     base_images,
     fingerprint_chart,
+    fingerprint_cluster,
     fingerprint_image,
 )
 from .gate.observe import Source, fetch_sources
@@ -58,12 +60,14 @@ class Session:
         self.provider = provider_of(project)
         self.cluster_name = project.cluster.name
         self.container_name = node_container(self.cluster_name)
+        self.registry_container_name = registry_container(self.cluster_name)
         self.docker = Docker()
         self.observed: dict[str, GateResult] = {}
         self._registry = registry
         self._platform = platform
         self._writes = writes
         self._fingerprints: dict[str, Fingerprint] = {}
+        self._uid = ""
 
     @classmethod
     def of_plan(cls, plan: Plan, environ: Mapping[str, str]) -> Session:
@@ -105,13 +109,15 @@ class Session:
 
     def identify(self) -> str:
         """The cluster's uid; a kubeconfig that is not the node's (any more) is fetched again."""
-        try:
-            return cluster_uid(self.kube)
-        except ApiUnreachable:
-            if not ensure_kubeconfig(self.docker, self.cluster_name):
-                raise
-        del self.kube
-        return cluster_uid(self.kube)
+        if not self._uid:
+            try:
+                self._uid = cluster_uid(self.kube)
+            except ApiUnreachable:
+                if not ensure_kubeconfig(self.docker, self.cluster_name):
+                    raise
+                del self.kube
+                self._uid = cluster_uid(self.kube)
+        return self._uid
 
     def answers(self) -> bool:
         """Whether the API server says within two seconds that it is ready."""
@@ -176,6 +182,11 @@ class Session:
                 self.project, chart, cache=self._unsaved_cache()
             )
         return self._fingerprints[chart.name]
+
+    @cached_property
+    def cluster_inputs(self) -> Fingerprint | None:
+        """The fingerprint of what the cluster depends on; None where nothing is declared."""
+        return fingerprint_cluster(self.project, cache=self._unsaved_cache())
 
     def _unsaved_cache(self) -> StatCache | None:
         return None if self._writes else StatCache(self.project.root)

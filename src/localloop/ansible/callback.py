@@ -17,23 +17,25 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from ansible import context
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback import CallbackBase
 
+from ..clusterverdict import ANSWERS, Wish, cluster_verdict, container_verdict, require_answer
 from ..config import load_project
 from ..errors import BusyError, InterruptedRun, LocalloopError, UsageError
 from ..opening import open_run
 from ..paths import content_dir
-from ..planning import cluster_verdict
 from ..session import Session
 from ..transaction import Transaction, attach
 
 # The playbooks of localloop that change something, and the command that each one stands for.
-COMMANDS = {"deploy-fast.yml": "deploy", "teardown.yml": "down"}
+COMMANDS = {"bootstrap.yml": "bootstrap", "deploy-fast.yml": "deploy", "teardown.yml": "down"}
 _CHILD_GRACE_SECONDS = 6.0
 _ORPHAN_POLL_SECONDS = 0.5
 
@@ -70,19 +72,20 @@ class CallbackModule(CallbackBase):
         command = self._command or play.get_vars().get("localloop_command")
         if command is None:
             return
-        everywhere = play.get_variable_manager()._inventory.groups["all"].get_vars()
+        manager = play.get_variable_manager()
+        everywhere = {**manager._inventory.groups["all"].get_vars(), **manager.extra_vars}
         root = everywhere.get("localloop_project")
         if root is None:
             return  # another inventory: nothing here is a project of ours
         try:
-            self._open(Path(str(root)), str(command))
+            self._open(Path(str(root)), str(command), everywhere)
         except LocalloopError as error:
             self._problem = error
             self._display.display(f"localloop: {error}", color="red", stderr=True)
             # Past any handler of Ansible's, which would carry on: nothing has been changed yet.
             raise SystemExit(error.exit_code) from error
 
-    def _open(self, root: Path, command: str) -> None:
+    def _open(self, root: Path, command: str, variables: Mapping[str, Any]) -> None:
         if command not in COMMANDS.values():
             raise UsageError(
                 "unknown_command",
@@ -90,11 +93,17 @@ class CallbackModule(CallbackBase):
                 hint=f"Commands: {', '.join(COMMANDS.values())}.",
             )
         session = Session(load_project(root), os.environ)
-        self._transaction = open_run(session, command, details={"argv": sys.argv[1:]})
+        wish = _wish(variables)
+        if command == "bootstrap":
+            require_answer(session, wish)
+        self._transaction = open_run(
+            session, command, details={"argv": sys.argv[1:], "bootstrap": wish.answer}
+        )
         atexit.register(self._at_exit, os.getpid())
         os.environ.update(self._transaction.environment())  # the workers are forks
         self._transaction.emit({"event": "playbook", "pid": os.getpid()})
-        if cluster_verdict(session)["verdict"] != "ok":
+        found = container_verdict(session) if command == "down" else cluster_verdict(session, wish)
+        if found["verdict"] != "ok":
             self._transaction.require_exclusive()
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, self._noting(signal.getsignal(each)))
@@ -151,6 +160,17 @@ class CallbackModule(CallbackBase):
             self._display.display(f"Report: {report}")
         for key in transaction.environment():
             os.environ.pop(key, None)
+
+
+def _wish(variables: Mapping[str, Any]) -> Wish:
+    answer = str(variables.get("localloop_bootstrap", "auto"))
+    if answer not in ANSWERS:
+        raise UsageError(
+            "unknown_answer",
+            f"localloop_bootstrap is {answer!r}",
+            hint=f"It is one of: {', '.join(ANSWERS)}.",
+        )
+    return Wish(answer, force=boolean(variables.get("localloop_force", False), strict=False))
 
 
 def _problem(result: Any) -> LocalloopError:

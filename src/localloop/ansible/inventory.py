@@ -68,6 +68,8 @@ def project_vars(project: Project, environ: Mapping[str, str]) -> dict[str, Any]
         "localloop_registry_port": project.registry.port,
         "localloop_profile": project.profile,
         "localloop_timeout": project.readiness.timeout,
+        "localloop_bootstrap": environ.get("LOCALLOOP_BOOTSTRAP") or "auto",
+        "localloop_force": environ.get("LOCALLOOP_FORCE") == "1",
         "localloop_mode": environ.get("LOCALLOOP_MODE") or "auto",
         "localloop_targets": environ.get("LOCALLOOP_TARGETS", "").replace(",", " ").split(),
     }

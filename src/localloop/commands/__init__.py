@@ -54,5 +54,7 @@ class Options:
     full: bool = False
     cluster: bool = False
     force: bool = False
+    recreate: bool = False
+    reuse_ok: bool = False
     diff: bool = False
     transaction: str | None = None

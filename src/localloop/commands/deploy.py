@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..clusterverdict import Wish, cluster_verdict, require_possible
 from ..config import Project, load_project
 from ..decide import request
 from ..errors import InterruptedRun, LocalloopError
@@ -25,12 +27,28 @@ from .plan import show_plan
 def run(options: Options) -> int:
     started = time.monotonic()
     project = load_project(options.project, profile=options.profile)
-    session = Session(project, os.environ)
-    wanted = request(options.targets, full=options.full, known=list(project.components))
-    transaction = open_run(session, "deploy", mode=wanted.mode, targets=wanted.targets)
+    return run_loop(Session(project, os.environ), options, "deploy", Wish(), started)
+
+
+def run_loop(
+    session: Session, options: Options, command: str, wish: Wish, started: float
+) -> int:
+    """One transaction from the plan to its report; the exit code.
+
+    ``started``: ``time.monotonic()`` of the command's beginning.
+    """
+    known = list(session.project.components)
+    wanted = request(options.targets, full=options.full, known=known)
+    transaction = open_run(
+        session,
+        command,
+        mode=wanted.mode,
+        targets=wanted.targets,
+        details={"bootstrap": wish.answer},
+    )
     error: LocalloopError | None = None
     try:
-        _deploy(session, transaction, options)
+        _deploy(session, transaction, options, replace(wish, transaction=transaction.id))
     except KeyboardInterrupt:
         error = InterruptedRun("interrupted", "ended by Ctrl-C")
     except LocalloopError as found:
@@ -42,18 +60,25 @@ def run(options: Options) -> int:
     return _say_outcome(options.console, report, error, time.monotonic() - started)
 
 
-def _deploy(session: Session, transaction: Transaction, options: Options) -> None:
-    plan, facts = make_plan(session, options.targets, full=options.full, emit=transaction.emit)
+def _deploy(session: Session, transaction: Transaction, options: Options, wish: Wish) -> None:
+    plan, facts = make_plan(
+        session, options.targets, full=options.full, emit=transaction.emit, wish=wish
+    )
     show_plan(options.console, plan, diff=False)
+    require_possible(plan.cluster, session.cluster_name)
     if plan.changes_nothing and facts is not None:
-        _note_unchanged(session, facts, transaction)
+        _note_unchanged(session, plan, facts, transaction)
         return
     if plan.cluster["verdict"] != "ok":
         transaction.require_exclusive()
-    _run_playbook(session, transaction, plan, options)
+    if plan.cluster["verdict"] == "bootstrap":  # nobody else may have come before the lock
+        require_possible(cluster_verdict(session, wish), session.cluster_name)
+    _run_playbook(session, transaction, plan, options, wish)
 
 
-def _note_unchanged(session: Session, facts: Facts, transaction: Transaction) -> None:
+def _note_unchanged(
+    session: Session, plan: Plan, facts: Facts, transaction: Transaction
+) -> None:
     remember_inputs(session)
     seen = [result.as_dict() for result in session.observed.values()]
     transaction.emit(
@@ -71,6 +96,10 @@ def _note_unchanged(session: Session, facts: Facts, transaction: Transaction) ->
         from ..gating import renote
 
         renote(session, renoted)
+    if plan.cluster.get("inputs"):
+        from ..clusterinputs import accept
+
+        accept(session, plan.cluster, transaction.id, transaction.emit)
 
 
 # What would change the run itself is not for a build argument to bring in.
@@ -88,12 +117,16 @@ def declared_environ(project: Project, environ: Mapping[str, str]) -> dict[str, 
     return {name: environ[name] for name in sorted(names) if name in environ}
 
 
-def _run_playbook(session: Session, transaction: Transaction, plan: Plan, options: Options) -> None:
+def _run_playbook(
+    session: Session, transaction: Transaction, plan: Plan, options: Options, wish: Wish
+) -> None:
     from ..ansible.runner import run_playbook
 
     started = time.monotonic()
+    runs = plan.cluster["verdict"] == "ok"
+    playbook = "deploy-fast.yml" if runs else "bootstrap.yml"
     outcome = run_playbook(
-        "deploy-fast.yml",
+        playbook,
         project_root=Path(plan.root),
         transaction=transaction,
         extra_environ={
@@ -101,9 +134,11 @@ def _run_playbook(session: Session, transaction: Transaction, plan: Plan, option
             "LOCALLOOP_PROFILE": plan.profile,
             "LOCALLOOP_TARGETS": ",".join(plan.targets),
             "LOCALLOOP_MODE": plan.mode,
+            "LOCALLOOP_BOOTSTRAP": wish.answer,
+            "LOCALLOOP_FORCE": "1" if wish.force else "",
         },
         on_line=options.console.say,
-        on_task=task_shower(options.console) if plan.cluster["verdict"] != "ok" else None,
+        on_task=None if runs else task_shower(options.console),
         color=options.console.color,
     )
     transaction.emit(
@@ -115,7 +150,7 @@ def _run_playbook(session: Session, transaction: Transaction, plan: Plan, option
     if outcome.rc and not failed:
         raise LocalloopError(
             "playbook_failed",
-            f"deploy-fast.yml ended with {outcome.rc}: "
+            f"{playbook} ended with {outcome.rc}: "
             + (
                 "; ".join(f"{each.task}: {each.message}" for each in outcome.failed) or "no message"
             ),

@@ -8,9 +8,9 @@ from ..cluster import context_name
 from ..config import load_project
 from ..errors import InterruptedRun, LocalloopError, UsageError
 from ..helm import Helm
-from ..kube.client import Kube
 from ..opening import open_run
-from ..record import NAMESPACE, PROJECT_LABEL, RecordStore
+from ..others import others_on
+from ..record import RecordStore
 from ..session import Session
 from ..transaction import Transaction
 from . import Options
@@ -58,25 +58,6 @@ def run(options: Options) -> int:
     options.console.document({"outcome": "removed", "report": str(report)})
     options.console.say(f"Report: {report}")
     return 0
-
-
-def others_on(kube: Kube, project: str) -> list[str]:
-    """Whatever else is deployed there: other projects' records and Helm releases."""
-    records, _ = kube.list(
-        "v1", "Secret", NAMESPACE, label_selector=PROJECT_LABEL, metadata_only=True
-    )
-    releases, _ = kube.list("v1", "Secret", label_selector="owner=helm", metadata_only=True)
-    names = {
-        f"project {record['metadata']['name']}"
-        for record in records
-        if record["metadata"]["name"] != project
-    }
-    names |= {
-        f"release {release['metadata']['namespace']}/{release['metadata']['labels'].get('name')}"
-        for release in releases
-        if release["metadata"]["labels"].get(PROJECT_LABEL) != project
-    }
-    return sorted(names)
 
 
 def _remove_project(session: Session, transaction: Transaction, options: Options) -> None:

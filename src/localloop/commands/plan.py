@@ -15,6 +15,9 @@ _CLUSTER = {
     "create": "is created first",
     "start": "is started first",
     "restart": "is restarted first",
+    "registry": "gets its registry back first",
+    "bootstrap": "is made anew, once everything is built",
+    "refused": "stays as it is, and a deploy is refused",
 }
 
 
@@ -33,12 +36,13 @@ def _nothing(_event: dict[str, Any]) -> None:
 
 def show_plan(console: Console, plan: Plan, *, diff: bool) -> None:
     """The plan as a table; with ``diff`` the changed files of each component below it."""
-    verdict = plan.cluster["verdict"]
+    cluster = plan.cluster
+    verdict = cluster["verdict"]
     if verdict != "ok":
-        console.say(
-            f"cluster {_CLUSTER.get(verdict, verdict)} ({plan.cluster['reason']});"
-            " then each component is planned"
-        )
+        why_cluster = ": ".join(filter(None, (cluster["reason"], cluster.get("detail"))))
+        then = "" if plan.components else "; then each component is planned"
+        console.say(f"cluster {_CLUSTER.get(verdict, verdict)} ({why_cluster}){then}")
+    if not plan.components:
         return
     rows = [["COMPONENT", "KIND", "STEPS", "WHY"]]
     rows += [

@@ -13,29 +13,23 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "targets": {"type": "list", "elements": "str", "default": []},
     "mode": {"type": "str", "choices": ["auto", "full"], "default": "auto"},
     "profile": {"type": "str"},
+    "bootstrap": {
+        "type": "str",
+        "choices": ["refuse", "auto", "reuse", "recreate"],
+        "default": "refuse",
+    },
+    "force": {"type": "bool", "default": False},
+    "built": {"type": "dict", "default": {}},
 }
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..config import load_project
-    from ..planning import make_plan
-    from ..session import Session
-    from .component_report import summary
-
-    plan = _made_by_the_command()
-    if plan is None:
-        project = load_project(Path(params["project"]), profile=params.get("profile") or None)
-        made, _ = make_plan(
-            Session(project, os.environ, writes=not context.check),
-            params["targets"],
-            full=params["mode"] == "full",
-            emit=context.emit,
-        )
-        plan = made.as_dict()
-        for name, part in plan["components"].items():
-            context.emit(
-                {"event": "progress", "component": name, "step": "plan", "text": summary(part)}
-            )
+    built = params["built"]
+    if built:
+        anew = built["cluster"]["verdict"] == "bootstrap" and not context.check
+        plan = _after_the_build(params, context) if anew else built
+    else:
+        plan = _made_by_the_command() or _made_here(params, context)
     return {"changed": False, "plan": plan}
 
 
@@ -46,4 +40,62 @@ def _made_by_the_command() -> dict[str, Any] | None:
     journal = attach(os.environ)
     events = journal.events() if journal is not None and journal.path.exists() else []
     plans = [event["plan"] for event in events if event.get("event") == "plan"]
-    return plans[-1] if plans and plans[-1]["cluster"]["verdict"] == "ok" else None
+    return plans[-1] if plans and plans[-1]["cluster"]["verdict"] in ("ok", "bootstrap") else None
+
+
+def _made_here(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    from ..clusterverdict import Wish, require_possible
+    from ..planning import make_plan
+
+    refuse = params["bootstrap"] == "refuse"
+    session = _session(params, context)
+    made, _ = make_plan(
+        session,
+        params["targets"],
+        full=params["mode"] == "full",
+        emit=context.emit,
+        wish=Wish(
+            "auto" if refuse else params["bootstrap"],
+            force=params["force"],
+            transaction=context.transaction or "",
+        ),
+    )
+    require_possible(made.cluster, session.cluster_name, bootstraps=not refuse)
+    return _told(made.as_dict(), context)
+
+
+def _after_the_build(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The plan for the new cluster, with what was built while the old one was there."""
+    from ..clusterverdict import Wish
+    from ..newcluster import with_built
+    from ..plan import Plan
+    from ..planning import make_plan
+
+    made, _ = make_plan(
+        _session(params, context),
+        (),
+        full=False,
+        emit=lambda _event: None,
+        wish=Wish(transaction=context.transaction or ""),
+    )
+    plan = with_built(made, Plan.from_dict(params["built"])).as_dict()
+    context.emit({"event": "plan", "plan": plan})
+    return _told(plan, context)
+
+
+def _session(params: dict[str, Any], context: Context) -> Any:
+    from ..config import load_project
+    from ..session import Session
+
+    project = load_project(Path(params["project"]), profile=params.get("profile") or None)
+    return Session(project, os.environ, writes=not context.check)
+
+
+def _told(plan: dict[str, Any], context: Context) -> dict[str, Any]:
+    from .component_report import summary
+
+    for name, part in plan["components"].items():
+        context.emit(
+            {"event": "progress", "component": name, "step": "plan", "text": summary(part)}
+        )
+    return plan

@@ -24,4 +24,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         return {"changed": bool(unsettled), "settled": unsettled, "plan": params["plan"]}
     session = Session.of_plan(plan, os.environ)
     written = gating.settle(session, plan, context.emit, gating.completed_jobs(params["gate"]))
+    if plan.cluster.get("inputs"):
+        from ..clusterinputs import accept
+
+        accept(session, plan.cluster, context.transaction or "", context.emit)
     return {"changed": written, "settled": unsettled, "plan": params["plan"]}

@@ -54,4 +54,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         timeout=params["timeout"],
         say=say,
     )
+    context.emit(
+        {"event": "result", "step": "node_image", "component": params["component"], "changed": True}
+    )
     return {"changed": True, "image": image}

@@ -1,0 +1,58 @@
+"""The plan of a cluster that is made anew: what is built before, what is deployed after. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from .plan import ComponentPlan, Plan, Reason
+
+_BUILDING = ("build", "publish")
+_DEPLOYING = {"node_file": ("put",), "chart": ("release",)}
+
+
+def on_a_new_cluster(components: Mapping[str, ComponentPlan]) -> dict[str, ComponentPlan]:
+    """What was planned on the old cluster, as it will be on a new one: nothing is there yet.
+
+    Builds stay as they are, since the registry stays.
+    """
+    return {
+        name: part if part.kind == "image" else _anew(part) for name, part in components.items()
+    }
+
+
+def _anew(part: ComponentPlan) -> ComponentPlan:
+    building = tuple(step for step in part.steps if step in _BUILDING)
+    why = Reason("cluster_recreated", "nothing is deployed to a new cluster")
+    return replace(
+        part,
+        steps=building + _DEPLOYING[part.kind],
+        reasons=(*(part.reasons if building else ()), why),
+        skip="",
+        deployed={},
+        base_revision=0,
+        only_if_digest_differs=False,
+    )
+
+
+def with_built(plan: Plan, built: Plan) -> Plan:
+    """The plan made on the new cluster, with what this run built before the old one went."""
+    components = dict(plan.components)
+    images = built.with_step("build")
+    for part in images:
+        now = components[part.name]
+        components[part.name] = replace(
+            now,
+            steps=_BUILDING + tuple(step for step in now.steps if step not in _BUILDING),
+            reasons=tuple(dict.fromkeys(part.reasons + now.reasons)),
+            skip="",
+            previous=part.previous,
+            changes=part.changes,
+            image=part.image,
+            changed=part.changed,
+            moved=part.moved,
+        )
+    for chart in plan.with_step("release"):
+        consumed = tuple(Reason("consumes", part.name) for part in images if part.name in chart.consumes)
+        components[chart.name] = replace(chart, reasons=chart.reasons + consumed)
+    return replace(plan, components=components)
