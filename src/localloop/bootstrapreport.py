@@ -47,7 +47,8 @@ def bootstrap_section(
     verdict, made = _verdict(events).get("verdict"), _made(events)
     if opened.get("command") != "bootstrap" and not made and verdict not in ("create", "bootstrap"):
         return None
-    plan = next(reversed(_plans(events)), {})
+    plans = _plans(events)
+    plan = plans[-1] if plans else {}
     recreated = made is not None and bool(made["recreated"])
     if made is not None:
         mode = "recreate" if recreated else "create"

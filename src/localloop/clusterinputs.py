@@ -25,7 +25,7 @@ ACCEPTED = "accepted"
 
 @dataclass(frozen=True)
 class Noted:
-    """``state``: the cluster was ``bootstrapped`` with these inputs, or they were ``accepted`` for it.
+    """``state``: these inputs were ``accepted``, or the cluster was ``bootstrapped`` with them.
 
     ``fingerprint`` is empty where the project declared none; ``transaction`` is the run's.
     """

@@ -61,7 +61,7 @@ def _not_ours(container: str, what: str) -> UsageError:
     )
 
 
-def cluster_verdict(session: Session, wish: Wish = Wish()) -> Verdict:  # noqa: B008 (frozen)
+def cluster_verdict(session: Session, wish: Wish = Wish()) -> Verdict:
     """The verdict on the cluster. Where inputs are declared that is one request more.
 
     Raises ``UsageError`` where a cluster is to be made anew on which others are deployed.
@@ -143,7 +143,7 @@ def require_possible(cluster: Mapping[str, str], name: str, *, bootstraps: bool 
     verdict = cluster["verdict"]
     if verdict not in ("refused", "bootstrap") or (verdict == "bootstrap" and bootstraps):
         return
-    message = f"what cluster {name} depends on changed: {cluster.get('detail') or cluster['reason']}"
+    message = f"what cluster {name} depends on changed: {cluster.get('detail')}"
     if verdict == "bootstrap":
         raise LocalloopError(
             cluster["reason"],
@@ -163,9 +163,8 @@ def require_possible(cluster: Mapping[str, str], name: str, *, bootstraps: bool 
 
 def require_answer(session: Session, wish: Wish) -> None:
     """Refuse a bootstrap over an existing cluster without an answer, or one that cannot be seen."""
-    cluster, name = session.cluster, session.cluster_name
-    container_verdict(session)
-    if cluster.verdict == "create":
+    name, found = session.cluster_name, container_verdict(session)
+    if found["verdict"] == "create":
         return
     if wish.answer == "auto":
         raise UsageError(
@@ -174,10 +173,11 @@ def require_answer(session: Session, wish: Wish) -> None:
             hint="--reuse-ok keeps it and deploys to it; --recreate makes it anew, and all that is"
             " in it is lost (in a playbook run: -e localloop_bootstrap=reuse or =recreate).",
         )
-    if wish.answer == "recreate" and cluster.verdict != "ok" and not wish.force:
+    down = found["verdict"] in ("start", "restart")
+    if wish.answer == "recreate" and down and not wish.force:
         raise UsageError(
             "cluster_unseen",
-            f"cluster {name} does not run ({cluster.reason}),"
+            f"cluster {name} does not run ({found['reason']}),"
             " so nobody can tell what else is deployed there",
             hint="`localloop deploy` starts it; add --force to make it anew all the same.",
         )

@@ -38,8 +38,8 @@ def _anew(part: ComponentPlan) -> ComponentPlan:
 def with_built(plan: Plan, built: Plan) -> Plan:
     """The plan made on the new cluster, with what this run built before the old one went."""
     components = dict(plan.components)
-    images = built.with_step("build")
-    for part in images:
+    built_parts = built.with_step("build")
+    for part in built_parts:
         now = components[part.name]
         components[part.name] = replace(
             now,
@@ -53,6 +53,7 @@ def with_built(plan: Plan, built: Plan) -> Plan:
             moved=part.moved,
         )
     for chart in plan.with_step("release"):
-        consumed = tuple(Reason("consumes", part.name) for part in images if part.name in chart.consumes)
-        components[chart.name] = replace(chart, reasons=chart.reasons + consumed)
+        consumed = [part.name for part in built_parts if part.name in chart.consumes]
+        reasons = chart.reasons + tuple(Reason("consumes", name) for name in consumed)
+        components[chart.name] = replace(chart, reasons=tuple(dict.fromkeys(reasons)))
     return replace(plan, components=components)

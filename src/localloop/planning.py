@@ -10,8 +10,8 @@ from .clusterverdict import Wish, cluster_verdict
 from .decide import Request, make_components, request
 from .facts import Facts
 from .gather import gather
-from .plan import Plan
 from .newcluster import on_a_new_cluster
+from .plan import Plan
 from .session import Session
 from .steps import Emit
 

@@ -89,8 +89,7 @@ def outcome_of(events: Iterable[Event]) -> tuple[str, int]:
 def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
     """The report as plain data, from a journal's events in their order."""
     opened: Event = next((e for e in events if e.get("event") == "opened"), {})
-    plans = [Plan.from_dict(event["plan"]) for event in events if event.get("event") == "plan"]
-    plan = plans[-1] if plans else None
+    plan = _last_plan(events)
     parts = plan.components if plan else {}
     outcome, code = outcome_of(events)
     gate: Event = next((e for e in reversed(events) if e.get("event") == "gate"), {})
@@ -107,7 +106,7 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
         "schema": SCHEMA,
         "outcome": outcome,
         "exit_code": code,
-        "header": _header(opened, plans[0] if plans else None, parts),
+        "header": _header(opened, events, parts),
         "plan": _plan_keys(opened, plan, parts) | cluster_keys(events),
         "bootstrap": bootstrap_section(events, parts, durations["total"]),
         "components": {name: _component(part) for name, part in parts.items()},
@@ -144,8 +143,12 @@ def _last_plan(events: Iterable[Event]) -> Plan | None:
     return Plan.from_dict(found) if found else None
 
 
-def _header(opened: Event, plan: Plan | None, parts: Mapping[str, ComponentPlan]) -> dict[str, Any]:
-    targets = plan.targets if plan else tuple(opened.get("targets", ()))
+def _header(
+    opened: Event, events: Iterable[Event], parts: Mapping[str, ComponentPlan]
+) -> dict[str, Any]:
+    # A cluster that is made anew is planned a second time, without the targets that were asked for.
+    asked = next((event["plan"] for event in events if event.get("event") == "plan"), opened)
+    targets = asked.get("targets", ())
     changed = sum(
         (part.changes.get(word) or {}).get("count", 0)
         for part in parts.values()
@@ -160,8 +163,8 @@ def _header(opened: Event, plan: Plan | None, parts: Mapping[str, ComponentPlan]
         "container_name": opened.get("container_name", ""),
         "explicit_target": bool(targets),
         "targets_requested": ",".join(targets) or "none",
-        "deploy_fast_mode": plan.mode if plan else opened.get("mode", "auto"),
-        "cargo_build_profile": (plan.profile if plan else opened.get("profile")) or "none",
+        "deploy_fast_mode": asked.get("mode", "auto"),
+        "cargo_build_profile": asked.get("profile") or "none",
         "changed_files_count": changed,
     }
 

@@ -17,6 +17,7 @@ from localloop.kube.kubeconfig import KubeConfig
 from localloop.kube.objects import ref_of
 
 Object = dict[str, Any]
+NAMESPACE = "/api/v1/namespaces/localloop"
 
 
 class FakeApi:
@@ -165,7 +166,19 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "POST":
             fake.put(obj)
             return self.answer(201, obj)
+        if self.command == "PATCH" and path == NAMESPACE:
+            return self.merge(path, obj)
         return self.answer(200, obj)
+
+    def merge(self, path: str, patch: Object) -> None:
+        """A merge patch of a namespace's annotations."""
+        obj = self.fake.objects.get(path)
+        if obj is None:
+            return self.error(404, "NotFound", f"{path} not found")
+        metadata = obj["metadata"]
+        annotations = metadata.get("annotations", {}) | patch["metadata"]["annotations"]
+        self.fake.put({**obj, "metadata": {**metadata, "annotations": annotations}})
+        return self.answer(200, self.fake.objects[path])
 
     def watch(self, path: str, query: dict[str, str]) -> None:
         fake = self.fake

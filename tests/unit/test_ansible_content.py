@@ -16,6 +16,7 @@ MODULES = sorted(path.stem for path in (ROOT / "library").glob("*.py"))
 STEPS = sorted(
     path.stem for path in (ROOT / "src/localloop/steps").glob("*.py") if path.stem != "__init__"
 )
+IMPORT_ROLE = "ansible.builtin.import_role"
 COMPARED = ("type", "elements", "required", "default", "choices", "no_log")
 
 
@@ -112,7 +113,9 @@ def test_playbooks_only_list_roles() -> None:
             assert not {"pre_tasks", "post_tasks"} & set(play), path.name
             roles = [role["role"] for role in play.get("roles", ())]
             for task in play.get("tasks", ()):
-                assert set(task) <= {"name", "ansible.builtin.import_role", "run_once", "vars"}, path.name
-                roles.append(task["ansible.builtin.import_role"]["name"])
+                assert set(task) <= {"name", "ansible.builtin.import_role", "run_once", "vars"}, (
+                    path.name
+                )
+                roles.append(task[IMPORT_ROLE]["name"])
             assert roles, path.name
             assert set(roles) <= set(ROLES), path.name

@@ -40,9 +40,11 @@ def test_components_are_hosts(tree: Tree) -> None:
     assert found["_meta"]["hostvars"]["relay"] == {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
+        "localloop_bootstrap": "auto",
         "localloop_cluster_context": None,
         "localloop_cluster_name": "relay",
         "localloop_cluster_provider": "auto",
+        "localloop_force": False,
         "localloop_kind": "chart",
         "localloop_mode": "auto",
         "localloop_namespace": "relay",

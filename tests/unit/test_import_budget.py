@@ -120,6 +120,25 @@ def test_an_unchanged_deploy_imports_nothing_heavy_and_starts_nothing(world: Wor
     assert seen.processes == []
 
 
+def test_declared_cluster_inputs_cost_one_request(world: World) -> None:
+    world.deploy()
+    without = len(world.api.requests)
+    (world.root / "cluster").mkdir()
+    (world.root / "cluster" / "node.conf").write_text("a node\n")
+    config = {**CONFIG, "cluster": {"inputs": ["cluster/**"]}}
+    (world.root / "localloop.yml").write_text(yaml.safe_dump(config))
+    first = world.deploy()  # nobody has noted them yet: they are accepted
+    assert first.code == 0, first.output
+    assert "PATCH /api/v1/namespaces/localloop" in world.api.methods()
+    before = len(world.api.requests)
+    seen = world.deploy()
+    assert "Nothing to do" in seen.output
+    assert len(world.api.requests) - before == without + 1
+    assert banned(seen.modules) == set()
+    assert len(seen.modules) <= MOST_MODULES
+    assert seen.processes == []
+
+
 def test_an_edit_leaves_that_path(world: World) -> None:
     """The same run, with something to do, imports what is banned: the test above can fail."""
     (world.root / "page.html").write_text("another page\n")

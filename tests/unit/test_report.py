@@ -200,7 +200,31 @@ def explicit_run() -> list[Event]:
     )
 
 
+def bootstrap_run() -> list[Event]:
+    """Inputs changed under a target: built on the old cluster, deployed to the new one."""
+    inputs = {"inputs_previous": "d" * 64, "inputs_current": "e" * 64}
+    due = {"verdict": "bootstrap", "reason": "cluster_inputs_changed", "inputs": "changed"}
+    first = {**due, **inputs, "detail": "changed deploy/cluster/node.conf"}
+    anew = {"verdict": "ok", "reason": "", "inputs": "same", **inputs, "inputs_previous": "e" * 64}
+    note = {"fingerprint": "e" * 64, "state": "bootstrapped", "transaction": "tx"}
+    where = {"registry": "127.0.0.1:5001"}
+    return journal(
+        opened(targets=["gateway"], bootstrap="auto"),
+        planned(plan(GATEWAY, RELAY, cluster=first, targets=("gateway",), **where)),
+        span("builds_total", 2.5),
+        planned(plan(BUILT, RELAY, cluster=first, targets=("gateway",), **where)),
+        {"event": "result", "step": "node_image", "component": "cluster", "changed": True},
+        {"event": "cluster_record", **note, "recreated": True},
+        planned(plan(BUILT, RELAY, cluster=anew, **where)),
+        planned(plan(BUILT, RELEASED, cluster=anew, **where)),
+        READY,
+        {"event": "settled", "components": ["gateway", "relay"]},
+        CLOSED,
+    )
+
+
 RUNS = {
+    "bootstrap": bootstrap_run,
     "deployed": deployed_run,
     "unchanged": unchanged_run,
     "failed": failed_run,
@@ -227,7 +251,7 @@ def test_report_is_plain_data_and_made_the_same_twice(name: str) -> None:
 
 
 # What the reference's reports hold, under this project's names. Its supervisor_* keys come with
-# node files, its cluster_infra fingerprint with bootstrap.
+# node files.
 HEADER = {
     "transaction_id", "timestamp_utc", "cluster_name", "container_name", "explicit_target",
     "targets_requested", "deploy_fast_mode", "cargo_build_profile", "changed_files_count",
@@ -239,6 +263,12 @@ PLAN = {
 }  # fmt: skip
 DURATIONS = {
     "change_detection", "builds_total", "image_push", "helm_upgrade", "readiness_gate", "total",
+}  # fmt: skip
+
+
+BOOTSTRAP = {
+    "transaction_id", "timestamp_utc", "mode", "cluster_name", "image_repo_base", "image_tag",
+    "recreated_cluster", "pushed_gateway", "built_cluster_image", "total_duration_seconds",
 }  # fmt: skip
 
 
@@ -266,6 +296,51 @@ def test_deployed() -> None:
     assert report["fingerprints"]["gateway"]["state_written"] is True
     assert report["durations_ms"]["relay_rollout"] == 3100
     assert report["durations_ms"]["total"] == 3250
+
+
+def test_bootstrap() -> None:
+    report = build_report(bootstrap_run())
+    found = report["bootstrap"]
+    assert set(found) >= BOOTSTRAP
+    assert found["mode"] == "recreate"
+    assert found["image_repo_base"] == "127.0.0.1:5001/relay"
+    assert (found["recreated_cluster"], found["pushed_gateway"]) == (True, True)
+    assert found["built_cluster_image"] is True
+    assert found["total_duration_seconds"] == report["durations_ms"]["total"] / 1000
+    # What was asked for, although the new cluster was planned without targets.
+    assert report["header"]["targets_requested"] == "gateway"
+    assert report["plan"]["requires_cluster_bootstrap"] is True
+    assert report["plan"]["cluster_verdict"] == "bootstrap"
+    reason = "cluster_inputs_changed: changed deploy/cluster/node.conf"
+    assert report["plan"]["cluster_bootstrap_reason"] == reason
+    assert report["fingerprints"]["cluster_infra"] == {
+        "previous": "d" * 64,
+        "current": "e" * 64,
+        "state_written": True,
+    }
+
+
+CREATE = {"verdict": "create", "reason": "cluster_missing"}
+MADE = {"event": "cluster_record", "state": "bootstrapped", "recreated": False}
+
+
+@pytest.mark.parametrize(
+    ("events", "mode", "reason"),
+    [
+        ([opened(), planned(plan(cluster=CREATE)), MADE, CLOSED], "create", "cluster_missing"),
+        ([opened(), planned(plan(cluster=CREATE)), CLOSED], "create", "cluster_missing"),
+        # A playbook alone plans once the cluster is there.
+        ([opened(), MADE, planned(plan()), CLOSED], "create", "cluster_missing"),
+        ([opened(command="bootstrap"), planned(plan()), CLOSED], "reuse", "none"),
+        ([opened(command="bootstrap", bootstrap="recreate"), CLOSED], "recreate", "none"),
+        ([opened(), planned(plan()), CLOSED], None, "none"),
+    ],
+)
+def test_what_counts_as_a_bootstrap(events: list[Event], mode: str | None, reason: str) -> None:
+    report = build_report(journal(*events))
+    assert (report["bootstrap"] or {"mode": None})["mode"] == mode
+    assert report["plan"]["cluster_bootstrap_reason"] == reason
+    assert report["plan"]["requires_cluster_bootstrap"] == (mode == "create")
 
 
 def test_explicit_rerun_with_equal_bytes() -> None:

@@ -35,7 +35,7 @@ from ..session import Session
 from ..transaction import Transaction, attach
 
 # The playbooks of localloop that change something, and the command that each one stands for.
-COMMANDS = {"bootstrap.yml": "bootstrap", "deploy-fast.yml": "deploy", "teardown.yml": "down"}
+COMMANDS = {"deploy-fast.yml": "deploy", "bootstrap.yml": "bootstrap", "teardown.yml": "down"}
 _CHILD_GRACE_SECONDS = 6.0
 _ORPHAN_POLL_SECONDS = 0.5
 

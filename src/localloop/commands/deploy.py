@@ -30,9 +30,7 @@ def run(options: Options) -> int:
     return run_loop(Session(project, os.environ), options, "deploy", Wish(), started)
 
 
-def run_loop(
-    session: Session, options: Options, command: str, wish: Wish, started: float
-) -> int:
+def run_loop(session: Session, options: Options, command: str, wish: Wish, started: float) -> int:
     """One transaction from the plan to its report; the exit code.
 
     ``started``: ``time.monotonic()`` of the command's beginning.
@@ -76,9 +74,7 @@ def _deploy(session: Session, transaction: Transaction, options: Options, wish: 
     _run_playbook(session, transaction, plan, options, wish)
 
 
-def _note_unchanged(
-    session: Session, plan: Plan, facts: Facts, transaction: Transaction
-) -> None:
+def _note_unchanged(session: Session, plan: Plan, facts: Facts, transaction: Transaction) -> None:
     remember_inputs(session)
     seen = [result.as_dict() for result in session.observed.values()]
     transaction.emit(

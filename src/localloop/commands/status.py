@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ..config import load_project
@@ -27,18 +28,38 @@ def run(options: Options) -> int:
             "verdict": cluster.verdict,
             "reason": cluster.reason,
             "kubeconfig": str(session.kubeconfig),
+            "inputs": {
+                key: plan.cluster.get(f"inputs_{key}", "")
+                for key in ("previous", "current", "state", "transaction")
+            },
         },
         "components": _components(session, plan, facts) if facts is not None else {},
     }
     options.console.document(found)
     state = cluster.verdict if cluster.verdict == "ok" else f"{cluster.verdict}: {cluster.reason}"
+    inputs = _inputs(plan.cluster)
     options.console.say(
         f"{project.name} on cluster {session.cluster_name} ({session.provider}): {state}"
     )
     options.console.say(f"kubeconfig: {session.kubeconfig}")
+    if inputs:
+        options.console.say(f"cluster inputs: {inputs}")
     if facts is not None:
         _show(options, found["components"])
     return 0
+
+
+def _inputs(cluster: Mapping[str, str]) -> str:
+    """In words: what is known of the inputs that the cluster was made for."""
+    word = cluster.get("inputs")
+    if not word:
+        return ""
+    if word == "accept":
+        return "not noted yet: the next deploy accepts them"
+    noted = f"{cluster['inputs_state']} by {cluster['inputs_transaction']}"
+    if word == "same":
+        return noted
+    return f"{noted}, changed since ({cluster['reason']}: {cluster['detail']})"
 
 
 def _components(session: Session, plan: Plan, facts: Facts) -> dict[str, Any]:

@@ -1,0 +1,303 @@
+"""Bootstrap: over an existing cluster, by changed inputs, and what must not be lost by it.
+
+On a cluster of its own, made by the first test and handed on from one to the next.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from conftest import CLUSTER
+from harness.claims import unchanged
+from harness.outside import Cluster, Seen, docker
+from harness.project import REPOSITORY, Project
+from harness.run import Run
+
+pytestmark = pytest.mark.cluster
+
+INPUT = "deploy/cluster/node.conf"
+
+
+class Anew(Project):
+    """A project whose cluster depends on ``deploy/cluster``."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        (self.root / INPUT).parent.mkdir(parents=True)
+        self.write(INPUT, "first\n")
+        self.append("localloop.yml", '\ncluster:\n  inputs: ["deploy/cluster/**"]\n')
+
+    def node(self) -> str:
+        return docker("inspect", "-f", "{{.Id}} {{.State.StartedAt}}", self.cluster.node)
+
+    def noted(self) -> dict[str, str]:
+        """What the cluster says that it was made for."""
+        annotations = self.cluster.get("namespace", "localloop")["metadata"]["annotations"]
+        return json.loads(annotations[f"cluster-inputs.localloop/{self.name}"])
+
+    def bootstrap(self, *words: str, code: int | None = 0) -> Run:
+        return self.localloop("bootstrap", *words, code=code)
+
+    def play(self, playbook: str, *words: str) -> subprocess.CompletedProcess[str]:
+        ansible = os.path.join(os.path.dirname(sys.executable), "ansible-playbook")  # noqa: PTH118, PTH120
+        return subprocess.run(
+            [ansible, f"playbooks/{playbook}", *words],
+            env={**self.cluster.env(), "LOCALLOOP_PROJECT": str(self.root)},
+            cwd=REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Anew, Run]]:
+    """A project, and the run that made its cluster."""
+    base = tmp_path_factory.mktemp("bootstrap")
+    cluster = Cluster(f"{CLUSTER}-boot", base / "state")
+    cluster.remove()
+    project = Anew(base / "project", "boot", cluster)
+    yield project, project.bootstrap(code=None)
+    project.localloop("down", "--cluster", "--force", code=None)
+    cluster.remove()
+
+
+@pytest.fixture
+def boot(made: tuple[Anew, Run]) -> Anew:
+    """The project, deployed; a test leaves it so that a deploy of it works."""
+    project, run = made
+    assert run.code == 0, run.text
+    project.deploy()
+    return project
+
+
+@pytest.fixture
+def other(boot: Anew) -> Iterator[Project]:
+    """Another project on the same cluster."""
+    project = Project(boot.root.parent / "other", "other", boot.cluster)
+    project.deploy()
+    yield project
+    project.localloop("down")
+
+
+def served_as_before(project: Anew, node: str, before: Seen) -> None:
+    assert project.node() == node
+    assert project.outside.see() == before
+
+
+def test_without_a_cluster_one_is_made(made: tuple[Anew, Run]) -> None:
+    project, run = made
+    assert run.code == 0, run.text
+    seen = project.outside.see()
+    assert "Hello from localloop" in seen.page
+    found = run.report["bootstrap"]
+    assert found["mode"] == "create"
+    assert found["recreated_cluster"] is False
+    assert found["pushed_web"] is True
+    assert found["cluster_name"] == project.cluster.name
+    assert seen.image.startswith(f"{found['image_repo_base']}/web@")
+    assert run.report["plan"]["requires_cluster_bootstrap"] is True
+    assert run.report["plan"]["cluster_bootstrap_reason"] == "cluster_missing"
+    assert project.noted()["state"] == "bootstrapped"
+    assert project.noted()["transaction"] == run.report["header"]["transaction_id"]
+    again = project.deploy()
+    unchanged(again, project.outside, seen)
+    assert again.report["bootstrap"] is None
+
+
+def test_over_an_existing_cluster_without_a_terminal(boot: Anew) -> None:
+    before, node, reports = boot.outside.see(), boot.node(), boot.reports()
+    run = boot.bootstrap(code=2)
+    assert "--reuse-ok" in run.text
+    assert "--recreate" in run.text
+    served_as_before(boot, node, before)
+    assert boot.reports() == reports
+
+    played = boot.play("bootstrap.yml")
+    assert played.returncode == 2
+    assert "localloop_bootstrap=reuse" in played.stderr
+    served_as_before(boot, node, before)
+
+
+def test_on_a_terminal_it_asks(boot: Anew) -> None:
+    before, node = boot.outside.see(), boot.node()
+    for answer, code, words in (("no\n", 2, "left as it is"), ("reuse\n", 0, "Nothing to do")):
+        leader, follower = pty.openpty()
+        os.write(leader, answer.encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "localloop", "bootstrap", "--project", str(boot.root)],
+            env=boot.cluster.env(),
+            stdin=follower,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        os.close(leader)
+        os.close(follower)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "recreate  make it anew" in done.stdout
+        assert words in done.stdout + done.stderr
+    served_as_before(boot, node, before)
+
+
+def test_reuse_keeps_the_cluster_and_accepts_its_inputs(boot: Anew) -> None:
+    before, node, noted = boot.outside.see(), boot.node(), boot.noted()
+    boot.write(INPUT, "reused\n")
+    planned = boot.localloop("plan")
+    assert "cluster_inputs_changed" in planned.text
+    assert INPUT in planned.text
+    run = boot.bootstrap("--reuse-ok")
+    served_as_before(boot, node, before)
+    assert run.report["bootstrap"]["mode"] == "reuse"
+    infra = run.report["fingerprints"]["cluster_infra"]
+    assert infra["previous"] == noted["fingerprint"] != infra["current"]
+    assert infra["state_written"] is True
+    assert boot.noted() == {
+        "fingerprint": infra["current"],
+        "state": "accepted",
+        "transaction": run.report["header"]["transaction_id"],
+    }
+    assert f"accepted by {boot.noted()['transaction']}" in boot.localloop("status").text
+    quiet = boot.deploy()
+    assert quiet.report["outcome"] == "unchanged"
+    assert quiet.report["fingerprints"]["cluster_infra"]["state_written"] is False
+    served_as_before(boot, node, before)
+
+
+def test_a_failing_build_leaves_the_old_cluster_running(boot: Anew) -> None:
+    """Asked for and unasked: nothing is removed before everything is built."""
+    before, node, dockerfile = boot.outside.see(), boot.node(), boot.read("Dockerfile")
+    boot.add_build_step("exit 3")
+    asked = boot.bootstrap("--recreate", code=1)
+    assert "build_failed:web" in asked.report["error"]["reason"]
+    assert asked.report["bootstrap"]["mode"] == "recreate"
+    assert asked.report["bootstrap"]["recreated_cluster"] is False
+    served_as_before(boot, node, before)
+    boot.write(INPUT, "with a failing build\n")
+    unasked = boot.deploy(code=1)
+    assert "cluster_inputs_changed" in unasked.text
+    assert unasked.report["error"]["reason"] == "build_failed:web"
+    served_as_before(boot, node, before)
+    boot.write("Dockerfile", dockerfile)
+    boot.bootstrap("--reuse-ok")
+    served_as_before(boot, node, before)
+
+
+def test_refused_where_another_project_is_deployed(boot: Anew, other: Project) -> None:
+    before, node, noted = boot.outside.see(), boot.node(), boot.noted()
+    boot.write(INPUT, "not for the other project\n")
+    for run in (boot.deploy(code=1), boot.deploy("web", code=1)):
+        assert run.report["error"]["reason"] == "cluster_inputs_changed"
+        for words in (INPUT, "project other", "release other/hello", "bootstrap --recreate"):
+            assert words in run.text
+    assert "Hello from localloop" in other.outside.page()
+    shared = boot.bootstrap("--recreate", code=2)
+    assert shared.report["error"]["reason"] == "cluster_shared"
+    assert "project other" in shared.text
+    assert "refused" in boot.localloop("plan").text
+    assert "cluster_inputs_changed" in boot.localloop("status").text
+    # The other one has no inputs: nothing of this is its affair.
+    assert other.deploy().report["outcome"] == "unchanged"
+    played = boot.play("deploy-fast.yml")
+    assert played.returncode != 0
+    assert INPUT in played.stdout
+    served_as_before(boot, node, before)
+    assert boot.noted() == noted
+    boot.bootstrap("--reuse-ok")
+
+
+def test_changed_inputs_make_the_cluster_anew_whatever_the_target(boot: Anew) -> None:
+    before, node, uid = boot.outside.see(), boot.node(), boot.cluster.uid()
+    registry = docker("inspect", "-f", "{{.Id}}", boot.cluster.registry_container)
+    boot.write(INPUT, "second\n")
+    boot.set_page("On a new cluster")
+    boot.append("chart/values.yaml", "unused: 1\n")
+    run = boot.deploy("web")
+    after = boot.outside.see()
+    assert boot.node() != node
+    assert boot.cluster.uid() != uid
+    assert not set(after.pods) & set(before.pods)
+    assert "On a new cluster" in after.page
+    assert after.revisions == ((1, "deployed"),)
+    assert docker("inspect", "-f", "{{.Id}}", boot.cluster.registry_container) == registry
+    assert len(after.builds) == len(before.builds) + 1
+    report = run.report
+    assert report["header"]["targets_requested"] == "web"
+    assert report["plan"]["requires_cluster_bootstrap"] is True
+    reason = report["plan"]["cluster_bootstrap_reason"]
+    assert reason == f"cluster_inputs_changed: changed {INPUT}"
+    assert report["bootstrap"]["mode"] == "recreate"
+    assert report["bootstrap"]["recreated_cluster"] is True
+    assert report["bootstrap"]["pushed_web"] is True
+    assert report["plan"]["build_web"] is True
+    assert "cluster_recreated" in run.reasons("hello")
+    assert report["fingerprints"]["cluster_infra"]["current"] == boot.noted()["fingerprint"]
+    assert boot.noted()["state"] == "bootstrapped"
+    unchanged(boot.deploy(), boot.outside, after)
+
+
+def test_recreate_on_request(boot: Anew) -> None:
+    before, node = boot.outside.see(), boot.node()
+    run = boot.bootstrap("--recreate")
+    after = boot.outside.see()
+    assert boot.node() != node
+    assert not set(after.pods) & set(before.pods)
+    assert (after.page, after.tags) == (before.page, before.tags)
+    assert run.report["bootstrap"]["recreated_cluster"] is True
+    assert run.report["plan"]["cluster_bootstrap_reason"] == "recreate_requested"
+    unchanged(boot.deploy(), boot.outside, after)
+
+
+def test_a_broken_node_is_made_anew_by_a_playbook(boot: Anew) -> None:
+    """A node that cannot get ready: named with the command, which then works, by Ansible alone."""
+    node = boot.cluster.node
+    docker("exec", node, "mv", "/usr/local/bin/kube-apiserver", "/usr/local/bin/gone")
+    docker("stop", "-t", "5", node)
+    failed = boot.play("deploy-fast.yml", "-e", "cluster_ready_timeout=4")
+    assert failed.returncode != 0
+    assert "bootstrap --recreate" in failed.stdout
+    before = boot.node()
+    refused = boot.play("bootstrap.yml", "-e", "localloop_bootstrap=recreate")
+    assert refused.returncode == 2
+    assert "force" in refused.stderr
+    assert boot.node() == before
+    done = boot.play(
+        "bootstrap.yml", "-e", "localloop_bootstrap=recreate", "-e", "localloop_force=true"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert boot.node() != before
+    seen = boot.outside.see()
+    assert "On a new cluster" in seen.page
+    unchanged(boot.deploy(), boot.outside, seen)
+
+
+def test_a_foreign_container_of_the_nodes_name_is_refused(boot: Anew) -> None:
+    """Not ours: no command of ours touches it, whatever the flags."""
+    image = docker("inspect", "-f", "{{.Config.Image}}", boot.cluster.node)
+    cluster = Cluster(f"{boot.cluster.name}-foreign", boot.root.parent / "foreign-state")
+    docker("create", "--name", cluster.node, "--entrypoint", "sleep", image, "600")
+    try:
+        project = Anew(boot.root.parent / "foreign", "foreign", cluster)
+        before = docker("inspect", "-f", "{{json .State}} {{.Id}}", cluster.node)
+        for words in (
+            ("deploy",),
+            ("bootstrap", "--reuse-ok"),
+            ("bootstrap", "--recreate", "--force"),
+        ):
+            run = project.localloop(*words, code=2)
+            assert cluster.node in run.text
+        assert docker("inspect", "-f", "{{json .State}} {{.Id}}", cluster.node) == before
+        assert cluster.objects_of_docker() == []
+    finally:
+        docker("rm", "-f", cluster.node)

@@ -1,0 +1,171 @@
+"""What becomes of a cluster that runs: by its note, the inputs, the wish, and who else is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localloop.cluster import ClusterState
+from localloop.clusterinputs import ACCEPTED, BOOTSTRAPPED, Noted
+from localloop.clusterverdict import Wish, guard, judge, require_answer, require_possible
+from localloop.errors import LocalloopError, UsageError
+
+OLD, NEW = "a" * 64, "b" * 64
+
+
+def noted(fingerprint: str = OLD, state: str = BOOTSTRAPPED, transaction: str = "tx-1") -> Noted:
+    return Noted(fingerprint, state, transaction)
+
+
+@pytest.mark.parametrize(
+    ("wish", "known", "current", "verdict", "inputs"),
+    [
+        pytest.param(Wish(), None, "", "ok", None, id="nothing-declared"),
+        pytest.param(Wish(), None, NEW, "ok", "accept", id="first-deploy-to-an-existing-one"),
+        pytest.param(Wish(), noted(""), NEW, "ok", "accept", id="declared-later"),
+        pytest.param(Wish(), noted(), OLD, "ok", "same", id="same"),
+        pytest.param(Wish(), noted(state=ACCEPTED), OLD, "ok", "same", id="accepted-before"),
+        pytest.param(Wish(), noted(), NEW, "bootstrap", "changed", id="changed"),
+        pytest.param(Wish(), noted(), "", "ok", None, id="no-longer-declared"),
+        pytest.param(Wish("reuse"), noted(), NEW, "ok", "accept", id="reuse"),
+        pytest.param(Wish("reuse"), noted(), OLD, "ok", "same", id="reuse-of-the-same"),
+        pytest.param(Wish("recreate"), noted(), OLD, "bootstrap", "same", id="recreate"),
+        pytest.param(Wish("recreate"), None, "", "bootstrap", None, id="recreate-without-inputs"),
+        pytest.param(
+            Wish("recreate", transaction="tx-1"), noted(), OLD, "ok", "same", id="made-by-this-run"
+        ),
+        pytest.param(
+            Wish("recreate", transaction="tx-1"), noted(""), "", "ok", None, id="made-without-any"
+        ),
+        pytest.param(
+            Wish(transaction="tx-1"), noted(), NEW, "ok", "changed", id="changed-under-this-run"
+        ),
+        pytest.param(
+            Wish("recreate", transaction="tx-1"),
+            noted(state=ACCEPTED),
+            OLD,
+            "bootstrap",
+            "same",
+            id="accepted-by-this-run",
+        ),
+        pytest.param(
+            Wish("recreate"), noted(transaction=""), OLD, "bootstrap", "same", id="no-transaction"
+        ),
+    ],
+)
+def test_judge(
+    wish: Wish, known: Noted | None, current: str, verdict: str, inputs: str | None
+) -> None:
+    found = judge(wish, known, current)
+    assert (found["verdict"], found.get("inputs")) == (verdict, inputs)
+
+
+def test_fingerprints_and_their_origin_are_told() -> None:
+    found = judge(Wish(), noted(state=ACCEPTED), NEW)
+    assert (found["inputs_previous"], found["inputs_current"]) == (OLD, NEW)
+    assert (found["inputs_state"], found["inputs_transaction"]) == (ACCEPTED, "tx-1")
+
+
+CHANGED = {"verdict": "bootstrap", "reason": "cluster_inputs_changed", "detail": "changed a.yaml"}
+REQUESTED = {"verdict": "bootstrap", "reason": "recreate_requested"}
+
+
+@pytest.mark.parametrize(
+    ("found", "force", "ours", "others", "verdict"),
+    [
+        (CHANGED, False, True, [], "bootstrap"),
+        (CHANGED, False, True, ["project x"], "refused"),
+        (CHANGED, True, True, ["project x"], "refused"),
+        (CHANGED, False, False, [], "refused"),
+        (REQUESTED, False, True, [], "bootstrap"),
+        (REQUESTED, True, True, ["project x"], "bootstrap"),
+    ],
+)
+def test_guard(found: Any, force: bool, ours: bool, others: list[str], verdict: str) -> None:
+    guarded = guard(found, Wish(force=force), "demo", ours=ours, others=others)
+    assert guarded["verdict"] == verdict
+
+
+def test_a_request_that_would_take_from_others_is_refused() -> None:
+    with pytest.raises(UsageError, match="project x, release y/z") as caught:
+        guard(REQUESTED, Wish("recreate"), "demo", ours=True, others=["project x", "release y/z"])
+    assert caught.value.reason == "cluster_shared"
+
+
+def test_a_refusal_names_paths_others_and_commands() -> None:
+    refused = guard(CHANGED, Wish(), "demo", ours=True, others=["project x"])
+    with pytest.raises(LocalloopError) as caught:
+        require_possible(refused, "demo")
+    assert (caught.value.reason, caught.value.exit_code) == ("cluster_inputs_changed", 1)
+    for words in ("a.yaml", "project x", "bootstrap --reuse-ok", "bootstrap --recreate --force"):
+        assert words in str(caught.value)
+    foreign = guard(CHANGED, Wish(), "demo", ours=False, others=[])
+    with pytest.raises(LocalloopError, match="its node is not localloop's"):
+        require_possible(foreign, "demo")
+
+
+def test_a_play_that_makes_no_cluster_anew_stops() -> None:
+    require_possible(CHANGED, "demo")
+    require_possible({"verdict": "ok", "reason": ""}, "demo", bootstraps=False)
+    with pytest.raises(LocalloopError, match=r"changed a\.yaml") as caught:
+        require_possible(CHANGED, "demo", bootstraps=False)
+    assert caught.value.reason == "cluster_inputs_changed"
+
+
+class FakeSession:
+    """A session whose containers are as given."""
+
+    cluster_name = "demo"
+    container_name = "localloop-demo"
+    registry_container_name = "localloop-demo-registry"
+
+    def __init__(self, verdict: Any, **more: Any) -> None:
+        known = {"ours": True, "registry_verdict": "ok", "registry_ours": True}
+        found = "" if verdict == "create" else "n0de"
+        self.cluster = ClusterState(
+            name="demo", verdict=verdict, container_id=found, **{**known, **more}
+        )
+
+    def answers(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("session", "wish", "reason"),
+    [
+        pytest.param(FakeSession("create"), Wish(), "", id="none"),
+        pytest.param(FakeSession("ok"), Wish(), "cluster_exists", id="unanswered"),
+        pytest.param(FakeSession("start"), Wish(), "cluster_exists", id="stopped-unanswered"),
+        pytest.param(FakeSession("ok"), Wish("reuse"), "", id="reuse"),
+        pytest.param(FakeSession("start"), Wish("reuse"), "", id="reuse-of-a-stopped-one"),
+        pytest.param(FakeSession("ok"), Wish("recreate"), "", id="recreate"),
+        pytest.param(FakeSession("restart"), Wish("recreate"), "cluster_unseen", id="unseen"),
+        pytest.param(
+            FakeSession("ok", starting=True), Wish("recreate"), "cluster_unseen", id="starting"
+        ),
+        pytest.param(FakeSession("restart"), Wish("recreate", force=True), "", id="forced"),
+        pytest.param(
+            FakeSession("ok", ours=False),
+            Wish("recreate", force=True),
+            "cluster_not_ours",
+            id="foreign",
+        ),
+        pytest.param(
+            FakeSession("ok", registry_ours=False),
+            Wish("reuse"),
+            "registry_not_ours",
+            id="foreign-registry",
+        ),
+    ],
+)
+def test_require_answer(session: Any, wish: Wish, reason: str) -> None:
+    if not reason:
+        require_answer(session, wish)
+        return
+    with pytest.raises(UsageError) as caught:
+        require_answer(session, wish)
+    assert caught.value.reason == reason
+    if reason == "cluster_exists":
+        assert "--reuse-ok" in str(caught.value)
+        assert "--recreate" in str(caught.value)
