@@ -64,27 +64,27 @@ def save(kube: Kube, project: str, noted: Noted) -> None:
         kube.patch(namespace, patch)
 
 
-def accept(session: Session, cluster: Mapping[str, str], transaction: str, emit: Emit) -> None:
-    """Carry out what the plan's verdict on the cluster says of its inputs, once a run succeeded."""
+def wanted(session: Session, state: str, transaction: str) -> Noted:
+    """What is to be noted of the inputs as they are now."""
     current = session.cluster_inputs
-    if current is None:
-        return
-    save_manifest(session.project.root, current)
-    if cluster.get("inputs") == "accept" and cluster.get("inputs_current") == current.value:
-        note(session, ACCEPTED, transaction, emit)
+    return Noted(current.value if current else "", state, transaction)
 
 
-def note(
-    session: Session, state: str, transaction: str, emit: Emit, *, recreated: bool = False
-) -> Noted:
-    """Note the inputs as they are now, and say so in the journal."""
-    current = session.cluster_inputs
-    noted = Noted(current.value if current else "", state, transaction)
-    if current is not None:
-        save_manifest(session.project.root, current)
+def note(session: Session, noted: Noted, emit: Emit, *, recreated: bool = False) -> None:
+    """Note it in the cluster and in the journal."""
+    if session.cluster_inputs is not None:
+        save_manifest(session.project.root, session.cluster_inputs)
     save(session.kube, session.project.name, noted)
     emit({"event": "cluster_record", **asdict(noted), "recreated": recreated})
-    return noted
+
+
+def accept(session: Session, cluster: Mapping[str, str], transaction: str, emit: Emit) -> None:
+    """Carry out what the plan's verdict on the cluster says of its inputs, once a run succeeded."""
+    noted = wanted(session, ACCEPTED, transaction)
+    if cluster.get("inputs") == "accept" and cluster["inputs_current"] == noted.fingerprint:
+        note(session, noted, emit)
+    elif session.cluster_inputs is not None:
+        save_manifest(session.project.root, session.cluster_inputs)
 
 
 def what_changed(session: Session, previous: str, current: Fingerprint) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,26 @@ def test_the_loop_in_both_forms(make_project: Any, tmp_path: Path) -> None:
         assert seen["real"].builds == {f"{form}-real"}
         assert seen["again"] == seen["real"]
     assert shapes[: len(PHASES)] == shapes[len(PHASES) :]
+
+
+@pytest.mark.cluster
+def test_what_a_cluster_was_made_for_is_noted_once(make_project: Any, tmp_path: Path) -> None:
+    for form in FORMS:
+        project: Project = make_project(f"noted-{form}")
+        project.append("localloop.yml", '\ncluster: {inputs: ["chart/**"]}\n')
+        where = tmp_path / form
+        where.mkdir()
+        arguments = {"project": str(project.root)}
+        calls = [
+            Call(phase, "cluster_record", arguments, check=phase == "check") for phase in PHASES
+        ]
+        ran = perform(calls, where, environ=project.cluster.env(), forms=[form])[form]
+        check, real, again = (ran[call.id] for call in calls)
+        assert [check["changed"], real["changed"], again["changed"]] == [True, True, False], ran
+        annotations = project.cluster.get("namespace", "localloop")["metadata"]["annotations"]
+        noted = json.loads(annotations[f"cluster-inputs.localloop/{project.name}"])
+        assert noted["state"] == "bootstrapped"
+        assert noted["fingerprint"] == real["fingerprint"] == check["fingerprint"]
 
 
 @pytest.fixture

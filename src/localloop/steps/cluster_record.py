@@ -15,19 +15,16 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..clusterinputs import BOOTSTRAPPED, note
+    from .. import clusterinputs
     from ..config import load_project
     from ..session import Session
 
     session = Session(load_project(Path(params["project"])), os.environ, writes=not context.check)
-    fingerprint = session.cluster_inputs.value if session.cluster_inputs else ""
-    if not context.check:
+    wanted = clusterinputs.wanted(session, clusterinputs.BOOTSTRAPPED, context.transaction or "")
+    absent = session.cluster.verdict == "create"  # in check mode it was not made
+    if not absent:
         session.identify()
-        note(
-            session,
-            BOOTSTRAPPED,
-            context.transaction or "",
-            context.emit,
-            recreated=params["recreated"],
-        )
-    return {"changed": True, "fingerprint": fingerprint}
+    changed = absent or clusterinputs.load(session.kube, session.project.name) != wanted
+    if changed and not context.check:
+        clusterinputs.note(session, wanted, context.emit, recreated=params["recreated"])
+    return {"changed": changed, "fingerprint": wanted.fingerprint}
