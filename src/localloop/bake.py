@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,12 @@ from .errors import LocalloopError
 
 BUILD_TIMEOUT_SECONDS = 3600.0
 LOG = "bake.log"
+LOST = "builder_lost"
+# How Docker's client says that the daemon, BuildKit or the registry went away under it.
+_LOST = re.compile(
+    r"code = Unavailable|error reading from server|connection (?:refused|reset)|broken pipe"
+    r"|\bEOF\b|i/o timeout|Cannot connect to the Docker daemon"
+)
 DOCKER_HINT = "Install Docker with its buildx plugin, or run `make tools` on Debian."
 
 
@@ -134,11 +141,24 @@ def _component_of(step: str, components: Sequence[str]) -> str:
     return components[0] if len(components) == 1 else ""
 
 
+def _last_error(stderr: str) -> str:
+    """BuildKit's own verdict; that a command in the Dockerfile failed is none about connections."""
+    errors = [line for line in stderr.splitlines() if line.startswith("ERROR: ")]
+    last = errors[-1] if errors else ""
+    return "" if "did not complete successfully" in last else last
+
+
 def _failure(
     progress: BuildProgress, components: Sequence[str], stderr: str, log: Path
 ) -> LocalloopError:
     """The failed build as an error: its step and the step's last lines."""
     step, said = progress.failure()
+    if _LOST.search(_last_error(stderr)):
+        return LocalloopError(
+            LOST,
+            f"the connection to Docker or the registry was lost: {_last_error(stderr)[-300:]}",
+            hint=f"Look whether both run, then deploy again. All that BuildKit said: {log}",
+        )
     if not step:
         last = [line for line in stderr.strip().splitlines() if line.strip()][-3:]
         message = "docker buildx bake failed: " + " / ".join(last)

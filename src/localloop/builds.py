@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
-from .bake import Target, run_bake
+from .bake import Target
+from .baking import bake, together
 from .cachescope import SCOPE_ARG, cache_scope
 from .config import Image as ImageConfig
 from .config import UnhashedArg
 from .context import write_build_context
 from .errors import LocalloopError
-from .paths import cache_dir
 from .plan import ComponentPlan, Image, Plan
 from .session import Session
 from .steps import Emit
@@ -39,7 +39,7 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     def on_step(component: str, text: str) -> None:
         emit({"event": "progress", "component": component, "step": "build", "text": text})
 
-    digests, failures = _bake(session, targets, on_step)
+    digests, failures = bake(session, targets, on_step)
     emit({"event": "span", "name": "builds_total", "duration_s": time.monotonic() - started})
     started = time.monotonic()
     components = dict(plan.components)
@@ -57,60 +57,8 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     plan = replace(plan, components=components)
     if failures:
         emit({"event": "plan", "plan": plan.as_dict()})
-        raise _together(failures)
+        raise together(failures)
     return plan
-
-
-def _together(failures: list[LocalloopError]) -> LocalloopError:
-    if len(failures) == 1:
-        return failures[0]
-    return LocalloopError(
-        "build_failed",
-        "\n".join(f"{failure.component}: {failure.message}" for failure in failures),
-        hint="Mend them and run the deploy again: what could be built is kept.",
-    )
-
-
-def _bake(
-    session: Session, targets: list[Target], on_step: Callable[[str, str], None]
-) -> tuple[dict[str, dict[str, str]], list[LocalloopError]]:
-    """The digests of what could be built, and the failures of what could not.
-
-    BuildKit gives up on all targets with the first that fails. The others are built without it, so
-    that their results are kept; what they had done already is cached.
-    """
-    failures: list[LocalloopError] = []
-    while targets:
-        try:
-            digests = run_bake(
-                targets,
-                work=cache_dir(session.project.root) / "build",
-                builder=session.project.builder,
-                on_step=on_step,
-            )
-        except LocalloopError as error:
-            if error.component is None:
-                raise
-            failures.append(error)
-            on_step(error.component, "failed; the others are built without it")
-            targets = without(targets, error.component)
-        else:
-            return digests, failures
-    return {}, failures
-
-
-def without(targets: Sequence[Target], failed: str) -> list[Target]:
-    """The targets that neither are the failed one nor build on it."""
-    gone = {failed}
-    for _ in targets:  # as often as a chain of needs may be long
-        gone |= {
-            target.component
-            for target in targets
-            if any(
-                context == f"target:{name}" for name in gone for context in target.contexts.values()
-            )
-        }
-    return [target for target in targets if target.component not in gone]
 
 
 def _target(session: Session, part: ComponentPlan, plan: Plan, transaction: str) -> Target:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import socket
+import time
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse
@@ -37,6 +38,17 @@ class Docker:
     def ping(self) -> None:
         """Raise ``docker_unreachable`` unless the daemon answers."""
         self._call("GET", "/_ping")
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the daemon answers; raise ``docker_unreachable`` where it never does."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.ping()
+            except LocalloopError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
 
     def version(self) -> dict[str, Any]:
         """The daemon's version (``Version``, ``ApiVersion``, ``Os``, ``Arch``, …)."""

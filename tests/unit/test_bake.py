@@ -276,3 +276,28 @@ def test_failure_is_named(
     assert (caught.value.reason, caught.value.component) == error
     said = "unknown instruction: BOGUS" if name == "bad-dockerfile" else "error: no such crate"
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("last", "lost"),
+    [
+        ("failed to receive status: rpc error: code = Unavailable desc = error reading", True),
+        ('Get "http://127.0.0.1:9/v2/": dial tcp 127.0.0.1:9: connect: connection refused', True),
+        ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", True),
+        (
+            'failed to solve: process "curl: connection refused" did not complete successfully',
+            False,
+        ),
+        ("failed to solve: dockerfile parse error on line 2: unknown instruction: BOGUS", False),
+    ],
+)
+def test_a_lost_connection_is_no_build_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str, lost: bool
+) -> None:
+    script = tmp_path / "docker"
+    script.write_text(f"#!/bin/sh\ncat >&2 <<'END'\nERROR: {last}\nEND\nexit 1\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(LocalloopError) as caught:
+        run_bake([WEB], work=tmp_path / "work", on_step=no_step)
+    assert (caught.value.reason == "builder_lost") == lost

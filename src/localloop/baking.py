@@ -1,0 +1,117 @@
+"""From bake to results: a failure costs its own component only, a lost connection is tried again.
+
+BuildKit gives up on all targets with the first that fails. The others are built without it, so that
+their results are kept; what they had done already is cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .bake import LOST, Target, run_bake
+from .errors import LocalloopError
+from .paths import cache_dir
+from .session import Session
+
+RETRIES = 2
+DOCKER_BACK_SECONDS = 30.0
+
+OnStep = Callable[[str, str], None]
+Digests = dict[str, dict[str, str]]
+
+
+def bake(
+    session: Session, targets: Sequence[Target], on_step: OnStep
+) -> tuple[Digests, list[LocalloopError]]:
+    """The digests of what could be built, and the failures of what could not."""
+    if not targets:
+        return {}, []
+    try:
+        return _persistent(session, targets, on_step), []
+    except LocalloopError as error:
+        if not _is_of_a_build(error):
+            raise
+        if len(targets) == 1:
+            error.component = error.component or targets[0].component
+            return {}, [error]
+        if error.component is None:
+            return _each_alone(session, targets, on_step)
+        on_step(error.component, "failed; the others are built without it")
+        digests, more = bake(session, without(targets, error.component), on_step)
+        return digests, [error, *more]
+
+
+def _persistent(session: Session, targets: Sequence[Target], on_step: OnStep) -> Digests:
+    """Once more, and once again, where the connection to Docker or the registry was lost."""
+    for attempt in range(RETRIES + 1):
+        try:
+            return run_bake(
+                targets,
+                work=cache_dir(session.project.root) / "build",
+                builder=session.project.builder,
+                on_step=on_step,
+            )
+        except LocalloopError as error:
+            if error.reason != LOST or attempt == RETRIES:
+                raise
+            session.docker.wait(DOCKER_BACK_SECONDS)
+            on_step("", f"the connection was lost: try {attempt + 2} of {RETRIES + 1}")
+    raise AssertionError("unreachable")
+
+
+def _is_of_a_build(error: LocalloopError) -> bool:
+    return error.reason.partition(":")[0] == "build_failed"
+
+
+def _each_alone(
+    session: Session, targets: Sequence[Target], on_step: OnStep
+) -> tuple[Digests, list[LocalloopError]]:
+    """Where BuildKit does not say whose failure it is (a Dockerfile that cannot be read)."""
+    digests: Digests = {}
+    failures: list[LocalloopError] = []
+    for target in targets:
+        try:
+            digests |= _persistent(session, with_needs(targets, target), on_step)
+        except LocalloopError as error:
+            if not _is_of_a_build(error):
+                raise
+            error.component = error.component or target.component
+            failures.append(error)
+    return digests, failures
+
+
+def needs(target: Target) -> set[str]:
+    """The targets of the same bake that this one builds on."""
+    prefix = "target:"
+    return {
+        context.removeprefix(prefix)
+        for context in target.contexts.values()
+        if context.startswith(prefix)
+    }
+
+
+def with_needs(targets: Sequence[Target], wanted: Target) -> list[Target]:
+    """The target and all that it builds on."""
+    found = {wanted.component}
+    for _ in targets:  # as often as a chain of needs may be long
+        found |= {name for target in targets if target.component in found for name in needs(target)}
+    return [target for target in targets if target.component in found]
+
+
+def without(targets: Sequence[Target], failed: str) -> list[Target]:
+    """The targets that neither are the failed one nor build on it."""
+    gone = {failed}
+    for _ in targets:
+        gone |= {target.component for target in targets if needs(target) & gone}
+    return [target for target in targets if target.component not in gone]
+
+
+def together(failures: Sequence[LocalloopError]) -> LocalloopError:
+    """One error for all of them."""
+    if len(failures) == 1:
+        return failures[0]
+    return LocalloopError(
+        "build_failed",
+        "\n".join(f"{failure.component}: {failure.message}" for failure in failures),
+        hint="Mend them and run the deploy again: what could be built is kept.",
+    )

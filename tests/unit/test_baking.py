@@ -1,0 +1,133 @@
+"""Failures of one bake: whose they are, what is tried again. BuildKit is a fake that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from localloop import baking
+from localloop.bake import LOST, Target
+from localloop.baking import bake, together, with_needs, without
+from localloop.errors import LocalloopError
+
+
+def target(name: str, *needs: str) -> Target:
+    contexts = {need: f"target:{need}" for need in needs}
+    return Target(name, Path("/p"), Path("/p/D"), "r", "linux/amd64", contexts=contexts)
+
+
+# base <- api <- edge; web stands alone.
+BASE, API, EDGE, WEB = target("base"), target("api", "base"), target("edge", "api"), target("web")
+ALL = [BASE, API, EDGE, WEB]
+
+
+def names(targets: Sequence[Target]) -> list[str]:
+    return [each.component for each in targets]
+
+
+class FakeBuildKit:
+    """``broken``: components whose builds fail, named by BuildKit or not; ``lost``: how often the
+    connection is lost before anything works."""
+
+    def __init__(self, *broken: str, named: bool = True, lost: int = 0) -> None:
+        self.broken, self.named, self.lost = broken, named, lost
+        self.calls: list[list[str]] = []
+        self.waits = 0
+
+    def run(self, targets: Sequence[Target], **_: Any) -> dict[str, dict[str, str]]:
+        self.calls.append(names(targets))
+        if self.lost:
+            self.lost -= 1
+            raise LocalloopError(LOST, "error reading from server: EOF")
+        for name in names(targets):
+            if name in self.broken:
+                component = name if self.named else None
+                raise LocalloopError("build_failed", f"{name} is broken", component=component)
+        return {name: {"digest": f"sha256:{name}"} for name in names(targets)}
+
+    def wait(self, _seconds: float) -> None:
+        self.waits += 1
+
+
+def baked(
+    fake: FakeBuildKit, monkeypatch: pytest.MonkeyPatch, targets: Sequence[Target] = ALL
+) -> tuple[list[str], list[str | None]]:
+    monkeypatch.setattr(baking, "run_bake", fake.run)
+    project = SimpleNamespace(root=Path("/p"), builder=None)
+    session: Any = SimpleNamespace(project=project, docker=SimpleNamespace(wait=fake.wait))
+    digests, failures = bake(session, targets, lambda _component, _text: None)
+    return sorted(digests), [failure.component for failure in failures]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "not named"])
+@pytest.mark.parametrize(
+    ("broken", "built", "failed"),
+    [
+        ([], ["api", "base", "edge", "web"], []),
+        (["web"], ["api", "base", "edge"], ["web"]),
+        (["edge"], ["api", "base", "web"], ["edge"]),
+        (["web", "edge"], ["api", "base"], ["edge", "web"]),
+    ],
+)
+def test_what_does_not_need_the_failed_one_is_built(
+    broken: list[str],
+    built: list[str],
+    failed: list[str],
+    named: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = baked(FakeBuildKit(*broken, named=named), monkeypatch)
+    assert (found[0], sorted(map(str, found[1]))) == (built, failed)
+
+
+def test_what_needs_the_failed_one_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeBuildKit("base")
+    assert baked(fake, monkeypatch) == (["web"], ["base"])
+    assert fake.calls == [["base", "api", "edge", "web"], ["web"]]
+
+
+def test_a_single_failure_is_its_component_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeBuildKit("web", named=False)
+    assert baked(fake, monkeypatch, [WEB]) == ([], ["web"])
+    assert fake.calls == [["web"]]
+
+
+def test_a_lost_connection_is_tried_twice_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeBuildKit(lost=2)
+    assert baked(fake, monkeypatch) == (["api", "base", "edge", "web"], [])
+    assert fake.waits == 2
+
+
+def test_a_connection_that_stays_lost_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeBuildKit(lost=9)
+    with pytest.raises(LocalloopError) as caught:
+        baked(fake, monkeypatch)
+    assert caught.value.reason == LOST
+    assert len(fake.calls) == 3
+
+
+def test_other_errors_are_nobody_s_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_targets: Sequence[Target], **_: Any) -> dict[str, dict[str, str]]:
+        raise LocalloopError("tool_timeout", "docker did not end within 3600 s")
+
+    fake = FakeBuildKit()
+    monkeypatch.setattr(fake, "run", run)
+    with pytest.raises(LocalloopError, match="did not end"):
+        baked(fake, monkeypatch)
+
+
+def test_chains() -> None:
+    assert names(with_needs(ALL, EDGE)) == ["base", "api", "edge"]
+    assert names(without(ALL, "base")) == ["web"]
+    assert names(without(ALL, "edge")) == ["base", "api", "web"]
+
+
+def test_several_failures_are_one_error() -> None:
+    first = LocalloopError("build_failed:a", "no crate", component="a")
+    second = LocalloopError("build_failed:b", "no file", component="b")
+    assert together([first]) is first
+    assert together([first, second]).message == "a: no crate\nb: no file"
