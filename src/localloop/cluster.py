@@ -226,27 +226,32 @@ def _is_proxy(found: Inspected) -> bool:
 def inspect_cluster(docker: Docker, name: str, *, registry_port: int | None = None) -> ClusterState:
     """Two requests to Docker and one to the registry, if it runs."""
     registry = docker.inspect_container(registry_container(name))
-    return cluster_state(
+    state = cluster_state(
         name,
         docker.inspect_container(node_container(name)),
         registry,
         registry_answers=_answers(registry),
         wanted_registry_port=registry_port,
     )
+    if _is_taken(state.registry_verdict, state.registry_port):
+        return replace(state, registry_verdict="recreate", registry_reason="registry_port_taken")
+    return state
 
 
 def inspect_registry(
     docker: Docker, name: str, *, registry_port: int | None = None
 ) -> RegistryState:
-    """One request to Docker and one to the registry, if it runs.
-
-    A stopped registry whose port something else took meanwhile has to be made anew.
-    """
+    """One request to Docker and one to the registry, if it runs."""
     found = docker.inspect_container(registry_container(name))
     state = registry_state(name, found, answers=_answers(found), wanted_port=registry_port)
-    if state.verdict == "start" and state.port and not port_is_free(state.port):
+    if _is_taken(state.verdict, state.port):
         return replace(state, verdict="recreate", reason="registry_port_taken")
     return state
+
+
+def _is_taken(verdict: RegistryVerdict, port: int | None) -> bool:
+    """Whether something else took a stopped registry's port meanwhile: it has to be made anew."""
+    return verdict == "start" and port is not None and not port_is_free(port)
 
 
 def is_wired(docker: Docker, name: str, port: int) -> bool:

@@ -179,15 +179,6 @@ def test_registry_wiped(deployed: Project) -> None:
     assert "its new registry" in deployed.outside.page()
 
 
-def test_registry_stopped(deployed: Project) -> None:
-    before = deployed.outside.see()
-    docker("stop", "-t", "1", deployed.cluster.registry_container)
-    run = deployed.deploy()
-    assert "registry_stopped" in run.text
-    assert deployed.outside.see() == before
-    unchanged(deployed.deploy(), deployed.outside, before)
-
-
 def test_reverted_edit_that_broke_the_deploy(deployed: Project) -> None:
     deployed.set_readiness_timeout(6)
     deployed.deploy()

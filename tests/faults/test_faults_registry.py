@@ -1,0 +1,233 @@
+"""The registry: what is wrong with ours is put right by a plain rerun; what is another's stays."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from harness.claims import unchanged
+from harness.outside import Cluster, docker
+from harness.project import Project
+
+pytestmark = pytest.mark.cluster
+
+# Twenty probes a second apart, once more for one that is made anew, and the deploy itself.
+BOUND = 60.0
+
+
+def port_of(cluster: Cluster) -> str:
+    return cluster.registry_url().rpartition(":")[2]
+
+
+def image_of(cluster: Cluster) -> str:
+    return docker("inspect", "-f", "{{.Config.Image}}", cluster.registry_container)
+
+
+def state_of(container: str) -> str:
+    return docker("inspect", "-f", "{{.Id}} {{.State.Status}} {{.State.StartedAt}}", container)
+
+
+@pytest.fixture
+def bystander(cluster: Cluster) -> Iterator[str]:
+    """Somebody else's registry on the same network, which nothing may touch."""
+    name = f"{cluster.node}-bystander"
+    docker("run", "-d", "--name", name, "--network", cluster.node, image_of(cluster))
+    try:
+        before = state_of(name)
+        yield name
+        assert state_of(name) == before
+    finally:
+        docker("rm", "-f", name)
+
+
+def replaced(cluster: Cluster, *words: str, network: str = "", mapping: str = "") -> None:
+    """Put a registry of ours in the place of ours that is wrong in some way."""
+    name, image = cluster.registry_container, image_of(cluster)
+    mapping = mapping or f"127.0.0.1:{port_of(cluster)}:5000"
+    docker("rm", "-f", name)
+    label = ("--label", f"localloop.cluster={cluster.name}", "--label", "localloop.role=registry")
+    volume = ("-v", f"{name}:/var/lib/registry")
+    place = ("--network", network or cluster.node, "-p", mapping)
+    docker("run", "-d", "--name", name, *label, *volume, *place, *words, image)
+
+
+def proxy(cluster: Cluster, bystander: str) -> None:
+    replaced(cluster, "-e", f"REGISTRY_PROXY_REMOTEURL=http://{bystander}:5000")
+
+
+def open_to_the_network(cluster: Cluster, _: str) -> None:
+    replaced(cluster, mapping=f"{port_of(cluster)}:5000")
+
+
+def wrong_port_inside(cluster: Cluster, _: str) -> None:
+    replaced(cluster, mapping=f"127.0.0.1:{port_of(cluster)}:5999")
+
+
+def wrong_network(cluster: Cluster, _: str) -> None:
+    replaced(cluster, network="bridge")
+
+
+def paused(cluster: Cluster, _: str) -> None:
+    docker("pause", cluster.registry_container)
+
+
+def frozen(cluster: Cluster, _: str) -> None:
+    docker("kill", "--signal", "STOP", cluster.registry_container)
+
+
+def stopped(cluster: Cluster, _: str) -> None:
+    docker("stop", "-t", "1", cluster.registry_container)
+
+
+@pytest.mark.parametrize(
+    ("wreck", "reason"),
+    [
+        (proxy, "registry_proxy_mode"),
+        (open_to_the_network, "registry_wrong_port"),
+        (wrong_port_inside, "registry_wrong_port"),
+        (wrong_network, "registry_wrong_network"),
+        (paused, "registry_paused"),
+        (frozen, "registry_not_answering"),
+        (stopped, "registry_stopped"),
+    ],
+)
+def test_recovered(deployed: Project, bystander: str, wreck, reason: str) -> None:
+    """In time, on the loopback address alone, with all that it held."""
+    cluster = deployed.cluster
+    before, node = deployed.outside.see(), state_of(cluster.node)
+    wreck(cluster, bystander)
+    deployed.set_page(f"After {reason}")
+    run = deployed.deploy()
+    assert reason in run.text
+    assert run.seconds < BOUND
+    after = deployed.outside.see()
+    assert f"After {reason}" in after.page
+    assert before.tags < after.tags
+    bindings = json.loads(
+        docker("inspect", "-f", "{{json .HostConfig.PortBindings}}", cluster.registry_container)
+    )
+    assert list(bindings) == ["5000/tcp"]
+    assert [binding["HostIp"] for binding in bindings["5000/tcp"]] == ["127.0.0.1"]
+    assert state_of(cluster.node) == node
+    unchanged(deployed.deploy(), deployed.outside, after)
+
+
+def test_recovered_by_a_bootstrap_that_keeps_the_cluster(deployed: Project) -> None:
+    before, node = deployed.outside.see(), state_of(deployed.cluster.node)
+    paused(deployed.cluster, "")
+    run = deployed.localloop("bootstrap", "--reuse-ok")
+    assert run.seconds < BOUND
+    assert run.report["plan"]["cluster_bootstrap_reason"] == "registry_paused"
+    assert run.report["bootstrap"]["mode"] == "reuse"
+    assert state_of(deployed.cluster.node) == node
+    assert deployed.outside.see() == before
+
+
+def test_wiped_under_its_feet(deployed: Project) -> None:
+    """The files are gone while it runs: everything is pushed again, although the record says so."""
+    cluster = deployed.cluster
+    before = deployed.outside.see()
+    mount = ("-v", f"{cluster.registry_container}:/wiped")
+    node_image = docker("inspect", "-f", "{{.Config.Image}}", cluster.node)
+    docker("run", "--rm", *mount, "--entrypoint", "rm", node_image, "-rf", "/wiped/docker")
+    assert deployed.outside.tags() == frozenset()
+    run = deployed.deploy()
+    assert "registry_lost" in run.reasons("web")
+    after = deployed.outside.see()
+    assert (after.pods, after.revisions, after.page) == (before.pods, before.revisions, before.page)
+    digest = after.image.partition("@")[2]
+    status, _, body = cluster.registry("GET", f"{deployed.name}/web/manifests/{digest}")
+    assert status == 200
+    manifest = json.loads(body)
+    for blob in [manifest["config"], *manifest["layers"]]:
+        status, _, content = cluster.registry("GET", f"{deployed.name}/web/blobs/{blob['digest']}")
+        assert (status, len(content)) == (200, blob["size"])
+    unchanged(deployed.deploy(), deployed.outside, after)
+
+
+def test_a_foreign_container_of_its_name_is_refused_by_name(deployed: Project) -> None:
+    cluster = deployed.cluster
+    before, image = deployed.outside.see(), image_of(cluster)
+    name, port = cluster.registry_container, port_of(cluster)
+    docker("rm", "-f", name)
+    # It would do in every respect, but nobody said that it is for us.
+    docker(
+        "run", "-d", "--name", name, "--network", cluster.node, "-p", f"127.0.0.1:{port}:5000",
+        "-v", f"{name}:/var/lib/registry", image,
+    )  # fmt: skip
+    try:
+        foreign = state_of(name)
+        deployed.set_page("Not by way of another's registry")
+        for words in (
+            ("deploy",),
+            ("bootstrap", "--reuse-ok"),
+            ("bootstrap", "--recreate", "--force"),
+        ):
+            run = deployed.localloop(*words, code=2)
+            assert name in run.text
+        played = deployed.playbook(code=2)
+        assert name in played.text
+        assert state_of(name) == foreign
+        assert deployed.outside.see() == before
+    finally:
+        docker("rm", "-f", name)
+    deployed.deploy()
+    assert "Not by way of" in deployed.outside.page()
+
+
+class _Forbidding(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(403)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@contextmanager
+def listening(port: int = 0) -> Iterator[int]:
+    """Something of somebody else's that answers 403, as macOS's AirPlay does on port 5000."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Forbidding)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield server.server_port
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)
+        connection.request("GET", "/v2/")
+        assert connection.getresponse().status == 403
+        connection.close()
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_its_port_was_taken_meanwhile(deployed: Project) -> None:
+    """The port is ours to choose: another one is taken, and the cluster pulls from there."""
+    cluster, port = deployed.cluster, port_of(deployed.cluster)
+    stopped(cluster, "")
+    with listening(int(port)):
+        deployed.set_page("From another port")
+        run = deployed.deploy()
+        assert "registry_port_taken" in run.text
+        assert run.seconds < BOUND
+        assert port_of(cluster) != port
+        after = deployed.outside.see()
+        assert "From another port" in after.page
+        assert after.image.startswith(f"127.0.0.1:{port_of(cluster)}/")
+        unchanged(deployed.deploy(), deployed.outside, after)
+
+
+def test_the_configured_port_is_taken(deployed: Project) -> None:
+    """The port is not ours to choose: named, and the registry that there is stays as it was."""
+    before, registry = deployed.outside.see(), state_of(deployed.cluster.registry_container)
+    with listening() as port:
+        deployed.append("localloop.yml", f"\nregistry: {{port: {port}}}\n")
+        run = deployed.deploy(code=1)
+        assert run.report["error"]["reason"] == "registry_port_taken"
+        assert str(port) in run.text
+    assert state_of(deployed.cluster.registry_container) == registry
+    assert deployed.outside.see() == before
