@@ -18,7 +18,7 @@ PYTHON ?= $(shell \
 	  done; \
 	done)
 
-.PHONY: help venv tools demo test test-fast lint bench gate-report teardown
+.PHONY: help venv tools demo test test-fast lint bench docs gate-report teardown
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -80,6 +80,9 @@ lint: venv ## ruff, mypy, ansible-lint, yamllint
 bench: venv ## measure the loop
 	@$(COMPILE)
 	@$(BIN)/python -m benchmarks.loop
+
+docs: venv ## the tables of docs/troubleshooting.md that the code has the words for
+	@$(BIN)/python docs/tables.py
 
 gate-report: venv ## how often the gate's verdict is wrong, of states whose verdict is known
 	@PYTHONPATH=tests/unit $(BIN)/python -m golden

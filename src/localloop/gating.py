@@ -10,7 +10,6 @@ from typing import Any
 from .compare import SAME
 from .config import NodeFile
 from .errors import BusyError, LocalloopError
-from .gate.evidence import render_evidence
 from .gate.observe import Also
 from .gate.result import GateResult
 from .gate.run import run_gate
@@ -33,6 +32,7 @@ def run(session: Session, plan: Plan, emit: Emit, *, timeout: float | None = Non
     touched: set[ObjectRef] = set()
     completed: set[ObjectRef] = set()
     images: dict[str, Image] = {}
+    owners: dict[str, str] = {}
     for part in plan.components.values():
         entry = record.charts.get(part.name)
         if part.kind != "chart" or part.skip == "not_targeted" or entry is None:
@@ -41,6 +41,7 @@ def run(session: Session, plan: Plan, emit: Emit, *, timeout: float | None = Non
             entry = _noted(session, part.name, entry)
         refs = object_refs(entry.target)
         scope += refs
+        owners |= {str(ref): part.name for ref in refs}
         completed |= {ObjectRef.parse(text) for text in entry.target.completed_jobs}
         images |= entry.target.images
         if part.steps:
@@ -61,7 +62,7 @@ def run(session: Session, plan: Plan, emit: Emit, *, timeout: float | None = Non
     )
     _emit_spans(plan, result, time.monotonic() - started, emit)
     if not result.ready:
-        raise _not_ready(plan, result)
+        raise _not_ready(result, owners)
     _require_files(session, plan, record)
     return result
 
@@ -110,16 +111,20 @@ def _emit_spans(plan: Plan, result: GateResult, duration: float, emit: Emit) -> 
     emit({"event": "span", "name": "readiness_gate", "duration_s": duration})
 
 
-def _not_ready(plan: Plan, result: GateResult) -> LocalloopError:
+def _not_ready(result: GateResult, owners: Mapping[str, str]) -> LocalloopError:
+    """The one screen for a person; ``owners`` maps objects to the charts that have them."""
     what = "not ready" if result.status == "failed" else "readiness unknown"
-    text = f"{what}: {result.reason}" + (f" ({result.detail})" if result.detail else "")
-    evidence = render_evidence(result.evidence)
-    charts = [part.name for part in plan.components.values() if part.kind == "chart"]
+    found = result.diagnosis
+    text = f"{what}: {result.reason}"
+    steps = ["Run the deploy again then; nothing was rolled back."]
+    if found is not None:
+        text = f"{text}\n{found}"
+        steps.insert(0, found.next_step)
     return LocalloopError(
         result.reason,
-        f"{text}\n{evidence}".rstrip(),
-        component=charts[0] if len(charts) == 1 else None,
-        hint="Mend the cause and run the deploy again; nothing was rolled back.",
+        text.rstrip(),
+        component=owners.get(result.ref),
+        hint=" ".join(filter(None, steps)),
         details={"gate": result.status, "subject": result.subject},
     )
 

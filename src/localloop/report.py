@@ -125,6 +125,8 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
             "readiness_failure_reason": gate.get("reason", "")
             if gate.get("status") != "ready"
             else "",
+            "readiness_failure_cause": (gate.get("diagnosis") or {}).get("cause", ""),
+            "readiness_deadline": _deadline(gate),
             "objects": gate.get("objects", []),
             "warnings": gate.get("warnings", []),
             "not_gated": gate.get("not_gated", []),
@@ -345,7 +347,7 @@ def render(report: Mapping[str, Any]) -> str:
     readiness = report["readiness"]
     lines += _keys(
         "Readiness",
-        {key: readiness[key] for key in ("readiness_gate_status", "readiness_failure_reason")},
+        {key: value for key, value in readiness.items() if key.startswith("readiness_")},
     )
     lines += [f"- {_value(_object_line(found))}" for found in readiness["objects"]]
     lines += [f"- warning: {_value(text)}" for text in readiness["warnings"]]
@@ -357,9 +359,19 @@ def render(report: Mapping[str, Any]) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip("\n") + "\n"
 
 
+def _deadline(gate: Event) -> str:
+    """The deadline that applied, and whose it is; empty where nothing was waited for."""
+    if not gate.get("deadline_by"):
+        return ""
+    return f"{gate['deadline_s']:g} s ({gate['deadline_by']})"
+
+
 def _object_line(found: Mapping[str, Any]) -> str:
     parts = [str(found.get("ref")), str(found.get("state")), str(found.get("detail") or "")]
-    return " ".join(part for part in parts if part)
+    line = " ".join(part for part in parts if part)
+    moments = {"first ready": found.get("first_ready_s"), "verdict": found.get("verdict_s")}
+    times = [f"{name} {value:g} s" for name, value in moments.items() if value is not None]
+    return f"{line} ({', '.join(times)})" if times else line
 
 
 def _reasons(components: Mapping[str, Any]) -> list[str]:

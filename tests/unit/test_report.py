@@ -106,9 +106,17 @@ READY: Event = {
     "status": "ready",
     "reason": "",
     "objects": [
-        {"ref": "apps/v1/Deployment/relay/gateway", "state": "ready", "detail": "1/1"},
+        {
+            "ref": "apps/v1/Deployment/relay/gateway",
+            "state": "ready",
+            "detail": "1/1",
+            "first_ready_s": 1.25,
+            "verdict_s": 3.25,
+        },
         {"ref": "v1/Service/relay/gateway", "state": "ready", "detail": ""},
     ],
+    "deadline_s": 90.0,
+    "deadline_by": "readiness.timeout",
     "warnings": ["gateway: no readiness probe"],
     "not_gated": ["batch/v1/CronJob/relay/nightly"],
 }
@@ -116,6 +124,7 @@ NOT_READY: Event = {
     "event": "gate",
     "status": "failed",
     "reason": "crash_loop:gateway",
+    "diagnosis": {"cause": "out_of_memory"},
     "objects": [
         {
             "ref": "apps/v1/Deployment/relay/gateway",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import LocalloopError
@@ -112,8 +112,14 @@ def _suspicious(obj: Object | None, view: Snapshot) -> list[Object]:
 def _pod(kube: Kube, pod: Object, deadline: float) -> dict[str, Any]:
     status = pod.get("status") or {}
     ref = ref_of(pod)
+    spec = pod.get("spec") or {}
+    specs = {
+        str(container.get("name")): {**container, "init": section == "initContainers"}
+        for section in ("initContainers", "containers")
+        for container in spec.get(section) or ()
+    }
     containers = [
-        _container(kube, ref, entry, deadline)
+        _container(kube, ref, entry, deadline) | _declared(specs.get(str(entry.get("name")), {}))
         for entry in list(container_statuses(pod))[-_CONTAINERS:]
         if not _fine(entry)
     ]
@@ -126,6 +132,24 @@ def _pod(kube: Kube, pod: Object, deadline: float) -> dict[str, Any]:
             if c.get("status") != "True"
         ],
         "containers": containers,
+    }
+
+
+def _declared(container: Mapping[str, Any]) -> dict[str, Any]:
+    """What the pod says of a container: its ports, and where its readiness is asked for."""
+    ports = {str(p.get("name") or ""): p.get("containerPort") for p in container.get("ports") or ()}
+    probe = container.get("readinessProbe") or {}
+    asked = ""
+    for kind in ("httpGet", "tcpSocket", "grpc", "exec"):
+        how = probe.get(kind)
+        if how is not None:
+            port = how.get("port", "")
+            where = f" :{ports.get(str(port), port)}{how.get('path') or ''}" if port else ""
+            asked = clean(f"{kind}{where}")
+    return {
+        "init": bool(container.get("init")),
+        "ports": [port for port in ports.values() if port],
+        "readiness_probe": asked,
     }
 
 

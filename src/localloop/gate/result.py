@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..kube.objects import ObjectRef
+
+if TYPE_CHECKING:
+    from .diagnosis import Diagnosis
+
+OUR_DEADLINE = "readiness.timeout"
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class GateResult:
 
     ``reason`` is a stable name with its subject (``crash_loop:web``, ``timeout:ready 1/2``);
     ``subject`` the workload it is about; ``first_ready_s`` when all objects were first ready
-    together, ``duration_s`` when that was proven.
+    together, ``duration_s`` when that was proven; ``deadline_s`` the deadline that applied and
+    ``deadline_by`` whose it is; ``diagnosis`` is for people, where it failed or is unknown.
     """
 
     status: str
@@ -53,11 +59,18 @@ class GateResult:
     first_ready_s: float | None = None
     duration_s: float = 0.0
     deadline_s: float = 0.0
+    deadline_by: str = ""
+    diagnosis: Diagnosis | None = None
 
     @property
     def ready(self) -> bool:
         """Whether the gate has passed."""
         return self.status == "ready"
+
+    @property
+    def ref(self) -> str:
+        """The object that a failure is about, as text; empty where there is none."""
+        return str(self.evidence[0]["ref"]) if self.evidence else ""
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data, for the journal and the report."""
@@ -73,6 +86,8 @@ class GateResult:
             "first_ready_s": _round(self.first_ready_s),
             "duration_s": _round(self.duration_s),
             "deadline_s": _round(self.deadline_s),
+            "deadline_by": self.deadline_by,
+            "diagnosis": self.diagnosis.as_dict() if self.diagnosis else None,
         }
 
 

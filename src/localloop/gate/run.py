@@ -16,10 +16,11 @@ from typing import Any
 from ..errors import LocalloopError
 from ..kube.client import ApiError, ApiUnreachable, Kube
 from ..kube.objects import ObjectRef, Snapshot
+from .diagnosis import diagnose
 from .evidence import collect_evidence, missing_node_file
 from .observe import Also, expand, not_gated, sources
 from .podrule import DEFAULT_RULES, Rules, Suspect
-from .result import GateResult
+from .result import OUR_DEADLINE, GateResult
 from .store import Store, Watchers, hopeless
 from .suspects import Suspects
 from .tracking import Tracked, Tracker
@@ -206,8 +207,15 @@ class _Gate:
         ref = verdict.ref
         evidence = collect_evidence(self.kube, [ref], view)
         self.tracker.objects[ref].verdict = verdict
-        reason = f"{verdict.reason}:{ref.name}"
-        return self._result("failed", view, reason, ref.name, verdict.detail, evidence=evidence)
+        return self._result(
+            "failed",
+            view,
+            f"{verdict.reason}:{ref.name}",
+            ref.name,
+            verdict.detail,
+            evidence=evidence,
+            deadline=_deadline(verdict, view),
+        )
 
     def _expired(self, view: Snapshot | None, trouble: LocalloopError | None) -> GateResult:
         """The deadline has passed: unknown if the server cannot be asked, else failed."""
@@ -251,7 +259,9 @@ class _Gate:
         detail: str = "",
         *,
         evidence: tuple[dict[str, Any], ...] = (),
+        deadline: tuple[float, str] | None = None,
     ) -> GateResult:
+        seconds, whose = deadline or (self.timeout, OUR_DEADLINE)
         objects = tuple(entry.as_result(self.start) for entry in self.tracker.objects.values())
         firsts = [entry.first_ready_s for entry in objects]
         together = (
@@ -268,7 +278,9 @@ class _Gate:
             evidence=evidence,
             first_ready_s=together if view is not None else None,
             duration_s=self.clock.now() - self.start,
-            deadline_s=self.timeout,
+            deadline_s=seconds,
+            deadline_by=whose,
+            diagnosis=None if status == "ready" else diagnose(reason, detail, evidence),
         )
 
     # -- telling ----------------------------------------------------------------------------
@@ -298,3 +310,12 @@ class _Gate:
 
     def _tell(self, text: str) -> None:
         self.emit({"event": "progress", "component": None, "step": "gate", "text": text})
+
+
+def _deadline(verdict: Verdict, view: Snapshot) -> tuple[float, str] | None:
+    """A Deployment's own deadline in seconds, and its name, where that one has ended the gate."""
+    obj = view.get(verdict.ref) if verdict.reason == "progress_deadline" else None
+    if obj is None:
+        return None
+    seconds = float((obj.get("spec") or {}).get("progressDeadlineSeconds") or 0)
+    return seconds, f"progressDeadlineSeconds of Deployment {verdict.ref.name}"

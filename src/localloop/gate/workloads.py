@@ -195,7 +195,7 @@ def _workload(
     """The common end: the counts' problem if any, then the pods, their images, their probes."""
     if problem is not None and problem[0] == "not_observed":
         # Which revision is the current one is not known yet: no pod satisfies, none is to blame.
-        return case.progressing(*problem)
+        return case.progressing(problem[0], f"ready 0/{want or '?'}: {problem[1]}")
     pods = current_pods(case.obj, case.view)
     if case.ref.kind == "Deployment" and not case.count("updatedReplicas"):
         pods = []  # those of the revision before: its controller has not moved the name yet

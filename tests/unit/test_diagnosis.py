@@ -1,0 +1,323 @@
+"""What a person is told: the cause that the cluster's own words name, on one screen."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden.states import states
+
+from localloop.gate.diagnosis import diagnose
+from localloop.gate.evidence import render_evidence
+from localloop.gate.reasons import CAUSES, REASONS, reason_named
+
+DOCS = Path(__file__).parents[2] / "docs"
+NOT_FOUND = (
+    'Failed to pull image "127.0.0.1:5003/web:no": rpc error: code = NotFound desc = failed to pull'
+    " and unpack image: failed to resolve reference: 127.0.0.1:5003/web:no: not found"
+)
+
+
+def evidence(
+    *,
+    waiting: str = "",
+    ended: str = "",
+    log: tuple[str, ...] = (),
+    event: str = "",
+    condition: str = "",
+    probe: str = "",
+    init: bool = False,
+) -> list[dict[str, Any]]:
+    """As the gate collects it: of one Deployment with one pod of one container."""
+    reason, _, message = event.partition(" ")
+    happened = {"object": "Pod/web-1", "reason": reason, "message": message, "count": 2}
+    container = {
+        "name": "main",
+        "restarts": 1 if ended else 0,
+        "waiting": waiting,
+        "terminated": ended,
+        "logs": {"current": [], "previous": list(log)},
+        "init": init,
+        "ports": [8080],
+        "readiness_probe": probe,
+    }
+    pod = {
+        "name": "web-1",
+        "phase": "Running",
+        "conditions": [condition] if condition else [],
+        "containers": [container],
+    }
+    return [
+        {
+            "ref": "apps/v1/Deployment/app/web",
+            "pods": [pod],
+            "events": [happened] if event else [],
+        }
+    ]
+
+
+# What servers, kubelets and container runtimes said: containerd 1.6 with Kubernetes 1.20 where
+# nothing else is noted.
+SAID: list[tuple[str, dict[str, Any], str]] = [
+    ("image_pull_failed:web", {"waiting": f"ErrImagePull {NOT_FOUND}"}, "image_not_found"),
+    (
+        "image_pull_failed:web",
+        {"waiting": 'ImagePullBackOff Back-off pulling image "x"', "event": f"Failed {NOT_FOUND}"},
+        "image_not_found",
+    ),
+    (  # Docker
+        "image_pull_failed:web",
+        {"waiting": "ErrImagePull failed to pull: manifest unknown: manifest unknown"},
+        "image_not_found",
+    ),
+    (
+        "image_pull_failed:web",
+        {
+            "event": 'Failed Failed to pull image "127.0.0.1:1/x:1": failed to do request: Head'
+            ' "http://127.0.0.1:1/v2/x/manifests/1": dial tcp 127.0.0.1:1: connect: connection'
+            " refused"
+        },
+        "registry_unreachable",
+    ),
+    (
+        "image_pull_failed:web",
+        {
+            "waiting": 'ErrImagePull failed to pull and unpack image "docker.io/library/nope:1":'
+            " dial tcp: lookup registry-1.docker.io on 127.0.0.11:53: no such host"
+        },
+        "registry_unreachable",
+    ),
+    (
+        "image_pull_failed:web",
+        {
+            "waiting": "ErrImagePull failed to pull and unpack image: pull access denied,"
+            " repository does not exist or may require authorization: server message:"
+            " insufficient_scope: authorization failed"
+        },
+        "registry_refuses",
+    ),
+    (
+        "image_pull_failed:web",
+        {"waiting": "ErrImagePull failed to pull: http: server gave HTTP response to HTTPS client"},
+        "registry_tls",
+    ),
+    (
+        "image_pull_failed:web",
+        {"waiting": "ErrImagePull failed to pull: no match for platform in manifest: not found"},
+        "image_platform",
+    ),
+    (
+        "container_config_error:web",
+        {"waiting": 'CreateContainerConfigError configmap "absent" not found'},
+        "config_missing",
+    ),
+    (
+        "container_config_error:web",
+        {"waiting": "CreateContainerConfigError couldn't find key USER in Secret app/db"},
+        "config_missing",
+    ),
+    (
+        "container_config_error:web",
+        {"waiting": "CreateContainerConfigError container has runAsNonRoot and image will run as"},
+        "runs_as_root",
+    ),
+    (
+        "timeout:ready 0/1",
+        {
+            "waiting": "ContainerCreating",
+            "event": 'FailedMount MountVolume.SetUp failed for volume "k": secret "k" not found',
+        },
+        "config_missing",
+    ),
+    (
+        "timeout:ready 0/1",
+        {"waiting": "ContainerCreating", "event": "FailedMount Unable to attach or mount volumes"},
+        "volume_failed",
+    ),
+    (
+        "crash_loop:web",
+        {"waiting": "CrashLoopBackOff back-off 10s", "ended": "exit 137, OOMKilled"},
+        "out_of_memory",
+    ),
+    (
+        "crash_loop:web",
+        {
+            "ended": "exit 128, StartError failed to create containerd task: exec: "
+            '"/tools/tool": exec format error: unknown'
+        },
+        "exec_format",
+    ),
+    (  # Docker
+        "crash_loop:web",
+        {"ended": "exit 1, Error", "log": ("standard_init_linux.go:228: exec format error",)},
+        "exec_format",
+    ),
+    (
+        "crash_loop:web",
+        {"ended": 'exit 128, StartError exec: "/bin/absent": stat: no such file or directory'},
+        "command_not_found",
+    ),
+    (
+        "container_start_failed:web",
+        {"waiting": 'RunContainerError exec: "serve": executable file not found in $PATH'},
+        "command_not_found",
+    ),
+    (
+        "crash_loop:web",
+        {"ended": "exit 5, Error", "log": ("sh: can't create /site/new: Read-only file system",)},
+        "read_only",
+    ),
+    (
+        "crash_loop:web",
+        {"ended": "exit 1, Error", "log": ("mkdir: can't create /data/x: Permission denied",)},
+        "permission_denied",
+    ),
+    (
+        "crash_loop:web",
+        {"ended": "exit 137, Error", "event": "Unhealthy Liveness probe failed: dial tcp refused"},
+        "liveness_failed",
+    ),
+    (
+        "crash_loop:web",
+        {"ended": "exit 143, Error", "event": "Killing Container main failed startup probe, will"},
+        "liveness_failed",
+    ),
+    (
+        "crash_loop:web",
+        {"ended": "exit 1, Error", "log": ("dial tcp 10.0.0.7:5432: connect: connection refused",)},
+        "dependency_unreachable",
+    ),
+    (
+        "timeout:ready 0/1",
+        {
+            "probe": "httpGet :8081/",
+            "event": "Unhealthy Readiness probe failed: dial tcp 10.244.0.9:8081: connect:"
+            " connection refused",
+        },
+        "probe_refused",
+    ),
+    (
+        "progress_deadline:web",
+        {"event": "Unhealthy Readiness probe failed: HTTP probe failed with statuscode: 404"},
+        "probe_status",
+    ),
+    (
+        "timeout:ready 0/1",
+        {"event": "Unhealthy Readiness probe failed: Get http://x: context deadline exceeded"},
+        "probe_timeout",
+    ),
+    ("timeout:ready 0/1", {"event": "Unhealthy Readiness probe failed: no db"}, "probe_command"),
+    ("timeout:ready 0/1", {"probe": "tcpSocket :8081"}, "probe_fails"),
+    (
+        "unschedulable:web",
+        {"condition": "PodScheduled: Unschedulable 0/1 nodes are available: 1 Insufficient cpu."},
+        "insufficient_resources",
+    ),
+    (
+        "unschedulable:web",
+        {"condition": "PodScheduled: Unschedulable 1 node(s) didn't match node selector"},
+        "no_matching_node",
+    ),
+    (
+        "unschedulable:web",
+        {"condition": "PodScheduled: pod has unbound immediate PersistentVolumeClaims"},
+        "volume_unbound",
+    ),
+    (
+        "timeout:ready 0/1",
+        {"event": 'FailedCreate pods "web-0" is forbidden: exceeded quota: none'},
+        "quota_exceeded",
+    ),
+    (
+        "timeout:ready 0/1",
+        {"event": 'FailedCreate admission webhook "x" denied the request: no'},
+        "creation_refused",
+    ),
+    # What must not mislead.
+    ("crash_loop:web", {"ended": "exit 3, Error", "log": ("no luck",)}, ""),
+    ("timeout:ready 0/1", {"log": ("could connect after all: connection refused once",)}, ""),
+    (
+        "crash_loop:web",
+        {
+            "ended": "exit 3, Error",
+            "event": "Unhealthy Readiness probe failed: dial tcp: connection refused",
+        },
+        "",
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "said", "cause"), SAID)
+def test_cause(reason: str, said: dict[str, Any], cause: str) -> None:
+    found = diagnose(reason, "", evidence(**said))
+    assert found.cause == cause
+    assert found.meaning
+    assert found.next_step.endswith(".")
+
+
+def test_each_cause_is_found_in_something_that_was_said() -> None:
+    found = {cause for _, _, cause in SAID}
+    assert {cause.name for cause in CAUSES} - found == {"on_delete", "job_suspended"}
+    assert diagnose("timeout:ready 1/2", "1 pods wait to be deleted by hand").cause == "on_delete"
+    assert diagnose("timeout:the Job", "the Job is suspended").cause == "job_suspended"
+
+
+def test_one_screen() -> None:
+    said = evidence(
+        waiting="CrashLoopBackOff back-off 10s",
+        ended="exit 137, OOMKilled",
+        log=tuple(f"line {number}" for number in range(50)),
+        event="BackOff Back-off restarting failed container",
+        init=True,
+    )
+    assert str(diagnose("crash_loop:web", "exit 137", said)).splitlines() == [
+        "Deployment app/web, pod web-1, container main (init)",
+        "a container ends again and again (exit 137)",
+        "it used more memory than its limit allows and was killed (out_of_memory)",
+        "last lines:",
+        *(f"  line {number}" for number in range(42, 50)),
+        "events:",
+        "  Pod/web-1 BackOff (x2): Back-off restarting failed container",
+    ]
+    assert len(render_evidence(said).splitlines()) > 50
+
+
+def test_a_probe_is_told_with_the_ports_that_the_container_declares() -> None:
+    found = diagnose("timeout:ready 0/1", "", evidence(probe="tcpSocket :8081"))
+    assert "(probe_fails: tcpSocket :8081; declared ports: 8080)" in found.meaning
+
+
+def test_without_evidence() -> None:
+    """As where the API server was not there, or a reason of another step."""
+    found = diagnose("apiserver_unreachable", "timed out")
+    assert (found.workload, found.pod, found.cause) == ("", "", "")
+    assert "unknown" in found.meaning
+    assert diagnose("some_other_reason", "").meaning == "some_other_reason"
+
+
+# -- the table ------------------------------------------------------------------------------------
+
+
+def test_every_reason_that_can_fail_an_object_has_its_row() -> None:
+    failing = {state.reason for state in states() if state.state == "failed"}
+    failing |= {suspect.reason for state in states() for suspect in state.verdict().suspects}
+    assert {name for name in failing if reason_named(name) is None} == set()
+    assert len(failing) >= 18
+
+
+def test_names_are_used_once_and_rows_are_whole() -> None:
+    names = [row.name for row in (*REASONS, *CAUSES)]
+    assert len(set(names)) == len(names)
+    for row in (*REASONS, *CAUSES):
+        assert row.meaning, row.name
+        assert not row.meaning.endswith("."), row.name
+        assert row.next_step.endswith("."), row.name
+
+
+def test_the_documented_tables_are_those_of_the_code() -> None:
+    """`make docs` writes them."""
+    tables = runpy.run_path(str(DOCS / "tables.py"))
+    text = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    assert tables["page"](text) == text
