@@ -18,9 +18,11 @@ COMMANDS = {
     "status": "say what the cluster runs",
     "history": "list this project's transactions",
     "report": "print a transaction's report (the newest one by default)",
+    "baseline": "measure each build, each command of the project and, if asked, the deploy",
     "down": "remove this project's releases and record",
     "schema": "print the JSON Schema of localloop.yml",
 }
+PROFILED = ("deploy", "plan", "status", "baseline", "down")
 
 PROFILED = ("deploy", "plan", "bootstrap", "status", "down")
 
@@ -66,6 +68,14 @@ def parser() -> argparse.ArgumentParser:
             )
         if name == "report":
             sub.add_argument("transaction", nargs="?", metavar="TX")
+        if name == "baseline":
+            sub.add_argument(
+                "--mode", choices=["cold", "warm", "both"], default="both", help="default: both"
+            )
+            sub.add_argument("--with-deploy", action="store_true", help="the deploy too")
+            sub.add_argument(
+                "--output-dir", metavar="DIR", help="default: .cache/perf in the project"
+            )
         if name == "down":
             sub.add_argument("--cluster", action="store_true", help="the cluster and registry too")
             sub.add_argument(

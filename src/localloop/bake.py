@@ -26,8 +26,9 @@ DOCKER_HINT = "Install Docker with its buildx plugin, or run `make tools` on Deb
 
 @dataclass(frozen=True)
 class Target:
-    """What bake needs to know of one image; ``reference`` is where the result is pushed.
+    """What bake needs to know of one image.
 
+    ``reference`` is where the result is pushed; with None it stays in BuildKit's cache alone.
     ``contexts`` names other images that its Dockerfile builds on: ``target:NAME`` for one that the
     same bake builds, else ``docker-image://REFERENCE``.
     """
@@ -35,7 +36,7 @@ class Target:
     component: str
     context: Path
     dockerfile: Path
-    reference: str
+    reference: str | None
     platform: str
     arguments: Mapping[str, str] = field(default_factory=dict)
     stage: str | None = None
@@ -56,9 +57,10 @@ def _target(target: Target) -> dict[str, Any]:
         "dockerfile": _literal(str(target.dockerfile)),
         "args": {key: _literal(value) for key, value in target.arguments.items()},
         "platforms": [target.platform],
-        "tags": [target.reference],
-        "output": ["type=registry"],
+        "output": ["type=registry"] if target.reference else ["type=cacheonly"],
     }
+    if target.reference:
+        found["tags"] = [target.reference]
     if target.contexts:
         found["contexts"] = dict(target.contexts)
     if target.stage:
@@ -78,7 +80,7 @@ def run_bake(
     builder: str | None = None,
     on_step: Callable[[str, str], None],
 ) -> dict[str, dict[str, str]]:
-    """Build and push; per component the digests of its manifest and configuration.
+    """Build; per component that was pushed the digests of its manifest and configuration.
 
     ``work`` is a directory for the bake file and its metadata. ``on_step(component, text)`` hears
     of each build step as it begins; BuildKit's own output is kept in ``work/bake.log``. Raises
@@ -118,6 +120,8 @@ def _read(metadata: Path) -> dict[str, Any]:
 def _digests(metadata: Mapping[str, Any], targets: Sequence[Target]) -> dict[str, dict[str, str]]:
     found = {}
     for target in targets:
+        if target.reference is None:
+            continue
         entry = metadata.get(target.component, {})
         digest = entry.get("containerimage.digest")
         if not digest:

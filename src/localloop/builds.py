@@ -70,15 +70,20 @@ def _target(session: Session, part: ComponentPlan, plan: Plan, transaction: str)
         dockerfile=made.dockerfile,
         reference=f"{session.repository(part.name)}:{transaction}",
         platform=image.platform or plan.platform,
-        arguments={
-            **session.project.profile_args,
-            **image.build_args,
-            **_scope(session, image),
-            **_unhashed(session, image),
-        },
+        arguments=build_arguments(session, image),
         stage=image.target,
         contexts={name: _context(plan.components[name]) for name in image.needs},
     )
+
+
+def build_arguments(session: Session, image: ImageConfig) -> dict[str, str]:
+    """All arguments of a build: the profile's, its own, and those that no fingerprint knows."""
+    return {
+        **session.project.profile_args,
+        **image.build_args,
+        **_scope(session, image),
+        **_unhashed(session, image),
+    }
 
 
 def _scope(session: Session, image: ImageConfig) -> dict[str, str]:

@@ -37,16 +37,25 @@ def cache_dir(root: Path) -> Path:
 def report_dir(root: Path, environ: Mapping[str, str]) -> Path:
     """``DEPLOY_REPORT_DIR`` (relative to the project), else ``.cache/deploy-reports``."""
     given = environ.get("DEPLOY_REPORT_DIR", "")
-    default = root / ".cache" / "deploy-reports"
-    chosen = root / given if given else default
-    _refuse_bad_reports(chosen, root, given)
-    return chosen
+    return _output_dir(root, given or ".cache/deploy-reports", "DEPLOY_REPORT_DIR" if given else "")
 
 
-def _refuse_bad_reports(chosen: Path, root: Path, given: str) -> None:
+def perf_dir(root: Path, environ: Mapping[str, str], option: str | None = None) -> Path:
+    """``--output-dir``, else ``LOCALLOOP_PERF_DIR`` (both relative to the project), else
+    ``.cache/perf``."""
+    if option is not None:
+        return _output_dir(root, option, "--output-dir")
+    given = environ.get("LOCALLOOP_PERF_DIR", "")
+    return _output_dir(root, given or ".cache/perf", "LOCALLOOP_PERF_DIR" if given else "")
+
+
+def _output_dir(root: Path, given: str, where: str) -> Path:
+    chosen = root / given
     problem = ""
     if any(ord(character) < 32 or ord(character) == 127 for character in given):
         problem = "holds control characters"
+    elif not given:
+        problem = "is empty"
     elif given.startswith("~"):
         problem = "starts with '~', which only a shell expands"
     elif ".." in Path(given).parts:
@@ -59,6 +68,7 @@ def _refuse_bad_reports(chosen: Path, root: Path, given: str) -> None:
         raise UsageError(
             "bad_report_dir",
             f"the report directory {str(chosen)!r} {problem}",
-            where="DEPLOY_REPORT_DIR" if given else None,
+            where=where or None,
             hint="Give an absolute directory, or one inside the project.",
         )
+    return chosen

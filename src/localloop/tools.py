@@ -49,12 +49,14 @@ def run(
     env: Mapping[str, str] | None = None,
     pass_fds: Sequence[int] = (),
     on_stderr_line: Callable[[str], None] | None = None,
+    end_by: signal.Signals = signal.SIGTERM,
+    grace: float | None = None,
 ) -> Completed:
     """Run a tool to its end, whatever its exit status.
 
-    ``timeout`` is in seconds: past it the tool's process group gets TERM, then KILL, and
-    ``LocalloopError('tool_timeout')`` is raised. On any exception (Ctrl-C above all) the group is
-    ended likewise before the exception goes on.
+    ``timeout`` is in seconds: past it the tool's process group gets the signal ``end_by``, after
+    ``grace`` seconds (5) KILL, and ``LocalloopError('tool_timeout')`` is raised. On any exception
+    (Ctrl-C above all) the group is ended likewise before the exception goes on.
     """
     started = time.monotonic()
     process = subprocess.Popen(
@@ -79,12 +81,12 @@ def run(
             threading.Thread(target=_feed, args=(process.stdin, stdin), daemon=True).start()
         process.wait(timeout=timeout)
     except subprocess.TimeoutExpired:
-        _end(process)
+        _end(process, end_by, grace)
         raise LocalloopError(
             "tool_timeout", f"{Path(argv[0]).name} did not end within {timeout:g} s"
         ) from None
     except BaseException:
-        _end(process)
+        _end(process, end_by, grace)
         raise
     for reader in readers:
         reader.join(timeout=TERM_GRACE_SECONDS)
@@ -100,12 +102,12 @@ def _feed(pipe: IO[bytes], content: bytes) -> None:
         pipe.write(content)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """TERM to the group, grace, KILL to what is left of it; at once on a second Ctrl-C."""
+def _end(process: subprocess.Popen[bytes], first: signal.Signals, grace: float | None) -> None:
+    """A signal to the group, grace, KILL to what is left of it; at once on a second Ctrl-C."""
     try:
-        _signal(process, signal.SIGTERM)
+        _signal(process, first)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=TERM_GRACE_SECONDS)
+            process.wait(timeout=TERM_GRACE_SECONDS if grace is None else grace)
             deadline = time.monotonic() + ORPHAN_GRACE_SECONDS
             while _signal(process, 0) and time.monotonic() < deadline:
                 time.sleep(0.02)

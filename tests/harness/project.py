@@ -101,11 +101,11 @@ node_files:
         argv = [sys.executable, "-m", "localloop", *words, "--project", str(self.root)]
         return self._start(argv, env={**self.cluster.env(), **(env or {})}, cwd=self.root)
 
-    def start_playbook(self, *words: str) -> Running:
+    def start_playbook(self, *words: str, playbook: str = "deploy-fast.yml") -> Running:
         """``ansible-playbook`` without the wrapper, as from a checkout."""
         ansible = str(Path(sys.executable).parent / "ansible-playbook")
         env = {**self.cluster.env(), "LOCALLOOP_PROJECT": str(self.root), "ANSIBLE_NOCOLOR": "1"}
-        return self._start([ansible, "playbooks/deploy-fast.yml", *words], env=env, cwd=REPOSITORY)
+        return self._start([ansible, f"playbooks/{playbook}", *words], env=env, cwd=REPOSITORY)
 
     def _start(self, argv: list[str], *, env: Mapping[str, str], cwd: Path) -> Running:
         self._started.append(Running(argv, env=env, cwd=cwd, project=self.root))
@@ -135,9 +135,9 @@ node_files:
         run = self.deploy(env={"PYTHONPATH": str(SPAWN_LOG), "E2E_SPAWN_LOG": str(log)})
         return run, log.read_text()
 
-    def playbook(self, *words: str, code: int | None = 0) -> Run:
+    def playbook(self, *words: str, playbook: str = "deploy-fast.yml", code: int | None = 0) -> Run:
         """Run the playbook to its end; it has to end with ``code``."""
-        run = self.start_playbook(*words).end()
+        run = self.start_playbook(*words, playbook=playbook).end()
         assert code is None or run.code == code, f"{words}: exit {run.code}\n{run.text}"
         return run
 

@@ -170,6 +170,15 @@ CALLS = [
          check=True, forms=WORKER),
     Call("no Docker, check", "node_image", {"repository": "x/y", "path": PROJECT},
          error="docker_unreachable", check=True),
+    Call("no Docker", "baseline_measure", {"project": PROJECT, "mode": "warm"},
+         error="baseline_failed", forms=WORKER),
+    Call("check", "baseline_measure", {"project": PROJECT, "with_deploy": True},
+         {"changed": False}, check=True, forms=WORKER),
+    Call("no project", "baseline_measure", {"project": NOWHERE}, error="config_missing"),
+    Call("no such mode", "baseline_measure", {"project": PROJECT, "mode": "hot"},
+         error="value of mode must be one of: cold, warm, both, got: hot", forms=WORKER),
+    Call("outside of the project", "baseline_measure",
+         {"project": PROJECT, "output_dir": "../perf"}, error="bad_report_dir"),
     Call("look", "host_inspect", {}, {"changed": False}),
     Call("look, check", "host_inspect", {}, {"changed": False}, check=True, forms=WORKER),
     # component_report
@@ -255,6 +264,15 @@ def test_a_release_of_the_running_digest_is_dropped(results: Results) -> None:
     part = results["worker"]["digest_compare: the running digest"]["plan"]["components"]["hello"]
     assert part["steps"] == []
     assert part["skip"] == "digest_already_deployed"
+
+
+def test_a_baseline_names_its_steps(results: Results) -> None:
+    steps = results["worker"]["baseline_measure: check"]["baseline"]["steps"]
+    assert [(step["run"], step["category"], step["step"], step["status"]) for step in steps] == [
+        (run, *step, "not_run")
+        for run in ("cold", "warm")
+        for step in (("image", "web"), ("deploy", "deploy"))
+    ]
 
 
 def test_what_is_returned_is_documented(results: Results) -> None:

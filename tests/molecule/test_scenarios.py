@@ -26,6 +26,7 @@ ORDER = [
     "rollout",
     "readiness",
     "report",
+    "baseline",
 ]
 CLUSTER = os.environ.get("E2E_CLUSTER", "pytest") + "-roles"
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ def test_bake_file() -> None:
                 "target": "export",
             },
         },
+    }
+
+
+def test_bake_file_of_a_build_that_is_only_measured() -> None:
+    target = replace(WEB, reference=None)
+    assert bake_file([target])["target"]["web"] == {
+        "context": "/project/web",
+        "dockerfile": "/project/.cache/localloop/web.Dockerfile",
+        "args": {},
+        "platforms": ["linux/amd64"],
+        "output": ["type=cacheonly"],
     }
 
 

@@ -257,3 +257,45 @@ def test_a_wrong_reconcile_in_the_environment_is_refused(
     (tmp_path / "localloop.yml").write_text(FILE)
     with pytest.raises(UsageError, match=variable):
         load_project(tmp_path, environ={variable: value})
+
+
+# -- the baseline's steps
+
+STEPS = "version: 1\nproject: demo\nbaseline:\n  steps:\n"
+
+
+def test_baseline_steps(tmp_path: Path) -> None:
+    text = (
+        "    - {name: cli_debug, category: rust, command: [cargo, build], env: {A: 04, B: $X},\n"
+        "       timeout: 60}\n"
+        "    - {name: cli_debug, command: [make]}\n"
+    )
+    first, second = load(tmp_path, STEPS + text).baseline
+    assert (first.name, first.category, first.command) == ("cli_debug", "rust", ("cargo", "build"))
+    assert (first.env, first.timeout) == ({"A": "04", "B": "$X"}, 60.0)
+    assert (second.category, second.env, second.timeout) == ("command", {}, 3600.0)
+    assert load(tmp_path, "version: 1\nproject: demo\n").baseline == ()
+
+
+@pytest.mark.parametrize(
+    ("step", "said", "where"),
+    [
+        ("{command: [make]}", "needs the key 'name'", "5:7"),
+        ("{name: a}", "needs the key 'command'", "5:7"),
+        ("{name: a, command: []}", "must not be empty", "5:26"),
+        ("{name: a, command: make all}", "must be a list", "5:26"),
+        ("{name: a b, command: [x]}", "is not valid", "5:14"),
+        ("{name: 'a,b', command: [x]}", "is not valid", "5:14"),
+        ("{name: a, category: 'a|b', command: [x]}", "is not valid", "5:27"),
+        ("{name: a, category: deploy, command: [x]}", "localloop's own", "5:27"),
+        ("{name: a, category: image, command: [x]}", "localloop's own", "5:27"),
+        ("{name: a, command: [x], timeout: 0}", "more than 0", "5:40"),
+        ("{name: a, command: [x], env: {1A: x}}", "not a valid name", "5:37"),
+        ("{name: a, command: [x], comand: [y]}", "unknown key 'comand'", "5:31"),
+        ("{name: a, command: [x]}\n    - {name: a, command: [y]}", "already has a step", "6:14"),
+    ],
+)
+def test_baseline_steps_that_are_refused(tmp_path: Path, step: str, said: str, where: str) -> None:
+    error = fail(tmp_path, f"{STEPS}    - {step}\n")
+    assert said in str(error)
+    assert error.where == f"localloop.yml:{where}"

@@ -50,6 +50,11 @@ FULL: dict[str, Any] = {
     "readiness": {
         "timeout": 90, "stable_for": 2.5, "also": [{"namespace": "n", "selector": "a=b"}],
     },
+    "baseline": {
+        "steps": [
+            {"name": "n", "category": "c", "command": ["x"], "env": {"E": "1"}, "timeout": 9.5},
+        ],
+    },
 }  # fmt: skip
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
@@ -115,9 +120,8 @@ def test_agrees_with_jsonschema_on_mutations(data: st.DataObject) -> None:
         elif action == "delete":
             del holder[path[-1]]
         elif isinstance(holder, dict):
-            holder[data.draw(st.sampled_from(["unknown", "target", "Bad Name", "x"]))] = data.draw(
-                ODD
-            )
+            name = data.draw(st.sampled_from(["unknown", "target", "Bad Name", "x"]))
+            holder[name] = copy.deepcopy(data.draw(ODD))
     message = ours(document)
     assert (message is None) == VALIDATOR.is_valid(document), message
 

@@ -108,6 +108,14 @@ def test_timeout_kills_a_tool_that_ignores_term(monkeypatch: pytest.MonkeyPatch)
     assert time.monotonic() - started < 3
 
 
+def test_timeout_by_a_signal_that_the_tool_answers(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    script = f"trap 'sleep 0.3; echo ended > {said}; exit' INT; while :; do sleep 0.05; done"
+    with pytest.raises(LocalloopError, match="did not end"):
+        tools.run(["sh", "-c", script], timeout=0.3, end_by=signal.SIGINT, grace=5)
+    assert said.read_text() == "ended\n"
+
+
 def test_capture_keeps_the_end() -> None:
     size = 20 * tools.CAPTURE_BYTES
     done = tools.run(

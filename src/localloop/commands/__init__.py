@@ -58,3 +58,6 @@ class Options:
     reuse_ok: bool = False
     diff: bool = False
     transaction: str | None = None
+    mode: str = "both"
+    with_deploy: bool = False
+    output_dir: str | None = None

@@ -6,6 +6,7 @@ The module names of this package are private to it: everything that others need 
 from __future__ import annotations
 
 from .model import (
+    BaselineStep,
     Chart,
     ClusterConfig,
     Image,
@@ -24,6 +25,7 @@ from .schema import SCHEMA, schema_json
 __all__ = [
     "CONFIG_NAME",
     "SCHEMA",
+    "BaselineStep",
     "Chart",
     "ClusterConfig",
     "Image",

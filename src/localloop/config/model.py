@@ -108,6 +108,17 @@ class Readiness:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BaselineStep:
+    """A command that ``localloop baseline`` measures."""
+
+    name: str
+    category: str
+    command: tuple[str, ...]
+    env: dict[str, str] = field(default_factory=dict)
+    timeout: float = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Project:
     """Everything that ``localloop.yml`` and the environment say, checked."""
 
@@ -122,6 +133,7 @@ class Project:
     cluster: ClusterConfig
     registry: RegistryConfig
     readiness: Readiness
+    baseline: tuple[BaselineStep, ...]
     builder: str | None
     config_sha256: str
     config_path: Path

@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import UsageError
 from .loader import Node, error, load
 from .model import (
+    BaselineStep,
     Chart,
     ClusterConfig,
     Image,
@@ -31,6 +32,8 @@ CONFIG_NAME = "localloop.yml"
 KINDS = ("images", "node_files", "charts")
 # Words that mean something else as a target or as a host of the inventory.
 _RESERVED = {"all", "ungrouped", "localhost", *KINDS}
+# What the builds and the deploy of a baseline are called.
+_CATEGORIES = {"image", "node_file", "deploy"}
 
 
 def find_config(start: Path) -> Path:
@@ -109,6 +112,7 @@ class _Reader:
             cluster=self.cluster(name, environ),
             registry=RegistryConfig(**self.plain(self.node.get("registry"))),
             readiness=self.readiness(),
+            baseline=self.baseline(),
             builder=builder.value if builder else None,
             config_sha256=hashlib.sha256(self.data).hexdigest(),
             config_path=self.path,
@@ -328,6 +332,27 @@ class _Reader:
             fields["stable_for"] = float(fields["stable_for"])
         fields["also"] = tuple(PodScope(**scope) for scope in fields.get("also", []))
         return Readiness(**fields)
+
+    def baseline(self) -> tuple[BaselineStep, ...]:
+        node = self.node.get("baseline", "steps")
+        found: dict[tuple[str, str], BaselineStep] = {}
+        for item in node.value if node is not None else ():
+            items: dict[str, Node] = item.value
+            step = BaselineStep(
+                name=items["name"].value,
+                category=item.plain().get("category", default("baseline_step", "category")),
+                command=tuple(word.value for word in items["command"].value),
+                env=self.args(items.get("env")),
+                timeout=float(item.plain().get("timeout", default("baseline_step", "timeout"))),
+            )
+            if step.category in _CATEGORIES:
+                message = f"the category {step.category!r} is localloop's own"
+                raise self.fail(items["category"], message, "choose another")
+            if (step.category, step.name) in found:
+                message = f"{step.category} already has a step {step.name!r}"
+                raise self.fail(items["name"], message)
+            found[step.category, step.name] = step
+        return tuple(found.values())
 
 
 def _reconcile_overrides(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ _DEST = r"^/[^\u0000-\u001f\u007f]*[^/\u0000-\u001f\u007f]$"
 _OWNER = r"^[0-9]{1,10}(:[0-9]{1,10})?$"
 _SELECTOR = r"^[A-Za-z0-9./_=!,() -]+$"
 _PLATFORM = r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9_.]+)?$"
+_STEP = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 _CONTEXT = r"^[^\u0000-\u001f\u007f-][^\u0000-\u001f\u007f]*$"
 
 
@@ -121,6 +122,7 @@ SCHEMA: dict[str, Any] = {
             ),
             "charts": _map("Helm releases.", NAME, {"$ref": "#/$defs/chart"}),
             "readiness": {"$ref": "#/$defs/readiness"},
+            "baseline": {"$ref": "#/$defs/baseline"},
         },
         ("version", "project"),
     ),
@@ -272,6 +274,36 @@ SCHEMA: dict[str, Any] = {
                 },
             },
             description="The gate that ends every run.",
+        ),
+        "baseline": _obj(
+            {
+                "steps": {
+                    "type": "array",
+                    "description": "Commands to measure before the builds.",
+                    "items": {"$ref": "#/$defs/baseline_step"},
+                    "default": [],
+                }
+            },
+            description="What `localloop baseline` measures beside the builds.",
+        ),
+        "baseline_step": _obj(
+            {
+                "name": _text("The step's name in the table.", _STEP),
+                "category": _text("Its group in the table.", _STEP, default="command"),
+                "command": {
+                    "type": "array",
+                    "description": "Words of a command, run in the project's directory. No shell.",
+                    "items": {"type": "string"},
+                    "minItems": 1,
+                },
+                "env": _map(
+                    "Environment variables of the command.",
+                    _ARG,
+                    {"type": ["string", "integer", "number", "boolean"]},
+                ),
+                "timeout": _seconds("Seconds for the command.", default=3600, exclusiveMinimum=0),
+            },
+            ("name", "command"),
         ),
     },
 }

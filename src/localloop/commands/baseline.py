@@ -1,0 +1,40 @@
+"""``localloop baseline``: how long each part of the loop takes, from nothing and again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from ..ansible.calls import progress_line
+from ..baseline import plan_baseline, run_baseline
+from ..baselinetable import rows
+from ..config import load_project
+from ..paths import perf_dir
+from ..session import Session
+from . import Options
+
+
+def run(options: Options) -> int:
+    console = options.console
+    project = load_project(options.project, profile=options.profile)
+    planned = plan_baseline(
+        Session(project, os.environ),
+        mode=options.mode,
+        with_deploy=options.with_deploy,
+        directory=perf_dir(project.root, os.environ, options.output_dir),
+    )
+
+    def show(event: dict[str, Any]) -> None:
+        console.say(progress_line(event))
+
+    baseline = run_baseline(planned, show)
+    console.document(baseline.as_dict())
+    console.table(rows(baseline.measured))
+    console.say(f"CSV: {baseline.csv}")
+    console.say(f"Report: {baseline.markdown}")
+    error = baseline.error()
+    if error is None:
+        return 0
+    print(f"{console.paint('error', '31')}: {error}", file=sys.stderr)
+    return error.exit_code

@@ -1,0 +1,41 @@
+"""Measure the project's builds and commands, and its deploy where that is wanted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "project": {"type": "path", "required": True},
+    "mode": {"type": "str", "choices": ["cold", "warm", "both"], "default": "both"},
+    "with_deploy": {"type": "bool", "default": False},
+    "output_dir": {"type": "str"},
+    "profile": {"type": "str"},
+}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    from ..baseline import plan_baseline, run_baseline
+    from ..config import load_project
+    from ..paths import perf_dir
+    from ..session import Session
+
+    project = load_project(Path(params["project"]), profile=params.get("profile") or None)
+    planned = plan_baseline(
+        Session(project, os.environ, writes=not context.check),
+        mode=params["mode"],
+        with_deploy=params["with_deploy"],
+        directory=perf_dir(project.root, os.environ, params.get("output_dir") or None),
+    )
+    if context.check:
+        return {"changed": False, "baseline": planned.baseline.as_dict()}
+    baseline = run_baseline(planned, context.emit)
+    if error := baseline.error():
+        raise error
+    return {
+        "changed": any(step.changed for step in baseline.steps),
+        "baseline": baseline.as_dict(),
+    }
