@@ -7,6 +7,7 @@ is touched by the tests in tests/unit and tests/modules.
 from __future__ import annotations
 
 import os
+import random
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,22 @@ SPARE = f"{CLUSTER}-spare"
 MakeProject = Callable[..., Project]
 
 pytest_plugins = ["harness.parttimes"]
+
+
+def pytest_configure() -> None:
+    # Set before the workers of pytest-xdist start: they are to have the same one.
+    os.environ.setdefault("SEED", str(random.SystemRandom().randrange(10**9)))
+
+
+def pytest_report_header() -> str:
+    return f"random inputs: SEED={os.environ['SEED']}"
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """For generated inputs: another one in each session, printed at its start, or SEED."""
+    print(f"SEED={os.environ['SEED']}")
+    return int(os.environ["SEED"])
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from .baselinesteps import Scope, Step, prepare, scopes, steps_of
 from .baselinetable import Baseline, Measured, csv_text, markdown_text
+from .cachefiles import write_atomically
 from .errors import LocalloopError, UsageError
 from .locks import Lock, lock_path
 from .session import Session
-from .statcache import write_atomically
 from .steps import Emit
 
 

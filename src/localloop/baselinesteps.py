@@ -20,11 +20,11 @@ from pathlib import Path
 from . import tools
 from .bake import Target, run_bake
 from .builds import build_arguments
+from .cachefiles import cache_dir
 from .config import BaselineStep, Image, Project
 from .context import write_build_context
 from .errors import LocalloopError
 from .session import Session
-from .statcache import cache_dir
 
 DEPLOY_TIMEOUT_SECONDS = 7200.0
 # Longer than a deploy gives its own playbook to end after Ctrl-C.

@@ -90,7 +90,8 @@ def _scope(session: Session, image: ImageConfig) -> dict[str, str]:
     """The compiler caches' scope, for a Dockerfile that declares the argument."""
     if SCOPE_ARG not in session.analysis(image).effective_args({SCOPE_ARG: ""}):
         return {}
-    return {SCOPE_ARG: cache_scope(session.project, image, session.environ)}
+    scope = cache_scope(session.project, image, session.environ, platform=session.platform)
+    return {SCOPE_ARG: scope}
 
 
 def _context(needed: ComponentPlan) -> str:

@@ -21,7 +21,9 @@ _VERSION = "1"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
-def cache_scope(project: Project, image: Image, environ: Mapping[str, str]) -> str:
+def cache_scope(
+    project: Project, image: Image, environ: Mapping[str, str], *, platform: str
+) -> str:
     """The scope of a component's compiler caches: 16 hex digits, or LOCALLOOP_CACHE_SCOPE."""
     given = environ.get(SCOPE_ARG, "")
     if given:
@@ -41,7 +43,7 @@ def cache_scope(project: Project, image: Image, environ: Mapping[str, str]) -> s
         _VERSION,
         image.name,
         *locks,
-        *sorted(base_images(project, image)),
+        *base_images(project, image, platform=platform),
         project.profile or "",
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -7,13 +7,15 @@ walks the context through the same patterns: the two cannot disagree.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cachefiles import cache_dir, write_atomically
 from .config import Image, Project
 from .errors import UsageError
+from .inputs.gomatch import SPACE, clean
 from .inputs.ignore import parse
-from .statcache import cache_dir, write_atomically
 
 OWN_CACHES = ("localloop", "deploy-reports", "perf")
 # The directory .cache counts only for what else lies in it: our first run must not be a change.
@@ -33,7 +35,15 @@ class BuildContext:
     @property
     def ignore_text(self) -> str:
         """The text of the generated ignore file."""
-        return "".join(f"{pattern}\n" for pattern in self.patterns)
+        return ignore_text(self.patterns)
+
+
+def ignore_text(patterns: Iterable[str]) -> str:
+    """An ignore file with these patterns (as ``parse`` gives them)."""
+    stripped = (clean(text) for each in patterns if (text := each.strip(SPACE)))
+    # What would be read as something else (#x as a comment) hides behind what is taken off it.
+    lines = (each if parse(each) == [each] else "/ " + each for each in stripped)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def inside(project: Project, relative: str, key: str) -> Path:
@@ -72,9 +82,9 @@ def build_context(project: Project, image: Image) -> BuildContext:
     user = _user_patterns(project, image)
     warnings: tuple[str, ...] = ()
     if image.inputs is None:
-        patterns = [*(_CACHE if image.context == "." else ()), *user, *_own(())]
+        patterns = [*(_CACHE if image.context == "." else ()), *user, *own_patterns(())]
     else:
-        patterns = ["*", *(invert(item) for item in image.inputs), *_own(image.inputs)]
+        patterns = ["*", *(invert(item) for item in image.inputs), *own_patterns(image.inputs)]
         if any(pattern.startswith("!") for pattern in user):
             warnings = (
                 f"{image.name}: its ignore file brings paths back with '!', so the declared "
@@ -120,7 +130,7 @@ def invert(pattern: str) -> str:
     return pattern[1:] if pattern.startswith("!") else "!" + pattern
 
 
-def _own(inputs: tuple[str, ...]) -> list[str]:
+def own_patterns(inputs: tuple[str, ...]) -> list[str]:
     """What is in no context unless ``inputs`` names it."""
     named = [part for item in inputs for part in item.split("/")]
     patterns = [] if ".git" in named else ["**/.git"]

@@ -1,82 +1,145 @@
-"""Why a fingerprint differs: kept manifests and their comparison."""
+"""Why a fingerprint differs: the inputs behind earlier fingerprints, kept and compared."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .cachefiles import cache_dir, read_checked, write_checked
 from .errors import UsageError
 from .fingerprint import Fingerprint
-from .statcache import cache_dir, write_atomically
+from .inputs.tree import Tree, decode, differences, encode
 
-KEPT = 64
+KEPT, KEPT_BYTES = 64, 256 << 20
+_KIND = "inputs 1"
 _FIRST = 5
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The inputs behind an earlier fingerprint."""
+
+    value: str
+    profile: str
+    facts: dict[str, Any]
+    tree: Tree
+
+
 def save_manifest(root: Path, fingerprint: Fingerprint) -> None:
-    """Keep a fingerprint's manifest and facts; not being able to is no error."""
-    data = {
-        "fingerprint": fingerprint.value,
-        "manifest": fingerprint.manifest,
-        "facts": fingerprint.facts,
-    }
+    """Keep what is behind a fingerprint; not being able to is no error."""
     with contextlib.suppress(OSError, UsageError):
         directory = cache_dir(root, "manifests")
-        path = directory / f"{fingerprint.value[:16]}.json"
+        path = directory / fingerprint.value[:16]
         if path.exists():
+            path.touch()
             return
-        write_atomically(path, json.dumps(data, separators=(",", ":")).encode("ascii"))
-        kept = sorted(directory.glob("*.json"), key=lambda item: item.stat().st_mtime_ns)
-        for old in kept[:-KEPT]:
-            old.unlink()
+        head = {
+            "fingerprint": fingerprint.value,
+            "profile": fingerprint.profile,
+            "facts": fingerprint.facts,
+        }
+        body = json.dumps(head).encode("ascii") + b"\n" + encode(fingerprint.tree)
+        write_checked(path, _KIND, body)
+        _drop_oldest(directory)
 
 
-def load_manifest(root: Path, value: str) -> dict[str, Any] | None:
+def _drop_oldest(directory: Path) -> None:
+    found = [(path.stat(), path) for path in directory.iterdir()]
+    room = KEPT_BYTES
+    newest_first = sorted(found, key=lambda each: each[0].st_mtime_ns, reverse=True)
+    for number, (info, path) in enumerate(newest_first):
+        room -= info.st_size
+        if number >= KEPT or (room < 0 and number):
+            path.unlink()
+
+
+def load_manifest(root: Path, value: str) -> Kept | None:
     """What ``save_manifest`` kept for a fingerprint (its first 16 digits do), or None."""
     if not re.fullmatch(r"[0-9a-f]{16,64}", value):
         return None
-    path = root / ".cache" / "localloop" / "manifests" / f"{value[:16]}.json"
-    try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    body = read_checked(root / ".cache" / "localloop" / "manifests" / value[:16], _KIND)
+    if body is None:
         return None
-    right = isinstance(data, dict) and isinstance(data.get("manifest"), dict)
-    return data if right and str(data.get("fingerprint")).startswith(value) else None
+    head, _, tree = body.partition(b"\n")
+    found = json.loads(head)
+    if not found["fingerprint"].startswith(value):
+        return None
+    return Kept(found["fingerprint"], found["profile"], found["facts"], decode(tree))
 
 
-def explain(previous: Mapping[str, Any] | None, current: Fingerprint) -> dict[str, Any]:
-    """What differs from a loaded manifest: counts, first names, facts.
+def explain(previous: Kept | None, current: Fingerprint) -> dict[str, Any]:
+    """What differs from what was kept: counts, first names, facts in words.
 
     ``known`` is False where there is nothing to compare with.
     """
     if previous is None:
-        empty: dict[str, Any] = {"count": 0, "first": []}
+        nothing: dict[str, Any] = {"count": 0, "first": []}
         return {
             "known": False,
-            "added": empty,
-            "changed": empty,
-            "removed": empty,
+            "added": nothing,
+            "changed": nothing,
+            "removed": nothing,
             "facts_changed": [],
         }
-    before, now = previous["manifest"], current.manifest
-    facts = previous.get("facts", {})
-    changed = [name for name in now if name in before and before[name] != now[name]]
+    files = differences(previous.tree, current.tree)
     return {
         "known": True,
-        "added": _some([name for name in now if name not in before]),
-        "changed": _some(changed),
-        "removed": _some([name for name in before if name not in now]),
-        "facts_changed": sorted(
-            key
-            for key in {*facts, *current.facts}
-            if facts.get(key) != json.loads(json.dumps(current.facts.get(key)))
-        ),
+        **{word: {"count": len(names), "first": names[:_FIRST]} for word, names in files.items()},
+        "facts_changed": list(_facts(previous, current)),
     }
 
 
-def _some(names: list[str]) -> dict[str, Any]:
-    return {"count": len(names), "first": sorted(names)[:_FIRST]}
+_WORDS = {
+    "schema": "localloop's own rules",
+    "dockerfile": "Dockerfile",
+    "ignore": "ignore file",
+    "inputs": "which inputs count",
+    "file": "the node file's place or mode",
+    "release": "release name",
+    "values_files": "values files",
+}
+
+
+def _facts(previous: Kept, current: Fingerprint) -> Iterator[str]:
+    """The facts that differ, in the words of localloop.yml; never the values of a chart."""
+    before, now = previous.facts, json.loads(json.dumps(current.facts))
+    profiles = ""
+    if previous.profile != current.profile:
+        profiles = f" (profile {previous.profile or 'none'} → {current.profile or 'none'})"
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if old == new:
+            continue
+        if key == "args":
+            for name in _keys(old, new):
+                yield f"build argument {name}{profiles}"
+        elif key == "bases":
+            yield from (f"base image {reference}" for reference in _keys(old, new))
+        elif key == "needs":
+            yield from (f"image {name}, which it needs" for name in _keys(old, new))
+        elif key == "values":
+            yield from (f"value {path}" for path in _paths(old, new))
+        elif key in ("target", "platform", "builder", "namespace"):
+            yield f"{key} {old or 'none'} → {new or 'none'}"
+        else:
+            yield _WORDS.get(key, key)
+
+
+def _keys(old: Any, new: Any) -> list[str]:
+    one, two = old or {}, new or {}
+    return sorted(key for key in {*one, *two} if one.get(key) != two.get(key))
+
+
+def _paths(old: Any, new: Any, prefix: str = "") -> Iterator[str]:
+    """The dotted paths of what differs between two sets of values."""
+    for key in _keys(old, new):
+        one, two = (old or {}).get(key), (new or {}).get(key)
+        if isinstance(one, dict) and isinstance(two, dict):
+            yield from _paths(one, two, f"{prefix}{key}.")
+        else:
+            yield prefix + key

@@ -28,6 +28,7 @@ from .fingerprint import (
     fingerprint_cluster,
     fingerprint_image,
 )
+from .foldercache import InputCache
 from .gate.observe import Source, fetch_sources
 from .gate.result import GateResult
 from .identity import cluster_uid, refuse_remote
@@ -37,7 +38,6 @@ from .kube.kubeconfig import KubeConfig, load_kubeconfig
 from .kube.objects import Snapshot
 from .plan import Plan
 from .registry import Registry
-from .statcache import StatCache
 
 DEFAULT_BUILDER = "docker"
 
@@ -66,6 +66,7 @@ class Session:
         self._registry = registry
         self._platform = platform
         self._writes = writes
+        self._inputs = InputCache(project.root, writes=writes)
         self._fingerprints: dict[str, Fingerprint] = {}
         self._uid = ""
 
@@ -166,35 +167,32 @@ class Session:
                 self.project,
                 image,
                 base_digests=self._base_digests(image),
-                platform=image.platform or self.platform,
+                platform=self.platform,
                 builder=self.project.builder or DEFAULT_BUILDER,
-                cache=self._unsaved_cache(),
+                cache=self._inputs,
             )
         return self._fingerprints[image.name]
 
     def analysis(self, image: Image) -> Analysis:
         """What the image's Dockerfile reads and declares."""
-        return analyse_image(self.project, image, platform=image.platform or self.platform)
+        return analyse_image(self.project, image, platform=self.platform)
 
     def fingerprint_chart(self, chart: Chart) -> Fingerprint:
         if chart.name not in self._fingerprints:
             self._fingerprints[chart.name] = fingerprint_chart(
-                self.project, chart, cache=self._unsaved_cache()
+                self.project, chart, cache=self._inputs
             )
         return self._fingerprints[chart.name]
 
     @cached_property
     def cluster_inputs(self) -> Fingerprint | None:
         """The fingerprint of what the cluster depends on; None where nothing is declared."""
-        return fingerprint_cluster(self.project, cache=self._unsaved_cache())
-
-    def _unsaved_cache(self) -> StatCache | None:
-        return None if self._writes else StatCache(self.project.root)
+        return fingerprint_cluster(self.project, cache=self._inputs)
 
     def _base_digests(self, image: Image) -> dict[str, str]:
         """The local store's ids of the base images; a deploy pulls one that is missing first."""
         found = {}
-        for reference in base_images(self.project, image):
+        for reference in base_images(self.project, image, platform=self.platform):
             local = self.docker.inspect_image(reference)
             if local is None and self._writes:
                 pull(reference, image.name)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from print_project import make
+
+from localloop import statcache
 
 settings.register_profile("unit", derandomize=True, deadline=None, max_examples=50, database=None)
 settings.load_profile("unit")
@@ -17,3 +20,15 @@ def own_state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "state-home"
     monkeypatch.setenv("XDG_STATE_HOME", str(home))
     return home
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A small project with an image, another one and a chart."""
+    return make(tmp_path / "project")
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test writes its files milliseconds before: let the caches take them nevertheless."""
+    monkeypatch.setattr(statcache, "GRAIN_NS", -(10**15))

@@ -31,7 +31,8 @@ def root(tmp_path: Path) -> Path:
 
 def scope(root: Path, name: str = "gateway", profile: str = "fast", given: str = "") -> str:
     project = load_project(root, profile=profile, environ={})
-    return cache_scope(project, project.images[name], {"LOCALLOOP_CACHE_SCOPE": given})
+    environ = {"LOCALLOOP_CACHE_SCOPE": given}
+    return cache_scope(project, project.images[name], environ, platform="linux/amd64")
 
 
 def test_a_scope_is_sixteen_hex_digits_and_stays(root: Path) -> None:

@@ -7,46 +7,33 @@ foreign frontend), the answer is the whole context: a fingerprint may be too wid
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from .dockersyntax import (
+    HEREDOC,
+    Dockerfile,
+    DockerfileError,
+    Instruction,
+    automatic_arguments,
+    expand,
+    words,
+)
 from .gomatch import clean
 
-_KNOWN = re.compile(
-    r"ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL"
-    r"|STOPSIGNAL|USER|VOLUME|WORKDIR"
-)
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*\Z")
-_HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]+)\Z")
-_VARIABLE = re.compile(
-    r"\$(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<op>:?[-+])(?P<word>[^{}]*))?\})"
-)
 _FRONTEND = re.compile(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?\Z")
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 _REMOTE = re.compile(r"(https?|git|ssh)://|git@|github\.com/.+\.git|.+\.git(#.*)?\Z")
 _ALWAYS = re.compile(r"(?i)((https?|ftp|no|all)_proxy|buildkit_.*|source_date_epoch)\Z")
 
 
-class DockerfileError(ValueError):
-    """The file cannot be read as a Dockerfile; the position is in the text."""
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One logical line: continuation lines joined, heredoc bodies skipped."""
-
-    keyword: str
-    flags: tuple[str, ...]
-    rest: str
-    line: int
-
-
 @dataclass
 class Stage:
-    """A build stage; ``base`` with variables resolved, None where they cannot be."""
+    """A build stage; ``base`` is its ``origin`` with variables resolved, None if they cannot be."""
 
     index: int
     name: str | None
+    origin: str
     base: str | None
     instructions: list[Instruction] = field(default_factory=list)
 
@@ -58,8 +45,8 @@ class Analysis:
     ``sources`` are context paths (Go patterns, no leading slash, ``""`` for the whole context), or
     None where only the whole context is safe, with the ``reasons``. ``args`` are the declared build
     arguments, or None where every argument may count. ``images`` are the outside images by their
-    reference, ``needs`` those of the given names that are used, ``untracked`` what no fingerprint
-    can see.
+    reference, ``needs`` those of the given names that are used, ``untracked`` what can change the
+    output and is in no fingerprint.
     """
 
     sources: tuple[str, ...] | None
@@ -83,128 +70,41 @@ def analyse(
     *,
     target: str | None = None,
     build_args: Mapping[str, str] | None = None,
+    hidden_args: Collection[str] = (),
     needs: Iterable[str] = (),
     platform: str | None = None,
 ) -> Analysis:
-    """Read a Dockerfile for one target. Raises DockerfileError for an unknown target only."""
+    """Read a Dockerfile for one target. Raises DockerfileError for an unknown target only.
+
+    ``hidden_args`` are build arguments whose value only the builder gets to know.
+    """
+    args = build_args or {}
     try:
-        parsed = _Parser(text)
-        stages, globals_ = _stages(parsed.instructions, build_args or {}, platform)
+        parsed = Dockerfile(text)
+        stages, declared = _stages(parsed.instructions, args, hidden_args, platform)
     except DockerfileError as exc:
-        return Analysis(None, (), (), None, (), (str(exc),))
-    if parsed.syntax and not _FRONTEND.match(parsed.syntax):
-        reason = f"the frontend {parsed.syntax} is not Docker's"
-        return Analysis(None, (), (), None, (), (reason,))
+        return Analysis(None, (), (), None, ("what it is built from",), (str(exc),))
+    untracked = []
+    syntax = args.get("BUILDKIT_SYNTAX") or parsed.syntax
+    if syntax and not _DIGEST.search(syntax):
+        untracked.append(f"the frontend {syntax} (# syntax=)")
+    if syntax and not _FRONTEND.match(syntax):
+        reason = f"the frontend {syntax} is not Docker's"
+        return Analysis(None, (), (), None, tuple(untracked), (reason,))
     start = _find(stages, target, len(stages)) if target else stages[-1]
     if start is None:
         names = ", ".join(stage.name for stage in stages if stage.name) or "none has a name"
         raise DockerfileError(f"no stage {target!r} (stages: {names})")
-    return _Reach(stages, set(needs), globals_).run(start)
-
-
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self.lines = text.removeprefix("\ufeff").splitlines()
-        self.escape = "\\"
-        self.syntax: str | None = None
-        self._directives()
-        self._continued = re.compile(
-            rf"(?:^|[^{re.escape(self.escape)}]){re.escape(self.escape)}[ \t]*\Z"
-        )
-        self.instructions = list(self._instructions())
-        if not any(item.keyword == "FROM" for item in self.instructions):
-            raise DockerfileError("there is no FROM")
-
-    def _directives(self) -> None:
-        for number, line in enumerate(self.lines):
-            if number == 0 and line.startswith("#!"):
-                continue
-            match = _DIRECTIVE.match(line.strip())
-            if not match:
-                return
-            key, value = match[1].lower(), match[2]
-            if key == "escape":
-                if value not in ("\\", "`"):
-                    raise DockerfileError(f"line {number + 1}: bad escape directive")
-                self.escape = value
-            elif key == "syntax":
-                self.syntax = value.split()[0]
-            elif key != "check":
-                return
-
-    def _instructions(self) -> Iterable[Instruction]:
-        index = 0
-        while index < len(self.lines):
-            first = index + 1
-            logical, index = self._logical(index)
-            if not logical:
-                continue
-            word, _, rest = logical.partition(" ") if " " in logical else (logical, "", "")
-            keyword = word.upper()
-            if not _KNOWN.fullmatch(keyword):
-                raise DockerfileError(f"line {first}: unknown instruction {word!r}")
-            if keyword in ("RUN", "COPY", "ADD"):
-                index = self._heredocs(rest, index, first)
-            flags, rest = _flags(rest)
-            yield Instruction(keyword, flags, rest, first)
-
-    def _logical(self, index: int) -> tuple[str, int]:
-        """One logical line, with whitespace runs around its first word made a single space."""
-        parts: list[str] = []
-        while index < len(self.lines):
-            line = self.lines[index]
-            index += 1
-            stripped = line.strip()
-            if stripped.startswith("#"):
-                if parts:
-                    continue
-                break
-            if not stripped and parts:
-                continue
-            match = self._continued.search(line)
-            if not match:
-                parts.append(line)
-                break
-            parts.append(line[: line.rindex(self.escape)])
-        logical = "".join(parts).strip()
-        return re.sub(r"\A(\S+)\s+", r"\1 ", logical), index
-
-    def _heredocs(self, rest: str, index: int, first: int) -> int:
-        for word in _words(rest):
-            match = _HEREDOC.match(word)
-            if not match:
-                continue
-            end = match[2].strip("'\"")
-            while True:
-                if index >= len(self.lines):
-                    raise DockerfileError(f"line {first}: the heredoc {end!r} does not end")
-                line = self.lines[index]
-                index += 1
-                if (line.lstrip("\t") if match[1] else line) == end:
-                    break
-        return index
-
-
-def _words(text: str) -> list[str]:
-    """Words as a shell would split them, quotes kept."""
-    return re.findall(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\]|["'\\])+""", text)
-
-
-def _flags(rest: str) -> tuple[tuple[str, ...], str]:
-    flags: list[str] = []
-    while True:
-        rest = rest.lstrip()
-        match = re.match(r"--[a-zA-Z]\S*", rest)
-        if not match:
-            return tuple(flags), rest
-        flags.append(match[0])
-        rest = rest[match.end() :]
+    return _Reach(stages, set(needs), declared, untracked).run(start)
 
 
 def _stages(
-    instructions: list[Instruction], build_args: Mapping[str, str], platform: str | None
+    instructions: list[Instruction],
+    build_args: Mapping[str, str],
+    hidden: Collection[str],
+    platform: str | None,
 ) -> tuple[list[Stage], set[str]]:
-    variables = _platform_args(platform)
+    variables = automatic_arguments(platform)
     declared: set[str] = set()
     stages: list[Stage] = []
     for item in instructions:
@@ -213,56 +113,25 @@ def _stages(
             if not match:
                 raise DockerfileError(f"line {item.line}: cannot read this FROM")
             name = match[2].lower() if match[2] else None
-            stages.append(Stage(len(stages), name, _expand(match[1], variables)))
+            base = expand(match[1], variables, hidden)
+            stages.append(Stage(len(stages), name, match[1], base))
         elif stages:
             stages[-1].instructions.append(item)
         elif item.keyword != "ARG":
             raise DockerfileError(f"line {item.line}: {item.keyword} before the first FROM")
         else:
-            for word in _words(item.rest):
+            for word in words(item.rest):
                 key, equals, value = word.partition("=")
                 declared.add(key)
                 if key in build_args:
                     variables[key] = build_args[key]
                 elif equals:
-                    text = _expand(value.strip("'\""), variables)
+                    text = expand(value.strip("'\""), variables, hidden)
                     if text is None:
                         variables.pop(key, None)
                     else:
                         variables[key] = text
     return stages, declared
-
-
-def _platform_args(platform: str | None) -> dict[str, str]:
-    if not platform:
-        return {}
-    system, _, rest = platform.partition("/")
-    arch, _, variant = rest.partition("/")
-    values = {"PLATFORM": platform, "OS": system, "ARCH": arch, "VARIANT": variant}
-    return {f"TARGET{key}": value for key, value in values.items()}
-
-
-def _expand(text: str, variables: Mapping[str, str]) -> str | None:
-    """The text with its variables, or None where one is unknown or the form is."""
-    unknown = False
-
-    def replace(match: re.Match[str]) -> str:
-        nonlocal unknown
-        value = variables.get(match["name"] or match["braced"])
-        op, word = match["op"], match["word"] or ""
-        present = bool(value) if op and op.startswith(":") else value is not None
-        if op and op.endswith("-"):
-            return value if present and value is not None else word
-        if op and op.endswith("+"):
-            return word if present else ""
-        if value is None:
-            unknown = True
-        return value or ""
-
-    result = _VARIABLE.sub(replace, text)
-    if unknown or "$" in result or not result or any(char in result for char in "\\\"'"):
-        return None
-    return result
 
 
 def _find(stages: list[Stage], name: str, before: int) -> Stage | None:
@@ -277,14 +146,16 @@ def _find(stages: list[Stage], name: str, before: int) -> Stage | None:
 class _Reach:
     """The stages that a target reaches, and what they read."""
 
-    def __init__(self, stages: list[Stage], needs: set[str], globals_: set[str]) -> None:
+    def __init__(
+        self, stages: list[Stage], needs: set[str], declared: set[str], untracked: list[str]
+    ) -> None:
         self.stages = stages
         self.known = needs
-        self.args = set(globals_)
+        self.args = set(declared)
         self.sources: dict[str, None] = {}
         self.images: dict[str, None] = {}
         self.needs: dict[str, None] = {}
-        self.untracked: dict[str, None] = {}
+        self.untracked: dict[str, None] = dict.fromkeys(untracked)
         self.reasons: dict[str, None] = {}
 
     def run(self, start: Stage) -> Analysis:
@@ -307,18 +178,22 @@ class _Reach:
         self.reasons[f"line {item.line}: {why}"] = None
 
     def refer(self, name: str, before: int) -> list[Stage]:
+        # A named context wins over a stage of that name, and over an image with or without :latest.
+        need = name.lower().removesuffix(":latest")
+        if need in self.known:
+            self.needs[need] = None
+            return []
         stage = _find(self.stages, name, before)
         if stage:
             return [stage]
-        if name in self.known:
-            self.needs[name] = None
-        elif name != "scratch":
+        if name != "scratch":
             self.images[name] = None
         return []
 
     def stage(self, stage: Stage) -> list[Stage]:
         found: list[Stage] = []
         if stage.base is None:
+            self.untracked[f"FROM {stage.origin}"] = None
             self.reasons[f"stage {stage.name or stage.index}: its FROM cannot be resolved"] = None
         elif stage.base.isdigit():
             self.images[stage.base] = None
@@ -326,7 +201,7 @@ class _Reach:
             found += self.refer(stage.base, stage.index)
         for item in stage.instructions:
             if item.keyword == "ARG":
-                self.args.update(word.partition("=")[0] for word in _words(item.rest))
+                self.args.update(word.partition("=")[0] for word in words(item.rest))
             elif item.keyword == "ONBUILD":
                 self.give_up(item, "ONBUILD")
             elif item.keyword in ("COPY", "ADD"):
@@ -342,20 +217,26 @@ class _Reach:
             key, _, value = flag.partition("=")
             if key == "--from":
                 if "$" in value or not value or any(char in value for char in "\\\"'"):
+                    self.untracked[f"COPY {flag}"] = None
                     self.give_up(item, f"cannot resolve {flag}")
                     return []
                 return self.refer(value, stage.index)
-        words = self.copy_words(item)
-        if words is None or len(words) < 2:
+        found = self.copy_words(item)
+        if found is None or len(found) < 2:
             self.give_up(item, "cannot read the sources")
             return []
-        for word in words[:-1]:
-            if _HEREDOC.match(word):
+        pinned = any(flag.startswith("--checksum=") for flag in item.flags)
+        whole = any(flag.partition("=")[0] == "--parents" for flag in item.flags)
+        for word in found[:-1]:
+            if HEREDOC.match(word):
                 continue
             if item.keyword == "ADD" and _REMOTE.match(word):
-                self.untracked[f"ADD {word}"] = None
+                if not pinned:
+                    self.untracked[f"ADD {word}"] = None
             elif any(char in word for char in "$\\\"'"):
                 self.give_up(item, f"the source {word} is not literal")
+            elif whole:  # the folders on the way are copied too
+                self.source(clean("/" + word)[1:].partition("/")[0])
             else:
                 self.source(word)
         return []
@@ -367,11 +248,11 @@ class _Reach:
         import json
 
         try:
-            words = json.loads(item.rest)
+            found = json.loads(item.rest)
         except ValueError:
             return item.rest.split()  # as BuildKit: not JSON means the shell form
-        if isinstance(words, list) and all(isinstance(word, str) for word in words):
-            return words
+        if isinstance(found, list) and all(isinstance(word, str) for word in found):
+            return found
         return None
 
     def source(self, path: str) -> None:
@@ -389,6 +270,7 @@ class _Reach:
         origin = options.get("from", "")
         source = options.get("source", options.get("src", ""))
         if "$" in origin or "$" in kind:
+            self.untracked[f"RUN --mount={text}"] = None
             self.give_up(item, "cannot resolve a --mount")
         elif origin:
             return self.refer(origin, stage.index)

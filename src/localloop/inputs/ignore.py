@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from ..errors import UsageError
 from .gomatch import SPACE, BadPatternError, clean, translate
@@ -17,7 +17,9 @@ from .gomatch import SPACE, BadPatternError, clean, translate
 _ESCAPED = ".+()$"  # what the original escapes: its table does not reach { | }
 _WILD = "*[]?^\\"
 
-Parent = tuple[bool, ...]
+State = tuple[bool, ...]
+"""Per pattern whether a directory or one above it matched; ``CLEAR`` where none did."""
+CLEAR: State = ()
 
 
 def parse(text: str) -> list[str]:
@@ -64,6 +66,19 @@ class Pattern:
                 except re.error as exc:
                     raise BadPatternError(str(exc)) from None
         self.glob = self.text.removesuffix("/**").removesuffix("/*")
+
+    @property
+    def expression(self) -> str:
+        """What ``match`` does, as the text of one regular expression."""
+        if self.regex is not None:
+            return self.regex.pattern
+        if self.kind == "exact":
+            return re.escape(self.text) + r"\Z"
+        if self.kind == "prefix":
+            return re.escape(self.text[:-2])
+        suffix = self.text[2:]
+        whole = "(?s:.*)" + re.escape(suffix)
+        return f"(?:{whole}|{re.escape(suffix[1:])})\\Z" if suffix[:1] == "/" else whole + r"\Z"
 
     def match(self, path: str) -> bool:
         """Whether this very path matches (its directories are the caller's business)."""
@@ -147,7 +162,7 @@ def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (the original, b
 
 
 class Matcher:
-    """A list of patterns. ``state`` is what a directory hands down to its entries."""
+    """A list of patterns, asked from the top: each path with the state that its directory got."""
 
     def __init__(self, patterns: Iterable[str], where: str = ".dockerignore") -> None:
         self.patterns: list[Pattern] = []
@@ -164,25 +179,35 @@ class Matcher:
         self.exclusions = bool(exclusions)
         # BuildKit's shortcut: with such exceptions alone it looks at their text only.
         self._plain = not any(char in p.glob for p in exclusions for char in _WILD)
+        anything = "|".join(f"(?:{pattern.expression})" for pattern in self.patterns)
+        self._any = re.compile(anything or "(?!)").match
 
-    def matches(self, path: str, parent: Parent = ()) -> tuple[bool, Parent]:
+    def matches(self, path: str, state: State) -> tuple[bool, State]:
         """Whether ``path`` is ignored, and the state for what lies below it."""
+        if not state and self._any(path) is None:
+            return False, CLEAR
         matched = False
-        state = [False] * len(self.patterns)
+        found = [False] * len(self.patterns)
         for index, pattern in enumerate(self.patterns):
-            match = bool(parent) and parent[index]
+            match = bool(state) and state[index]
             if not match:
                 if pattern.exclusion != matched:
                     continue
                 match = pattern.match(path)
-                if not match and not parent:
-                    match = _above(pattern, path)
-            state[index] = match
+            found[index] = match
             if match:
                 matched = not pattern.exclusion
-        return matched, tuple(state)
+        return matched, tuple(found) if any(found) else CLEAR
 
-    def prunes(self, directory: str, state: Parent) -> bool:
+    def state_of(self, directory: str) -> State:
+        """The state that a directory hands down; ``""`` is the root."""
+        state = CLEAR
+        parts = directory.split("/") if directory else []
+        for count in range(1, len(parts) + 1):
+            state = self.matches("/".join(parts[:count]), state)[1]
+        return state
+
+    def prunes(self, directory: str, state: State) -> bool:
         """Whether an ignored directory need not be read: nothing below can come back."""
         if not self.exclusions:
             return True
@@ -200,7 +225,7 @@ class Matcher:
     def ignored(self, path: str) -> bool:
         """Whether a path is ignored, evaluated from the top as BuildKit's walk does."""
         parts = path.split("/")
-        state: Parent = ()
+        state = CLEAR
         result = False
         for count in range(1, len(parts) + 1):
             here = "/".join(parts[:count])
@@ -208,13 +233,3 @@ class Matcher:
             if result and count < len(parts) and self.prunes(here, state):
                 return True
         return result
-
-
-def _above(pattern: Pattern, path: str) -> bool:
-    parts = path.split("/")
-    return any(pattern.match("/".join(parts[:count])) for count in range(1, len(parts)))
-
-
-def matcher(patterns: Sequence[str], where: str = ".dockerignore") -> Matcher:
-    """A matcher for patterns that ``parse`` returned."""
-    return Matcher(patterns, where)

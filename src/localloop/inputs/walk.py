@@ -1,91 +1,272 @@
-"""Walking a tree for its inputs: everything by lstat, in bytes, ignored directories never read."""
+"""Walking a build context: everything by lstat, in bytes; ignored directories are never read.
 
-# Paths are bytes here: names need not be text.
-# ruff: noqa: PTH112, PTH114, PTH115, PTH118
+A folder that looks as it did (names, modes, sizes, times, inodes) gives the section that it gave
+before, so a second walk with ``FolderCache`` is little more than one ``lstat`` an input.
+"""
+
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterable
-from typing import Protocol
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
-from ..errors import UsageError
-from .gomatch import BadPatternError, compile_match
-from .ignore import Matcher, Parent
+from .ignore import Matcher
+from .names import failed, refuse_special, require_utf8
+from .sources import read_link
+from .tree import Folder, Tree, file_bits, folder_bits, item
 
-_SPECIAL = {
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a character device",
-    stat.S_IFBLK: "a block device",
-}
-_MAX_LINKS = 40
+INPUT = b"+"  # a folder that is an input itself
+PASSAGE = b"."  # one that only leads to a source
+RETURNING = b"?"  # an ignored one: an input only if the ignore file brings something in it back
 
 
-class Entry:
-    """One input: ``path`` relative to the walked root; ``real`` where it is read."""
+class Below(NamedTuple):
+    """A folder to go on with: its name, its bits and its role (``INPUT``, …)."""
 
-    __slots__ = ("path", "real", "stat", "target")
+    name: bytes
+    bits: bytes
+    role: bytes
 
-    def __init__(
-        self, path: bytes, real: bytes, info: os.stat_result, target: bytes | None
+
+class Known(NamedTuple):
+    """What was found in a folder. ``key`` tells how it looked without the names in ``skip``."""
+
+    key: bytes
+    section: bytes
+    skip: frozenset[bytes]
+    below: tuple[Below, ...]
+
+
+class Job(NamedTuple):
+    """A file to hash: where it is, its name for people, and what ``lstat`` said (times in ns)."""
+
+    real: bytes
+    path: bytes
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+    device: int
+
+
+class Files(Protocol):
+    """What hashes files."""
+
+    def digests(self, jobs: list[Job]) -> list[tuple[bytes, bool]]:
+        """Each one's sha256 (empty where it is gone), and whether it still is what lstat said."""
+
+
+class Folders(Protocol):
+    """What remembers folders from one walk to the next."""
+
+    def get(self, path: bytes) -> Known | None:
+        """What was found there, if it was walked with the same patterns and sources."""
+
+    def put(self, path: bytes, known: Known | None, newest: int) -> None:
+        """Remember it if its ``newest`` time (ns) may be trusted; None is not to be trusted."""
+
+
+@dataclass
+class _Draft:
+    """A folder that was read, before its files are hashed."""
+
+    path: bytes
+    numbers: list[int] = field(default_factory=list)
+    names: list[bytes] = field(default_factory=list)
+    skip: set[bytes] = field(default_factory=set)
+    below: list[Below] = field(default_factory=list)
+    links: list[tuple[bytes, bytes]] = field(default_factory=list)
+    files: list[tuple[bytes, bytes, int]] = field(default_factory=list)  # name, bits, job
+    newest: int = 0
+
+
+def walk_context(
+    root: bytes,
+    matcher: Matcher,
+    sources: Iterable[bytes] | None,
+    files: Files,
+    folders: Folders | None = None,
+    *,
+    for_buildkit: bool = True,
+) -> Tree:
+    """The inputs of a build context; ``sources`` (from ``resolve_sources``) narrow them.
+
+    ``for_buildkit``: names that are not UTF-8 are refused.
+    """
+    check = require_utf8 if for_buildkit else lambda _path: None
+    wanted = frozenset((b"",) if sources is None else sources)
+    return _Walk(root, matcher, wanted, files, folders, check).run()
+
+
+@dataclass
+class _Walk:
+    root: bytes
+    matcher: Matcher
+    wanted: frozenset[bytes]
+    files: Files
+    folders: Folders | None
+    check_name: Callable[[bytes], None]
+    tree: Tree = field(default_factory=dict)
+    returning: dict[bytes, bytes] = field(default_factory=dict)
+    drafts: list[_Draft] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.passages = {up for path in self.wanted for up in parents(path)}
+
+    def run(self) -> Tree:
+        stack = [(b"", Below(b"", b"", PASSAGE), b"" in self.wanted)]
+        while stack:
+            path, own, inside = stack.pop()
+            known = self.folders.get(path) if self.folders else None
+            if known is not None and _look(self._real(path), known.skip) == known.key:
+                section, below = known.section, list(known.below)
+            else:
+                section, below = b"", self._read(path, inside)
+            self.tree[path] = Folder(own.bits if own.role == INPUT else b"", section)
+            if own.role == RETURNING:
+                self.returning[path] = own.bits
+            prefix = path + b"/" if path else b""
+            for child in below:
+                place = prefix + child.name
+                stack.append((place, child, inside or place in self.wanted))
+        self._finish_drafts()
+        self._keep_what_returned()
+        return {path: found for path, found in self.tree.items() if found.bits or found.section}
+
+    def _real(self, path: bytes) -> bytes:
+        return self.root + b"/" + path if path else self.root
+
+    def _read(self, path: bytes, inside: bool) -> list[Below]:
+        """Read a folder anew; its section follows when its files are hashed."""
+        draft = _Draft(path)
+        state = self.matcher.state_of(_text(path))
+        prefix = path + b"/" if path else b""
+        for entry in _scan(self._real(path), path):
+            place = prefix + entry.name
+            counts = inside or place in self.wanted
+            if not counts and place not in self.passages:
+                draft.skip.add(entry.name)
+                continue
+            text = _text(place)
+            ignored, below = self.matcher.matches(text, state)
+            if ignored and self.matcher.prunes(text, below):
+                draft.skip.add(entry.name)
+                continue
+            info = _lstat(entry, place)
+            if info is None:
+                continue
+            _note(draft, entry.name, info)
+            if stat.S_ISDIR(info.st_mode):
+                role = (RETURNING if ignored else INPUT) if counts else PASSAGE
+                if role == INPUT:
+                    self.check_name(place)
+                draft.below.append(Below(entry.name, folder_bits(info.st_mode), role))
+            elif counts and not ignored:
+                self.check_name(place)
+                refuse_special(place, info.st_mode)
+                self._add(draft, entry.path, place, entry.name, info)
+        self.drafts.append(draft)
+        return draft.below
+
+    def _add(
+        self, draft: _Draft, real: bytes, path: bytes, name: bytes, info: os.stat_result
     ) -> None:
-        self.path = path
-        self.real = real
-        self.stat = info
-        self.target = target  # the text of a symlink
+        if stat.S_ISLNK(info.st_mode):
+            draft.links.append((name, read_link(real, path)))
+        else:
+            draft.files.append((name, file_bits(info.st_mode), len(self.jobs)))
+            self.jobs.append(job(real, path, info))
 
-    @property
-    def kind(self) -> str:
-        """``f``, ``d`` or ``l``."""
-        mode = self.stat.st_mode
-        return "l" if self.target is not None else "d" if stat.S_ISDIR(mode) else "f"
+    def _finish_drafts(self) -> None:
+        hashed = self.files.digests(self.jobs)
+        for draft in self.drafts:
+            found = [(name, item(b"l", b"--", name, text)) for name, text in draft.links]
+            same = True
+            for name, bits, number in draft.files:
+                digest, unmoved = hashed[number]
+                same = same and unmoved
+                if digest:
+                    found.append((name, item(b"f", bits, name, digest)))
+            section = b"".join(text for _, text in sorted(found))
+            self.tree[draft.path] = self.tree[draft.path]._replace(section=section)
+            if self.folders is not None:
+                key = _key(draft.names, draft.numbers)
+                known = Known(key, section, frozenset(draft.skip), tuple(draft.below))
+                self.folders.put(draft.path, known if same else None, draft.newest)
+
+    def _keep_what_returned(self) -> None:
+        """An ignored folder is an input where something in it was brought back."""
+        if not self.returning:
+            return
+        back: set[bytes] = set()
+        for path, (bits, section) in self.tree.items():
+            up = path if bits or section else b""
+            while up and up not in back:
+                back.add(up)
+                up = up.rpartition(b"/")[0]
+        for path in back & self.returning.keys():
+            self.tree[path] = self.tree[path]._replace(bits=self.returning[path])
 
 
-def show(path: bytes) -> str:
-    """A path for people: one line, no control bytes."""
-    text = path.decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+def _look(real: bytes, skip: frozenset[bytes]) -> bytes:
+    """How a folder looks now, without the names in ``skip``; empty where it cannot be read.
 
-
-def failed(path: bytes, exc: OSError) -> UsageError:
-    """An input that cannot be read."""
-    message = f"the input {show(path)} cannot be read: {exc.strerror}"
-    return UsageError("input_unreadable", message, details={"path": show(path)})
-
-
-def check(path: bytes, info: os.stat_result) -> None:
-    """Refuse what is no file, directory or link."""
-    kind = _SPECIAL.get(stat.S_IFMT(info.st_mode))
-    if kind:
-        message = f"the input {show(path)} is {kind}"
-        hint = "remove it, or add it to the ignore file"
-        raise UsageError("input_special", message, hint=hint, details={"path": show(path)})
-
-
-def _utf8(path: bytes) -> str:
+    This is what an unchanged tree costs: it must stay one loop over plain calls.
+    """
+    names: list[bytes] = []
+    numbers: list[int] = []
     try:
-        return path.decode("utf-8")
-    except UnicodeDecodeError:
-        message = f"the name {show(path)} is not UTF-8: BuildKit cannot take it"
-        hint = "rename it, or add its directory to the ignore file"
-        raise UsageError("input_name", message, hint=hint, details={"path": show(path)}) from None
+        with os.scandir(real) as found:
+            for entry in found:
+                name = entry.name
+                if name in skip:
+                    continue
+                info = entry.stat(follow_symlinks=False)
+                names.append(name)
+                mode = info.st_mode
+                if stat.S_ISDIR(mode):
+                    numbers.append(mode)
+                else:
+                    numbers += (
+                        mode,
+                        info.st_size,
+                        info.st_mtime_ns,
+                        info.st_ctime_ns,
+                        info.st_ino,
+                        info.st_dev,
+                    )
+    except OSError:
+        return b""
+    return _key(names, numbers)
 
 
-def _lstat(entry: os.DirEntry[bytes], path: bytes) -> os.stat_result | None:
+def _note(draft: _Draft, name: bytes, info: os.stat_result) -> None:
+    """Let an entry count for the folder's key; a folder in it by its mode alone."""
+    draft.names.append(name)
+    draft.numbers.append(info.st_mode)
+    if not stat.S_ISDIR(info.st_mode):
+        times = (info.st_mtime_ns, info.st_ctime_ns)
+        draft.numbers += (info.st_size, *times, info.st_ino, info.st_dev)
+        draft.newest = max(draft.newest, *times)
+
+
+def _key(names: list[bytes], numbers: list[int]) -> bytes:
     try:
-        return entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return None  # gone since the directory was read
-    except OSError as exc:
-        raise failed(path, exc) from exc
+        packed = struct.pack(f"{len(numbers)}q", *numbers)
+    except struct.error:  # an inode beyond 2^63
+        packed = repr(numbers).encode()
+    return hashlib.sha256(b"\0".join(names) + b"\0" + packed).digest()
 
 
-def _readlink(real: bytes, path: bytes) -> bytes:
-    try:
-        return os.readlink(real)
-    except OSError as exc:
-        raise failed(path, exc) from exc
+def job(real: bytes, path: bytes, info: os.stat_result) -> Job:
+    """The file as a job for ``Files``."""
+    times = (info.st_mtime_ns, info.st_ctime_ns)
+    return Job(real, path, info.st_size, *times, info.st_ino, info.st_dev)
 
 
 def _scan(real: bytes, path: bytes) -> list[os.DirEntry[bytes]]:
@@ -96,214 +277,20 @@ def _scan(real: bytes, path: bytes) -> list[os.DirEntry[bytes]]:
         raise failed(path or real, exc) from exc
 
 
-def walk_context(
-    root: bytes, matcher: Matcher, sources: Iterable[bytes] | None = None
-) -> list[Entry]:
-    """The entries of a build context, sorted by path bytes.
-
-    ``sources`` (from ``resolve_sources``) narrows them to those paths and what lies below.
-    """
-    wanted = None if sources is None else set(sources)
-    above: set[bytes] = set()
-    if wanted is not None and b"" in wanted:
-        wanted = None
-    for path in wanted or ():
-        above.update(_parents(path))
-    entries: list[Entry] = []
-    ghosts: dict[bytes, os.DirEntry[bytes]] = {}  # ignored directories that were read nevertheless
-    # A directory, its matcher's state, and whether everything below is wanted.
-    stack: list[tuple[bytes, bytes, Parent, bool]] = [(root, b"", (), wanted is None)]
-    matches = matcher.matches
-    while stack:
-        real, prefix, parent, whole = stack.pop()
-        for item in _scan(real, prefix):
-            path = prefix + b"/" + item.name if prefix else item.name
-            inside = whole or path in wanted  # type: ignore[operator]
-            if not inside and path not in above:
-                continue
-            text = path.decode("utf-8", "surrogateescape")
-            ignored, state = matches(text, parent)
-            directory = item.is_dir(follow_symlinks=False)
-            if ignored:
-                if directory and not matcher.prunes(text, state):
-                    stack.append((item.path, path, state, inside))
-                    ghosts[path] = item
-                continue
-            info = _lstat(item, path)
-            if info is None:
-                continue
-            if inside:
-                _utf8(path)
-                check(path, info)
-                link = stat.S_ISLNK(info.st_mode)
-                target = _readlink(item.path, path) if link else None
-                entries.append(Entry(path, item.path, info, target))
-            if directory:
-                stack.append((item.path, path, state, inside))
-    # What comes back brings its directories along.
-    back = {up for entry in entries for up in _parents(entry.path)} if ghosts else set()
-    entries += [
-        Entry(path, ghosts[path].path, info, None)
-        for path in back & ghosts.keys()
-        if (info := _lstat(ghosts[path], path))
-    ]
-    entries.sort(key=lambda entry: entry.path)
-    return entries
+def _lstat(entry: os.DirEntry[bytes], path: bytes) -> os.stat_result | None:
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None  # gone since the folder was read
+    except OSError as exc:
+        raise failed(path, exc) from exc
 
 
-def _parents(path: bytes) -> list[bytes]:
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
+
+
+def parents(path: bytes) -> list[bytes]:
+    """``a`` and ``a/b`` of ``a/b/c``."""
     parts = path.split(b"/")
     return [b"/".join(parts[:count]) for count in range(1, len(parts))]
-
-
-def resolve_sources(root: bytes, sources: Iterable[str]) -> set[bytes]:
-    """COPY sources as plain paths: wildcards expanded, links in them followed as BuildKit does.
-
-    A followed link is an input itself, beside what it points to.
-    """
-    resolver = _Sources(root)
-    for source in sources:
-        parts = [part for part in source.split("/") if part not in ("", ".")]
-        resolver.expand(b"", parts, 0)
-    return resolver.found
-
-
-class _Sources:
-    """Expands patterns against the disk; names that come from the disk are no patterns."""
-
-    def __init__(self, root: bytes) -> None:
-        self.root = root
-        self.found: set[bytes] = set()
-
-    def real(self, path: bytes) -> bytes:
-        return os.path.join(self.root, path)
-
-    def expand(self, base: bytes, parts: list[str], links: int) -> None:
-        """The pattern ``parts`` below the plain path ``base``."""
-        if not parts or "**" in parts[0]:  # --parents allows **: everything below counts
-            self.found.add(base)
-            return
-        first, rest = parts[0], parts[1:]
-        if not any(char in first for char in "*?[\\"):
-            self.step(base, first.encode("utf-8", "surrogateescape"), rest, links)
-            return
-        try:
-            expression = compile_match(first)
-        except BadPatternError:
-            self.found.add(base)
-            return
-        if os.path.isdir(self.real(base)):
-            for item in _scan(self.real(base), base):
-                if expression.fullmatch(item.name.decode("utf-8", "surrogateescape")):
-                    self.step(base, item.name, rest, links)
-
-    def step(self, base: bytes, name: bytes, rest: list[str], links: int) -> None:
-        """One plain name below ``base``, then the pattern ``rest``."""
-        path = base + b"/" + name if base else name
-        if not os.path.islink(self.real(path)):
-            self.expand(path, rest, links)
-            return
-        self.found.add(path)
-        if links >= _MAX_LINKS:
-            message = f"the source {show(path)} is a loop of links"
-            raise UsageError("input_link_loop", message, details={"path": show(path)})
-        target = _readlink(self.real(path), path)
-        names = _join(base, target)
-        if names is None:
-            message = f"the source {show(path)} is a link out of the context ({show(target)})"
-            hint = "copy what it points to into the context, or make the context wider"
-            raise UsageError("input_link_outside", message, hint=hint, details={"path": show(path)})
-        self.follow(names, rest, links + 1)
-
-    def follow(self, names: list[bytes], rest: list[str], links: int) -> None:
-        """A link's target, whose names are plain, then the pattern ``rest``."""
-        base = b""
-        for index, name in enumerate(names):
-            path = base + b"/" + name if base else name
-            if os.path.islink(self.real(path)):
-                plain = [_quote(item) for item in names[index + 1 :]]
-                self.step(base, name, plain + rest, links)
-                return
-            base = path
-        self.expand(base, rest, links)
-
-
-def _join(base: bytes, target: bytes) -> list[bytes] | None:
-    """The names of a link's target seen from the root, or None where it leads out."""
-    if target.startswith(b"/"):
-        return None
-    names = base.split(b"/") if base else []
-    for part in target.split(b"/"):
-        if part == b"..":
-            if not names:
-                return None
-            names.pop()
-        elif part not in (b"", b"."):
-            names.append(part)
-    return names
-
-
-def _quote(name: bytes) -> str:
-    text = name.decode("utf-8", "surrogateescape")
-    return "".join("\\" + char if char in "*?[\\" else char for char in text)
-
-
-class Ignores(Protocol):
-    """What ``walk_chart`` asks."""
-
-    def ignored(self, path: str, is_dir: bool) -> bool:
-        """Whether a path relative to the chart is left out."""
-
-
-def walk_chart(root: bytes, ignore: Ignores, boundary: bytes) -> list[Entry]:
-    """The files of a chart, sorted by path bytes; links are followed, as Helm does.
-
-    A link is followed inside ``boundary`` only; both its text and what lies behind it are inputs.
-    """
-    entries: list[Entry] = []
-    boundary = os.path.realpath(boundary)
-    stack: list[tuple[bytes, bytes, frozenset[bytes]]] = [
-        (root, b"", frozenset((os.path.realpath(root),)))
-    ]
-    while stack:
-        real, prefix, open_ = stack.pop()
-        for item in _scan(real, prefix):
-            path = prefix + b"/" + item.name if prefix else item.name
-            text = path.decode("utf-8", "surrogateescape")
-            info = _lstat(item, path)
-            if info is None or item.name == b".git":
-                continue
-            place, chain = item.path, open_
-            if stat.S_ISLNK(info.st_mode):
-                if ignore.ignored(text, False):
-                    continue
-                entries.append(Entry(path, place, info, _readlink(place, path)))
-                place = os.path.realpath(place)
-                info = _behind(path, place, boundary)
-                if info is None:
-                    continue
-            directory = stat.S_ISDIR(info.st_mode)
-            if ignore.ignored(text, directory):
-                continue
-            check(path, info)
-            if not directory:
-                entries.append(Entry(path, place, info, None))
-                continue
-            resolved = os.path.realpath(place)
-            if resolved in chain:
-                message = f"the chart's link {show(path)} leads back to a directory above it"
-                raise UsageError("input_link_loop", message, details={"path": show(path)})
-            stack.append((place, path, chain | {resolved}))
-    entries.sort(key=lambda entry: (entry.path, entry.target is None))
-    return entries
-
-
-def _behind(path: bytes, place: bytes, boundary: bytes) -> os.stat_result | None:
-    if not (place + b"/").startswith(boundary.rstrip(b"/") + b"/"):
-        message = f"the chart's link {show(path)} leads out of the project"
-        hint = "copy what it points to into the project"
-        raise UsageError("input_link_outside", message, hint=hint, details={"path": show(path)})
-    try:
-        return os.lstat(place)
-    except OSError:
-        return None  # dangling: its text is all there is

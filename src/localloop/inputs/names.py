@@ -1,0 +1,45 @@
+"""How inputs are named to people, and what is refused by name."""
+
+from __future__ import annotations
+
+import stat
+
+from ..errors import UsageError
+
+_SPECIAL = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
+
+
+def show(path: bytes) -> str:
+    """A path for people: one line, no control bytes."""
+    text = path.decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def failed(path: bytes, exc: OSError) -> UsageError:
+    """An input that cannot be read."""
+    message = f"the input {show(path)} cannot be read: {exc.strerror}"
+    return UsageError("input_unreadable", message, details={"path": show(path)})
+
+
+def refuse_special(path: bytes, mode: int) -> None:
+    """Refuse what is no file, directory or link, by its ``st_mode``."""
+    kind = _SPECIAL.get(stat.S_IFMT(mode))
+    if kind:
+        message = f"the input {show(path)} is {kind}"
+        hint = "remove it, or add it to the ignore file"
+        raise UsageError("input_special", message, hint=hint, details={"path": show(path)})
+
+
+def require_utf8(path: bytes) -> None:
+    """Refuse a name that BuildKit's protocol cannot carry."""
+    try:
+        path.decode("utf-8")
+    except UnicodeDecodeError:
+        message = f"the name {show(path)} is not UTF-8: BuildKit cannot take it"
+        hint = "rename it, or add its directory to the ignore file"
+        raise UsageError("input_name", message, hint=hint, details={"path": show(path)}) from None

@@ -1,0 +1,262 @@
+"""What must change a fingerprint: one test a row."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from print_project import CONFIG, DOCKERFILE, git, prints, value, write
+
+
+def test_differs_boundary_between_path_and_content(root: Path) -> None:
+    write(root / "src/a/f", "oo")
+    first = value(root)
+    shutil.rmtree(root / "src/a")
+    write(root / "src/b/fo", "o")
+    assert value(root) != first
+
+
+def test_differs_git_mv_between_identical_siblings(root: Path) -> None:
+    for name in ("a", "b"):
+        write(root / f"src/{name}/same", "1")
+    write(root / "src/a/x", "2")
+    first = value(root)
+    (root / "src/a/x").rename(root / "src/b/x")
+    assert value(root) != first
+
+
+def test_differs_symlink_retargeted(root: Path) -> None:
+    link = root / "src/link"
+    link.symlink_to("main.c")
+    first = value(root)
+    link.unlink()
+    link.symlink_to("./main.c")
+    assert value(root) != first
+
+
+def test_differs_edit_behind_a_symlinked_directory(root: Path) -> None:
+    write(root / "docker/Dockerfile", "FROM alpine:3\nCOPY lib/ /lib\n")
+    write(root / "src/real/a.c", "1")
+    (root / "src/lib").symlink_to("real")
+    first = prints(root)
+    assert set(first.manifest) == {"lib", "real", "real/a.c"}
+    write(root / "src/real/a.c", "2")
+    assert value(root) != first.value
+
+
+def test_differs_edit_behind_a_symlinked_directory_of_a_chart(root: Path) -> None:
+    write(root / "common/x.yaml", "1")
+    (root / "chart/templates/common").symlink_to("../../common")
+    first = value(root, "web")
+    write(root / "common/x.yaml", "2")
+    assert value(root, "web") != first
+
+
+@pytest.mark.usefixtures("eager")
+def test_differs_same_size_edit_with_restored_mtime(root: Path) -> None:
+    file = write(root / "src/f", "foo")
+    old = time.time_ns() - 10**12
+    os.utime(file, ns=(old, old))
+    first = value(root)
+    assert (root / ".cache/localloop/folders/app").exists()
+    time.sleep(0.02)
+    write(file, "bar")
+    os.utime(file, ns=(old, old))
+    assert value(root) != first
+
+
+def test_differs_executable_bit(root: Path) -> None:
+    first = value(root)
+    (root / "src/main.c").chmod(0o755)
+    assert value(root) != first
+
+
+def test_differs_unreadable_for_others(root: Path) -> None:
+    first = value(root)
+    (root / "src/main.c").chmod(0o600)
+    assert value(root) != first
+
+
+def test_differs_crlf(root: Path) -> None:
+    write(root / "src/t", "a\n")
+    first = value(root)
+    write(root / "src/t", "a\r\n")
+    assert value(root) != first
+
+
+def test_differs_empty_and_missing_file(root: Path) -> None:
+    first = value(root)
+    write(root / "src/empty")
+    assert value(root) != first
+
+
+def test_differs_second_dirty_edit(root: Path) -> None:
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "x")
+    seen = {value(root)}
+    for text in ("1", "2"):
+        write(root / "src/main.c", text)
+        seen.add(value(root))
+    assert len(seen) == 3
+
+
+def test_differs_dirty_submodule_edited_twice(root: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    write(library / "f", "0")
+    git(library, "init", "-q")
+    git(library, "add", ".")
+    git(library, "commit", "-qm", "x")
+    git(root, "init", "-q")
+    allow = ["-c", "protocol.file.allow=always"]
+    git(root, *allow, "submodule", "add", "-q", str(library), "src/sub")
+    seen = {value(root)}
+    for text in ("1", "2"):
+        write(root / "src/sub/f", text)
+        seen.add(value(root))
+    assert len(seen) == 3
+
+
+def test_differs_git_ignored_file_that_is_copied(root: Path) -> None:
+    git(root, "init", "-q")
+    write(root / ".gitignore", "generated.c\n")
+    write(root / "src/generated.c", "1")
+    first = value(root)
+    write(root / "src/generated.c", "2")
+    assert value(root) != first
+
+
+# -- git only accelerates: what the builder sees are the bytes on disk
+
+
+@pytest.mark.parametrize("hide", ["--assume-unchanged", "--skip-worktree"])
+def test_differs_edit_hidden_from_git(root: Path, hide: str) -> None:
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "x")
+    git(root, "update-index", hide, "src/main.c")
+    first = value(root)
+    write(root / "src/main.c", "other")
+    assert value(root) != first
+
+
+def test_differs_edit_outside_a_sparse_checkout(root: Path) -> None:
+    write(root / "src/deep/left-out.c", "1")
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "x")
+    git(root, "sparse-checkout", "set", "--no-cone", "/*", "!/src/deep")
+    assert not (root / "src/deep").exists()
+    gone = value(root)
+    seen = {gone}
+    for text in ("1", "2"):
+        write(root / "src/deep/left-out.c", text)
+        seen.add(value(root))
+    assert len(seen) == 3
+
+
+def test_differs_edit_that_a_clean_filter_takes_back(root: Path) -> None:
+    """As Git LFS: git sees a pointer, the builder sees the file."""
+    git(root, "init", "-q")
+    git(root, "config", "filter.pointer.clean", "echo pointer; cat >/dev/null")
+    write(root / ".gitattributes", "*.bin filter=pointer\n")
+    write(root / "src/large.bin", "1")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "x")
+    first = value(root)
+    write(root / "src/large.bin", "22")
+    git(root, "add", ".")
+    assert not git(root, "status", "--porcelain")
+    assert value(root) != first
+
+
+def test_differs_line_ends_that_autocrlf_hides(root: Path) -> None:
+    git(root, "init", "-q")
+    git(root, "config", "core.autocrlf", "true")
+    write(root / "src/t", "a\r\n")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "x")
+    first = value(root)
+    write(root / "src/t", "a\n")
+    git(root, "add", ".")
+    assert not git(root, "status", "--porcelain")
+    assert value(root) != first
+
+
+# -- beside the files
+
+
+def test_differs_build_argument(root: Path) -> None:
+    assert value(root, profile="fast") != value(root, profile="slow")
+
+
+def test_differs_target(root: Path) -> None:
+    write(root / "docker/Dockerfile", "FROM alpine:3 AS a\nCOPY . /\nFROM a AS b\n")
+    first = value(root)
+    config = CONFIG.replace("context: src}", "context: src, target: a}")
+    write(root / "localloop.yml", config)
+    assert value(root) != first
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"platform": "linux/arm64"},
+        {"builder": "remote"},
+        {"base_digests": {"alpine:3": "sha256:bb"}},
+        {"base_digests": {}},
+    ],
+    ids=["platform", "builder", "base-digest", "base-unknown"],
+)
+def test_differs_fact(root: Path, changed: dict[str, object]) -> None:
+    assert value(root) != value(root, **changed)
+
+
+def test_differs_dockerignore(root: Path) -> None:
+    first = value(root)
+    write(root / "src/.dockerignore", "*.log\nbuild\n*.tmp\n")
+    assert value(root) != first
+
+
+def test_differs_dockerfile_outside_the_context(root: Path) -> None:
+    first = value(root)
+    write(root / "docker/Dockerfile", DOCKERFILE + "RUN true\n")
+    assert value(root) != first
+
+
+def test_differs_needed_image(root: Path) -> None:
+    write(root / "docker/Dockerfile.other", "FROM app\nCOPY . /\n")
+    config = CONFIG.replace("context: other}", "context: other, needs: [app]}")
+    write(root / "localloop.yml", config)
+    first = prints(root, "other")
+    assert list(first.facts["needs"]) == ["app"]
+    write(root / "src/main.c", "other")
+    assert value(root, "other") != first.value
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("chart/templates/a.yaml", "a: 2\n"),
+        ("chart/Chart.lock", "x"),
+        ("chart/charts/dep.tgz", "x"),
+        ("localloop.yml", CONFIG.replace("$app.tag}", "$app.digest}")),
+        ("localloop.yml", CONFIG.replace("namespace: demo", "namespace: demo2")),
+    ],
+)
+def test_differs_chart(root: Path, path: str, text: str) -> None:
+    first = value(root, "web")
+    write(root / path, text)
+    assert value(root, "web") != first
+
+
+def test_differs_values_file(root: Path) -> None:
+    replaced = CONFIG.replace("path: chart,", "path: chart, values_files: [v.yaml],")
+    write(root / "localloop.yml", replaced)
+    write(root / "v.yaml", "a: 1")
+    first = value(root, "web")
+    write(root / "v.yaml", "a: 2")
+    assert value(root, "web") != first
