@@ -18,7 +18,7 @@ PYTHON ?= $(shell \
 	  done; \
 	done)
 
-.PHONY: help venv tools demo test test-fast lint bench docs gate-report teardown
+.PHONY: help venv tools demo test test-fast lint bench docs gate-report dist teardown
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -86,3 +86,7 @@ docs: venv ## the tables of docs/troubleshooting.md that the code has the words 
 
 gate-report: venv ## how often the gate's verdict is wrong, of states whose verdict is known
 	@PYTHONPATH=tests/unit $(BIN)/python -m golden
+
+dist: venv ## the wheel, in dist
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --wheel-dir dist .

@@ -20,6 +20,7 @@ COMMANDS = {
     "report": "print a transaction's report (the newest one by default)",
     "baseline": "measure each build, each command of the project and, if asked, the deploy",
     "down": "remove this project's releases and record",
+    "content": "print the directory of ansible.cfg, playbooks and roles",
     "schema": "print the JSON Schema of localloop.yml",
 }
 PROFILED = ("deploy", "plan", "status", "baseline", "down")
