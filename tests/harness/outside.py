@@ -148,6 +148,8 @@ class Seen:
 class Outside:
     """One project's release ``hello`` and repository ``PROJECT/web`` from outside."""
 
+    release = "hello"
+
     def __init__(self, cluster: Cluster, name: str) -> None:
         self.cluster = cluster
         self.name = name
@@ -155,11 +157,11 @@ class Outside:
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         return self.cluster.kubectl("-n", self.name, *words, stdin=stdin)
 
-    def page(self) -> str:
-        """The page as the cluster serves it through its Service."""
-        path = f"/api/v1/namespaces/{self.name}/services/hello:http/proxy/"
+    def get_raw(self, path: str) -> str:
+        """A GET in the project's namespace, past the API server's proxy; empty where it fails."""
+        argv = ["kubectl", "--kubeconfig", str(self.cluster.kubeconfig), "get", "--raw"]
         done = subprocess.run(
-            ["kubectl", "--kubeconfig", str(self.cluster.kubeconfig), "get", "--raw", path],
+            [*argv, f"/api/v1/namespaces/{self.name}/{path}"],
             capture_output=True,
             text=True,
             timeout=30,
@@ -167,11 +169,15 @@ class Outside:
         )
         return done.stdout if done.returncode == 0 else ""
 
+    def page(self) -> str:
+        """The page as the cluster serves it through its Service."""
+        return self.get_raw(f"services/{self.release}:http/proxy/")
+
     def history(self) -> list[dict[str, Any]]:
         """``helm history``; empty where there is no release."""
         argv = ["helm", "--kubeconfig", str(self.cluster.kubeconfig), "-n", self.name]
         done = subprocess.run(
-            [*argv, "history", "hello", "-o", "json"],
+            [*argv, "history", self.release, "-o", "json"],
             capture_output=True,
             text=True,
             timeout=60,
@@ -187,12 +193,13 @@ class Outside:
         pods = self.cluster.items("-n", self.name, "pods", "-l", "app=hello")
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
-    def tags(self) -> frozenset[str]:
-        status, _, body = self.cluster.registry("GET", f"{self.name}/web/tags/list")
+    def tags(self, component: str = "web") -> frozenset[str]:
+        status, _, body = self.cluster.registry("GET", f"{self.name}/{component}/tags/list")
         return frozenset(json.loads(body).get("tags") or []) if status == 200 else frozenset()
 
-    def digest_of(self, tag: str) -> str:
-        status, headers, _ = self.cluster.registry("HEAD", f"{self.name}/web/manifests/{tag}")
+    def digest_of(self, tag: str, component: str = "web") -> str:
+        path = f"{self.name}/{component}/manifests/{tag}"
+        status, headers, _ = self.cluster.registry("HEAD", path)
         return headers["docker-content-digest"] if status == 200 else ""
 
     def deployment(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A copy of examples/hello under a name of its own, and the command on it."""
+"""A copy of an example under a name of its own, and the command on it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,27 @@ SPAWN_LOG = Path(__file__).parent / "spawn_log"
 
 
 class Project:
-    """The project NAME, released in namespace NAME."""
+    """The project NAME, released in namespace NAME: hello, or the example of a subclass."""
+
+    example = HELLO
+    view: type[Outside] = Outside
 
     def __init__(self, root: Path, name: str, cluster: Cluster) -> None:
         self.root = root
         self.name = name
         self.cluster = cluster
-        self.outside = Outside(cluster, name)
+        self.outside = self.view(cluster, name)
         self._started: list[Running] = []
-        shutil.copytree(HELLO, root, ignore=shutil.ignore_patterns(".cache"))
-        self.edit("localloop.yml", "project: hello", f"project: {name}")
-        self.edit("localloop.yml", "namespace: hello", f"namespace: {name}")
+        shutil.copytree(self.example, root, ignore=shutil.ignore_patterns(".cache", "target"))
+        self._take_name()
+
+    def _take_name(self) -> None:
+        text = self.read("localloop.yml")
+        for key in ("project", "namespace"):
+            old = f"{key}: {self.example.name}\n"
+            assert old in text
+            text = text.replace(old, f"{key}: {self.name}\n")
+        self.write("localloop.yml", text)
 
     # -- edits
 
