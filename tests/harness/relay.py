@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -146,8 +147,12 @@ class Relay(Project):
     view = RelayOutside
     outside: RelayOutside
 
-    def say(self, crate: str, words: str) -> None:
-        """Edit a crate's greeting (``gateway``, ``supervisor`` or ``core``)."""
+    def say(self, crate: str, words: str) -> str:
+        """Edit a crate's greeting (``gateway``, ``supervisor`` or ``core``) and return it.
+
+        A number makes it one that no build has seen: BuildKit's cache outlives the tests.
+        """
+        words = f"{words} {uuid.uuid4().hex[:8]}"
         path = f"crates/{crate}/src/{'lib' if crate == 'core' else 'main'}.rs"
         lines = self.read(path).splitlines(keepends=True)
         found = [n for n, line in enumerate(lines) if "const GREETING: &str = " in line]
@@ -155,6 +160,7 @@ class Relay(Project):
         head = lines[found[0]].partition(" = ")[0]
         lines[found[0]] = f'{head} = "{words}";\n'
         self.write(path, "".join(lines))
+        return words
 
     def edit_chart(self, seconds: int) -> None:
         """Edit the chart where it concerns the gateway's pods alone."""
