@@ -353,10 +353,26 @@ def test_node_file_deleted_by_hand(relay: Relay) -> None:
     unchanged(relay, after)
 
 
+def test_node_container_removed_by_hand(relay: Relay) -> None:
+    """The cluster lives on in its volumes; what was put on the node itself is gone with it."""
+    before, uid = relay.outside.see(), relay.cluster.uid()
+    docker("rm", "-f", relay.cluster.node)
+    run = relay.deploy()
+    after = relay.outside.see()
+    assert relay.cluster.uid() == uid
+    assert run.plan_of("supervisor")["steps"] == ["put"]
+    assert after.file[1] == before.file[1]
+    assert (after.page, after.greetings) == (before.page, before.greetings)
+    assert after.tags == before.tags
+    unchanged(relay, after)
+
+
 def test_cluster_made_anew_by_hand(relay: Relay) -> None:
     """By Docker alone, under its name; the registry is left."""
     before, uid = relay.outside.see(), relay.cluster.uid()
-    docker("rm", "-fv", relay.cluster.node)
+    volumes = relay.cluster.node_volumes()
+    docker("rm", "-f", relay.cluster.node)
+    docker("volume", "rm", *volumes)
     run = relay.deploy()
     after = relay.outside.see()
     assert relay.cluster.uid() != uid

@@ -109,6 +109,11 @@ class Cluster:
         found += docker("volume", "ls", "-q", "--filter", label).split()
         return found + docker("network", "ls", "-q", "--filter", label).split()
 
+    def node_volumes(self) -> list[str]:
+        """The volumes in which the cluster outlives its node's container."""
+        mounts = json.loads(docker("inspect", "-f", "{{json .Mounts}}", self.node))
+        return [mount["Name"] for mount in mounts if mount["Type"] == "volume"]
+
     def remove(self) -> None:
         """Take it away by Docker alone, for what an aborted session left behind."""
         label = f"label=localloop.cluster={self.name}"
