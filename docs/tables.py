@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from localloop.gate.reasons import CAUSES, REASONS, Reason
+from localloop.gate.causes import CAUSES
+from localloop.gate.reasons import REASONS, Reason
 
 PAGE = Path(__file__).with_name("troubleshooting.md")
-BEGIN = "<!-- {}:begin (written by `make docs` from src/localloop/gate/reasons.py) -->\n"
-END = "<!-- {}:end -->"
+BEGIN = "<!-- {0}:begin (written by `make docs` from src/localloop/gate/{0}s.py) -->\n"
+END = "<!-- {0}:end -->"
 
 
 def table(title: str, rows: Iterable[Reason]) -> str:

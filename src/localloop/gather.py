@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import helm, manifest, nodes
+from . import declared, helm, manifest, nodes
 from .builds import fingerprint_tag
 from .config import NodeFile, consumed_images
 from .decide import Request
@@ -42,6 +42,7 @@ def gather(session: Session, wanted: Request) -> Facts:
         name: _chart(session, name, record, release, view)
         for name, release in _releases(session).items()
     }
+    charts = _with_declared(session, charts)
     return Facts(
         project=project.name,
         images=images,
@@ -50,6 +51,20 @@ def gather(session: Session, wanted: Request) -> Facts:
         record=record,
         recreated=bool(before) and before != uid,
     )
+
+
+def _with_declared(session: Session, charts: dict[str, ChartFacts]) -> dict[str, ChartFacts]:
+    """Charts that are ready are so only with the pods and answers that the project declares."""
+    if not all(chart.release and not chart.not_ready for chart in charts.values()):
+        return charts  # the gate will look
+    seen = declared.observe(session)
+    if seen is None:
+        return charts
+    session.observed["readiness.also"] = seen
+    if seen.ready:
+        return charts
+    why = f"{seen.reason} {seen.detail}".strip()
+    return {name: replace(chart, not_ready=why) for name, chart in charts.items()}
 
 
 def _pin_path(session: Session) -> Path:
@@ -331,11 +346,13 @@ class _Proof:
 
     def readiness(self) -> GateResult:
         """The gate's judgement by this one observation."""
+        readiness = self._session.project.readiness
         return observe_once(
             self._session.kube,
             list(map(ObjectRef.parse, self._target.objects)),
             expected=self._expected,
-            stable_for=self._session.project.readiness.stable_for,
+            stable_for=readiness.stable_for,
+            rules=declared.rules(readiness),
             completed=frozenset(map(ObjectRef.parse, self._target.completed_jobs)),
             snapshot=self._view,
         )

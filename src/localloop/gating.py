@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from . import declared
 from .compare import SAME
 from .config import NodeFile
 from .errors import BusyError, LocalloopError
@@ -47,7 +48,6 @@ def run(session: Session, plan: Plan, emit: Emit, *, timeout: float | None = Non
         if part.steps:
             touched |= set(refs)
     readiness = session.project.readiness
-    also = [Also(entry.namespace, entry.selector) for entry in readiness.also]
     started = time.monotonic()
     result = run_gate(
         session.kube,
@@ -57,7 +57,9 @@ def run(session: Session, plan: Plan, emit: Emit, *, timeout: float | None = Non
         expected=expected_digests(images),
         touched=touched,
         emit=emit,
-        also=[*also, *_users_of_files(session, plan)],
+        also=[*declared.also(readiness), *_users_of_files(session, plan)],
+        checks=declared.checks(readiness),
+        rules=declared.rules(readiness),
         completed=frozenset(completed),
     )
     _emit_spans(plan, result, time.monotonic() - started, emit)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from conftest import MakeProject
 from harness.outside import Cluster, docker, eventually
 from harness.project import Project
 from harness.run import Run
@@ -27,6 +28,7 @@ from harness.scenes import (
     with_container,
     workload,
 )
+from localloop.gate.httpcheck import Check
 from localloop.gate.result import GateResult
 
 pytestmark = pytest.mark.cluster
@@ -123,6 +125,17 @@ def scenes(image: str) -> dict[str, Scene]:
         "quota-statefulset": Scene((no_pods, workload("StatefulSet", image)), gate={"timeout": 15}),
         "none-wanted": Scene((workload("Deployment", image, spec={"replicas": 0}), service)),
         "ready": Scene((workload("Deployment", image), service)),
+        "http": Scene(
+            (workload("Deployment", image), service),
+            gate={"checks": [Check("page", service="scene-http/web:80", contains="Hello")]},
+        ),
+        "http-fails": Scene(
+            (workload("Deployment", image), service),
+            gate={
+                "checks": [Check("page", service="scene-http-fails/web:80", path="/nope")],
+                "timeout": 20,
+            },
+        ),
         "no-probe": Scene((workload("Deployment", image, readinessProbe=None),)),
         "ttl": Scene(
             (
@@ -264,13 +277,21 @@ def test_fails_by_name(results: Results, name: str, reason: str, cause: str) -> 
     assert len(str(result.diagnosis).splitlines()) <= 20
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["ready", "no-probe", "exits-once", "none-wanted", "on-delete-by-hand", "stuck", "ttl", "cron"],
-)
+PASSED = ("ready", "http", "no-probe", "exits-once", "none-wanted", "on-delete-by-hand", "stuck")
+
+
+@pytest.mark.parametrize("name", [*PASSED, "ttl", "cron"])
 def test_passes(results: Results, name: str) -> None:
     result = results[name]
     assert (result.status, result.reason) == ("ready", ""), str(result.diagnosis)
+
+
+def test_a_declared_request(results: Results) -> None:
+    """It is ready in every other way; the answer to one request is not the declared one."""
+    result = results["http-fails"]
+    assert (result.status, result.reason) == ("failed", "http_check:page")
+    assert result.detail == "HTTP 404 instead of 200"
+    assert {entry.state for entry in result.objects} == {"ready"}
 
 
 def test_an_image_without_a_registry(results: Results) -> None:
@@ -323,6 +344,24 @@ def test_nothing_takes_longer_than_its_rule(results: Results) -> None:
         assert 20 <= results[name].duration_s < 60, name
     for result in results.values():
         assert result.duration_s <= result.deadline_s + 15
+
+
+def test_a_declared_request_of_a_deploy(make_project: MakeProject) -> None:
+    """Also an unchanged deploy makes it."""
+    project = make_project("declared")
+    service = "declared/hello:http"
+    check = f"{{page: {{service: '{service}', contains: Hello}}}}"
+    project.append("localloop.yml", f"\nreadiness: {{timeout: 30, http: {check}}}\n")
+    project.deploy()
+    assert project.deploy().report["outcome"] == "unchanged"
+    project.edit("localloop.yml", "contains: Hello", "contains: Goodbye")
+    project.edit("localloop.yml", "timeout: 30", "timeout: 4")
+    run = project.deploy(code=1)
+    assert run.report["error"]["reason"] == "http_check:page"
+    assert "does not contain 'Goodbye'" in run.text
+    project.edit("localloop.yml", "contains: Goodbye", "contains: Hello")
+    project.deploy()
+    assert project.deploy().report["outcome"] == "unchanged"
 
 
 # -- trouble with the cluster itself: one after the other, when no scene runs any more ------------

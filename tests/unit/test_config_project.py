@@ -75,6 +75,13 @@ ERRORS = [
     ("cluster: {provider: kin}\n", "11:21", "must be one of", "did you mean 'kind'?"),
     ("registry: {port: 80}\n", "11:18", "at least 1024", None),
     ("readiness: {timeout: 5m}\n", "11:22", "must be a number, not text", None),
+    ("readiness: {timeout: 5, stable_for: 5}\n", "11:37", "cannot be over within", None),
+    ("readiness:\n  http: {page: {status: 200}}\n", "12:16", "either a service or a url", None),
+    ("readiness:\n  http: {page: {service: web, path: /}}\n", "12:26", "'web' is not valid", None),
+    ("readiness:\n  http: {page: {url: 'http://example.org/'}}\n", "12:22", "is not valid", None),
+    ("readiness:\n  http: {page: {url: 'http://localhost/', path: /}}\n", "12:49", "its path",
+     "remove `path`"),
+    ("readiness:\n  http: {Page: {}}\n", "12:10", "not a valid name", None),
     ("builder: [a]\n", "11:10", "must be text, not a list", None),
 ]  # fmt: skip
 

@@ -48,7 +48,15 @@ FULL: dict[str, Any] = {
         }
     },
     "readiness": {
-        "timeout": 90, "stable_for": 2.5, "also": [{"namespace": "n", "selector": "a=b"}],
+        "timeout": 90, "stable_for": 2.5,
+        "also": [{"namespace": "n", "selector": "a=b", "optional": True}],
+        "http": {
+            "p": {
+                "service": "n/s:http", "path": "/", "url": "http://127.0.0.1/",
+                "status": 200, "contains": "x",
+            },
+        },
+        "max_restarts": 3, "load_balancers": False,
     },
     "baseline": {
         "steps": [

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from golden.states import states
 
+from localloop.gate.causes import CAUSES
 from localloop.gate.diagnosis import diagnose
 from localloop.gate.evidence import render_evidence
-from localloop.gate.reasons import CAUSES, REASONS, reason_named
+from localloop.gate.reasons import REASONS, reason_named
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOT_FOUND = (
@@ -238,6 +239,7 @@ SAID: list[tuple[str, dict[str, Any], str]] = [
     # What must not mislead.
     ("crash_loop:web", {"ended": "exit 3, Error", "log": ("no luck",)}, ""),
     ("timeout:ready 0/1", {"log": ("could connect after all: connection refused once",)}, ""),
+    ("timeout:ready 0/1", {"event": "FailedMount it was late, and it runs since"}, ""),
     (
         "crash_loop:web",
         {

@@ -11,6 +11,7 @@ import pytest
 from fake_api import FakeApi
 
 from localloop.gate.evidence import clean, render_evidence
+from localloop.gate.httpcheck import Check
 from localloop.gate.observe import Also, Source, fetch, observe_once, sources
 from localloop.gate.result import GateResult
 from localloop.gate.run import Clock, run_gate
@@ -580,11 +581,102 @@ def test_an_older_version_does_not_replace_a_newer_one() -> None:
     assert (view.pods("app"), view.now, trouble) == ([newer], 5.0, None)
 
 
+NO = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no"}
+
+
 def test_forbidden_does_not_wait(api: FakeApi) -> None:
-    no = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no"}
-    api.answers[("GET", PODS)] = [(403, {}, no)]
-    result = gate(api, watches=0)
+    api.answers[("GET", PODS)] = [(403, {}, NO)] * 9
+    result = gate(api)
     assert (result.status, result.reason, result.duration_s) == ("unknown", "api_forbidden", 0)
+    assert len(api.answers[("GET", PODS)]) == 4
+    assert result.diagnosis is not None
+    assert "may not look" in result.diagnosis.meaning
+
+
+def test_a_server_that_starts_forbids_for_a_moment(api: FakeApi) -> None:
+    api.answers[("GET", PODS)] = [(403, {}, NO)] * 3
+    api.put(deployment(), replicaset(), pod())
+    assert gate(api).ready
+
+
+# -- HTTP checks ----------------------------------------------------------------------------------
+
+PROXY = "/api/v1/namespaces/app/services/web:http/proxy/health"
+HEALTH = Check("health", service="app/web:http", path="/health", contains="fine")
+
+
+def test_a_check_is_asked_once_all_is_ready(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False))
+    api.answers[("GET", PROXY)] = [(200, {}, "all is fine")]
+    script = {3.0: lambda: api.put(pod(), deployment())}
+    result = gate(api, script=script, checks=[HEALTH])
+    assert (result.status, result.duration_s) == ("ready", 3)
+    assert api.methods().count(f"GET {PROXY}") == 1
+
+
+def test_a_check_is_asked_until_it_is_answered_as_declared(api: FakeApi) -> None:
+    api.put(deployment(), replicaset(), pod())
+    gone = {
+        "kind": "Status",
+        "code": 503,
+        "reason": "ServiceUnavailable",
+        "message": "no endpoints",
+    }
+    answers = [(503, {}, gone), (404, {}, "nothing"), (200, {}, "sick"), (200, {}, "fine")]
+    api.answers[("GET", PROXY)] = list(answers)
+    events: list[Object] = []
+    assert gate(api, checks=[HEALTH], emit=events.append).ready
+    assert [event["text"] for event in events if event["event"] == "progress"][1:] == [
+        "health: app/web:http: no endpoints",
+        "health: HTTP 404 instead of 200",
+        "health: its answer does not contain 'fine'",
+    ]
+
+
+def test_a_check_that_is_never_answered_as_declared(api: FakeApi) -> None:
+    api.put(deployment(), replicaset(), pod())
+    api.answers[("GET", PROXY)] = [(404, {}, "nothing")] * 999
+    result = gate(api, checks=[HEALTH], timeout=6)
+    assert (result.status, result.reason) == ("failed", "http_check:health")
+    assert (result.detail, result.duration_s) == ("HTTP 404 instead of 200", 6)
+    assert result.diagnosis is not None
+    assert "readiness.http" in result.diagnosis.meaning
+
+
+def test_checks_start_again_when_something_is_not_ready_any_more(api: FakeApi) -> None:
+    second = Check("second", service="app/web:http", path="/second")
+    other = PROXY.replace("health", "second")
+    api.put(deployment(), replicaset(), pod())
+    api.answers[("GET", PROXY)] = [(200, {}, "fine")] * 2
+    api.answers[("GET", other)] = [(503, {}, "later")] * 2 + [(200, {}, "now")] * 2
+
+    def falls_over() -> None:
+        api.put(pod(False), unready(deployment()))
+
+    script = {0.01: falls_over, 2.0: lambda: api.put(pod(), deployment())}
+    assert gate(api, checks=[HEALTH, second], script=script).ready
+    assert api.methods().count(f"GET {PROXY}") == 2
+
+
+def test_a_check_without_the_api_server(api: FakeApi) -> None:
+    """A URL on the loopback, here the fake's own /readyz; an expected error is no error."""
+    host, port = api.server.server_address[:2]
+    url = f"http://{host!s}:{port}"
+    kube = api.kube()
+    assert Check("x", url=f"{url}/readyz", contains="ok").why_not(kube, 1) == ""
+    assert Check("x", url=f"{url}/nope", status=404).why_not(kube, 1) == ""
+    assert "refused" in Check("x", url="http://127.0.0.1:1/").why_not(kube, 1)
+    api.answers[("GET", PROXY)] = [(418, {}, "teapot " * 99 + "fine")]
+    tea = Check("tea", service="app/web:http", path="/health", status=418, contains="fine")
+    assert tea.why_not(kube, 1) == ""
+
+
+def test_one_look_asks_too(api: FakeApi) -> None:
+    api.now = lambda: EPOCH + 2000
+    api.put(deployment(), replicaset(), pod())
+    api.answers[("GET", PROXY)] = [(200, {}, "sick")]
+    result = observe_once(api.kube(), [WEB], checks=[HEALTH])
+    assert (result.reason, result.subject) == ("http_check:health", "health")
 
 
 def test_evidence(api: FakeApi) -> None:

@@ -96,6 +96,19 @@ class PodScope:
 
     namespace: str
     selector: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpCheck:
+    """A GET request that the gate makes: to ``service`` (NAMESPACE/NAME:PORT) or to ``url``."""
+
+    name: str
+    service: str = ""
+    path: str = "/"
+    url: str = ""
+    status: int = 200
+    contains: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +118,9 @@ class Readiness:
     timeout: float = 90.0
     stable_for: float | None = None
     also: tuple[PodScope, ...] = ()
+    http: tuple[HttpCheck, ...] = ()
+    max_restarts: int = 3
+    load_balancers: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

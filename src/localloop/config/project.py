@@ -15,6 +15,7 @@ from .model import (
     BaselineStep,
     Chart,
     ClusterConfig,
+    HttpCheck,
     Image,
     NodeFile,
     PodScope,
@@ -326,12 +327,28 @@ class _Reader:
         return ClusterConfig(**fields, inputs=self.paths(items.get("inputs"), patterns=True))
 
     def readiness(self) -> Readiness:
-        fields = self.plain(self.node.get("readiness"))
+        node = self.node.get("readiness")
+        fields = self.plain(node)
         fields["timeout"] = float(fields.get("timeout", default("readiness", "timeout")))
         if fields.get("stable_for") is not None:
             fields["stable_for"] = float(fields["stable_for"])
+            if node is not None and fields["stable_for"] >= fields["timeout"]:
+                message = f"stable_for cannot be over within timeout ({fields['timeout']:g} s)"
+                raise self.fail(node.value["stable_for"], message)
         fields["also"] = tuple(PodScope(**scope) for scope in fields.get("also", []))
+        fields["http"] = tuple(
+            HttpCheck(name=name, **self.http_check(name)) for name in fields.get("http", {})
+        )
         return Readiness(**fields)
+
+    def http_check(self, name: str) -> dict[str, Any]:
+        node = self.node.get("readiness", "http", name) or self.node
+        fields = self.plain(node)
+        if ("service" in fields) == ("url" in fields):
+            raise self.fail(node, f"readiness.http.{name} needs either a service or a url")
+        if "url" in fields and "path" in fields:
+            raise self.fail(node.value["path"], "a url has its path in it", "remove `path`")
+        return fields
 
     def baseline(self) -> tuple[BaselineStep, ...]:
         node = self.node.get("baseline", "steps")

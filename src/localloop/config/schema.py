@@ -14,6 +14,12 @@ _OWNER = r"^[0-9]{1,10}(:[0-9]{1,10})?$"
 _SELECTOR = r"^[A-Za-z0-9./_=!,() -]+$"
 _PLATFORM = r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9_.]+)?$"
 _STEP = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+_SERVICE = (
+    r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
+    r":[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$"
+)
+_LOOPBACK = r"^http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/[!-~]*)?$"
+_URL_PATH = r"^/[!-~]*$"
 _CONTEXT = r"^[^\u0000-\u001f\u007f-][^\u0000-\u001f\u007f]*$"
 
 
@@ -267,13 +273,58 @@ SCHEMA: dict[str, Any] = {
                         {
                             "namespace": _text("Their namespace.", NAME),
                             "selector": _text("Their label selector.", _SELECTOR),
+                            "optional": {
+                                "type": "boolean",
+                                "description": "Whether finding none is no error.",
+                                "default": False,
+                            },
                         },
                         ("namespace", "selector"),
                     ),
                     "default": [],
                 },
+                "http": _map(
+                    "HTTP requests that have to succeed once everything is ready.",
+                    NAME,
+                    {"$ref": "#/$defs/http_check"},
+                ),
+                "max_restarts": {
+                    "type": "integer",
+                    "description": "Restarts of a container in this gate that make it a crash "
+                    "loop.",
+                    "minimum": 1,
+                    "maximum": 1000,
+                    "default": 3,
+                },
+                "load_balancers": {
+                    "type": "boolean",
+                    "description": "Whether Services of type LoadBalancer need their address.",
+                    "default": False,
+                },
             },
             description="The gate that ends every run.",
+        ),
+        "http_check": _obj(
+            {
+                "service": _text(
+                    "NAMESPACE/NAME:PORT of a Service, asked through the API server.", _SERVICE
+                ),
+                "path": _text("The path, for a service.", _URL_PATH, default="/"),
+                "url": _text("Instead of a service: a URL on this machine's loopback.", _LOOPBACK),
+                "status": {
+                    "type": "integer",
+                    "description": "The status that it has to answer with.",
+                    "minimum": 100,
+                    "maximum": 599,
+                    "default": 200,
+                },
+                "contains": {
+                    "type": "string",
+                    "description": "Text that has to be in its answer.",
+                    "default": "",
+                },
+            },
+            description="One GET request; redirects are not followed.",
         ),
         "baseline": _obj(
             {

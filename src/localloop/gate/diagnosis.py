@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..kube.objects import ObjectRef
-from .reasons import CAUSES, ENDED, EVENT, LOG, PROBE_FAILS, WAITING, Cause, reason_named
+from .causes import CAUSES, ENDED, EVENT, LOG, PROBE_FAILS, WAITING, Cause
+from .reasons import reason_named
 
 Evidence = dict[str, Any]
 _LINES = 8
 _EVENTS = 3
+# Events that are over once a container runs.
+_BEFORE_START = ("FailedMount", "FailedAttachVolume", "FailedScheduling", "FailedCreatePodSandBox")
 _PATIENT = ("ContainerCreating", "PodInitializing")
 
 
@@ -91,7 +94,11 @@ def _cause(reason: str, detail: str, entry: Evidence, container: Evidence | None
         EVENT: [
             f"{head} {detail}",
             *(text for pod in entry["pods"] for text in pod["conditions"]),
-            *(f"{event['reason']} {event['message']}" for event in entry["events"]),
+            *(
+                f"{event['reason']} {event['message']}"
+                for event in entry["events"]
+                if not (_runs(container) and event["reason"] in _BEFORE_START)
+            ),
         ],
     }
     for cause in CAUSES:
@@ -99,7 +106,13 @@ def _cause(reason: str, detail: str, entry: Evidence, container: Evidence | None
             return cause
     if container is None or head not in PROBE_FAILS.only or not container["readiness_probe"]:
         return None
-    return None if container["terminated"] or container["waiting"] else PROBE_FAILS
+    return PROBE_FAILS if _runs(container) else None
+
+
+def _runs(container: Evidence | None) -> bool:
+    if container is None:
+        return False
+    return not container["waiting"] and not container["terminated"]
 
 
 def _precise(cause: Cause, container: Evidence | None) -> str:

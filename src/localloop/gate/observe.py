@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ..kube.client import ApiError, Kube
 from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, timestamp, uid_of
 from ..kube.selectors import matches
+from .httpcheck import Check
 from .podrule import (
     DEFAULT_RULES,
     Rules,
@@ -21,6 +22,7 @@ from .revisions import all_pods, current_pods
 from .verdict import Verdict
 
 DEFAULT_WINDOW = 2.0
+CHECK_SECONDS = 3.0
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -210,11 +212,12 @@ def observe_once(
     completed: frozenset[ObjectRef] = frozenset(),
     snapshot: Snapshot | None = None,
     rules: Rules = DEFAULT_RULES,
+    checks: Sequence[Check] = (),
 ) -> GateResult:
     """The gate's judgement on one snapshot, without waiting: ``ready`` or ``failed``.
 
     Not ready yet is ``failed`` too, with the reason ``REASON:NAME`` of the first object that is
-    not; an API server that does not answer raises.
+    not; an API server that does not answer raises. ``checks`` are asked once all else is ready.
     """
     view = _with_selected(kube, scope, snapshot or fetch(kube, scope, also))
     targets, unmatched = expand(scope, also, view)
@@ -223,24 +226,30 @@ def observe_once(
     for ref in targets:
         verdict = judge_ref(ref, view, expected=expected or {}, rules=rules, completed=completed)
         obj = view.get(ref)
-        state, reason, detail = verdict.state, verdict.reason, verdict.detail
-        if state == "ready" and obj is not None and settled_in(obj, view, stable_for) > 0:
-            state, reason, detail = "progressing", "too_young", f"{detail}, only just"
+        if verdict.state == "ready" and obj and settled_in(obj, view, stable_for) > 0:
+            young = f"{verdict.detail}, only just"
+            verdict = replace(verdict, state="progressing", reason="too_young", detail=young)
         warnings.extend(verdict.warnings)
-        objects.append(ObjectVerdict(ref, state, reason, detail))
+        objects.append(ObjectVerdict(ref, verdict.state, verdict.reason, verdict.detail))
     bad = next((entry for entry in objects if entry.state == "failed"), None) or next(
         (entry for entry in objects if entry.state == "progressing"), None
     )
-    reason, subject = ("", "")
+    reason, subject, detail = "", "", ""
     if bad:
-        reason, subject = f"{bad.reason}:{bad.ref.name}", bad.ref.name
+        reason, subject, detail = f"{bad.reason}:{bad.ref.name}", bad.ref.name, bad.detail
     elif unmatched:
         reason, subject = f"no_match:{unmatched[0].selector}", unmatched[0].selector
+    else:
+        for check in checks:
+            detail = check.why_not(kube, CHECK_SECONDS)
+            if detail:
+                reason, subject = f"http_check:{check.name}", check.name
+                break
     return GateResult(
         "failed" if reason else "ready",
         reason,
         subject,
-        bad.detail if bad else "",
+        detail,
         tuple(objects),
         tuple(dict.fromkeys(warnings)),
         not_gated(objects),

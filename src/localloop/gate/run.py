@@ -18,10 +18,11 @@ from ..kube.client import ApiError, ApiUnreachable, Kube
 from ..kube.objects import ObjectRef, Snapshot
 from .diagnosis import diagnose
 from .evidence import collect_evidence, missing_node_file
-from .observe import Also, expand, not_gated, sources
+from .httpcheck import Check
+from .observe import CHECK_SECONDS, Also, expand, not_gated, sources
 from .podrule import DEFAULT_RULES, Rules, Suspect
 from .result import OUR_DEADLINE, GateResult
-from .store import Store, Watchers, hopeless
+from .store import Store, Watchers, refused
 from .suspects import Suspects
 from .tracking import Tracked, Tracker
 from .unstick import Unstick
@@ -54,6 +55,7 @@ def run_gate(
     also: Sequence[Also] = (),
     completed: frozenset[ObjectRef] = frozenset(),
     rules: Rules = DEFAULT_RULES,
+    checks: Sequence[Check] = (),
     unstick: bool = True,
     clock: Clock | None = None,
     backoff: float = 0.2,
@@ -62,7 +64,8 @@ def run_gate(
 
     ``expected`` maps our repositories to the digests allowed in them; ``touched`` are the objects
     that this run changed (the others pass by one observation); ``completed`` Jobs known to have
-    completed before; ``unstick`` allows deleting a StatefulSet's pod that is stuck on an older,
+    completed before; ``checks`` are asked, again and again, once all else is ready; ``unstick``
+    allows deleting a StatefulSet's pod that is stuck on an older,
     broken revision. ``emit`` gets ``progress`` events, and one ``gate`` event at the end. Raises
     nothing for a cluster in trouble: that is the result's ``status``.
     """
@@ -79,7 +82,7 @@ def run_gate(
     )
     tell = emit or (lambda _event: None)
     gate = _Gate(kube, store, tracker, tick, tell, timeout=timeout, backoff=backoff)
-    gate.scope, gate.also = tuple(scope), tuple(also)
+    gate.scope, gate.also, gate.checks = tuple(scope), tuple(also), tuple(checks)
     if unstick:
         gate.unstick = Unstick(kube, rules, gate.warn)
     with Watchers(kube, store, watched, backoff=backoff):
@@ -91,6 +94,7 @@ def run_gate(
 class _Gate:
     scope: tuple[ObjectRef, ...] = ()
     also: tuple[Also, ...] = ()
+    checks: tuple[Check, ...] = ()
     unstick: Unstick | None = None
 
     def __init__(
@@ -113,18 +117,22 @@ class _Gate:
         self.backoff = backoff
         self.suspects = Suspects(self._look_again, self.warn)
         self.warnings: dict[str, None] = {}
+        self.answered: set[str] = set()
+        self.unanswered: tuple[str, str] | None = None
         self.start = clock.now()
         self.due = self.start
         self.not_before = self.start
+        self.version = 0
 
     def run(self) -> GateResult:
         self.start = self.clock.now()
         deadline = self.start + self.timeout
         while True:
             version, view, trouble = self.store.state()
+            self.version = version
             self.due = deadline
             result = self._evaluate(view, trouble) if view else None
-            if result is None and hopeless(trouble):
+            if result is None and self.store.hopeless:
                 result = self._unknown(trouble)
             if result is None and self.clock.now() >= deadline:
                 result = self._expired(view, trouble)
@@ -160,7 +168,10 @@ class _Gate:
         if self.unstick is not None:
             for entry in entries:
                 self.unstick.look(entry, view)
-        return self._success(view) if passed else None
+        if not passed:
+            self.answered.clear()
+            return None
+        return self._success(view)
 
     def _lasted(self, entries: Sequence[Tracked]) -> Verdict | None:
         present = [
@@ -198,10 +209,31 @@ class _Gate:
         except (ApiError, ApiUnreachable):
             self._retry_later()
             return None
+        pending = [check for check in self.checks if check.name not in self.answered]
+        if pending and not self._ask(pending):
+            return None
+        if pending and self.store.version != self.version:
+            self._wake_at(self.clock.now())  # something changed while they were asked
+            return None
         for entry in self.tracker.objects.values():
             for warning in entry.verdict.warnings if entry.verdict else ():
                 self.warnings[warning] = None
         return self._result("ready", view)
+
+    def _ask(self, checks: Sequence[Check]) -> bool:
+        """Whether each was answered as declared; else notes when to ask again."""
+        for check in checks:
+            left = self.start + self.timeout - self.clock.now()
+            why = check.why_not(self.kube, max(0.1, min(CHECK_SECONDS, left)))
+            if why:
+                if self.unanswered != (check.name, why):
+                    self._tell(f"{check.name}: {why}")
+                self.unanswered = check.name, why
+                self._retry_later()
+                return False
+            self.answered.add(check.name)
+        self.unanswered = None
+        return True
 
     def _failed(self, view: Snapshot, verdict: Verdict) -> GateResult:
         ref = verdict.ref
@@ -228,9 +260,7 @@ class _Gate:
             return self._unknown(trouble)
         waiting = self.tracker.waiting()
         if not waiting:
-            _, unmatched = expand(self.scope, self.also, view)
-            selector = unmatched[0].selector if unmatched else ""
-            return self._result("failed", view, f"no_match:{selector}", selector, "nothing matches")
+            return self._expired_with_all_ready(view)
         verdict = waiting[0].verdict
         detail = verdict.detail if verdict else ""
         reason = f"timeout:{detail.partition(':')[0]}"
@@ -243,9 +273,19 @@ class _Gate:
         subject = waiting[0].ref.name
         return self._result("failed", view, reason, subject, detail, evidence=evidence)
 
+    def _expired_with_all_ready(self, view: Snapshot) -> GateResult:
+        if self.unanswered:
+            name, why = self.unanswered
+            return self._result("failed", view, f"http_check:{name}", name, why)
+        _, unmatched = expand(self.scope, self.also, view)
+        if unmatched:
+            selector = unmatched[0].selector
+            return self._result("failed", view, f"no_match:{selector}", selector, "nothing matches")
+        return self._result("failed", view, "timeout:not stable")
+
     def _unknown(self, trouble: LocalloopError | None) -> GateResult:
         reason = trouble.reason if trouble else "apiserver_unreachable"
-        if isinstance(trouble, ApiError) and not hopeless(trouble):
+        if isinstance(trouble, ApiError) and not refused(trouble):
             reason = "apiserver_unreachable"
         detail = trouble.message if trouble else "not all objects could be listed in time"
         return self._result("unknown", None, reason, "", detail)

@@ -14,7 +14,9 @@ from .observe import Source
 from .podrule import container_statuses
 
 _STREAM = 60.0
-_HOPELESS = (401, 403)
+_REFUSED = (401, 403)
+# In a row, with growing pauses: a server that starts refuses everybody for a few seconds.
+_REFUSALS = 5
 
 
 class Store:
@@ -35,6 +37,7 @@ class Store:
         self._baseline: dict[tuple[str, str], int] = {}
         self._pods: set[str] = set()
         self.completed: dict[ObjectRef, str] = {}
+        self.hopeless = False
         self._offset: float | None = None
 
     # Called by the watching threads.
@@ -66,10 +69,11 @@ class Store:
             self._outages.pop(str(source), None)
             self._wake()
 
-    def outage(self, subject: str, error: LocalloopError) -> None:
-        """Note that something cannot be seen at present."""
+    def outage(self, subject: str, error: LocalloopError, *, final: bool = False) -> None:
+        """Note that something cannot be seen at present; ``final``: nor later, so why wait."""
         with self.changed:
             self._outages[subject] = error
+            self.hopeless = self.hopeless or final
             self._wake()
 
     def recovered(self, subject: str) -> None:
@@ -167,13 +171,14 @@ class Watchers:
                 except (ApiError, ApiUnreachable) as error:
                     expired = isinstance(error, ApiError) and error.expired
                     if not expired:
-                        self._store.outage(str(source), error)
                         failures += 1
+                        final = refused(error) and failures >= _REFUSALS
+                        self._store.outage(str(source), error, final=final)
                     pause = min(5.0, self._backoff * 2.0 ** min(failures, 6))
                     self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 (jitter)
         except Exception as error:  # a thread must not end in silence
             text = f"{type(error).__name__}: {error}"
-            self._store.outage(str(source), LocalloopError("gate_internal", text))
+            self._store.outage(str(source), LocalloopError("gate_internal", text), final=True)
             raise
         finally:
             self._kube.close()
@@ -222,11 +227,9 @@ class Watchers:
                 self._stopping.wait(self._backoff * random.uniform(0.5, 1.0))  # noqa: S311
 
 
-def hopeless(error: LocalloopError | None) -> bool:
-    """Whether waiting cannot help (not allowed, or our own fault)."""
-    if isinstance(error, ApiError):
-        return error.status in _HOPELESS
-    return error is not None and error.reason == "gate_internal"
+def refused(error: LocalloopError | None) -> bool:
+    """Whether the server answers, but not to this user."""
+    return isinstance(error, ApiError) and error.status in _REFUSED
 
 
 def _name(obj: Object) -> str:

@@ -12,8 +12,11 @@ class ApiError(LocalloopError):
     """The API server answered with an error.
 
     ``status`` is the HTTP status (409: conflict); ``kube_reason`` the server's own word for it
-    (``Conflict``); ``reason`` the same as a stable name (``api_conflict``).
+    (``Conflict``), empty where the answer was no ``Status`` of its own; ``reason`` the same as a
+    stable name (``api_conflict``); ``body`` the whole answer.
     """
+
+    body = b""
 
     def __init__(
         self,
@@ -59,8 +62,8 @@ def api_error(
         document = None
     if not isinstance(document, dict) or document.get("kind") != "Status":
         text = body[:200].decode("utf-8", "replace").strip()
-        return ApiError(status, "", text or f"HTTP {status}", where=where, retry_after=retry_after)
-    return ApiError(
+        document = {"message": text}
+    error = ApiError(
         status,
         str(document.get("reason") or ""),
         str(document.get("message") or f"HTTP {status}"),
@@ -68,3 +71,5 @@ def api_error(
         retry_after=retry_after,
         details=document.get("details") or None,
     )
+    error.body = body
+    return error

@@ -1,0 +1,251 @@
+"""What makes a reason more precise: causes that the cluster or the container named itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .reasons import Reason
+
+WAITING, ENDED, LOG, EVENT = "waiting", "ended", "log", "event"
+_CONTAINER = (WAITING, ENDED, EVENT)
+_LATE = ("timeout", "progress_deadline")
+
+
+@dataclass(frozen=True)
+class Cause(Reason):
+    """Looked for in these sources of the evidence; ``log`` only of containers that have ended.
+
+    ``only`` names the reasons that it makes more precise; empty: any. Without sources it is what
+    remains of a container that runs and does not get ready.
+    """
+
+    sources: tuple[str, ...]
+    pattern: re.Pattern[str]
+    only: tuple[str, ...] = ()
+
+    def explains(self, head: str, texts: Mapping[str, Iterable[str]]) -> bool:
+        """Whether the texts (by source) name it, for a reason without its subject."""
+        if self.only and head not in self.only:
+            return False
+        return any(self.pattern.search(text) for source in self.sources for text in texts[source])
+
+
+def _cause(
+    name: str,
+    sources: tuple[str, ...],
+    pattern: str,
+    meaning: str,
+    next_step: str,
+    *,
+    only: tuple[str, ...] = (),
+) -> Cause:
+    return Cause(name, meaning, next_step, sources, re.compile(pattern, re.IGNORECASE), only)
+
+
+PROBE_FAILS = _cause(
+    "probe_fails",
+    (),
+    "",
+    "it runs, and its readiness probe has not succeeded yet",
+    "Compare the probe's port and path with what the program serves; or give it more time.",
+    only=_LATE,
+)
+CAUSES: tuple[Cause, ...] = (
+    # Held by a person.
+    _cause(
+        "on_delete",
+        (EVENT,),
+        r"wait to be deleted by hand",
+        "its update strategy is OnDelete: pods of the old revision stay until they are deleted",
+        "Delete them by kubectl delete pod, or choose RollingUpdate in the chart.",
+    ),
+    _cause(
+        "job_suspended",
+        (EVENT,),
+        r"the Job is suspended",
+        "the Job has suspend: true and does not start",
+        "Remove spec.suspend from the chart.",
+    ),
+    # Images.
+    _cause(
+        "image_platform",
+        (WAITING, EVENT),
+        r"no match for platform",
+        "the image is not there for the node's architecture",
+        "Build it for the node's platform (`platform:` in localloop.yml).",
+    ),
+    _cause(
+        "registry_refuses",
+        (WAITING, EVENT),
+        r"pull.*(unauthorized|authentication required|access denied|authorization failed|403 F)",
+        "the registry refuses: it wants credentials, or has no such image",
+        "Check the name; give the pod an imagePullSecrets entry where the image is private.",
+    ),
+    _cause(
+        "image_not_found",
+        (WAITING, EVENT),
+        r"pull.*(: not found|manifest unknown|name unknown)",
+        "the registry has no such image or tag",
+        "Correct the name or tag in the chart's values; $NAME.ref stands for the one just built.",
+    ),
+    _cause(
+        "registry_tls",
+        (WAITING, EVENT),
+        r"pull.*(x509|server gave HTTP response to HTTPS client|tls: )",
+        "the node and the registry do not agree on TLS",
+        "Tell the node's container runtime about that registry (a mirror, or its CA).",
+    ),
+    _cause(
+        "registry_unreachable",
+        (WAITING, EVENT),
+        r"pull.*(dial tcp|no such host|connection refused|timeout|deadline exceeded|no route)",
+        "the node cannot reach the registry",
+        "On the node 127.0.0.1 is the node itself. Use the local registry (localloop status).",
+    ),
+    # Starting.
+    _cause(
+        "exec_format",
+        (WAITING, ENDED, LOG, EVENT),
+        r"exec format error",
+        "the program is built for another architecture, or is a script without its #! line",
+        "Build for the node's platform (`platform:` in localloop.yml), or start the shell by name.",
+    ),
+    _cause(
+        "out_of_memory",
+        (ENDED, EVENT),
+        r"OOMKilled|OOMKilling",
+        "it used more memory than its limit allows and was killed",
+        "Raise resources.limits.memory, or let the program use less.",
+    ),
+    _cause(
+        "command_not_found",
+        _CONTAINER,
+        r"executable file not found|exec: .*: (no such file or directory|not found)",
+        "the command is not in the image",
+        "Correct command: in the chart, or ENTRYPOINT in the Dockerfile.",
+    ),
+    _cause(
+        "runs_as_root",
+        (WAITING, EVENT),
+        r"runAsNonRoot|will run as root|non-numeric user",
+        "the pod forbids root and the image starts as root",
+        "Set USER in the Dockerfile to a number, or runAsUser in the chart.",
+    ),
+    _cause(
+        "config_missing",
+        (WAITING, EVENT),
+        r"(configmap|secret) \"[^\"]*\" not found|couldn't find key|non-existent config key",
+        "a ConfigMap or Secret, or a key in it, is missing",
+        "Create it in that namespace, or correct the name in the chart.",
+    ),
+    _cause(
+        "volume_failed",
+        (EVENT,),
+        r"^(FailedMount|FailedAttachVolume)\b",
+        "a volume cannot be mounted",
+        "The event says which and why.",
+        only=_LATE,
+    ),
+    _cause(
+        "read_only",
+        (LOG, ENDED),
+        r"read-only file ?system|EROFS",
+        "the program writes where the file system is read-only",
+        "Mount an emptyDir there, or drop readOnlyRootFilesystem.",
+    ),
+    _cause(
+        "permission_denied",
+        (LOG, ENDED, WAITING),
+        r"permission denied|operation not permitted|EACCES",
+        "the program may not do something it tries to do",
+        "Its last lines name the path: correct its owner or mode, runAsUser or fsGroup.",
+    ),
+    _cause(
+        "liveness_failed",
+        (EVENT,),
+        r"^(Unhealthy|Killing)\b.*(liveness|startup) probe",
+        "the kubelet kills it: its liveness or startup probe fails",
+        "Correct that probe's port and path, or give it more time (a startupProbe).",
+    ),
+    _cause(
+        "dependency_unreachable",
+        (LOG,),
+        r"connection refused|no such host|name or service not known|could not translate host",
+        "its last lines say that it cannot reach something it needs",
+        "See that the other service runs, under the name and port that the program uses.",
+    ),
+    # Getting ready.
+    _cause(
+        "probe_refused",
+        (EVENT,),
+        r"readiness probe failed.*connection refused",
+        "nothing listens on the readiness probe's port",
+        "Let the probe's port and the port that the program listens on be the same.",
+        only=_LATE,
+    ),
+    _cause(
+        "probe_status",
+        (EVENT,),
+        r"readiness probe failed.*statuscode",
+        "the readiness probe's path answers with an error",
+        "Correct the probe's path, or what the program answers there.",
+        only=_LATE,
+    ),
+    _cause(
+        "probe_timeout",
+        (EVENT,),
+        r"readiness probe failed.*(timeout|deadline exceeded|timed out)",
+        "the readiness probe gets no answer in time",
+        "Raise timeoutSeconds, or see why the program answers so late.",
+        only=_LATE,
+    ),
+    _cause(
+        "probe_command",
+        (EVENT,),
+        r"readiness probe (failed|errored)",
+        "the readiness probe says no",
+        "Run the probe's command in the container by kubectl exec.",
+        only=_LATE,
+    ),
+    PROBE_FAILS,
+    # Placing and creating.
+    _cause(
+        "volume_unbound",
+        (EVENT,),
+        r"unbound immediate PersistentVolumeClaims|didn't find available persistent volumes"
+        r"|persistentvolumeclaim \"[^\"]*\" not found|volume node affinity conflict",
+        "the pod's claim has no volume",
+        "Name a storage class that makes volumes, or create the volume.",
+    ),
+    _cause(
+        "insufficient_resources",
+        (EVENT,),
+        r"Insufficient [a-z0-9./-]+|Too many pods",
+        "it asks for more than any node has left",
+        "Lower resources.requests, or free some room on the node.",
+    ),
+    _cause(
+        "no_matching_node",
+        (EVENT,),
+        r"node\(s\) (had|didn't match|didn't have)",
+        "no node matches its selector, affinity or tolerations",
+        "Correct nodeSelector, affinity or tolerations in the chart.",
+    ),
+    _cause(
+        "quota_exceeded",
+        (EVENT,),
+        r"exceeded quota",
+        "the namespace's quota is used up",
+        "Raise the quota, or delete what is not needed there.",
+    ),
+    _cause(
+        "creation_refused",
+        (EVENT,),
+        r"^FailedCreate\b",
+        "its pods are refused on creation",
+        "The event names the admission rule, webhook or service account.",
+    ),
+)
+"""What makes a reason more precise, in the order in which they are looked for."""
