@@ -21,20 +21,20 @@ COMMANDS = {
     "baseline": "measure each build, each command of the project and, if asked, the deploy",
     "down": "remove this project's releases and record",
     "content": "print the directory of ansible.cfg, playbooks and roles",
+    "fingerprint": "print one value for the files of a tree, stable across clones and commits",
     "schema": "print the JSON Schema of localloop.yml",
 }
-PROFILED = ("deploy", "plan", "status", "baseline", "down")
-
-PROFILED = ("deploy", "plan", "bootstrap", "status", "down")
+PROFILED = ("deploy", "plan", "bootstrap", "status", "baseline", "down")
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
-    common = argparse.ArgumentParser(add_help=False)
+    spoken = argparse.ArgumentParser(add_help=False)
+    spoken.add_argument("-o", "--output", choices=["text", "json"], default="text")
+    common = argparse.ArgumentParser(add_help=False, parents=[spoken])
     common.add_argument(
         "--project", type=Path, default=Path(), metavar="DIR", help="the project (default: here)"
     )
-    common.add_argument("-o", "--output", choices=["text", "json"], default="text")
     profiled = argparse.ArgumentParser(add_help=False)
     profiled.add_argument("--profile", help="a profile of localloop.yml")
     top = argparse.ArgumentParser(
@@ -44,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, what in COMMANDS.items():
         parents = [common, profiled] if name in PROFILED else [common]
+        if name == "fingerprint":
+            parents = [spoken]
         sub = commands.add_parser(name, help=what, description=what.capitalize(), parents=parents)
         if name in ("deploy", "plan"):
             sub.add_argument("targets", nargs="*", metavar="TARGET", help="component names, or all")
@@ -66,6 +68,15 @@ def parser() -> argparse.ArgumentParser:
                 "--force",
                 action="store_true",
                 help="recreate even though others are deployed there, or nobody can tell",
+            )
+        if name == "fingerprint":
+            sub.add_argument("path", type=Path, metavar="PATH", help="a directory")
+            sub.add_argument(
+                "--inputs",
+                nargs="+",
+                default=(),
+                metavar="GLOB",
+                help="what counts, in the language of .dockerignore; '!GLOB' leaves out",
             )
         if name == "report":
             sub.add_argument("transaction", nargs="?", metavar="TX")
@@ -92,7 +103,9 @@ def main(argv: list[str] | None = None) -> int:
     options = Options(
         console=console,
         profile=given.pop("profile", None),
+        project=given.pop("project", Path()),
         targets=tuple(given.pop("targets", ())),
+        inputs=tuple(given.pop("inputs", ())),
         **given,
     )
     try:

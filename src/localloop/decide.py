@@ -97,6 +97,7 @@ def _plan_image(
         changes=image.changes,
         image=image.published,
         warnings=image.warnings,
+        untracked=image.untracked,
     )
     forced = _forced(name, wanted)
     if wanted.targets and not forced and not needed_by:
@@ -151,6 +152,7 @@ def _plan_file(name: str, file: NodeFileFacts, facts: Facts, wanted: Request) ->
         changes=file.changes,
         image=file.published,
         warnings=file.warnings,
+        untracked=file.untracked,
         file=FilePlan(
             mode=file.mode,
             timeout=file.timeout,

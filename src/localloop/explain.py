@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,10 @@ class Kept:
 
 
 def save_manifest(root: Path, fingerprint: Fingerprint) -> None:
-    """Keep what is behind a fingerprint; not being able to is no error."""
+    """Keep what is behind a deployed fingerprint; not being able to is no error."""
     with contextlib.suppress(OSError, UsageError):
         directory = cache_dir(root, "manifests")
-        path = directory / fingerprint.value[:16]
+        path = directory / f"{fingerprint.component}.{fingerprint.value[:16]}"
         if path.exists():
             path.touch()
             return
@@ -62,13 +62,42 @@ def load_manifest(root: Path, value: str) -> Kept | None:
     """What ``save_manifest`` kept for a fingerprint (its first 16 digits do), or None."""
     if not re.fullmatch(r"[0-9a-f]{16,64}", value):
         return None
-    body = read_checked(root / ".cache" / "localloop" / "manifests" / value[:16], _KIND)
+    for path in _directory(root).glob(f"*.{value[:16]}"):
+        found = _read(path)
+        if found is not None and found.value.startswith(value):
+            return found
+    return None
+
+
+def last_deployed(root: Path, component: str) -> Kept | None:
+    """What was kept last for a component: what this checkout deployed last."""
+    pattern = f"{component}.{'[0-9a-f]' * 16}"
+    paths = [(path.stat().st_mtime_ns, path) for path in _directory(root).glob(pattern)]
+    return _read(max(paths)[1]) if paths else None
+
+
+def last_bases(root: Path, references: Iterable[str]) -> dict[str, str]:
+    """These base images' digests in the newest deployed build that knew them, by reference."""
+    wanted, found = set(references), dict[str, str]()
+    paths = sorted(_directory(root).glob("*.*"), key=lambda path: path.stat().st_mtime_ns)
+    while paths and wanted:
+        kept = _read(paths.pop())
+        known = (kept.facts.get("bases") or {}) if kept else {}
+        found.update({name: known[name] for name in wanted if known.get(name)})
+        wanted -= found.keys()
+    return found
+
+
+def _directory(root: Path) -> Path:
+    return root / ".cache" / "localloop" / "manifests"
+
+
+def _read(path: Path) -> Kept | None:
+    body = read_checked(path, _KIND)
     if body is None:
         return None
     head, _, tree = body.partition(b"\n")
     found = json.loads(head)
-    if not found["fingerprint"].startswith(value):
-        return None
     return Kept(found["fingerprint"], found["profile"], found["facts"], decode(tree))
 
 

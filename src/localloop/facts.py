@@ -16,7 +16,8 @@ class ImageFacts:
 
     ``published``: what the registry holds for this fingerprint, by the record or by the tag.
     ``lost``: the record names a digest for this fingerprint that the registry no longer holds.
-    ``changes``: what changed since the recorded fingerprint (see ``fingerprint.explain``).
+    ``changes``: what changed since the recorded fingerprint (see ``explain.explain``).
+    ``untracked``: what can change the output and is in no fingerprint.
     ``kept``: per consuming chart, the digest of that chart's entry that the registry still holds.
     """
 
@@ -26,13 +27,14 @@ class ImageFacts:
     changes: dict[str, Any] = field(default_factory=dict)
     kept: dict[str, Image] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    untracked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class NodeFileFacts:
     """What is known of a node file now.
 
-    ``published`` and ``lost`` as of an image, ``published`` only looked for where it is needed.
+    As of an image, but ``published`` is only looked for where it is needed.
     ``other``: nodes that hold other bytes than the recorded ones; ``missing``: nodes without the
     file. ``pending``: pods that still use earlier bytes. ``mode`` and ``timeout`` (seconds a pod):
     how they are reconciled; ``mode`` is ``none`` where the project says nothing.
@@ -43,6 +45,7 @@ class NodeFileFacts:
     lost: bool = False
     changes: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    untracked: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     pending: int = 0
@@ -76,7 +79,11 @@ class ChartFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a plan is made of. ``recreated``: this cluster is not the one known before."""
+    """All that a plan is made of.
+
+    ``recreated``: this cluster is not the one known before. ``unchecked``: what could not be looked
+    at, and what was taken for it.
+    """
 
     project: str
     images: dict[str, ImageFacts]
@@ -84,3 +91,4 @@ class Facts:
     record: Record
     recreated: bool = False
     node_files: dict[str, NodeFileFacts] = field(default_factory=dict)
+    unchecked: tuple[str, ...] = ()

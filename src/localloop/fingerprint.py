@@ -34,18 +34,18 @@ SCHEMA_VERSION = 2
 class Fingerprint:
     """A component's fingerprint with all that explains it.
 
-    ``facts`` is plain data; ``tree`` holds the files, links and folders; ``profile`` is only told,
-    not hashed; ``untracked`` names what can change the output unseen, ``unchecked`` what could not
-    be looked at now; ``moved`` the files that changed while they were read.
+    ``facts`` is plain data; ``tree`` holds the files, links and folders; ``component`` and
+    ``profile`` are only told, not hashed; ``untracked`` names what can change the output unseen,
+    ``moved`` the files that changed while they were read.
     """
 
+    component: str
     value: str
     facts: dict[str, Any]
     tree: Tree = field(repr=False)
     profile: str = ""
     warnings: tuple[str, ...] = ()
     untracked: tuple[str, ...] = ()
-    unchecked: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
 
     @property
@@ -101,7 +101,7 @@ def fingerprint_image(
     """The fingerprint of an image or a node file.
 
     ``base_digests`` maps references (see ``base_images``) to digests; a missing one is hashed as
-    unknown and named in ``unchecked``. Images that it ``needs`` enter by their own fingerprints.
+    unknown. Images that it ``needs`` enter by their own fingerprints.
     ``platform`` is that of images that name none; ``builder`` the kind of builder.
     """
     cache = cache or InputCache(project.root)
@@ -137,16 +137,12 @@ def fingerprint_image(
     sources = None
     if image.inputs is None and analysis.sources is not None:
         sources = resolve_sources(root, analysis.sources)
-    unchecked = {f"base image {ref}" for ref, known in facts["bases"].items() if not known}
-    for need in needs.values():
-        unchecked.update(need.unchecked)
     found = _Inputs(root, context.patterns, f"{image.name}'s ignore file", sources)
     return replace(
         _walked(facts, found, cache, image.name),
         profile=project.profile or "",
         warnings=(*context.warnings, *_warnings(image, analysis)),
         untracked=analysis.untracked,
-        unchecked=tuple(sorted(unchecked)),
     )
 
 
@@ -194,6 +190,7 @@ def fingerprint_chart(
     }
     cache.save()
     return Fingerprint(
+        component=chart.name,
         value=digest(_head(facts), tree),
         facts=facts,
         tree=tree,
@@ -243,6 +240,7 @@ def _walked(facts: dict[str, Any], inputs: _Inputs, cache: InputCache, name: str
     )
     cache.save()
     return Fingerprint(
+        component=name,
         value=digest(_head(facts), tree),
         facts=facts,
         tree=tree,

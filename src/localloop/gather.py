@@ -13,6 +13,7 @@ from .config import NodeFile, consumed_images
 from .decide import Request
 from .explain import explain, load_manifest, save_manifest
 from .facts import ChartFacts, Facts, ImageFacts, NodeFileFacts
+from .fingerprint import Fingerprint
 from .gate.imageproof import image_proof
 from .gate.observe import Source, observe_once, sources
 from .gate.podrule import pod_finished, terminating
@@ -33,10 +34,10 @@ def gather(session: Session, wanted: Request) -> Facts:
     uid = session.identify()
     record = RecordStore(session.kube, project.name).load()
     before = pinned_uid(_pin_path(session))
-    images = {name: _image(session, name, record) for name in project.images}
+    images = {name: _image(session, name, record, wanted) for name in project.images}
     if wanted.targets:
         images = _with_kept(session, images, record)
-    files = {name: _node_file(session, name, record) for name in project.node_files}
+    files = {name: _node_file(session, name, record, wanted) for name in project.node_files}
     view = _snapshot(session, record)
     charts = {
         name: _chart(session, name, record, release, view)
@@ -50,6 +51,16 @@ def gather(session: Session, wanted: Request) -> Facts:
         charts=charts,
         record=record,
         recreated=bool(before) and before != uid,
+        unchecked=unchecked_bases(session),
+    )
+
+
+def unchecked_bases(session: Session) -> tuple[str, ...]:
+    """The base images whose digest is that of the last build, or not known at all."""
+    return tuple(
+        f"base: unchecked ({name}: {reference})"
+        for name, image in session.project.builds.items()
+        for reference in session.missing_bases(image)
     )
 
 
@@ -79,15 +90,21 @@ def remember_cluster(session: Session) -> None:
 # -- images -------------------------------------------------------------------------------------
 
 
-def _image(session: Session, name: str, record: Record) -> ImageFacts:
-    found = session.fingerprint_image(session.project.images[name])
+def _image(session: Session, name: str, record: Record, wanted: Request) -> ImageFacts:
+    image = session.project.images[name]
     entry = record.images.get(name)
-    published = None
-    if entry is not None and entry.fingerprint == found.value:
-        published = _held(session, name, entry.digest)
+
+    def look() -> tuple[Fingerprint, Image | None]:
+        found = session.fingerprint_image(image)
+        published = None
+        if entry is not None and entry.fingerprint == found.value:
+            published = _held(session, name, entry.digest)
+        return found, published or _held(session, name, fingerprint_tag(found.value))
+
+    found, published = look()
+    if (published is None or _named(name, wanted)) and session.pull_bases(image):
+        found, published = look()
     recorded = entry is not None and entry.fingerprint == found.value
-    if published is None:
-        published = _held(session, name, fingerprint_tag(found.value))
     changes: dict[str, Any] = {}
     if entry is not None and entry.fingerprint != found.value:
         changes = _explain(session, entry.fingerprint, found)
@@ -96,8 +113,14 @@ def _image(session: Session, name: str, record: Record) -> ImageFacts:
         published=published,
         lost=recorded and published is None,
         changes=changes,
-        warnings=tuple(found.warnings),
+        warnings=found.warnings,
+        untracked=found.untracked,
     )
+
+
+def _named(name: str, wanted: Request) -> bool:
+    """Whether it is built whatever its fingerprint says."""
+    return wanted.mode == "full" or name in wanted.targets
 
 
 def _held(session: Session, name: str, reference: str) -> Image | None:
@@ -124,31 +147,41 @@ def _with_kept(
     return {name: replace(facts, kept=kept.get(name, {})) for name, facts in images.items()}
 
 
-def _explain(session: Session, previous: str, current: Any) -> dict[str, Any]:
-    before = load_manifest(session.project.root, previous[:16])
-    return explain(before, current) if before is not None else {}
+def _explain(session: Session, previous: str, current: Fingerprint) -> dict[str, Any]:
+    return explain(load_manifest(session.project.root, previous), current)
 
 
 # -- node files ---------------------------------------------------------------------------------
 
 
-def _node_file(session: Session, name: str, record: Record) -> NodeFileFacts:
+def _node_file(session: Session, name: str, record: Record, wanted: Request) -> NodeFileFacts:
     file = session.project.node_files[name]
-    found = session.fingerprint_image(file)
     entry = record.node_files.get(name)
     other, missing = held_on_nodes(session, file, entry)
-    same = entry is not None and entry.put and entry.fingerprint == found.value
+
+    def look() -> tuple[Fingerprint, bool, Image | None]:
+        found = session.fingerprint_image(file)
+        same = entry is not None and entry.put and entry.fingerprint == found.value
+        if same and not other and not missing:
+            return found, True, None
+        return found, same, _held(session, name, fingerprint_tag(found.value))
+
+    found, same, published = look()
+    lacking = not same or bool(other) or bool(missing)
+    if (_named(name, wanted) or (lacking and published is None)) and session.pull_bases(file):
+        found, same, published = look()
+        lacking = not same or bool(other) or bool(missing)
     facts = NodeFileFacts(
         fingerprint=found.value,
-        warnings=tuple(found.warnings),
+        published=published,
+        lost=same and lacking and published is None,
+        warnings=found.warnings,
+        untracked=found.untracked,
         other=other,
         missing=missing,
         mode=file.reconcile.mode if file.reconcile else "none",
         timeout=file.reconcile.timeout if file.reconcile else 0.0,
     )
-    if not same or other or missing:
-        published = _held(session, name, fingerprint_tag(found.value))
-        facts = replace(facts, published=published, lost=same and published is None)
     if entry is None:
         return facts
     if entry.fingerprint != found.value:

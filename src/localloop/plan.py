@@ -8,6 +8,9 @@ from typing import Any
 Image = dict[str, str]
 """{repository, digest, config}: a published image; digests as ``sha256:…``."""
 
+UNCHECKED = "unchecked"
+"""Instead of a skip: its cluster cannot be asked, and only its inputs are known."""
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -51,6 +54,7 @@ class ComponentPlan:
     ``image``: for an image that is not built, what the registry holds. ``images``: for a chart, the
     published images it is to run; those still to be built are absent. ``only_if_digest_differs``:
     the step is needed for nothing but bytes that are not known yet. ``file``: of a node file.
+    ``untracked``: what can change the output and is in no fingerprint.
 
     The steps hand the plan on with their results in it: ``image`` of what was built, ``moved``
     where its inputs changed meanwhile, ``revision`` of what was released, ``changed``.
@@ -72,6 +76,7 @@ class ComponentPlan:
     file: FilePlan = FilePlan()
     base_revision: int = 0
     warnings: tuple[str, ...] = ()
+    untracked: tuple[str, ...] = ()
     changed: bool = False
     moved: bool = False
     revision: int = 0
@@ -83,6 +88,7 @@ class Plan:
 
     ``cluster``: {verdict, reason}; with any verdict but ``ok`` the components are planned once the
     cluster is there. ``serial``: the record's, which the run's first change must still find.
+    ``unchecked``: what could not be looked at, and what was taken for it.
     """
 
     project: str
@@ -122,6 +128,7 @@ class Plan:
                     "reasons": tuple(Reason(**reason) for reason in found["reasons"]),
                     "consumes": tuple(found["consumes"]),
                     "warnings": tuple(found["warnings"]),
+                    "untracked": tuple(found["untracked"]),
                     "file": _file(found["file"]),
                 }
             )

@@ -54,6 +54,7 @@ def make_plan(
             components=on_a_new_cluster(components) if verdict == "bootstrap" else components,
             serial=facts.record.serial,
             registry=session.registry_address,
+            unchecked=facts.unchecked,
         )
     emit({"event": "plan", "plan": plan.as_dict()})
     emit({"event": "span", "name": "change_detection", "duration_s": time.monotonic() - started})

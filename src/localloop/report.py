@@ -110,6 +110,7 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
         "plan": _plan_keys(opened, plan, parts) | cluster_keys(events),
         "bootstrap": bootstrap_section(events, parts, durations["total"]),
         "components": {name: _component(part) for name, part in parts.items()},
+        "unchecked": list(plan.unchecked) if plan else [],
         "fingerprints": {
             name: {
                 "previous": part.previous,
@@ -227,6 +228,7 @@ def _component(part: ComponentPlan) -> dict[str, Any]:
         "revision": part.revision,
         "changes": part.changes,
         "warnings": list(part.warnings),
+        "untracked": list(part.untracked),
     }
 
 
@@ -337,6 +339,8 @@ def render(report: Mapping[str, Any]) -> str:
     lines += _reasons(report["components"])
     for name, part in report["components"].items():
         lines += [f"- warning: {_value(name)}: {_value(text)}" for text in part["warnings"]]
+        lines += [f"- not tracked: {_value(name)}: {_value(text)}" for text in part["untracked"]]
+    lines += [f"- {_value(text)}" for text in report["unchecked"]]
     lines.append("")
     lines += ["## Fingerprints", ""]
     for name, found in report["fingerprints"].items():

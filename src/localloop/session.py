@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from platform import machine
 
+from .bases import Bases
+from .builder import builder_kind
 from .cluster import (
     ClusterState,
     context_name,
@@ -20,6 +22,7 @@ from .cluster import (
 from .config import Chart, Image, Project, load_project
 from .docker import Docker
 from .errors import LocalloopError, UsageError
+from .explain import last_bases
 from .fingerprint import (
     Fingerprint,
     analyse_image,
@@ -39,8 +42,6 @@ from .kube.objects import Snapshot
 from .plan import Plan
 from .registry import Registry
 
-DEFAULT_BUILDER = "docker"
-
 
 class Session:
     """Everything that a step needs to act; connections are opened when they are first used."""
@@ -53,8 +54,12 @@ class Session:
         registry: str = "",
         platform: str = "",
         writes: bool = True,
+        blind: bool = False,
     ) -> None:
-        """``writes``: whether the run may keep what it learned in the project's cache."""
+        """``writes``: whether the run may keep what it learned in the project's cache.
+
+        ``blind``: Docker cannot be asked; only what needs no cluster can be done.
+        """
         self.project = project
         self.environ = environ
         self.provider = provider_of(project)
@@ -66,6 +71,7 @@ class Session:
         self._registry = registry
         self._platform = platform
         self._writes = writes
+        self._bases = Bases(None if blind else self.docker)
         self._inputs = InputCache(project.root, writes=writes)
         self._fingerprints: dict[str, Fingerprint] = {}
         self._uid = ""
@@ -162,16 +168,24 @@ class Session:
 
     def fingerprint_image(self, image: Image, *, fresh: bool = False) -> Fingerprint:
         """An image's fingerprint; ``fresh`` reads its inputs again."""
+        if fresh:
+            self._bases.forget()
         if fresh or image.name not in self._fingerprints:
             self._fingerprints[image.name] = fingerprint_image(
                 self.project,
                 image,
                 base_digests=self._base_digests(image),
                 platform=self.platform,
-                builder=self.project.builder or DEFAULT_BUILDER,
+                builder=builder_kind(self.project.builder, self.environ),
                 cache=self._inputs,
             )
         return self._fingerprints[image.name]
+
+    def fingerprint(self, component: str) -> Fingerprint:
+        """A component's fingerprint, whatever its kind."""
+        if component in self.project.charts:
+            return self.fingerprint_chart(self.project.charts[component])
+        return self.fingerprint_image(self.project.builds[component])
 
     def analysis(self, image: Image) -> Analysis:
         """What the image's Dockerfile reads and declares."""
@@ -189,16 +203,29 @@ class Session:
         """The fingerprint of what the cluster depends on; None where nothing is declared."""
         return fingerprint_cluster(self.project, cache=self._inputs)
 
+    def base_images(self, image: Image) -> tuple[str, ...]:
+        """The outside images that an image is built from, also through those that it needs."""
+        return base_images(self.project, image, platform=self.platform)
+
     def _base_digests(self, image: Image) -> dict[str, str]:
-        """The local store's ids of the base images; a deploy pulls one that is missing first."""
-        found = {}
-        for reference in base_images(self.project, image, platform=self.platform):
-            local = self.docker.inspect_image(reference)
-            if local is None and self._writes:
-                pull(reference, image.name)
-                local = self.docker.inspect_image(reference)
-            found[reference] = str(local["Id"]) if local else ""
-        return found
+        """The digests of Docker's store, else those of the last build."""
+        references = self.base_images(image)
+        missing = self._bases.missing(references)
+        built = last_bases(self.project.root, missing)
+        found = {reference: self._bases.local(reference) for reference in references}
+        return {**found, **{reference: built.get(reference, "") for reference in missing}}
+
+    def missing_bases(self, image: Image) -> list[str]:
+        """The base images of which Docker's store does not say what they are now."""
+        return self._bases.missing(self.base_images(image))
+
+    def pull_bases(self, image: Image) -> bool:
+        """Pull the base images that are missing, before a build; whether there were any."""
+        missing = self.missing_bases(image) if self._writes else []
+        if missing:
+            self._bases.pull(missing, image.name)
+            self._fingerprints.clear()
+        return bool(missing)
 
     def fetch(self, wanted: Sequence[Source]) -> Snapshot:
         """The collections, as they are now."""
@@ -227,20 +254,3 @@ def provider_of(project: Project) -> str:
         where=project.config_path.name,
         hint="Use `provider: bundled` (or leave it out).",
     )
-
-
-def pull(reference: str, component: str) -> None:
-    """Pull a base image that is missing locally, so that its digest is known before the build."""
-    from . import tools
-    from .bake import DOCKER_HINT
-
-    docker = tools.find("docker", hint=DOCKER_HINT)
-    done = tools.run([docker, "pull", "--quiet", "--", reference], timeout=600)
-    if done.returncode:
-        raise LocalloopError(
-            "base_image_missing",
-            f"base image {reference} is not in Docker and cannot be pulled:"
-            f" {done.stderr.strip()[-300:]}",
-            component=component,
-            hint=f"Pull or load {reference}, or choose another base image.",
-        )

@@ -35,8 +35,10 @@ def settled(newest: int, started: int) -> bool:
 class StatCache:
     """The file hashes of one project; ``save`` once after the walks."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, keep: bool = True) -> None:
+        """``keep`` False: everything is read, nothing is looked up."""
         self.root = root
+        self._keep = keep
         self.moved: set[str] = set()  # files that changed while they were read
         self._base = os.fsencode(root).rstrip(b"/") + b"/"
         self._started = time.time_ns()
@@ -52,7 +54,7 @@ class StatCache:
 
     def digests(self, jobs: list[Job]) -> list[tuple[bytes, bool]]:
         """Per job the sha256 (empty: the file is gone), and whether it still is what lstat said."""
-        many = len(jobs) > _FEW or sum(job.size for job in jobs) > _LITTLE
+        many = self._keep and (len(jobs) > _FEW or sum(job.size for job in jobs) > _LITTLE)
         if many:
             self._load()
         found: list[tuple[bytes, bool]] = [(b"", False)] * len(jobs)

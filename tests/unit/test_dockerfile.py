@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localloop.inputs.dockerfile import Analysis, DockerfileError, analyse
+from localloop.inputs.dockerfile import Analysis, analyse
+from localloop.inputs.dockersyntax import DockerfileError
 
 
 def read(text: str, **more: Any) -> Analysis:
@@ -47,6 +48,8 @@ SOURCES = [
     ("FROM x\nCOPY crates/*/Cargo.toml /", ["crates/*/Cargo.toml"]),
     ("FROM x\nRUN a &&\\\n  b\nCOPY a /", ["a"]),
     ("FROM x\nRUN echo \\\\\nCOPY a /", ["a"]),
+    ("FROM x\nCOPY --parents a/b/c /", ["a"]),  # the modes of a and a/b are copied too
+    ("FROM x\nCOPY --exclude=*.md a /", ["a"]),
 ]
 
 
@@ -106,12 +109,42 @@ IMAGES = [
     ("FROM y\nRUN --mount=type=bind,from=z,target=/z true", {}, ["y", "z"]),
     ("FROM x-$TARGETARCH", {}, ["x-arm64"]),
     ("FROM x AS x\nFROM x", {}, ["x"]),
+    ("ARG V=1\nARG V=2\nFROM x:$V", {}, ["x:2"]),
+    ("FROM x:${V:-3}", {"V": "4"}, ["x:3"]),  # not declared before FROM: not seen there
+    ("ARG V\nFROM x:${V:+set}", {"V": "4"}, ["x:set"]),
+    ("FROM x@sha256:" + "a" * 64, {}, ["x@sha256:" + "a" * 64]),
 ]
 
 
 @pytest.mark.parametrize(("text", "args", "images"), IMAGES)
 def test_images(text: str, args: dict[str, str], images: list[str]) -> None:
     assert read(text, build_args=args, platform="linux/arm64").images == tuple(images)
+
+
+@pytest.mark.parametrize("form", ["x:$V", "x:${V}", "x:${V:-3}", "x:${V-3}", "x:${V:+3}"])
+def test_base_image_by_an_argument_that_only_the_builder_knows(form: str) -> None:
+    found = read(f"ARG V=1\nFROM {form}\nCOPY a /", hidden_args=["V"])
+    assert found.images == ()
+    assert found.untracked == (f"FROM {form}",)
+    assert found.sources is None
+
+
+@pytest.mark.parametrize(
+    "form", ["x:$BUILDARCH", "x:${BUILDARCH:-amd64}", "x:${TARGETARCH:-amd64}"]
+)
+def test_base_image_by_an_automatic_argument_that_is_not_known(form: str) -> None:
+    assert read(f"FROM {form}").untracked == (f"FROM {form}",)
+
+
+def test_argument_that_is_not_resolved_elsewhere_does_no_harm() -> None:
+    found = read("ARG V=1\nFROM x\nARG V\nRUN echo $V", hidden_args=["V"])
+    assert (found.images, found.untracked) == (("x",), ())
+
+
+@pytest.mark.parametrize("base", ["app", "app:latest", "App"])
+def test_named_context_wins_over_a_stage_and_an_image(base: str) -> None:
+    found = read(f"FROM y AS app\nCOPY a /\nFROM {base}\nCOPY b /", needs=["app"])
+    assert (found.needs, found.images, found.sources) == (("app",), (), ("b",))
 
 
 def test_needs_are_not_outside_images() -> None:
@@ -135,8 +168,30 @@ def test_effective_arguments() -> None:
     assert sorted(found.effective_args(given_)) == ["B", "C", "G", "http_proxy"]
 
 
-def test_downloads_are_untracked() -> None:
-    assert read("FROM x\nADD https://e.invalid/a /").untracked == ("ADD https://e.invalid/a",)
+PINNED = "@sha256:" + "a" * 64
+UNTRACKED = [
+    ("FROM x\nADD https://e.invalid/a /", ["ADD https://e.invalid/a"]),
+    ("FROM x\nADD --checksum=sha256:aa https://e.invalid/a /", []),
+    ("FROM x\nADD git@e.invalid:a/b.git /", ["ADD git@e.invalid:a/b.git"]),
+    ("FROM x AS unused\nADD https://e.invalid/a /\nFROM y", []),
+    ("# syntax=docker/dockerfile:1\nFROM x", ["the frontend docker/dockerfile:1 (# syntax=)"]),
+    (f"# syntax=docker/dockerfile:1{PINNED}\nFROM x", []),
+    ("# syntax=other/frontend\nFROM x", ["the frontend other/frontend (# syntax=)"]),
+    ("FROM $NOTHING", ["FROM $NOTHING"]),
+    ("FROM x\nCOPY --from=$S /a /", ["COPY --from=$S"]),
+    ("FORM x", ["what it is built from"]),
+]
+
+
+@pytest.mark.parametrize(("text", "untracked"), UNTRACKED)
+def test_untracked(text: str, untracked: list[str]) -> None:
+    assert list(read(text).untracked) == untracked
+
+
+def test_frontend_by_argument() -> None:
+    found = read("FROM x\nCOPY a /", build_args={"BUILDKIT_SYNTAX": "other/frontend"})
+    assert found.sources is None
+    assert found.untracked == ("the frontend other/frontend (# syntax=)",)
 
 
 @given(st.text(alphabet="FROMCPYAD xy/.\\\n#<>-='\"$[]", max_size=60))

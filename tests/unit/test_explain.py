@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from print_project import CONFIG, DOCKERFILE, git, make, prints, value, write
 
 from localloop import explain as explain_module
 from localloop.decide import summary_of
-from localloop.explain import KEPT, explain, load_manifest, save_manifest
+from localloop.explain import KEPT, explain, last_deployed, load_manifest, save_manifest
 
 
 def replace_config(root: Path, old: str, new: str) -> None:
@@ -199,7 +200,7 @@ def test_nothing_kept_is_said(root: Path) -> None:
 def test_damaged_is_nothing_kept(root: Path) -> None:
     found = prints(root)
     save_manifest(root, found)
-    path = root / ".cache/localloop/manifests" / found.value[:16]
+    path = root / f".cache/localloop/manifests/app.{found.value[:16]}"
     path.write_bytes(path.read_bytes()[:-1])
     assert load_manifest(root, found.value) is None
     save_manifest(root, found)
@@ -214,12 +215,27 @@ def test_only_the_newest_are_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -
         values.append(found.value)
         save_manifest(root, found)
     kept = {path.name for path in (root / ".cache/localloop/manifests").iterdir()}
-    assert kept == {value[:16] for value in values[2:]}
+    assert kept == {f"app.{value[:16]}" for value in values[2:]}
     monkeypatch.setattr(explain_module, "KEPT_BYTES", 1)
     write(root / "src/main.c", "last")
     save_manifest(root, prints(root))
     kept = {path.name for path in (root / ".cache/localloop/manifests").iterdir()}
-    assert kept == {value(root)[:16]}
+    assert kept == {f"app.{value(root)[:16]}"}
+
+
+def test_last_deployed_is_the_one_kept_last(root: Path) -> None:
+    first = prints(root)
+    save_manifest(root, first)
+    save_manifest(root, prints(root, "web"))
+    write(root / "src/main.c", "2")
+    save_manifest(root, prints(root))
+    write(root / "src/main.c", "int main;")
+    time.sleep(0.01)
+    save_manifest(root, prints(root))  # deployed again: it is the newest now
+    kept = last_deployed(root, "app")
+    assert kept is not None
+    assert kept.value == first.value
+    assert last_deployed(root, "ap") is None
 
 
 def test_names_that_are_not_text_survive(root: Path) -> None:

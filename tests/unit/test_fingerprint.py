@@ -35,10 +35,6 @@ def test_bases_and_arguments(root: Path) -> None:
     assert prints(root, "other").facts["args"] == {}
 
 
-def test_unchecked_base_is_named(root: Path) -> None:
-    assert prints(root, base_digests={}).unchecked == ("base image alpine:3",)
-
-
 def test_unknown_target_is_an_error(root: Path) -> None:
     write(root / "localloop.yml", CONFIG.replace("context: src}", "context: src, target: no}"))
     with pytest.raises(UsageError, match="no stage 'no'"):

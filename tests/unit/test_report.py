@@ -394,8 +394,9 @@ def test_outcome(events: list[Event], wanted: tuple[str, int]) -> None:
 def hostile_report(text: str) -> str:
     found = plan(
         replace(GATEWAY, reasons=(Reason("inputs_changed", text),)),
-        replace(RELAY, steps=(), reasons=(), skip="unchanged", warnings=(text,)),
+        replace(RELAY, steps=(), reasons=(), skip="unchanged", warnings=(text,), untracked=(text,)),
     )
+    found = replace(found, unchecked=(text,))
     gate = {
         "event": "gate",
         "status": "failed",

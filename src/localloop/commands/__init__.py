@@ -61,3 +61,5 @@ class Options:
     mode: str = "both"
     with_deploy: bool = False
     output_dir: str | None = None
+    path: Path | None = None
+    inputs: tuple[str, ...] = ()

@@ -62,7 +62,7 @@ def _deploy(session: Session, transaction: Transaction, options: Options, wish: 
     plan, facts = make_plan(
         session, options.targets, full=options.full, emit=transaction.emit, wish=wish
     )
-    show_plan(options.console, plan, diff=False)
+    show_plan(options.console, plan)
     require_possible(plan.cluster, session.cluster_name)
     if plan.changes_nothing and facts is not None:
         _note_unchanged(session, plan, facts, transaction)

@@ -6,7 +6,9 @@ import os
 from typing import Any
 
 from ..config import load_project
-from ..plan import ComponentPlan, Plan
+from ..decide import request
+from ..errors import LocalloopError
+from ..plan import UNCHECKED, ComponentPlan, Plan
 from ..planning import make_plan
 from ..session import Session
 from . import Console, Options
@@ -17,45 +19,69 @@ _CLUSTER = {
     "restart": "is restarted first",
     "registry": "gets its registry back first",
     "bootstrap": "is made anew, once everything is built",
+    "unknown": "cannot be seen",
     "refused": "stays as it is, and a deploy is refused",
 }
 
 
 def run(options: Options) -> int:
     project = load_project(options.project, profile=options.profile)
-    session = Session(project, os.environ, writes=False)
-    plan, _ = make_plan(session, options.targets, full=options.full, emit=_nothing)
-    show_plan(options.console, plan, diff=options.diff)
+    plan, session = _plan(Session(project, os.environ, writes=False), options)
+    show_plan(options.console, plan)
+    if options.diff:
+        for part in plan.components.values():
+            for line in changes(session, part):
+                options.console.say(line)
     options.console.document(plan.as_dict())
     return 0
+
+
+def _plan(session: Session, options: Options) -> tuple[Plan, Session]:
+    """The plan; where there is no cluster to ask, what the inputs alone say."""
+    from ..unseen import UNREACHABLE, with_inputs, without_cluster
+
+    try:
+        plan, _ = make_plan(session, options.targets, full=options.full, emit=_nothing)
+    except LocalloopError as error:
+        if error.reason not in UNREACHABLE:
+            raise
+        known = list(session.project.components)
+        wanted = request(options.targets, full=options.full, known=known)
+        return without_cluster(session, wanted, error)
+    return (plan if plan.components else with_inputs(session, plan)), session
 
 
 def _nothing(_event: dict[str, Any]) -> None:
     pass
 
 
-def show_plan(console: Console, plan: Plan, *, diff: bool) -> None:
-    """The plan as a table; with ``diff`` the changed files of each component below it."""
-    cluster = plan.cluster
+def show_plan(console: Console, plan: Plan) -> None:
+    """The plan as a table, and what it could not check."""
+    cluster, parts = plan.cluster, plan.components.values()
     verdict = cluster["verdict"]
     if verdict != "ok":
         why_cluster = ": ".join(filter(None, (cluster["reason"], cluster.get("detail"))))
-        then = "" if plan.components else "; then each component is planned"
+        planned = verdict == "unknown" or any(part.skip != UNCHECKED for part in parts)
+        then = "" if planned else "; then each component is planned"
         console.say(f"cluster {_CLUSTER.get(verdict, verdict)} ({why_cluster}){then}")
-    if not plan.components:
+    if not parts:
         return
     rows = [["COMPONENT", "KIND", "STEPS", "WHY"]]
-    rows += [
-        [part.name, part.kind, ", ".join(part.steps) or "skip", why(part)]
-        for part in plan.components.values()
-    ]
-    console.table(rows)
-    for part in plan.components.values():
+    console.table(rows + [[part.name, part.kind, steps(part), why(part)] for part in parts])
+    for text in plan.unchecked:
+        console.say(text)
+    for part in parts:
         for warning in part.warnings:
             console.say(f"warning: {part.name}: {warning}")
-        if diff:
-            for line in changes(part):
-                console.say(line)
+        for what in part.untracked:
+            console.say(f"not tracked: {part.name}: {what}")
+
+
+def steps(part: ComponentPlan) -> str:
+    """A component's steps, ``skip``, or its fingerprint where its steps cannot be known."""
+    if part.skip == UNCHECKED:
+        return f"{UNCHECKED} {part.fingerprint[:16]}"
+    return ", ".join(part.steps) or "skip"
 
 
 def why(part: ComponentPlan) -> str:
@@ -63,11 +89,22 @@ def why(part: ComponentPlan) -> str:
     return "; ".join(map(str, part.reasons)) or part.skip
 
 
-def changes(part: ComponentPlan) -> list[str]:
-    """``M web site/index.html``: one line a changed input."""
+def changes(session: Session, part: ComponentPlan) -> list[str]:
+    """``M web site/index.html``: a line a changed input, ``* web Dockerfile`` what is no file."""
+    from ..explain import load_manifest
+    from ..inputs.names import show
+    from ..inputs.tree import differences
+
+    if part.previous in ("", part.fingerprint):
+        return []
+    before = load_manifest(session.project.root, part.previous)
+    if before is None:
+        return [f"? {part.name} (the inputs behind {part.previous[:16]} are not kept here)"]
     letters = {"added": "A", "changed": "M", "removed": "D"}
-    return [
-        f"{letter} {part.name} {path}"
-        for word, letter in letters.items()
-        for path in (part.changes.get(word) or {}).get("first", ())
+    found = differences(before.tree, session.fingerprint(part.name).tree)
+    lines = [
+        f"{letters[word]} {part.name} {show(os.fsencode(path))}"
+        for word, paths in found.items()
+        for path in paths
     ]
+    return lines + [f"* {part.name} {fact}" for fact in part.changes.get("facts_changed") or ()]

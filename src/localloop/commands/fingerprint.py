@@ -1,0 +1,61 @@
+"""``localloop fingerprint PATH``: one value for the files of any tree; no project is needed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..context import own_patterns
+from ..errors import UsageError
+from ..inputs.ignore import Matcher, parse
+from ..inputs.tree import Folder, Tree, digest, item, items
+from ..inputs.walk import walk_context
+from ..statcache import StatCache
+from . import Options
+
+
+def run(options: Options) -> int:
+    path = options.path or Path()
+    if not path.is_dir():
+        raise UsageError("input_missing", f"{path} is not a directory")
+    tree = fingerprinted(path, options.inputs)
+    value = digest(b"tree 1", tree)
+    kinds = [word[:1] for folder in tree.values() for _, word in items(folder.section)]
+    options.console.document(
+        {
+            "path": str(path.absolute()),
+            "inputs": list(options.inputs),
+            "fingerprint": value,
+            "files": kinds.count(b"f"),
+            "links": kinds.count(b"l"),
+        }
+    )
+    if not options.console.as_json:
+        options.console.say(value)
+    return 0
+
+
+def fingerprinted(root: Path, inputs: tuple[str, ...]) -> Tree:
+    """The files and links below a directory as git would keep them; every byte is read.
+
+    ``inputs`` are patterns as in localloop.yml; ``!`` leaves out. A folder counts by what it holds,
+    a file by its bytes and its executable bit. ``.git`` and localloop's own folders never count.
+    """
+    named = [pattern for pattern in inputs if not pattern.startswith("!")]
+    patterns = ["*"] if named else []
+    for pattern in inputs:
+        patterns += parse(pattern[1:] if pattern.startswith("!") else "!" + pattern)
+    matcher = Matcher([*patterns, *own_patterns(inputs)], "--inputs")
+    tree = walk_context(
+        os.fsencode(root), matcher, None, StatCache(root, keep=False), for_buildkit=False
+    )
+    return {
+        path: Folder(b"", b"".join(_as_git(name, word) for name, word in items(folder.section)))
+        for path, folder in tree.items()
+        if folder.section
+    }
+
+
+def _as_git(name: bytes, word: bytes) -> bytes:
+    """An item whose readability by others does not count: git does not keep it."""
+    return item(word[:1], b"-" + word[2:3], name, word[3:])
