@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument("--full", action="store_true", help="everything, changed or not")
         if name == "plan":
             sub.add_argument("--diff", action="store_true", help="name the changed files")
+            sub.add_argument("--bake", action="store_true", help="print the bake file (JSON)")
         if name == "bootstrap":
             over = sub.add_mutually_exclusive_group()
             over.add_argument(

@@ -12,6 +12,7 @@ from typing import Any
 from . import tools
 from .buildprogress import BuildProgress, Ticker
 from .errors import LocalloopError
+from .redact import Redactor
 
 BUILD_TIMEOUT_SECONDS = 3600.0
 LOG = "bake.log"
@@ -30,7 +31,8 @@ class Target:
 
     ``reference`` is where the result is pushed; with None it stays in BuildKit's cache alone.
     ``contexts`` names other images that its Dockerfile builds on: ``target:NAME`` for one that the
-    same bake builds, else ``docker-image://REFERENCE``.
+    same bake builds, else ``docker-image://REFERENCE``. ``secrets``, ``ssh`` and the caches are in
+    buildx's own words (``id=NAME,env=VARIABLE``); no secret's value is among them.
     """
 
     component: str
@@ -41,6 +43,10 @@ class Target:
     arguments: Mapping[str, str] = field(default_factory=dict)
     stage: str | None = None
     contexts: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
 
 
 def bake_file(targets: Sequence[Target]) -> dict[str, Any]:
@@ -65,7 +71,16 @@ def _target(target: Target) -> dict[str, Any]:
         found["contexts"] = dict(target.contexts)
     if target.stage:
         found["target"] = target.stage
-    return found
+    lists = {
+        "secret": target.secrets,
+        "ssh": target.ssh,
+        "cache-from": target.cache_from,
+        "cache-to": target.cache_to,
+    }
+    return {
+        **found,
+        **{key: [_literal(item) for item in items] for key, items in lists.items() if items},
+    }
 
 
 def _literal(text: str) -> str:
@@ -79,12 +94,13 @@ def run_bake(
     work: Path,
     builder: str | None = None,
     on_step: Callable[[str, str], None],
+    hide: Redactor,
 ) -> dict[str, dict[str, str]]:
     """Build; per component that was pushed the digests of its manifest and configuration.
 
     ``work`` is a directory for the bake file and its metadata. ``on_step(component, text)`` hears
-    of each build step as it begins; BuildKit's own output is kept in ``work/bake.log``. Raises
-    ``LocalloopError('build_failed')`` with the failing step's last lines.
+    of each build step as it begins; BuildKit's own output is kept in ``work/bake.log``, ``hide``
+    applied. Raises ``LocalloopError('build_failed')`` with the failing step's last lines.
     """
     docker = tools.find("docker", hint=DOCKER_HINT)
     work.mkdir(parents=True, exist_ok=True)
@@ -100,12 +116,13 @@ def run_bake(
     with (work / LOG).open("w", buffering=1) as log, Ticker(progress.tick):
 
         def on_line(line: str) -> None:
+            line = hide(line)
             log.write(f"{line}\n")
             progress.feed(line)
 
         done = tools.run(argv, timeout=BUILD_TIMEOUT_SECONDS, cwd=work, on_stderr_line=on_line)
     if done.returncode:
-        raise _failure(progress, names, done.stderr, work / LOG)
+        raise _failure(progress, names, hide(done.stderr), work / LOG)
     return _digests(_read(metadata), targets)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from .bake import LOST, Target, run_bake
 from .errors import LocalloopError
 from .paths import cache_dir
+from .redact import Redactor
 from .session import Session
 
 RETRIES = 2
@@ -21,13 +22,16 @@ Digests = dict[str, dict[str, str]]
 
 
 def bake(
-    session: Session, targets: Sequence[Target], on_step: OnStep
+    session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
 ) -> tuple[Digests, list[LocalloopError]]:
-    """The digests of what could be built, and the failures of what could not."""
+    """The digests of what could be built, and the failures of what could not.
+
+    ``hide`` takes the secrets out of what BuildKit says.
+    """
     if not targets:
         return {}, []
     try:
-        return _persistent(session, targets, on_step), []
+        return _persistent(session, targets, on_step, hide), []
     except LocalloopError as error:
         if not _is_of_a_build(error):
             raise
@@ -35,13 +39,15 @@ def bake(
             error.component = error.component or targets[0].component
             return {}, [error]
         if error.component is None:
-            return _each_alone(session, targets, on_step)
+            return _each_alone(session, targets, on_step, hide)
         on_step(error.component, "failed; the others are built without it")
-        digests, more = bake(session, without(targets, error.component), on_step)
+        digests, more = bake(session, without(targets, error.component), on_step, hide)
         return digests, [error, *more]
 
 
-def _persistent(session: Session, targets: Sequence[Target], on_step: OnStep) -> Digests:
+def _persistent(
+    session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
+) -> Digests:
     """Once more, and once again, where the connection to Docker or the registry was lost."""
     for attempt in range(RETRIES + 1):
         try:
@@ -50,6 +56,7 @@ def _persistent(session: Session, targets: Sequence[Target], on_step: OnStep) ->
                 work=cache_dir(session.project.root) / "build",
                 builder=session.project.builder,
                 on_step=on_step,
+                hide=hide,
             )
         except LocalloopError as error:
             if error.reason != LOST or attempt == RETRIES:
@@ -64,14 +71,14 @@ def _is_of_a_build(error: LocalloopError) -> bool:
 
 
 def _each_alone(
-    session: Session, targets: Sequence[Target], on_step: OnStep
+    session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
 ) -> tuple[Digests, list[LocalloopError]]:
     """Where BuildKit does not say whose failure it is (a Dockerfile that cannot be read)."""
     digests: Digests = {}
     failures: list[LocalloopError] = []
     for target in targets:
         try:
-            digests |= _persistent(session, with_needs(targets, target), on_step)
+            digests |= _persistent(session, with_needs(targets, target), on_step, hide)
         except LocalloopError as error:
             if not _is_of_a_build(error):
                 raise

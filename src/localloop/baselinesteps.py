@@ -19,7 +19,7 @@ from pathlib import Path
 
 from . import tools
 from .bake import Target, run_bake
-from .builds import build_arguments
+from .buildtargets import build_target, redactor
 from .cachefiles import cache_dir
 from .config import BaselineStep, Image, Project
 from .context import write_build_context
@@ -170,6 +170,7 @@ def _build_step(session: Session, image: Image) -> Step:
             work=cache_dir(session.project.root, "baseline", "build", f"{scope.run}-{image.name}"),
             builder=session.project.builder,
             on_step=lambda _, text: say(text),
+            hide=redactor(session, [session.project.builds[name] for name in names]),
         )
         return False
 
@@ -178,16 +179,13 @@ def _build_step(session: Session, image: Image) -> Step:
 
 def _target(session: Session, name: str, scope: Scope) -> Target:
     image = session.project.builds[name]
-    made = write_build_context(session.project, image)
-    return Target(
-        component=name,
-        context=made.context,
-        dockerfile=made.dockerfile,
+    return build_target(
+        session,
+        image,
+        write_build_context(session.project, image),
         reference=None,
-        platform=image.platform or session.platform,
-        arguments={**build_arguments(session, image), **scope.build_arguments},
-        stage=image.target,
         contexts={name: f"target:{name}" for name in image.needs},
+        arguments=scope.build_arguments,
     )
 
 

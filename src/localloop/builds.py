@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from .bake import Target
 from .baking import bake, together
-from .cachescope import SCOPE_ARG, cache_scope
+from .buildtargets import build_target, contexts_of, redactor
 from .config import Image as ImageConfig
-from .config import UnhashedArg
-from .context import write_build_context
+from .config import Project
+from .context import BuildContext, write_build_context
 from .errors import LocalloopError
 from .plan import ComponentPlan, Image, Plan
 from .session import Session
@@ -33,13 +33,14 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     building = plan.with_step("build")
     if not building:
         return plan
-    targets = [_target(session, part, plan, transaction) for part in building]
+    hide = redactor(session, [session.project.builds[part.name] for part in building])
+    targets = bake_targets(session, plan, transaction)
     started = time.monotonic()
 
     def on_step(component: str, text: str) -> None:
         emit({"event": "progress", "component": component, "step": "build", "text": text})
 
-    digests, failures = bake(session, targets, on_step)
+    digests, failures = bake(session, targets, on_step, hide)
     emit({"event": "span", "name": "builds_total", "duration_s": time.monotonic() - started})
     started = time.monotonic()
     components = dict(plan.components)
@@ -61,78 +62,25 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     return plan
 
 
-def _target(session: Session, part: ComponentPlan, plan: Plan, transaction: str) -> Target:
-    image = session.project.builds[part.name]
-    made = write_build_context(session.project, image)
-    return Target(
-        component=part.name,
-        context=made.context,
-        dockerfile=made.dockerfile,
-        reference=f"{session.repository(part.name)}:{transaction}",
-        platform=image.platform or plan.platform,
-        arguments=build_arguments(session, image),
-        stage=image.target,
-        contexts={name: _context(plan.components[name]) for name in image.needs},
-    )
-
-
-def build_arguments(session: Session, image: ImageConfig) -> dict[str, str]:
-    """All arguments of a build: the profile's, its own, and those that no fingerprint knows."""
-    return {
-        **session.project.profile_args,
-        **image.build_args,
-        **_scope(session, image),
-        **_unhashed(session, image),
-    }
-
-
-def _scope(session: Session, image: ImageConfig) -> dict[str, str]:
-    """The compiler caches' scope, for a Dockerfile that declares the argument."""
-    if SCOPE_ARG not in session.analysis(image).effective_args({SCOPE_ARG: ""}):
-        return {}
-    scope = cache_scope(session.project, image, session.environ, platform=session.platform)
-    return {SCOPE_ARG: scope}
-
-
-def _context(needed: ComponentPlan) -> str:
-    if "build" in needed.steps:
-        return f"target:{needed.name}"
-    if needed.image is None:
-        raise LocalloopError(
-            "need_not_published",
-            "another image needs it, and the registry does not hold it",
-            component=needed.name,
-            hint=f"Name {needed.name} as a target too, or deploy without targets.",
+def bake_targets(
+    session: Session,
+    plan: Plan,
+    tag: str,
+    *,
+    make: Callable[[Project, ImageConfig], BuildContext] = write_build_context,
+) -> list[Target]:
+    """What the plan builds, to be pushed under ``tag``; ``make`` puts a build context in place."""
+    images = [session.project.builds[part.name] for part in plan.with_step("build")]
+    return [
+        build_target(
+            session,
+            image,
+            make(session.project, image),
+            reference=f"{session.repository(image.name)}:{tag}",
+            contexts=contexts_of(image, plan),
         )
-    return f"docker-image://{needed.image['repository']}@{needed.image['digest']}"
-
-
-def _unhashed(session: Session, image: ImageConfig) -> dict[str, str]:
-    found = {}
-    for name, source in image.unhashed_args.items():
-        value = _unhashed_value(session, image.name, name, source)
-        if value is not None:
-            found[name] = value
-    return found
-
-
-def _unhashed_value(session: Session, component: str, name: str, source: UnhashedArg) -> str | None:
-    if source.env is not None:
-        return session.environ.get(source.env)
-    if source.command is None:
-        return source.value
-    from . import tools
-
-    done = tools.run(source.command, timeout=30, cwd=session.project.root)
-    if done.returncode:
-        raise LocalloopError(
-            "unhashed_arg_failed",
-            f"the command of unhashed_args.{name} ended with {done.returncode}:"
-            f" {done.stderr.strip()[-200:]}",
-            component=component,
-            hint=f"Run {' '.join(source.command)} in {session.project.root}.",
-        )
-    return done.stdout.strip()
+        for image in images
+    ]
 
 
 def _publish(

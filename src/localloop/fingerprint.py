@@ -131,6 +131,10 @@ def fingerprint_image(
         "bases": {ref: base_digests.get(ref) or None for ref in analysis.images},
         "needs": {name: fingerprint.value for name, fingerprint in needs.items()},
     }
+    # Whether there is one can change what is built; its value cannot, as BuildKit sees it.
+    facts.update(
+        {key: sorted(ids) for key, ids in (("secrets", image.secrets), ("ssh", image.ssh)) if ids}
+    )
     if isinstance(image, NodeFile):
         facts["file"] = [image.file, image.dest, image.owner, image.mode]
     root = os.fsencode(context.context)

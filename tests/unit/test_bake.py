@@ -14,6 +14,7 @@ import pytest
 from localloop.bake import Target, bake_file, run_bake
 from localloop.buildprogress import BuildProgress
 from localloop.errors import LocalloopError
+from localloop.redact import Redactor
 
 CAPTURED = Path(__file__).parent / "fixtures" / "buildkit"  # buildx 0.13.1, Docker 26.1.5
 
@@ -74,6 +75,21 @@ def test_bake_file_of_a_build_that_is_only_measured() -> None:
         "platforms": ["linux/amd64"],
         "output": ["type=cacheonly"],
     }
+
+
+def test_bake_file_with_secrets_and_caches() -> None:
+    target = replace(
+        WEB,
+        secrets=("id=token,env=TOKEN", "id=netrc,src=/home/${x}/.netrc"),
+        ssh=("default",),
+        cache_from=("type=registry,ref=127.0.0.1:5001/c",),
+        cache_to=("type=inline",),
+    )
+    found = bake_file([target])["target"]["web"]
+    assert found["secret"] == ["id=token,env=TOKEN", "id=netrc,src=/home/$${x}/.netrc"]
+    assert found["ssh"] == ["default"]
+    assert found["cache-from"] == ["type=registry,ref=127.0.0.1:5001/c"]
+    assert found["cache-to"] == ["type=inline"]
 
 
 LITERALS = {
@@ -225,7 +241,7 @@ METADATA = {
 
 def test_digests(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
     fake_docker("built", 0, METADATA)
-    assert run_bake([WEB, API], work=work, on_step=no_step) == {
+    assert run_bake([WEB, API], work=work, on_step=no_step, hide=Redactor()) == {
         "web": {"digest": "sha256:aa", "config": "sha256:cc"},
         "api": {"digest": "sha256:bb", "config": ""},
     }
@@ -246,14 +262,14 @@ def test_digests(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
 
 def test_builder_of_the_users_choice(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
     fake_docker("built", 0, METADATA)
-    run_bake([WEB], work=work, builder="remote", on_step=no_step)
+    run_bake([WEB], work=work, builder="remote", on_step=no_step, hide=Redactor())
     assert (tmp_path / "argv").read_text().splitlines()[-2:] == ["--builder", "remote"]
 
 
 def test_success_without_a_digest_is_none(work: Path, fake_docker: FakeDocker) -> None:
     fake_docker("built", 0, {"web": METADATA["web"]})
     with pytest.raises(LocalloopError) as caught:
-        run_bake([WEB, API], work=work, on_step=no_step)
+        run_bake([WEB, API], work=work, on_step=no_step, hide=Redactor())
     assert (caught.value.reason, caught.value.component) == ("build_without_digest", "api")
 
 
@@ -262,8 +278,24 @@ def test_metadata_of_an_earlier_run_is_not_read(work: Path, fake_docker: FakeDoc
     work.mkdir()
     (work / "metadata.json").write_text(json.dumps(METADATA))
     with pytest.raises(LocalloopError) as caught:
-        run_bake([WEB], work=work, on_step=no_step)
+        run_bake([WEB], work=work, on_step=no_step, hide=Redactor())
     assert caught.value.reason == "build_without_digest"
+
+
+def test_secrets_are_hidden_in_log_steps_and_failure(work: Path, fake_docker: FakeDocker) -> None:
+    said: list[str] = []
+    fake_docker("failed", 1)
+    with pytest.raises(LocalloopError) as caught:
+        run_bake(
+            [WEB],
+            work=work,
+            on_step=lambda _, text: said.append(text),
+            hide=Redactor(["no such crate"]),
+        )
+    whole = f"{caught.value} {caught.value.as_dict()} {said} {(work / 'bake.log').read_text()}"
+    assert "no such crate" in (CAPTURED / "failed.txt").read_text()
+    assert "no such crate" not in whole
+    assert "error: ***" in whole
 
 
 @pytest.mark.parametrize(
@@ -284,7 +316,7 @@ def test_failure_is_named(
 ) -> None:
     fake_docker(name, 1)
     with pytest.raises(LocalloopError) as caught:
-        run_bake(targets, work=work, on_step=no_step)
+        run_bake(targets, work=work, on_step=no_step, hide=Redactor())
     assert (caught.value.reason, caught.value.component) == error
     said = "unknown instruction: BOGUS" if name == "bad-dockerfile" else "error: no such crate"
     assert said in caught.value.message
@@ -311,5 +343,5 @@ def test_a_lost_connection_is_no_build_failure(
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(LocalloopError) as caught:
-        run_bake([WEB], work=tmp_path / "work", on_step=no_step)
+        run_bake([WEB], work=tmp_path / "work", on_step=no_step, hide=Redactor())
     assert (caught.value.reason == "builder_lost") == lost

@@ -13,6 +13,7 @@ from localloop import baking
 from localloop.bake import LOST, Target
 from localloop.baking import bake, together, with_needs, without
 from localloop.errors import LocalloopError
+from localloop.redact import Redactor
 
 
 def target(name: str, *needs: str) -> Target:
@@ -59,7 +60,7 @@ def baked(
     monkeypatch.setattr(baking, "run_bake", fake.run)
     project = SimpleNamespace(root=Path("/p"), builder=None)
     session: Any = SimpleNamespace(project=project, docker=SimpleNamespace(wait=fake.wait))
-    digests, failures = bake(session, targets, lambda _component, _text: None)
+    digests, failures = bake(session, targets, lambda _component, _text: None, Redactor())
     return sorted(digests), [failure.component for failure in failures]
 
 

@@ -306,3 +306,41 @@ def test_baseline_steps_that_are_refused(tmp_path: Path, step: str, said: str, w
     error = fail(tmp_path, f"{STEPS}    - {step}\n")
     assert said in str(error)
     assert error.where == f"localloop.yml:{where}"
+
+
+def test_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    keys = (
+        "secrets: {a: {file: ci/token}, b: {file: ~/.netrc}, c: {file: /run/c}, d: {env: TOKEN}},"
+        " ssh: [default], cache_from: ['type=registry,ref=r/c'], cache_to: [type=inline]"
+    )
+    image = load(tmp_path, BASE.replace("{dockerfile: Dockerfile}", f"{{dockerfile: D, {keys}}}"))
+    found = image.images["app"]
+    assert {name: secret.file or secret.env for name, secret in found.secrets.items()} == {
+        "a": str(tmp_path / "ci/token"),
+        "b": "/home/me/.netrc",
+        "c": "/run/c",
+        "d": "TOKEN",
+    }
+    assert (found.ssh, found.cache_to) == (("default",), ("type=inline",))
+    assert found.cache_from == ("type=registry,ref=r/c",)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "secrets: {a: {}}",
+        "secrets: {a: {file: f, env: E}}",
+        "secrets: {a: {value: s3cret}}",
+        "secrets: {a: s3cret}",
+        "secrets: {'a,src=/etc/shadow': {env: E}}",
+        "ssh: ['default=/etc/passwd']",
+        "cache_to: ['--push']",
+        "cache_from: [r/c]",
+    ],
+)
+def test_secrets_that_are_refused(tmp_path: Path, keys: str) -> None:
+    text = BASE.replace("{dockerfile: Dockerfile}", f"{{dockerfile: D, {keys}}}")
+    error = fail(tmp_path, text)
+    assert error.where and error.where.startswith("localloop.yml:7")
+    assert "s3cret" not in str(error)

@@ -31,6 +31,8 @@ FULL: dict[str, Any] = {
             "dockerfile": "D", "context": ".", "target": "t", "build_args": {"A": "b"},
             "unhashed_args": {"V": {"command": ["git"]}, "W": "x", "E": {"env": "E"}},
             "inputs": ["a/**"], "cache_scope": ["l"], "needs": ["j"], "platform": "linux/amd64",
+            "secrets": {"T": {"env": "T"}, "n.rc": {"file": "~/.netrc"}}, "ssh": ["default"],
+            "cache_from": ["type=registry,ref=r/c"], "cache_to": ["type=inline"],
         }
     },
     "node_files": {

@@ -19,6 +19,10 @@ images:
       PATHS: {env: PYTHONPATH}
       CONFIG: {env: ANSIBLE_CONFIG}
       FIXED: "1"
+    secrets:
+      token: {env: TOKEN}
+      evil: {env: LD_PRELOAD}
+      netrc: {file: .netrc}
 """
 
 
@@ -27,9 +31,11 @@ def test_only_declared_variables_that_are_set_and_change_no_run(tmp_path: Path) 
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     environ = {
         "TOKEN_URL": "http://x",
+        "TOKEN": "secret",
+        "LD_PRELOAD": "/evil.so",
         "PYTHONPATH": "/evil",
         "ANSIBLE_CONFIG": "/evil.cfg",
         "OTHER": "not declared",
     }
     project = load_project(tmp_path, environ={})
-    assert declared_environ(project, environ) == {"TOKEN_URL": "http://x"}
+    assert declared_environ(project, environ) == {"TOKEN": "secret", "TOKEN_URL": "http://x"}

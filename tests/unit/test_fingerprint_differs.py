@@ -260,3 +260,16 @@ def test_differs_values_file(root: Path) -> None:
     first = value(root, "web")
     write(root / "v.yaml", "a: 2")
     assert value(root, "web") != first
+
+
+@pytest.mark.parametrize(
+    "keys",
+    ["secrets: {token: {env: TOKEN}}", "secrets: {other: {env: TOKEN}}", "ssh: [default]"],
+)
+def test_differs_by_which_secrets_there_are(root: Path, keys: str) -> None:
+    seen = {value(root)}
+    for more in (keys, "secrets: {token: {env: TOKEN}, third: {file: f}}"):
+        config = CONFIG.replace("context: src}", f"context: src, {more}}}")
+        write(root / "localloop.yml", config)
+        seen.add(value(root))
+    assert len(seen) == 3

@@ -57,6 +57,7 @@ class Options:
     recreate: bool = False
     reuse_ok: bool = False
     diff: bool = False
+    bake: bool = False
     transaction: str | None = None
     mode: str = "both"
     with_deploy: bool = False

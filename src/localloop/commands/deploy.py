@@ -103,14 +103,12 @@ _RESERVED = ("ANSIBLE_", "PYTHON", "LD_", "LOCALLOOP_")
 
 
 def declared_environ(project: Project, environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that ``unhashed_args: {X: {env: NAME}}`` name, where they are set."""
-    names = {
-        source.env
-        for image in project.builds.values()
-        for source in image.unhashed_args.values()
-        if source.env is not None and not source.env.startswith(_RESERVED)
-    }
-    return {name: environ[name] for name in sorted(names) if name in environ}
+    """The variables that builds are said to read (``{env: NAME}``), where they are set."""
+    builds = project.builds.values()
+    named = {source.env for image in builds for source in image.unhashed_args.values()}
+    named |= {source.env for image in builds for source in image.secrets.values()}
+    names = sorted(name for name in named if name and not name.startswith(_RESERVED))
+    return {name: environ[name] for name in names if name in environ}
 
 
 def _run_playbook(

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..config import load_project
 from ..decide import request
-from ..errors import LocalloopError
+from ..errors import LocalloopError, UsageError
 from ..plan import UNCHECKED, ComponentPlan, Plan
 from ..planning import make_plan
 from ..session import Session
@@ -27,13 +27,29 @@ _CLUSTER = {
 def run(options: Options) -> int:
     project = load_project(options.project, profile=options.profile)
     plan, session = _plan(Session(project, os.environ, writes=False), options)
-    show_plan(options.console, plan)
+    console = Console(as_json=True) if options.bake else options.console
+    show_plan(console, plan)
     if options.diff:
         for part in plan.components.values():
             for line in changes(session, part):
-                options.console.say(line)
-    options.console.document(plan.as_dict())
+                console.say(line)
+    console.document(_bake_file(session, plan) if options.bake else plan.as_dict())
     return 0
+
+
+def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
+    """What ``docker buildx bake`` would read; the tag ``tx`` stands for the transaction's id."""
+    from ..bake import bake_file
+    from ..builds import bake_targets
+    from ..context import build_context
+
+    if not plan.registry:
+        raise UsageError(
+            "not_planned_yet",
+            "what is built is planned once the cluster and its registry run",
+            hint="`localloop deploy` starts them.",
+        )
+    return bake_file(bake_targets(session, plan, "tx", make=build_context))
 
 
 def _plan(session: Session, options: Options) -> tuple[Plan, Session]:

@@ -17,6 +17,7 @@ from .model import (
     Readiness,
     Reconcile,
     RegistryConfig,
+    Secret,
     UnhashedArg,
 )
 from .placeholders import ImageRef, consumed_images, resolve_values
@@ -38,6 +39,7 @@ __all__ = [
     "Readiness",
     "Reconcile",
     "RegistryConfig",
+    "Secret",
     "UnhashedArg",
     "consumed_images",
     "find_config",

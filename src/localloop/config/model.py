@@ -17,6 +17,14 @@ class UnhashedArg:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Secret:
+    """Where a build's secret comes from: exactly one of a file (absolute) and a variable."""
+
+    file: str = ""
+    env: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Image:
     """A component that BuildKit builds, published to the registry. Paths start at the project."""
 
@@ -30,6 +38,10 @@ class Image:
     cache_scope: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     platform: str | None = None
+    secrets: dict[str, Secret] = field(default_factory=dict)
+    ssh: tuple[str, ...] = ()
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
 
     kind = "image"
 

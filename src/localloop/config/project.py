@@ -23,6 +23,7 @@ from .model import (
     Readiness,
     Reconcile,
     RegistryConfig,
+    Secret,
     UnhashedArg,
 )
 from .placeholders import ATTRIBUTES, placeholders
@@ -201,10 +202,21 @@ class _Reader:
         if "inputs" in items:
             fields["inputs"] = self.paths(items["inputs"], patterns=True)
         fields["cache_scope"] = self.paths(items.get("cache_scope"))
-        fields["needs"] = (
-            tuple(item.value for item in items["needs"].value) if "needs" in items else ()
-        )
+        for key in ("needs", "ssh", "cache_from", "cache_to"):
+            if key in items:
+                fields[key] = tuple(item.value for item in items[key].value)
+        if "secrets" in items:
+            fields["secrets"] = {
+                key: self.secret(item) for key, item in items["secrets"].value.items()
+            }
         return fields
+
+    def secret(self, node: Node) -> Secret:
+        """A secret's file is absolute, below the home directory or relative to the project."""
+        found: dict[str, str] = node.plain()
+        if "file" in found:
+            return Secret(file=str(self.path.parent / Path(found["file"]).expanduser()))
+        return Secret(env=found["env"])
 
     def unhashed(self, node: Node, hashed: Node | None) -> dict[str, UnhashedArg]:
         found = {}

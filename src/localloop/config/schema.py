@@ -8,6 +8,8 @@ NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _RELEASE = r"^[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?$"
 _PROFILE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 _ARG = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+_CACHE = r"^type=[a-z0-9]+(,[a-z][a-z-]*=[^\u0000-\u001f\u007f,\"]+)*$"
 _PATH = r"^[^\u0000-\u001f\u007f]+$"
 _DEST = r"^/[^\u0000-\u001f\u007f]*[^/\u0000-\u001f\u007f]$"
 _OWNER = r"^[0-9]{1,10}(:[0-9]{1,10})?$"
@@ -67,6 +69,11 @@ def _seconds(description: str, **more: Any) -> dict[str, Any]:
     return {"type": "number", "description": description, "maximum": 86400, **more}
 
 
+def _caches(description: str) -> dict[str, Any]:
+    items = {"type": "string", "pattern": _CACHE}
+    return {"type": "array", "description": description, "items": items, "default": []}
+
+
 _BUILD: dict[str, Any] = {
     "dockerfile": _text(
         "The Dockerfile, relative to the project; it may lie outside the context.", _PATH
@@ -95,6 +102,27 @@ _BUILD: dict[str, Any] = {
         "uniqueItems": True,
         "default": [],
     },
+    "secrets": _map(
+        "Secrets for RUN --mount=type=secret,id=NAME: a file or an environment variable.",
+        _ID,
+        _obj(
+            {
+                "file": _text("The file (absolute, ~/… or relative to the project).", _PATH),
+                "env": _text("The environment variable.", _ARG),
+            },
+            minProperties=1,
+            maxProperties=1,
+        ),
+    ),
+    "ssh": {
+        "type": "array",
+        "description": "Ids for RUN --mount=type=ssh; each is the agent of SSH_AUTH_SOCK.",
+        "items": {"type": "string", "pattern": _ID},
+        "uniqueItems": True,
+        "default": [],
+    },
+    "cache_from": _caches("Where BuildKit may take layers from, as buildx's --cache-from."),
+    "cache_to": _caches("Where BuildKit leaves its layers, as buildx's --cache-to."),
     "platform": _text("os/arch to build for. Default: the cluster's nodes'.", _PLATFORM),
 }
 

@@ -1,0 +1,81 @@
+"""Secrets on their way to buildx: named, never told; a missing one stops the build by its name."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from localloop.buildtargets import build_target, redactor
+from localloop.config import Image, Secret
+from localloop.context import BuildContext
+from localloop.errors import LocalloopError
+
+
+def image(**more: Any) -> Image:
+    return Image(name="web", dockerfile="Dockerfile", platform="linux/amd64", **more)
+
+
+def session(**environ: str) -> Any:
+    analysis = SimpleNamespace(effective_args=lambda _: {})
+    project = SimpleNamespace(profile_args={}, root=Path("/p"))
+    return SimpleNamespace(environ=environ, project=project, analysis=lambda _: analysis)
+
+
+def test_secrets_in_the_words_of_buildx() -> None:
+    made = BuildContext(
+        context=Path("/p"), dockerfile=Path("/p/D"), dockerfile_bytes=b"", patterns=()
+    )
+    odd = Secret(file='/p/a,b "c"')
+    found = build_target(
+        session(TOKEN="s3cret"),
+        image(secrets={"token": Secret(env="TOKEN"), "odd": odd}, ssh=("default",)),
+        made,
+        reference=None,
+        contexts={},
+    )
+    assert found.secrets[0] == "id=token,env=TOKEN"
+    assert next(csv.reader([found.secrets[1]])) == ["id=odd", f"src={odd.file}"]
+    assert "s3cret" not in repr(found)
+
+
+def test_values_are_hidden_from_files_and_variables(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("from-a-file\n")
+    secrets = {"a": Secret(file=str(file)), "b": Secret(env="TOKEN")}
+    hide = redactor(session(TOKEN="from-a-variable"), [image(secrets=secrets)])
+    assert hide("from-a-file from-a-variable") == "*** ***"
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        (Secret(env="TOKEN"), "TOKEN is not set"),
+        (Secret(file="/absent/token"), "/absent/token cannot be read"),
+        (Secret(file="/"), "/ cannot be read"),
+    ],
+)
+def test_a_missing_secret_is_named(secret: Secret, said: str) -> None:
+    with pytest.raises(LocalloopError) as caught:
+        redactor(session(), [image(secrets={"token": secret})])
+    assert caught.value.reason == "secret_missing"
+    assert caught.value.component == "web"
+    assert said in caught.value.message
+
+
+def test_a_secret_that_buildkit_would_refuse(tmp_path: Path) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(b"x" * (500 * 1024 + 1))
+    with pytest.raises(LocalloopError, match="more than 512000 bytes"):
+        redactor(session(), [image(secrets={"token": Secret(file=str(file))})])
+
+
+def test_ssh_needs_an_agent() -> None:
+    wanted = image(ssh=("default",))
+    with pytest.raises(LocalloopError) as caught:
+        redactor(session(), [wanted])
+    assert caught.value.reason == "ssh_agent_missing"
+    redactor(session(SSH_AUTH_SOCK="/run/agent"), [wanted])

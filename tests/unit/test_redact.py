@@ -1,0 +1,37 @@
+"""Secrets are found by value, in the forms in which tools print them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote
+
+import pytest
+
+from localloop.redact import Redactor
+
+SECRET = 'pa"ss/w?rd é'
+FORMS = {
+    "raw": SECRET,
+    "base64": base64.b64encode(SECRET.encode()).decode(),
+    "base64 for URLs": base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+    "URL": quote(SECRET, safe=""),
+    "JSON": json.dumps({"x": SECRET})[7:-2],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_is_hidden(form: str) -> None:
+    assert Redactor([SECRET])(f"token={FORMS[form]};") == "token=***;"
+
+
+def test_lines_of_a_file_and_what_one_value_has_in_another() -> None:
+    hide = Redactor(["machine x\npassword abcdef\n", "abcdef", "abcdefgh"])
+    assert hide("> password abcdef") == "> ***"
+    assert hide("abcdefgh abcdef") == "*** ***"
+
+
+def test_nothing_to_hide() -> None:
+    text = "a b c"
+    assert Redactor()(text) == text
+    assert Redactor(["", "a", "b\nc"])(text) == text
