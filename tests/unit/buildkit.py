@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 AT_A_TIME = 40  # BuildKit loses track of many more
 
@@ -21,6 +21,16 @@ class Build:
     ignore: str = ""
     dockerfile: str = "FROM scratch\nCOPY . /\n"
     tag: str = ""
+
+
+class Entry(NamedTuple):
+    """A file, folder or link in a layer."""
+
+    path: str
+    type: bytes
+    mode: int
+    target: str
+    content: bytes
 
 
 def bake(place: Path, builds: Mapping[str, Build]) -> None:
@@ -60,12 +70,40 @@ def copied(place: Path, name: str) -> set[str]:
         return {member.name.strip("/") for member in archive} - {""}
 
 
-def layers(tags: list[str]) -> list[tuple[str, ...]]:
-    """Per image the digests of its layers."""
-    done = subprocess.run(
-        ["docker", "image", "inspect", *tags], capture_output=True, text=True, check=True
-    )
-    return [tuple(image["RootFS"].get("Layers") or ()) for image in json.loads(done.stdout)]
+def layers(place: Path, tags: list[str]) -> list[frozenset[Entry]]:
+    """Per image what its layers hold.
+
+    A layer's digest is of that and of times; a folder's time is sometimes that of the build, where
+    several contexts reach BuildKit at once.
+    """
+    file = place / "images.tar"
+    subprocess.run(["docker", "save", "--output", str(file), *tags], check=True)
+    with tarfile.open(file) as archive:
+        index = json.loads(_file(archive, "manifest.json").read())
+        images = {tag: image["Layers"] for image in index for tag in image["RepoTags"]}
+        return [
+            frozenset(entry for layer in images[tag] for entry in _entries(archive, layer))
+            for tag in tags
+        ]
+
+
+def _file(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    found = archive.extractfile(name)
+    assert found is not None, name
+    return found
+
+
+def _entries(archive: tarfile.TarFile, layer: str) -> Iterator[Entry]:
+    with tarfile.open(fileobj=_file(archive, layer)) as files:
+        for file in files:
+            content = files.extractfile(file) if file.isfile() else None
+            yield Entry(
+                file.name,
+                file.type,
+                file.mode,
+                file.linkname,
+                content.read() if content else b"",
+            )
 
 
 def remove(tags: list[str]) -> None:

@@ -109,7 +109,7 @@ def test_every_change_that_counts_is_seen_and_no_other(place: Path, seed: int) -
 
 @pytest.mark.docker
 def test_what_counts_is_what_buildkit_sees(place: Path, tmp_path: Path, seed: int) -> None:
-    """Two hundred moments, and each again with other times: equal layers where equal states."""
+    """Two hundred moments, and some again with other times: equal layers where equal states."""
     dice = random.Random(seed)
     context = Context(place, dice)
     builds: dict[str, Build] = {}
@@ -135,7 +135,7 @@ def test_what_counts_is_what_buildkit_sees(place: Path, tmp_path: Path, seed: in
     try:
         bake(tmp_path / "first", builds)
         bake(tmp_path / "second", repeats)
-        found = layers(tags)
+        found = layers(tmp_path, tags)
     finally:
         remove(tags)
     first, second = found[:SAMPLE], found[SAMPLE:]
