@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 from .errors import LocalloopError
@@ -59,22 +60,28 @@ def run(
     (Ctrl-C above all) the group is ended likewise before the exception goes on.
     """
     started = time.monotonic()
-    process = subprocess.Popen(
-        list(argv),
-        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=cwd,
-        env=dict(env) if env is not None else None,
-        start_new_session=True,
-        pass_fds=tuple(pass_fds),
-    )
+    interrupt = _HeldInterrupt()
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=dict(env) if env is not None else None,
+            start_new_session=True,
+            pass_fds=tuple(pass_fds),
+        )
+    except BaseException:
+        interrupt.release()
+        raise
     out, err = _Tail(), _Tail(on_stderr_line)
     readers = [
         threading.Thread(target=tail.read, args=(stream,), daemon=True)
         for tail, stream in ((out, process.stdout), (err, process.stderr))
     ]
     try:
+        interrupt.release()
         for reader in readers:
             reader.start()
         if stdin is not None:  # aside, for a tool that hangs before it reads
@@ -94,6 +101,28 @@ def run(
         raise err.failure
     duration = time.monotonic() - started
     return Completed(tuple(argv), process.returncode, out.text(), err.text(), duration)
+
+
+class _HeldInterrupt:
+    """A Ctrl-C that waits until the process that was being started can be ended."""
+
+    def __init__(self) -> None:
+        self._came: tuple[int, FrameType | None] | None = None
+        handler = signal.getsignal(signal.SIGINT)
+        self._handler = handler if callable(handler) else None
+        if threading.current_thread() is not threading.main_thread():
+            self._handler = None
+        if self._handler:
+            signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._came = (number, frame)
+
+    def release(self) -> None:
+        if self._handler:
+            signal.signal(signal.SIGINT, self._handler)
+            if self._came:
+                self._handler(*self._came)
 
 
 def _feed(pipe: IO[bytes], content: bytes) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -198,6 +199,27 @@ def test_interrupt_ends_the_group(tmp_path: Path) -> None:
     status, _ = interrupted(5, script, pids, 1)
     assert status == 130
     assert wait_until_dead(int(wait_for_text(pids)))
+
+
+def test_interrupt_while_the_tool_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes when the process is there and nobody knows it yet."""
+    started = []
+
+    class Started(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            started.append(self.pid)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(tools.subprocess, "Popen", Started)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        tools.run(["sleep", "60"], timeout=60)
+    assert wait_until_dead(started[0])
+    assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(FileNotFoundError):
+        tools.run(["/nowhere"], timeout=60)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_second_interrupt_does_not_wait_for_the_grace(tmp_path: Path) -> None:
