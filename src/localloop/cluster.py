@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,8 +24,7 @@ LABEL_ROLE = "localloop.role"
 LABEL_PLATFORM = "localloop.platform"
 API_PORT = "6443/tcp"
 REGISTRY_PORT = "5000/tcp"
-FIRST_API_PORT = 6550
-FIRST_REGISTRY_PORT = 5001
+PORTS = {"api": range(26000, 27000), "registry": range(25000, 26000)}
 NODE_KUBECONFIG = "/var/lib/localloop/kubeconfig"
 # Made last when the node is told of its registry; points at containerd's mirror for its address.
 NODE_REGISTRY_LINK = "/var/lib/localloop/registry"
@@ -329,7 +329,8 @@ def choose_port(purpose: str, name: str, *, configured: int | None, own: int | N
     """The port for a container that is about to be created.
 
     In this order: the configured one, the one that ``own`` (a running container that is going to
-    be replaced) holds, the one that was noted before, the first free one.
+    be replaced) holds, the one that was noted before, the first free one. Each name has its own
+    place to begin, so that clusters which are created at the same moment do not choose the same.
     """
     if configured:
         if configured == own or port_is_free(configured):
@@ -342,15 +343,15 @@ def choose_port(purpose: str, name: str, *, configured: int | None, own: int | N
         )
     if own:
         return own
-    noted = noted_ports(name)
-    kept = noted.get(purpose)
-    first = FIRST_API_PORT if purpose == "api" else FIRST_REGISTRY_PORT
-    candidates: Iterable[int] = [*([kept] if kept else []), *range(first, first + 1000)]
-    for port in candidates:
+    kept = noted_ports(name).get(purpose)
+    ports = PORTS[purpose]
+    begin = zlib.crc32(name.encode()) % len(ports)
+    candidates: tuple[int, ...] = (*ports[begin:], *ports[:begin])
+    for port in (kept, *candidates) if kept else candidates:
         if port_is_free(port):
             return port
     raise LocalloopError(
-        f"{purpose}_port_taken", f"no port from {first} to {first + 999} is free on 127.0.0.1"
+        f"{purpose}_port_taken", f"no port from {ports[0]} to {ports[-1]} is free on 127.0.0.1"
     )
 
 

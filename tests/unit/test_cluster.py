@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localloop.cluster import (
-    FIRST_REGISTRY_PORT,
+    PORTS,
     choose_port,
     cluster_state,
     ensure_kubeconfig,
@@ -152,12 +152,20 @@ def test_a_configured_port_may_be_held_by_the_container_it_is_for(taken_port: in
 
 def test_a_noted_port_is_kept_unless_taken(taken_port: int) -> None:
     note_port("registry", "demo", taken_port)
-    assert choose_port("registry", "demo", configured=None, own=None) >= FIRST_REGISTRY_PORT
+    assert choose_port("registry", "demo", configured=None, own=None) in PORTS["registry"]
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = server.getsockname()[1]
     note_port("registry", "demo", free)
     note_port("api", "demo", 6550)
     assert choose_port("registry", "demo", configured=None, own=None) == free
+
+
+def test_clusters_that_are_created_at_once_choose_different_ports() -> None:
+    names = [f"demo-{number}" for number in range(20)]
+    for purpose, ports in PORTS.items():
+        chosen = [choose_port(purpose, name, configured=None, own=None) for name in names]
+        assert set(chosen) <= set(ports)
+        assert len(set(chosen)) >= 18
 
 
 class FakeDocker:
