@@ -15,7 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
-from ..config import CONFIG_NAME, Chart, Image, Project, load_project
+from ..config import CONFIG_NAME, Chart, Image, Project, deploy_mode, deploy_targets, load_project
 from ..errors import LocalloopError
 
 GROUPS = ("images", "node_files", "charts")
@@ -70,8 +70,8 @@ def project_vars(project: Project, environ: Mapping[str, str]) -> dict[str, Any]
         "localloop_timeout": project.readiness.timeout,
         "localloop_bootstrap": environ.get("LOCALLOOP_BOOTSTRAP") or "auto",
         "localloop_force": environ.get("LOCALLOOP_FORCE") == "1",
-        "localloop_mode": environ.get("LOCALLOOP_MODE") or "auto",
-        "localloop_targets": environ.get("LOCALLOOP_TARGETS", "").replace(",", " ").split(),
+        "localloop_mode": deploy_mode(environ),
+        "localloop_targets": list(deploy_targets(environ)),
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,13 @@ class Options:
     output_dir: str | None = None
     path: Path | None = None
     inputs: tuple[str, ...] = ()
+
+
+def with_environment(options: Options, environ: Mapping[str, str]) -> Options:
+    """Where neither targets nor ``--full`` are given, those of LOCALLOOP_TARGETS and _MODE."""
+    if options.targets or options.full:
+        return options
+    from ..config import deploy_mode, deploy_targets
+
+    full = deploy_mode(environ) == "full"
+    return replace(options, targets=deploy_targets(environ), full=full)

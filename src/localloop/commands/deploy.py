@@ -20,7 +20,7 @@ from ..plan import Plan
 from ..planning import make_plan
 from ..session import Session
 from ..transaction import Transaction
-from . import Console, Options
+from . import Console, Options, with_environment
 from .plan import show_plan
 
 
@@ -35,6 +35,7 @@ def run_loop(session: Session, options: Options, command: str, wish: Wish, start
 
     ``started``: ``time.monotonic()`` of the command's beginning.
     """
+    options = with_environment(options, session.environ)
     known = list(session.project.components)
     wanted = request(options.targets, full=options.full, known=known)
     transaction = open_run(

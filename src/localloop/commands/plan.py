@@ -11,7 +11,7 @@ from ..errors import LocalloopError, UsageError
 from ..plan import UNCHECKED, ComponentPlan, Plan
 from ..planning import make_plan
 from ..session import Session
-from . import Console, Options
+from . import Console, Options, with_environment
 
 _CLUSTER = {
     "create": "is created first",
@@ -26,6 +26,7 @@ _CLUSTER = {
 
 def run(options: Options) -> int:
     project = load_project(options.project, profile=options.profile)
+    options = with_environment(options, os.environ)
     plan, session = _plan(Session(project, os.environ, writes=False), options)
     console = Console(as_json=True) if options.bake else options.console
     show_plan(console, plan)

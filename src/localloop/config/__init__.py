@@ -5,6 +5,7 @@ The module names of this package are private to it: everything that others need 
 
 from __future__ import annotations
 
+from .environment import deploy_mode, deploy_targets
 from .model import (
     BaselineStep,
     Chart,
@@ -42,6 +43,8 @@ __all__ = [
     "Secret",
     "UnhashedArg",
     "consumed_images",
+    "deploy_mode",
+    "deploy_targets",
     "find_config",
     "load_project",
     "resolve_values",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from .environment import builder, overrides
 from .loader import Node, error, load
 from .model import (
     BaselineStep,
@@ -27,7 +28,7 @@ from .model import (
     UnhashedArg,
 )
 from .placeholders import ATTRIBUTES, placeholders
-from .schema import NAME, SCHEMA, default
+from .schema import SCHEMA, default
 from .validate import matches, near, validate
 
 CONFIG_NAME = "localloop.yml"
@@ -101,7 +102,7 @@ class _Reader:
         charts = {key: self.chart(key, node) for key, node in self.items("charts").items()}
         self.check_needs(images, files)
         self.check_releases(charts)
-        builder = self.items().get("builder")
+        given = self.items().get("builder")
         return Project(
             root=self.path.parent,
             name=name,
@@ -113,9 +114,9 @@ class _Reader:
             charts=charts,
             cluster=self.cluster(name, environ),
             registry=RegistryConfig(**self.plain(self.node.get("registry"))),
-            readiness=self.readiness(),
+            readiness=self.readiness(environ),
             baseline=self.baseline(),
-            builder=builder.value if builder else None,
+            builder=builder(environ) or (given.value if given else None),
             config_sha256=hashlib.sha256(self.data).hexdigest(),
             config_path=self.path,
         )
@@ -254,7 +255,13 @@ class _Reader:
         if "reconcile" in items:
             reconcile = items["reconcile"].plain()
             reconcile["timeout"] = float(reconcile.get("timeout", default("reconcile", "timeout")))
-            fields["reconcile"] = Reconcile(**{**reconcile, **_reconcile_overrides(environ)})
+            reconcile |= overrides(
+                "reconcile",
+                environ,
+                mode="LOCALLOOP_RECONCILE",
+                timeout="LOCALLOOP_RECONCILE_TIMEOUT",
+            )
+            fields["reconcile"] = Reconcile(**reconcile)
         return NodeFile(**fields)
 
     def chart(self, name: str, node: Node) -> Chart:
@@ -325,23 +332,17 @@ class _Reader:
         fields: dict[str, Any] = {
             key: items[key].value for key in ("provider", "name", "context") if key in items
         }
-        name = environ.get("CLUSTER_NAME")
-        if name:
-            if not matches(NAME, name):
-                message = f"{name!r} is not a valid cluster name"
-                raise UsageError(
-                    "config_invalid", message, where="CLUSTER_NAME", hint=f"it must match {NAME}"
-                )
-            fields["name"] = name
+        fields |= overrides("cluster", environ, name="CLUSTER_NAME")
         fields.setdefault("name", project)
         if "kubeconfig" in items:
             fields["kubeconfig"] = self.path.parent / Path(items["kubeconfig"].value).expanduser()
         return ClusterConfig(**fields, inputs=self.paths(items.get("inputs"), patterns=True))
 
-    def readiness(self) -> Readiness:
+    def readiness(self, environ: Mapping[str, str]) -> Readiness:
         node = self.node.get("readiness")
         fields = self.plain(node)
         fields["timeout"] = float(fields.get("timeout", default("readiness", "timeout")))
+        fields |= overrides("readiness", environ, timeout="LOCALLOOP_READINESS_TIMEOUT")
         if fields.get("stable_for") is not None:
             fields["stable_for"] = float(fields["stable_for"])
             if node is not None and fields["stable_for"] >= fields["timeout"]:
@@ -382,39 +383,6 @@ class _Reader:
                 raise self.fail(items["name"], message)
             found[step.category, step.name] = step
         return tuple(found.values())
-
-
-def _reconcile_overrides(environ: Mapping[str, str]) -> dict[str, Any]:
-    """LOCALLOOP_RECONCILE and LOCALLOOP_RECONCILE_TIMEOUT, as the keys that they override."""
-    found: dict[str, Any] = {}
-    mode = environ.get("LOCALLOOP_RECONCILE", "")
-    modes = SCHEMA["$defs"]["reconcile"]["properties"]["mode"]["enum"]
-    if mode:
-        if mode not in modes:
-            message = f"unknown mode {mode!r}"
-            raise UsageError(
-                "config_invalid", message, where="LOCALLOOP_RECONCILE", hint=near(mode, modes)
-            )
-        found["mode"] = mode
-    seconds = environ.get("LOCALLOOP_RECONCILE_TIMEOUT", "")
-    if seconds:
-        found["timeout"] = _seconds(seconds, "LOCALLOOP_RECONCILE_TIMEOUT")
-    return found
-
-
-def _seconds(text: str, variable: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds <= 86400:
-        raise UsageError(
-            "config_invalid",
-            f"{text!r} is not a number of seconds",
-            where=variable,
-            hint="Give a number above 0 and at most 86400.",
-        )
-    return seconds
 
 
 def _reaches(images: dict[str, Image], start: str, goal: str) -> bool:

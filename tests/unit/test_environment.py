@@ -1,0 +1,200 @@
+"""Environment variables: what they override, and docs/configuration.md against the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localloop.ansible.inventory import project_vars
+from localloop.commands import Console, Options, with_environment
+from localloop.config import Project, load_project
+from localloop.errors import UsageError
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs/configuration.md"
+OURS = re.compile(r"(?:LOCALLOOP|DEPLOY)_[A-Z_]*[A-Z]")
+ELSEWHERE = {"PATH", "VERSION_ID"}  # the system's, and a key of /etc/os-release
+READ_BY_TOOLS = {"BUILDX_BUILDER", "BUILDX_CONFIG", "TMPDIR", "PATH"}
+# As OpenShell's scripts have them.
+SEED = """
+CLUSTER_NAME CI
+IMAGE_REPO_BASE OPENSHELL_REGISTRY OPENSHELL_REGISTRY_HOST OPENSHELL_REGISTRY_ENDPOINT
+OPENSHELL_REGISTRY_NAMESPACE OPENSHELL_REGISTRY_INSECURE OPENSHELL_REGISTRY_USERNAME
+OPENSHELL_REGISTRY_PASSWORD IMAGE_TAG OPENSHELL_CARGO_PROFILE RUST_BUILD_PROFILE DEPLOY_FAST_MODE
+FORCE_HELM_UPGRADE DEPLOY_FAST_HELM_WAIT DEPLOY_FAST_READINESS_TIMEOUT_SECONDS
+DEPLOY_FAST_READINESS_POLL_SECONDS DEPLOY_FAST_SUPERVISOR_RECONCILE
+DEPLOY_FAST_SUPERVISOR_RECONCILE_TIMEOUT_SECONDS DEPLOY_FAST_STATE_FILE DEPLOY_TX_ID
+DEPLOY_REPORT_DIR OPENSHELL_CARGO_VERSION RUST_TOOLCHAIN_SCOPE DOCKER_BUILDER DOCKER_PLATFORM
+DOCKER_PUSH IMAGE_REGISTRY DOCKER_BUILD_CACHE_DIR SCCACHE_MEMCACHED_ENDPOINT
+OPENSHELL_CLUSTER_IMAGE K3S_VERSION SKIP_IMAGE_PUSH SKIP_CLUSTER_IMAGE_BUILD GATEWAY_PORT
+GATEWAY_HOST CI_REGISTRY CI_REGISTRY_IMAGE CI_REGISTRY_USER CI_REGISTRY_PASSWORD PERF_OUTPUT_DIR
+"""
+
+CONFIG = """\
+version: 1
+project: demo
+builder: configured
+cluster: {name: configured}
+readiness: {timeout: 5}
+images: {app: {dockerfile: Dockerfile}}
+node_files:
+  tool:
+    dockerfile: Dockerfile
+    file: tool
+    dest: /opt/tool
+    reconcile: {namespace: n, selector: a=b, mode: none, timeout: 5}
+"""
+
+DEPLOY = Options(console=Console(), command="deploy", project=Path(), profile=None)
+
+
+def load(tmp_path: Path, environ: Mapping[str, str]) -> Project:
+    (tmp_path / "localloop.yml").write_text(CONFIG)
+    return load_project(tmp_path, environ=environ)
+
+
+# -- overrides
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_overrides(tmp_path: Path, given: bool) -> None:
+    """Set, they win over the file; empty, they are as good as none."""
+    found = load(
+        tmp_path,
+        {
+            "LOCALLOOP_BUILDER": "other" * given,
+            "CLUSTER_NAME": "other" * given,
+            "LOCALLOOP_READINESS_TIMEOUT": "7.5" * given,
+            "LOCALLOOP_RECONCILE": "rolling-delete" * given,
+            "LOCALLOOP_RECONCILE_TIMEOUT": "8" * given,
+        },
+    )
+    reconcile = found.node_files["tool"].reconcile
+    assert reconcile is not None
+    values = (found.builder, found.cluster.name, found.readiness.timeout)
+    assert values == (("other", "other", 7.5) if given else ("configured", "configured", 5.0))
+    pods = (reconcile.mode, reconcile.timeout)
+    assert pods == (("rolling-delete", 8.0) if given else ("none", 5.0))
+
+
+REFUSED = [
+    ("LOCALLOOP_BUILDER", "a b", "it must match"),
+    ("CLUSTER_NAME", "Big", "it must match"),
+    ("LOCALLOOP_READINESS_TIMEOUT", "5m", "above 0 and at most 86400"),
+    ("LOCALLOOP_READINESS_TIMEOUT", "nan", "above 0 and at most 86400"),
+    ("LOCALLOOP_RECONCILE", "rolling", "did you mean 'rolling-delete'?"),
+    ("LOCALLOOP_RECONCILE_TIMEOUT", "0", "above 0 and at most 86400"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "hint"), REFUSED)
+def test_what_the_key_would_not_be_is_refused(
+    tmp_path: Path, variable: str, value: str, hint: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, {variable: value})
+    assert (caught.value.reason, caught.value.where) == ("config_invalid", variable)
+    assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "wanted"),
+    [
+        ({}, {}, ((), False)),
+        ({}, {"LOCALLOOP_TARGETS": "a, b c"}, (("a", "b", "c"), False)),
+        ({}, {"LOCALLOOP_MODE": "full"}, ((), True)),
+        (
+            {"targets": ("x",)},
+            {"LOCALLOOP_TARGETS": "a", "LOCALLOOP_MODE": "full"},
+            (("x",), False),
+        ),
+        ({"full": True}, {"LOCALLOOP_TARGETS": "a"}, ((), True)),
+    ],
+)
+def test_targets_and_mode(
+    given: dict[str, Any], environ: dict[str, str], wanted: tuple[tuple[str, ...], bool]
+) -> None:
+    """The command line wins as a whole."""
+    options = with_environment(replace(DEPLOY, **given), environ)
+    assert (options.targets, options.full) == wanted
+
+
+def test_an_unknown_mode(tmp_path: Path) -> None:
+    environ = {"LOCALLOOP_MODE": "fulll"}
+    with pytest.raises(UsageError, match="'fulll' is unknown") as caught:
+        with_environment(DEPLOY, environ)
+    assert (caught.value.where, caught.value.hint) == ("LOCALLOOP_MODE", "did you mean 'full'?")
+    with pytest.raises(UsageError, match="'fulll' is unknown"):
+        project_vars(load(tmp_path, environ), environ)
+
+
+# -- docs/configuration.md
+
+
+def section(title: str) -> str:
+    _, _, rest = DOCS.read_text().partition(f"# {title}\n")
+    assert rest, title
+    return re.split(r"^#", rest, flags=re.M)[0]
+
+
+def names(text: str) -> set[str]:
+    return set(re.findall(r"`([A-Z][A-Z0-9_]+)`", text))
+
+
+def rows(text: str) -> list[tuple[str, str]]:
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    return [(cells[1], cells[2]) for cells in (line.split("|") for line in lines)]
+
+
+def read_by_the_code() -> set[str]:
+    return {
+        name
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in _read(node)
+    } - ELSEWHERE
+
+
+def _read(node: ast.AST) -> Iterator[str]:
+    """A variable of ours wherever it is named, any other where an environment is asked for it."""
+    asked: list[ast.expr] = []
+    if isinstance(node, ast.Constant) and OURS.fullmatch(str(node.value)):
+        asked = [node]
+    elif isinstance(node, ast.Subscript) and _is_environment(node.value):
+        asked = [node.slice]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr == "get" and _is_environment(node.func.value):
+            asked = node.args[:1]
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) == "overrides":
+        asked = [keyword.value for keyword in node.keywords]
+    for name in asked:
+        if isinstance(name, ast.Constant):
+            yield str(name.value)
+
+
+def _is_environment(node: ast.expr) -> bool:
+    return ast.unparse(node).endswith("environ")
+
+
+def test_the_page_names_each_variable_that_the_code_reads_and_no_other() -> None:
+    documented, code = names(section("Environment")), read_by_the_code()
+    assert code <= documented
+    assert documented - code <= READ_BY_TOOLS
+
+
+def test_each_variable_of_the_seed_is_answered() -> None:
+    table = rows(section("Coming from OpenShell's deploy scripts"))
+    listed = [name for cell, _ in table for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(listed) == sorted(SEED.split())
+    known = names(section("Environment"))
+    for cell, answer in table:
+        if answer.strip().startswith("the same"):
+            assert names(cell) <= known, cell
+        elif not answer.strip().startswith("retired: "):
+            assert {name for name in names(answer) if OURS.fullmatch(name)} <= known, answer
