@@ -12,7 +12,7 @@ from typing import Any
 from .errors import UsageError
 from .facts import ChartFacts, Facts, ImageFacts, NodeFileFacts
 from .helm import PENDING, TRANSACTION_LABEL, Release
-from .plan import ComponentPlan, FilePlan, Image, Reason
+from .plan import ON_A_NEW_CLUSTER, ComponentPlan, FilePlan, Image, Reason
 from .record import PROJECT_LABEL, ChartEntry, ChartState, NodeFileEntry, Record
 
 
@@ -196,6 +196,8 @@ def _plan_file(name: str, file: NodeFileFacts, facts: Facts, wanted: Request) ->
 
 
 def _why_put(file: NodeFileFacts, entry: NodeFileEntry | None, facts: Facts) -> list[Reason]:
+    if facts.anew:
+        return [ON_A_NEW_CLUSTER]
     if entry is None:
         if facts.recreated:
             return [Reason("cluster_recreated", "the cluster is not the one deployed to before")]

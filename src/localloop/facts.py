@@ -81,8 +81,8 @@ class ChartFacts:
 class Facts:
     """All that a plan is made of.
 
-    ``recreated``: this cluster is not the one known before. ``unchecked``: what could not be looked
-    at, and what was taken for it.
+    ``recreated``: this cluster is not the one known before. ``anew``: it is about to be replaced.
+    ``unchecked``: what could not be looked at, and what was taken for it.
     """
 
     project: str
@@ -90,5 +90,6 @@ class Facts:
     charts: dict[str, ChartFacts]
     record: Record
     recreated: bool = False
+    anew: bool = False
     node_files: dict[str, NodeFileFacts] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()

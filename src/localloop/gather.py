@@ -28,8 +28,11 @@ from .session import Session
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
-def gather(session: Session, wanted: Request) -> Facts:
-    """Everything that the plan is made of; nothing is written."""
+def gather(session: Session, wanted: Request, *, anew: bool = False) -> Facts:
+    """Everything that the plan is made of; nothing is written.
+
+    ``anew``: the plan is for a cluster that takes this one's place.
+    """
     project = session.project
     uid = session.identify()
     record = RecordStore(session.kube, project.name).load()
@@ -37,7 +40,9 @@ def gather(session: Session, wanted: Request) -> Facts:
     images = {name: _image(session, name, record, wanted) for name in project.images}
     if wanted.targets:
         images = _with_kept(session, images, record)
-    files = {name: _node_file(session, name, record, wanted) for name in project.node_files}
+    files = {
+        name: _node_file(session, name, record, wanted, anew=anew) for name in project.node_files
+    }
     view = _snapshot(session, record)
     charts = {
         name: _chart(session, name, record, release, view)
@@ -51,6 +56,7 @@ def gather(session: Session, wanted: Request) -> Facts:
         charts=charts,
         record=record,
         recreated=bool(before) and before != uid,
+        anew=anew,
         unchecked=unchecked_bases(session),
     )
 
@@ -154,27 +160,26 @@ def _explain(session: Session, previous: str, current: Fingerprint) -> dict[str,
 # -- node files ---------------------------------------------------------------------------------
 
 
-def _node_file(session: Session, name: str, record: Record, wanted: Request) -> NodeFileFacts:
+def _node_file(
+    session: Session, name: str, record: Record, wanted: Request, *, anew: bool
+) -> NodeFileFacts:
     file = session.project.node_files[name]
     entry = record.node_files.get(name)
     other, missing = held_on_nodes(session, file, entry)
 
     def look() -> tuple[Fingerprint, bool, Image | None]:
         found = session.fingerprint_image(file)
-        same = entry is not None and entry.put and entry.fingerprint == found.value
-        if same and not other and not missing:
-            return found, True, None
-        return found, same, _held(session, name, fingerprint_tag(found.value))
+        lacking = not _is_put(entry, found) or bool(other or missing) or anew
+        published = _held(session, name, fingerprint_tag(found.value)) if lacking else None
+        return found, lacking, published
 
-    found, same, published = look()
-    lacking = not same or bool(other) or bool(missing)
+    found, lacking, published = look()
     if (_named(name, wanted) or (lacking and published is None)) and session.pull_bases(file):
-        found, same, published = look()
-        lacking = not same or bool(other) or bool(missing)
+        found, lacking, published = look()
     facts = NodeFileFacts(
         fingerprint=found.value,
         published=published,
-        lost=same and lacking and published is None,
+        lost=lacking and published is None and _is_put(entry, found),
         warnings=found.warnings,
         untracked=found.untracked,
         other=other,
@@ -190,6 +195,10 @@ def _node_file(session: Session, name: str, record: Record, wanted: Request) -> 
         users = {uid_of(pod) for pod in pods_of(session, file)}
         facts = replace(facts, pending=len(users & set(entry.pods)))
     return facts
+
+
+def _is_put(entry: NodeFileEntry | None, found: Fingerprint) -> bool:
+    return entry is not None and entry.put and entry.fingerprint == found.value
 
 
 def held_on_nodes(

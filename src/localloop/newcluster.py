@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .plan import ComponentPlan, Plan, Reason
+from .plan import ON_A_NEW_CLUSTER, ComponentPlan, Plan, Reason
 
 _BUILDING = ("build", "publish")
 _DEPLOYING = {"node_file": ("put",), "chart": ("release",)}
@@ -23,11 +23,10 @@ def on_a_new_cluster(components: Mapping[str, ComponentPlan]) -> dict[str, Compo
 
 def _anew(part: ComponentPlan) -> ComponentPlan:
     building = tuple(step for step in part.steps if step in _BUILDING)
-    why = Reason("cluster_recreated", "nothing is deployed to a new cluster")
     return replace(
         part,
         steps=building + _DEPLOYING[part.kind],
-        reasons=(*(part.reasons if building else ()), why),
+        reasons=tuple(dict.fromkeys((*(part.reasons if building else ()), ON_A_NEW_CLUSTER))),
         skip="",
         deployed={},
         base_revision=0,
@@ -53,7 +52,16 @@ def with_built(plan: Plan, built: Plan) -> Plan:
             moved=part.moved,
         )
     for chart in plan.with_step("release"):
-        consumed = [part.name for part in built_parts if part.name in chart.consumes]
-        reasons = chart.reasons + tuple(Reason("consumes", name) for name in consumed)
-        components[chart.name] = replace(chart, reasons=tuple(dict.fromkeys(reasons)))
+        used = {
+            part.name: part.image
+            for part in built_parts
+            if part.name in chart.consumes and part.image is not None
+        }
+        reasons = chart.reasons + tuple(Reason("consumes", name) for name in used)
+        components[chart.name] = replace(
+            chart,
+            reasons=tuple(dict.fromkeys(reasons)),
+            images={**chart.images, **used},
+            only_if_digest_differs=False,
+        )
     return replace(plan, components=components)

@@ -23,6 +23,9 @@ class Reason:
         return f"{self.name} ({self.detail})" if self.detail else self.name
 
 
+ON_A_NEW_CLUSTER = Reason("cluster_recreated", "nothing is deployed to a new cluster")
+
+
 @dataclass(frozen=True)
 class FilePlan:
     """A node file's own part of a plan.

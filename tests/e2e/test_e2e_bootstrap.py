@@ -34,9 +34,14 @@ class Anew(Project):
         (self.root / INPUT).parent.mkdir(parents=True)
         self.write(INPUT, "first\n")
         self.append("localloop.yml", '\ncluster:\n  inputs: ["deploy/cluster/**"]\n')
+        self.add_node_file("one")
 
     def node(self) -> str:
         return docker("inspect", "-f", "{{.Id}} {{.State.StartedAt}}", self.cluster.node)
+
+    def on_node(self) -> str:
+        """The node file's bytes."""
+        return docker("exec", self.cluster.node, "cat", self.node_path)
 
     def noted(self) -> dict[str, str]:
         """What the cluster says that it was made for."""
@@ -222,6 +227,7 @@ def test_changed_inputs_make_the_cluster_anew_whatever_the_target(boot: Anew) ->
     registry = docker("inspect", "-f", "{{.Id}}", boot.cluster.registry_container)
     boot.write(INPUT, "second\n")
     boot.set_page("On a new cluster")
+    boot.write("tool/text", "two")
     boot.append("chart/values.yaml", "unused: 1\n")
     run = boot.deploy("web")
     after = boot.outside.see()
@@ -230,6 +236,7 @@ def test_changed_inputs_make_the_cluster_anew_whatever_the_target(boot: Anew) ->
     assert not set(after.pods) & set(before.pods)
     assert "On a new cluster" in after.page
     assert after.revisions == ((1, "deployed"),)
+    assert boot.on_node() == "two"
     assert docker("inspect", "-f", "{{.Id}}", boot.cluster.registry_container) == registry
     assert len(after.builds) == len(before.builds) + 1
     report = run.report
@@ -242,6 +249,7 @@ def test_changed_inputs_make_the_cluster_anew_whatever_the_target(boot: Anew) ->
     assert report["bootstrap"]["pushed_web"] is True
     assert report["plan"]["build_web"] is True
     assert "cluster_recreated" in run.reasons("hello")
+    assert run.plan_of("tool")["steps"][:3] == ["build", "publish", "put"]
     assert report["fingerprints"]["cluster_infra"]["current"] == boot.noted()["fingerprint"]
     assert boot.noted()["state"] == "bootstrapped"
     unchanged(boot.deploy(), boot.outside, after)
@@ -254,6 +262,9 @@ def test_recreate_on_request(boot: Anew) -> None:
     assert boot.node() != node
     assert not set(after.pods) & set(before.pods)
     assert (after.page, after.tags) == (before.page, before.tags)
+    assert boot.on_node() == "two"
+    steps = {name: found["steps"] for name, found in run.report["components"].items()}
+    assert (steps["web"], steps["tool"][0], steps["hello"]) == ([], "put", ["release"])
     assert run.report["bootstrap"]["recreated_cluster"] is True
     assert run.report["plan"]["cluster_bootstrap_reason"] == "recreate_requested"
     unchanged(boot.deploy(), boot.outside, after)

@@ -90,6 +90,24 @@ ROWS = [
 
 
 @pytest.mark.parametrize(
+    ("now", "steps", "reasons"),
+    [
+        (file(published=image()), ["put"], []),
+        (file(lost=True), [*BUILD, "put"], ["registry_lost"]),
+        (file(**EDITED), [*BUILD, "put"], ["inputs_changed"]),
+    ],
+)
+def test_a_cluster_that_takes_the_place_of_this_one(
+    now: NodeFileFacts, steps: list[str], reasons: list[str]
+) -> None:
+    """It has nothing; what the registry lacks is built while the old one is still there."""
+    part = decided(AUTO, entry(), now, anew=True)
+    assert (list(part.steps), part.skip) == ([*steps, "reconcile"], "")
+    assert names(part) == [*reasons, "cluster_recreated"]
+    assert (part.image is None) == ("build" in steps)
+
+
+@pytest.mark.parametrize(
     ("wanted", "found", "now", "steps", "why"), [row[1:] for row in ROWS], ids=[r[0] for r in ROWS]
 )
 def test_decision(

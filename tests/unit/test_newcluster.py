@@ -74,12 +74,16 @@ def test_what_was_built_is_not_built_again() -> None:
     assert found["agent"].reasons == (Reason("inputs_changed", "b"), new)
     assert found["agent"].image == IMAGE
     assert found["demo"].reasons == (new, Reason("consumes", "web"))
+    assert found["demo"].images == {"web": IMAGE}
 
 
 def test_an_image_whose_inputs_moved_is_used_and_not_built_again() -> None:
     """The registry does not have it under its fingerprint: the new plan would build it."""
     built = plan(replace(WEB, image=IMAGE, changed=True, moved=True))
-    planned = plan(replace(WEB, previous="", reasons=(Reason("never_built"),)))
-    found = with_built(planned, built).components["web"]
-    assert (found.image, found.moved, found.changed) == (IMAGE, True, True)
-    assert found.steps == ("build", "publish")
+    chart = replace(CHART, skip="", steps=("release",), reasons=(Reason("never_deployed"),))
+    planned = plan(replace(WEB, previous="", reasons=(Reason("never_built"),)), chart)
+    found = with_built(planned, built).components
+    web = found["web"]
+    assert (web.image, web.moved, web.changed) == (IMAGE, True, True)
+    assert web.steps == ("build", "publish")
+    assert found["demo"].images == {"web": IMAGE}
