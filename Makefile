@@ -18,7 +18,7 @@ PYTHON ?= $(shell \
 	  done; \
 	done)
 
-.PHONY: help venv tools demo test test-fast lint bench docs gate-report dist teardown
+.PHONY: help venv tools demo test test-fast lint bench bench-relay docs gate-report dist teardown
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -80,6 +80,10 @@ lint: venv ## ruff, mypy, ansible-lint, yamllint
 bench: venv ## measure the loop
 	@$(COMPILE)
 	@$(BIN)/python -m benchmarks.loop
+
+bench-relay: venv ## measure the edits of examples/relay, and the compiler's share of them
+	@$(COMPILE)
+	@$(BIN)/python -m benchmarks.relay
 
 docs: venv ## the tables of docs/troubleshooting.md that the code has the words for
 	@$(BIN)/python docs/tables.py

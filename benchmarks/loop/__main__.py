@@ -11,13 +11,12 @@ import argparse
 import os
 import sys
 
-from .bed import REPOSITORY, Bed
+from .bed import Bed
 from .counts import Counts, count
 from .machine import describe
 from .measure import Case, Timing, interleave, ratio
 from .table import rows, write
 
-DOCUMENT = REPOSITORY / "docs" / "performance.md"
 SPANS = (
     ("change_detection", "plan"),
     ("builds_total", "build and push"),
@@ -50,8 +49,7 @@ def main() -> None:
         )
     print(text)
     if not options.print_only:
-        write(DOCUMENT, text)
-        say(f"Written to {DOCUMENT.relative_to(REPOSITORY)}")
+        write("bench", text)
 
 
 def say(text: str) -> None:
@@ -60,7 +58,7 @@ def say(text: str) -> None:
 
 def cases(bed: Bed) -> list[Case]:
     """Each of localloop's ways next to the bare commands that it is compared with."""
-    edited, bare_edited = (lambda: bed.edit(bed.hello)), (lambda: bed.edit(bed.bare))
+    edited, bare_edited = (lambda: bed.edit(bed.project)), (lambda: bed.edit(bed.bare))
     return [
         Case("unchanged deploy", bed.deploy),
         Case("unchanged bare", bed.bare_release),

@@ -1,8 +1,4 @@
-"""What is measured on: a copy of an example, a cluster of its own, and two equal releases in it.
-
-``hello`` is released by localloop; ``bare`` is the same chart with an image of the same Dockerfile,
-released by hand into a namespace of its own.
-"""
+"""What is measured on: a copy of an example, and a cluster of its own."""
 
 from __future__ import annotations
 
@@ -16,46 +12,104 @@ import time
 from itertools import count
 from pathlib import Path
 
-CLUSTER = "bench"
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
 
-class Bed:
-    """The copy, the cluster and the commands; ``keep`` leaves both where they are."""
+class Workbench:
+    """A copy of an example in a directory of its own, deployed to the cluster ``name``."""
 
-    def __init__(self, *, keep: bool) -> None:
+    def __init__(self, name: str, example: str, *, keep: bool) -> None:
+        self._name = name
         self._keep = keep
-        self._edits = count(1)
-        self.root = Path(tempfile.gettempdir()) / f"localloop-bench-{os.getuid()}"
-        self.hello = self.root / "hello"
-        self.bare = self.root / "bare"
+        self.root = Path(tempfile.gettempdir()) / f"localloop-{name}-{os.getuid()}"
+        self.project = self.root / example
         self.environ = {
             **{key: value for key, value in os.environ.items() if not key.startswith("DEPLOY_")},
-            "CLUSTER_NAME": CLUSTER,
+            "CLUSTER_NAME": name,
             "XDG_STATE_HOME": str(self.root / "state"),
-            "LOCALLOOP_PROJECT": str(self.hello),
+            "LOCALLOOP_PROJECT": str(self.project),
             "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
         }
-        self.registry = ""
+
+    def copy(self, directory: Path) -> None:
+        """The example, as the repository has it."""
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.copytree(
+            REPOSITORY / "examples" / self.project.name,
+            directory,
+            ignore=shutil.ignore_patterns(".cache"),
+        )
+
+    def remove(self, images: list[str]) -> None:
+        """The cluster, the copies and the images that were pushed, unless they are kept."""
+        if self._keep:
+            return
+        # What is not localloop's own goes with its cluster by force only.
+        self.run([*self.localloop, "down", "--cluster", "--force"])
+        # Docker's own builder leaves each image that it pushed in Docker's store, too.
+        for name in images:
+            argv = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]
+            tags = self.run([*argv, name]).split()
+            if tags:
+                self.run(["docker", "rmi", "--force", *tags])
+        shutil.rmtree(self.root)
+
+    @property
+    def localloop(self) -> list[str]:
+        return [sys.executable, "-m", "localloop"]
+
+    def registry(self) -> str:
+        """Host and port."""
+        container = f"localloop-{self._name}-registry"
+        port = self.run(["docker", "port", container, "5000/tcp"]).rpartition(":")[2]
+        return f"127.0.0.1:{port.strip()}"
+
+    def run(self, argv: list[str], *, cwd: Path | None = None) -> str:
+        """Run a command to its end; its standard output. A failure ends the benchmark."""
+        done = subprocess.run(
+            argv,
+            check=False,
+            cwd=cwd or self.project,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise SystemExit(f"{' '.join(argv)} ended with {done.returncode}\n{done.stderr}")
+        return done.stdout
+
+    def deploy(self) -> None:
+        self.run([*self.localloop, "deploy"])
+
+    @property
+    def kubeconfig(self) -> str:
+        return str(self.root / "state" / "localloop" / "clusters" / self._name / "kubeconfig")
+
+    def last_spans(self) -> dict[str, float]:
+        """Seconds by name, from the newest report."""
+        reports = (self.project / ".cache" / "deploy-reports").glob("*.json")
+        newest = max(reports, key=lambda path: path.stat().st_mtime_ns)
+        durations = json.loads(newest.read_text())["durations_ms"]
+        return {name: value / 1000 for name, value in durations.items()}
+
+
+class Bed(Workbench):
+    """hello, and the same chart with an image of the same Dockerfile released by hand."""
+
+    def __init__(self, *, keep: bool) -> None:
+        super().__init__("bench", "hello", keep=keep)
+        self._edits = count(1)
+        self.bare = self.root / "bare"
         self.image = ""
         self.steps: dict[str, float] = {}
         self._flags: list[str] = []
 
     def __enter__(self) -> Bed:
-        for directory in (self.hello, self.bare):
-            shutil.rmtree(directory, ignore_errors=True)
-            shutil.copytree(
-                REPOSITORY / "examples" / "hello",
-                directory,
-                ignore=shutil.ignore_patterns(".cache"),
-            )
+        for directory in (self.project, self.bare):
+            self.copy(directory)
         try:
-            self.run([*self.localloop, "deploy"])
-            port = self.run(
-                ["docker", "port", f"localloop-{CLUSTER}-registry", "5000/tcp"]
-            ).rpartition(":")[2]
-            self.registry = f"127.0.0.1:{port.strip()}"
+            self.deploy()
             # Helm 4 applies by the server, which the bundled cluster's Kubernetes 1.20 cannot do.
             if self.run(["helm", "version", "--template", "{{.Version}}"]).startswith("v4"):
                 self._flags = ["--server-side=false"]
@@ -66,35 +120,7 @@ class Bed:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._keep:
-            return
-        # The bare release is not localloop's, so its cluster is only removed by force.
-        self.run([*self.localloop, "down", "--cluster", "--force"])
-        # Docker's own builder leaves each image that it pushed in Docker's store, too.
-        for name in ("hello/web", "bare/web"):
-            argv = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]
-            tags = self.run([*argv, f"{self.registry}/{name}"]).split()
-            if tags:
-                self.run(["docker", "rmi", "--force", *tags])
-        shutil.rmtree(self.root)
-
-    @property
-    def localloop(self) -> list[str]:
-        return [sys.executable, "-m", "localloop"]
-
-    def run(self, argv: list[str], *, cwd: Path | None = None) -> str:
-        """Run a command to its end; its standard output. A failure ends the benchmark."""
-        done = subprocess.run(
-            argv,
-            check=False,
-            cwd=cwd or self.hello,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise SystemExit(f"{' '.join(argv)} ended with {done.returncode}\n{done.stderr}")
-        return done.stdout
+        self.remove([f"{self.registry()}/{name}" for name in ("hello/web", "bare/web")])
 
     def edit(self, project: Path) -> None:
         """Change one line of the page."""
@@ -104,9 +130,6 @@ class Bed:
         page.write_text("\n".join(lines) + "\n")
 
     # -- the commands that are compared
-
-    def deploy(self) -> None:
-        self.run([*self.localloop, "deploy"])
 
     def playbook(self) -> None:
         playbook = REPOSITORY / "playbooks" / "deploy-fast.yml"
@@ -124,7 +147,7 @@ class Bed:
     def bare_edit(self) -> None:
         """Build and push by one command, release by digest, wait."""
         metadata = self.root / "metadata.json"
-        tag = f"{self.registry}/bare/web:edit-{next(self._edits)}"
+        tag = f"{self.registry()}/bare/web:edit-{next(self._edits)}"
         argv = ["docker", "buildx", "build", "--provenance=false", "--sbom=false", "--push"]
         self._step("builds_total", [*argv, "--metadata-file", str(metadata), "--tag", tag, "."])
         digest = json.loads(metadata.read_text())["containerimage.digest"]
@@ -135,14 +158,3 @@ class Bed:
         started = time.perf_counter()
         self.run(argv, cwd=self.bare)
         self.steps[name] = time.perf_counter() - started
-
-    @property
-    def kubeconfig(self) -> str:
-        return str(self.root / "state" / "localloop" / "clusters" / CLUSTER / "kubeconfig")
-
-    def last_spans(self) -> dict[str, float]:
-        """Seconds by name, from the newest report."""
-        reports = (self.hello / ".cache" / "deploy-reports").glob("*.json")
-        newest = max(reports, key=lambda path: path.stat().st_mtime_ns)
-        durations = json.loads(newest.read_text())["durations_ms"]
-        return {name: value / 1000 for name, value in durations.items()}

@@ -7,10 +7,10 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from .bed import Bed
+from .bed import Workbench
 
 
-def describe(bed: Bed) -> str:
+def describe(bed: Workbench) -> str:
     """One sentence, with the date."""
     docker = bed.run(["docker", "version", "--format", "{{.Server.Version}}"])
     helm = bed.run(["helm", "version", "--template", "{{.Version}}"]).lstrip("v")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-BEGIN = "<!-- bench:begin (written by `make bench`) -->"
-END = "<!-- bench:end -->"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 
 
 def rows(head: list[str], body: list[list[str]]) -> str:
@@ -15,10 +14,14 @@ def rows(head: list[str], body: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-def write(document: Path, text: str) -> None:
-    """Replace what the document has between the two comments."""
-    before, begin, rest = document.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise SystemExit(f"{document} lacks the comments {BEGIN} and {END}")
-    document.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+def write(command: str, text: str) -> None:
+    """Replace what docs/performance.md has between the two comments of ``make COMMAND``."""
+    begin, end = (
+        f"<!-- {command}:begin (written by `make {command}`) -->",
+        f"<!-- {command}:end -->",
+    )
+    before, found, rest = DOCUMENT.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise SystemExit(f"{DOCUMENT} lacks the comments {begin} and {end}")
+    DOCUMENT.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
