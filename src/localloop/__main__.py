@@ -15,6 +15,7 @@ COMMANDS = {
     "deploy": "build, release and prove what changed (all that changed, or the targets)",
     "plan": "say what a deploy would do, and why; change nothing",
     "bootstrap": "make the cluster run, anew or as it is, and deploy to it",
+    "rollback": "take the charts back to what an earlier transaction deployed",
     "status": "say what the cluster runs",
     "history": "list this project's transactions",
     "report": "print a transaction's report (the newest one by default)",
@@ -24,7 +25,7 @@ COMMANDS = {
     "fingerprint": "print one value for the files of a tree, stable across clones and commits",
     "schema": "print the JSON Schema of localloop.yml",
 }
-PROFILED = ("deploy", "plan", "bootstrap", "status", "baseline", "down")
+PROFILED = ("deploy", "plan", "bootstrap", "rollback", "status", "baseline", "down")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,6 +82,10 @@ def parser() -> argparse.ArgumentParser:
             )
         if name == "report":
             sub.add_argument("transaction", nargs="?", metavar="TX")
+        if name == "rollback":
+            sub.add_argument(
+                "transaction", nargs="?", metavar="TX", help="default: the one before now"
+            )
         if name == "baseline":
             sub.add_argument(
                 "--mode", choices=["cold", "warm", "both"], default="both", help="default: both"

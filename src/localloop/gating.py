@@ -22,6 +22,13 @@ from .releases import note_release, object_refs, with_images
 from .session import Session
 from .steps import Emit
 
+# What a failed deploy leaves, where nothing else is asked for.
+KEPT = "Run the deploy again then; nothing was rolled back."
+
+
+class NotReadyError(LocalloopError):
+    """The gate has failed: something is known not to get ready."""
+
 
 def run(session: Session, plan: Plan, emit: Emit, *, timeout: float | None = None) -> GateResult:
     """Gate every release in the plan's scope; raises ``LocalloopError`` unless all is ready.
@@ -107,7 +114,7 @@ def _noted(session: Session, name: str, entry: ChartEntry) -> ChartEntry:
 
 
 def _emit_spans(plan: Plan, result: GateResult, duration: float, emit: Emit) -> None:
-    for part in plan.with_step("release"):
+    for part in (*plan.with_step("release"), *plan.with_step("rollback")):
         rollout = result.first_ready_s if result.first_ready_s is not None else duration
         emit({"event": "span", "name": f"{part.name}_rollout", "duration_s": rollout})
     emit({"event": "span", "name": "readiness_gate", "duration_s": duration})
@@ -118,11 +125,12 @@ def _not_ready(result: GateResult, owners: Mapping[str, str]) -> LocalloopError:
     what = "not ready" if result.status == "failed" else "readiness unknown"
     found = result.diagnosis
     text = f"{what}: {result.reason}"
-    steps = ["Run the deploy again then; nothing was rolled back."]
+    steps = [KEPT]
     if found is not None:
         text = f"{text}\n{found}"
         steps.insert(0, found.next_step)
-    return LocalloopError(
+    kind = NotReadyError if result.status == "failed" else LocalloopError
+    return kind(
         result.reason,
         text.rstrip(),
         component=owners.get(result.ref),

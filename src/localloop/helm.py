@@ -17,16 +17,16 @@ from . import tools
 from .errors import LocalloopError
 from .kube.client import Kube
 from .kube.objects import ObjectRef
+from .record import HISTORY_MAX
 
 INSTALL_HINT = "Install Helm 3.18.4 or newer (https://helm.sh/docs/intro/install/)."
-HISTORY_MAX = 10
 TRANSACTION_LABEL = "localloop-transaction"
 PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
 
 
 @dataclass(frozen=True)
 class Release:
-    """A revision of a release, as the metadata of Helm's Secret tells it."""
+    """A revision of a release, as its Secret's metadata tells it; ``created`` is RFC 3339."""
 
     name: str
     namespace: str
@@ -36,18 +36,23 @@ class Release:
     secret: str = ""
     uid: str = ""
     resource_version: str = ""
+    created: str = ""
 
 
 def releases(kube: Kube, namespace: str, names: Sequence[str]) -> dict[str, Release]:
     """The newest revision of each named release in a namespace, by one metadata-only list."""
-    selector = f"owner=helm,name in ({','.join(sorted(names))})"
-    items, _ = kube.list("v1", "Secret", namespace, label_selector=selector, metadata_only=True)
     newest: dict[str, Release] = {}
-    for item in items:
-        release = _release(item["metadata"])
+    for release in revisions(kube, namespace, names):
         if release.name not in newest or newest[release.name].revision < release.revision:
             newest[release.name] = release
     return newest
+
+
+def revisions(kube: Kube, namespace: str, names: Sequence[str]) -> list[Release]:
+    """All revisions that Helm keeps of the named releases, by one metadata-only list."""
+    selector = f"owner=helm,name in ({','.join(sorted(names))})"
+    items, _ = kube.list("v1", "Secret", namespace, label_selector=selector, metadata_only=True)
+    return [_release(item["metadata"]) for item in items]
 
 
 def _release(metadata: Mapping[str, Any]) -> Release:
@@ -61,6 +66,7 @@ def _release(metadata: Mapping[str, Any]) -> Release:
         secret=metadata["name"],
         uid=metadata.get("uid", ""),
         resource_version=metadata.get("resourceVersion", ""),
+        created=metadata.get("creationTimestamp", ""),
     )
 
 
@@ -111,9 +117,13 @@ def decode_secret(secret: Mapping[str, Any]) -> dict[str, Any]:
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
         content = json.loads(gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed)
     except (KeyError, ValueError, OSError, EOFError, zlib.error) as error:
-        name = secret.get("metadata", {}).get("name")
+        metadata = secret.get("metadata", {})
+        name, namespace = metadata.get("name"), metadata.get("namespace")
         raise LocalloopError(
-            "release_undecodable", f"Helm's Secret {name} cannot be read: {error}"
+            "release_undecodable",
+            f"Helm's Secret {name} cannot be read: {error}",
+            hint="Helm cannot read it either. Delete that one Secret: what runs goes on, and the"
+            f" next deploy releases over it: kubectl -n {namespace} delete secret {name}",
         ) from error
     return content if isinstance(content, dict) else {}
 
@@ -170,6 +180,21 @@ class Helm:
             env=_environment(),
             pass_fds=pass_fds,
         )
+
+    def rollback(
+        self,
+        release: str,
+        revision: int,
+        *,
+        namespace: str,
+        apply_flags: Sequence[str],
+        timeout: float,
+        pass_fds: Sequence[int] = (),
+    ) -> tools.Completed:
+        """Make a new revision that is an earlier one again, labels included."""
+        argv = [self._helm, *self._target, "rollback", "--namespace", namespace]
+        argv += ["--history-max", str(HISTORY_MAX), *apply_flags, "--", release, str(revision)]
+        return tools.run(argv, timeout=timeout, env=_environment(), pass_fds=pass_fds)
 
     def uninstall(self, release: str, *, namespace: str, timeout: float) -> tools.Completed:
         return tools.run(

@@ -51,6 +51,14 @@ class FilePlan:
 
 
 @dataclass(frozen=True)
+class BackTo:
+    """The settled state that a chart goes back to: whose it was, and its Helm revision."""
+
+    transaction: str = ""
+    revision: int = 0
+
+
+@dataclass(frozen=True)
 class ComponentPlan:
     """One component's steps, or its skip, with reasons.
 
@@ -58,6 +66,7 @@ class ComponentPlan:
     published images it is to run; those still to be built are absent. ``only_if_digest_differs``:
     the step is needed for nothing but bytes that are not known yet. ``file``: of a node file.
     ``untracked``: what can change the output and is in no fingerprint.
+    ``back_to``: of a chart whose step is ``rollback``.
 
     The steps hand the plan on with their results in it: ``image`` of what was built, ``moved``
     where its inputs changed meanwhile, ``revision`` of what was released, ``changed``.
@@ -77,6 +86,7 @@ class ComponentPlan:
     deployed: dict[str, Image] = field(default_factory=dict)
     only_if_digest_differs: bool = False
     file: FilePlan = FilePlan()
+    back_to: BackTo = BackTo()
     base_revision: int = 0
     warnings: tuple[str, ...] = ()
     untracked: tuple[str, ...] = ()
@@ -133,6 +143,7 @@ class Plan:
                     "warnings": tuple(found["warnings"]),
                     "untracked": tuple(found["untracked"]),
                     "file": _file(found["file"]),
+                    "back_to": BackTo(**found["back_to"]),
                 }
             )
             for name, found in data["components"].items()

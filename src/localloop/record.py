@@ -22,6 +22,8 @@ from .kube.objects import ObjectRef
 NAMESPACE = "localloop"
 SCHEMA = 1
 PROJECT_LABEL = "localloop-project"
+# As many as Helm keeps revisions of a release.
+HISTORY_MAX = 10
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class ChartState:
     generation} or, where there is none, {uid, resource_version}. ``base_revision``: the revision
     (0: none) that was live before the release; ``revision``, ``manifest`` (sha256), ``secret``
     ({uid, resource_version} of Helm's Secret) and ``objects`` are known once it is settled.
+    ``settled``: the record's serial when it was.
     """
 
     transaction: str
@@ -52,15 +55,20 @@ class ChartState:
     secret: dict[str, str] = field(default_factory=dict)
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     completed_jobs: tuple[str, ...] = ()
+    settled: int = 0
 
 
 @dataclass(frozen=True)
 class ChartEntry:
-    """``state`` is ``settled`` (``target`` runs) or ``settling`` (``last_good`` was settled)."""
+    """``state`` is ``settled`` (``target`` runs) or ``settling`` (``last_good`` was settled).
+
+    ``history``: the states that were settled, newest first, without their objects.
+    """
 
     state: str
     target: ChartState
     last_good: ChartState | None = None
+    history: tuple[ChartState, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,16 @@ class Record:
         return replace(self, node_files={**self.node_files, name: entry})
 
     def settle(self, chart: str, state: ChartState) -> Record:
-        """This record with ``chart`` settled in ``state``."""
-        return replace(self, charts={**self.charts, chart: ChartEntry("settled", state)})
+        """This record with ``chart`` settled in ``state``, by the save to come."""
+        before = self.charts.get(chart)
+        past = before.history if before is not None else ()
+        same = (state.transaction, state.revision)
+        known = next((s.settled for s in past if (s.transaction, s.revision) == same), 0)
+        state = replace(state, settled=known or self.serial + 1)
+        if not known:
+            past = (replace(state, objects={}, secret={}), *past)[:HISTORY_MAX]
+        entry = ChartEntry("settled", state, history=past)
+        return replace(self, charts={**self.charts, chart: entry})
 
     def note(self, chart: str, target: ChartState) -> Record:
         """This record with more known of the target that ``chart`` is on its way to."""
@@ -120,9 +136,9 @@ class Record:
         last_good = None
         if before is not None:
             last_good = before.target if before.state == "settled" else before.last_good
-        return replace(
-            self, charts={**self.charts, chart: ChartEntry("settling", target, last_good)}
-        )
+        past = before.history if before is not None else ()
+        entry = ChartEntry("settling", target, last_good, past)
+        return replace(self, charts={**self.charts, chart: entry})
 
 
 def encode(record: Record) -> bytes:
@@ -184,7 +200,12 @@ def _chart_entry(data: dict[str, Any]) -> ChartEntry:
         return ChartState(**{**found, "completed_jobs": tuple(found["completed_jobs"])})
 
     last_good = data["last_good"]
-    return ChartEntry(data["state"], state(data["target"]), state(last_good) if last_good else None)
+    return ChartEntry(
+        data["state"],
+        state(data["target"]),
+        state(last_good) if last_good else None,
+        tuple(state(found) for found in data.get("history", ())),
+    )
 
 
 def cluster_moved(what: str) -> BusyError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from .decide import is_pending
 from .errors import BusyError, LocalloopError
 from .gate.observe import Source
 from .gather import note
+from .immutable import Immutable, find_immutable, remove
 from .kube.objects import ObjectRef
 from .locks import step_lock
 from .paths import cache_dir
@@ -30,27 +32,36 @@ from .record import (
 )
 from .session import Session
 from .steps import Emit
+from .tools import Completed
 from .transaction import Journal, step_lock_path
 
 # What a chart's hooks may take beside the readiness timeout.
 HOOK_SECONDS = 60.0
 
 
+class ReleaseFailedError(LocalloopError):
+    """Helm has failed, and may have changed some of the release's objects."""
+
+
 def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Plan:
-    """Release each chart of the plan; the plan with their revisions in it."""
-    releasing = plan.with_step("release")
+    """Release each chart of the plan, or take it back; the plan with their revisions in it."""
+    releasing = [*plan.with_step("release"), *plan.with_step("rollback")]
     if not releasing:
         return plan
     started = time.monotonic()
-    run = _Run(session, plan, journal)
+    run = _Run(session, plan, journal, emit)
     components = dict(plan.components)
     for part in releasing:
-        emit(_progress(part.name, "helm upgrade"))
+        emit(_progress(part.name, f"helm {_verb(part)}"))
         state = run.release(part)
         components[part.name] = replace(part, revision=state.revision, changed=True)
         emit(_progress(part.name, f"revision {state.revision}"))
     emit({"event": "span", "name": "helm_upgrade", "duration_s": time.monotonic() - started})
     return replace(plan, components=components, serial=run.record.serial)
+
+
+def _verb(part: ComponentPlan) -> str:
+    return f"rollback to revision {part.back_to.revision}" if part.back_to.revision else "upgrade"
 
 
 def _progress(component: str, text: str) -> dict[str, Any]:
@@ -60,8 +71,9 @@ def _progress(component: str, text: str) -> dict[str, Any]:
 class _Run:
     """The releases of one plan, each written into the record before and after."""
 
-    def __init__(self, session: Session, plan: Plan, journal: Journal) -> None:
+    def __init__(self, session: Session, plan: Plan, journal: Journal, emit: Emit) -> None:
         self._session = session
+        self._emit = emit
         self._plan = plan
         self._journal = journal
         self._store = RecordStore(session.kube, session.project.name)
@@ -76,14 +88,20 @@ class _Run:
         """Settling, Helm, and what came of it (settling still: the gate has the last word)."""
         chart = self._session.project.charts[part.name]
         _check_live(self._session, chart, part, self.record)
+        # A rollback keeps the earlier revision's labels, so its state keeps their transaction.
         target = ChartState(
-            transaction=self._journal.id,
+            transaction=part.back_to.transaction or self._journal.id,
             fingerprint=part.fingerprint,
             images=part.images,
             base_revision=part.base_revision,
         )
         self._save(with_images(self.record, self._plan).unsettle(part.name, target))
-        self._upgrade(chart, part)
+        done = self._run(chart, part)
+        if done.returncode and self._made_way(chart, part.name, target):
+            target = self.record.charts[part.name].target
+            done = self._run(chart, part)
+        if done.returncode:
+            raise _failed(part, done)
         state = note_release(self._session, chart, target)
         self._save(self.record.note(part.name, state))
         return state
@@ -91,11 +109,40 @@ class _Run:
     def _save(self, record: Record) -> None:
         self.record = self._store.save(record)
 
-    def _upgrade(self, chart: Chart, part: ComponentPlan) -> None:
+    def _made_way(self, chart: Chart, name: str, target: ChartState) -> bool:
+        """Whether Helm can try again: only Jobs and bare Pods were in its way, now deleted."""
+        live = self._live(chart)
+        if live is None or live.revision == target.base_revision:
+            return False
+        found = find_immutable(self._session.kube, live)
+        if fixed := [each for each in found if not each.expendable]:
+            raise _immutable(chart, fixed)
+        for each in found:
+            self._emit(_progress(name, f"{each} cannot be changed: made anew"))
+            remove(self._session.kube, each)
+        if found:
+            self._save(self.record.note(name, replace(target, base_revision=live.revision)))
+        return bool(found)
+
+    def _live(self, chart: Chart) -> helm.Release | None:
+        found = helm.releases(self._session.kube, chart.namespace, [chart.release])
+        return found.get(chart.release)
+
+    def _run(self, chart: Chart, part: ComponentPlan) -> Completed:
         project, journal = self._session.project, self._journal
+        timeout = project.readiness.timeout + HOOK_SECONDS
         holder = {"pid": os.getpid(), "transaction": journal.id, "tool": "helm"}
         with step_lock(step_lock_path(journal.project_lock), holder) as descriptor:
-            done = self._helm.upgrade(
+            if part.back_to.revision:
+                return self._helm.rollback(
+                    chart.release,
+                    part.back_to.revision,
+                    namespace=chart.namespace,
+                    apply_flags=self._apply_flags,
+                    timeout=timeout,
+                    pass_fds=(descriptor,),
+                )
+            return self._helm.upgrade(
                 chart.release,
                 project.root / chart.path,
                 namespace=chart.namespace,
@@ -103,21 +150,40 @@ class _Run:
                 values_files=[project.root / path for path in chart.values_files],
                 labels={PROJECT_LABEL: project.name, helm.TRANSACTION_LABEL: journal.id},
                 apply_flags=self._apply_flags,
-                timeout=project.readiness.timeout + HOOK_SECONDS,
+                timeout=timeout,
                 pass_fds=(descriptor,),
             )
-        if done.returncode:
-            raise LocalloopError(
-                f"release_failed:{part.name}",
-                f"helm upgrade failed: {_tail(done.stderr)}",
-                component=part.name,
-                hint="Mend the chart or what Helm names, then run the deploy again.",
-            )
+
+
+def _failed(part: ComponentPlan, done: Completed) -> ReleaseFailedError:
+    hint = "Mend the chart or what Helm names, then run the deploy again."
+    if "must have at most 1048576 bytes" in done.stderr:  # a Secret's limit
+        hint = "Helm keeps the whole chart in one Secret: name large files in its .helmignore."
+    return ReleaseFailedError(
+        f"release_failed:{part.name}",
+        f"helm {_verb(part)} failed: {_tail(done.stderr)}",
+        component=part.name,
+        hint=hint,
+    )
+
+
+def _immutable(chart: Chart, found: Sequence[Immutable]) -> ReleaseFailedError:
+    first = found[0].ref
+    where = f"-n {first.namespace} " if first.namespace else ""
+    return ReleaseFailedError(
+        f"field_immutable:{chart.name}",
+        f"what cannot be changed once it exists has changed: {'; '.join(map(str, found))}",
+        component=chart.name,
+        hint="Take the change back; or delete the object, if what it holds may go, and run the"
+        f" deploy again: kubectl {where}delete {first.kind.lower()} {first.name}",
+    )
 
 
 def _tail(stderr: str) -> str:
     lines = [line for line in stderr.strip().splitlines() if line.strip()]
-    return "\n  ".join(lines[-5:]) if lines else "no message"
+    errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
+    kept = lines[errors[-1] :][:5] if errors else lines[-5:]
+    return "\n  ".join(kept) if kept else "no message"
 
 
 def _check_live(session: Session, chart: Chart, part: ComponentPlan, record: Record) -> None:
@@ -132,12 +198,19 @@ def _check_live(session: Session, chart: Chart, part: ComponentPlan, record: Rec
         return
     entry = record.charts.get(part.name)
     ours = live.labels.get(helm.TRANSACTION_LABEL)
-    if entry is None or entry.state != "settling" or entry.target.transaction != ours:
+    if (
+        entry is None
+        or entry.state != "settling"
+        or entry.target.transaction != ours  # a helm by hand inherits the label, hence:
+        or entry.target.base_revision + 1 != live.revision
+    ):
+        way = "uninstall" if live.status == "pending-install" else "rollback"
         raise BusyError(
             "release_pending",
             f"a helm that is not this project's run has {chart.release} in status {live.status}",
             component=part.name,
-            hint=f"Once it is surely dead: helm -n {chart.namespace} rollback {chart.release}",
+            hint="Run again once it is done. If it is surely dead:"
+            f" helm -n {chart.namespace} {way} {chart.release}",
         )
     # The locks say that its run is gone and its helm with it.
     helm.mark_failed(session.kube, live)

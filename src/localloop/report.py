@@ -62,8 +62,8 @@ def _replace(path: Path, content: str) -> None:
 def outcome_of(events: Iterable[Event]) -> tuple[str, int]:
     """The run's outcome and exit code.
 
-    ``unchanged``, ``deployed``, ``planned``, ``failed``, ``refused``, ``busy``, ``interrupted`` or
-    ``killed``.
+    ``unchanged``, ``deployed``, ``rolled_back``, ``planned``, ``failed``, ``refused``, ``busy``,
+    ``interrupted`` or ``killed``.
     """
     events = list(events)
     failures = [event["error"] for event in events if event.get("event") == "failed"]
@@ -82,6 +82,8 @@ def outcome_of(events: Iterable[Event]) -> tuple[str, int]:
         return "failed", 1
     plan = _last_plan(events)
     changed = plan is not None and any(part.changed for part in plan.components.values())
+    if changed and any(event.get("command") == "rollback" for event in events):
+        return "rolled_back", 0
     settled = any(event.get("event") == "settled" for event in events)
     return ("deployed" if changed or settled else "unchanged"), 0
 
@@ -132,10 +134,21 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
             "warnings": gate.get("warnings", []),
             "not_gated": gate.get("not_gated", []),
         },
+        "rollback": _rollback(events),
         "evidence": render_evidence(gate.get("evidence", ())),
         "error": errors[0] if errors else None,
         "durations_ms": durations,
     }
+
+
+def _rollback(events: Iterable[Event]) -> dict[str, Any]:
+    """What a failed deploy went back to; empty where it did not."""
+    found = next((event for event in events if event.get("event") == "rolled_back"), None)
+    if found is None:
+        return {}
+    charts = {f"{name}_transaction": transaction for name, transaction in found["charts"].items()}
+    keys = {"rollback_gate_status": found["status"], "rollback_failure_reason": found["reason"]}
+    return {**charts, **keys}
 
 
 def _last_plan(events: Iterable[Event]) -> Plan | None:
@@ -357,6 +370,8 @@ def render(report: Mapping[str, Any]) -> str:
     lines += [f"- warning: {_value(text)}" for text in readiness["warnings"]]
     lines += [f"- not gated: {_value(text)}" for text in readiness["not_gated"]]
     lines.append("")
+    if report["rollback"]:
+        lines += _keys("Rollback", report["rollback"])
     if report["evidence"]:
         lines += ["## Evidence", "", *_block(report["evidence"])]
     lines += _keys("Durations", report["durations_ms"], " ms")

@@ -38,7 +38,16 @@ def test_plan_and_status_change_nothing_and_tell_the_truth(deployed: Project) ->
     before = deployed.outside.see()
     planned = json.loads(deployed.localloop("plan", "-o", "json").out)
     assert planned["components"]["web"]["skip"] == "unchanged"
-    status = json.loads(deployed.localloop("status", "-o", "json").out)
+    run = deployed.localloop("status", "-o", "json")
+    status, record = json.loads(run.out), deployed.outside.record()
+    assert min(run.seconds, deployed.localloop("status").seconds) < 1
+    web, hello = status["components"]["web"], status["components"]["hello"]
+    assert hello["fingerprint"] == record["charts"]["hello"]["target"]["fingerprint"]
+    assert hello["images"] == {"web": web["digest"]}
+    assert hello["transaction"] == web["transaction"] == deployed.reports().pop()[: -len(".json")]
+    assert 0 <= hello["age_s"] < 60
+    assert hello["ready"] == ["Deployment hello: ready 1/1"]
+    assert hello["drift"] == []
     assert status["components"]["hello"]["revision"] == before.revision
     assert status["components"]["hello"]["state"] == "settled"
     assert before.image.endswith(status["components"]["web"]["digest"])

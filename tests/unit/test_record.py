@@ -50,6 +50,7 @@ entries = st.builds(
     state=st.sampled_from(["settled", "settling"]),
     target=states,
     last_good=st.none() | states,
+    history=st.lists(states, max_size=2).map(tuple),
 )
 files = st.builds(
     NodeFileEntry,
@@ -151,22 +152,48 @@ def test_settle_and_unsettle_keep_the_last_good_state() -> None:
     record = Record("hello").unsettle("web", a)
     assert record.charts["web"] == ChartEntry("settling", a, None)
     record = record.settle("web", a)
-    assert record.charts["web"] == ChartEntry("settled", a, None)
+    a = replace(a, settled=1)
+    assert record.charts["web"] == ChartEntry("settled", a, None, (a,))
     record = record.unsettle("web", b)
-    assert record.charts["web"] == ChartEntry("settling", b, a)
+    assert record.charts["web"] == ChartEntry("settling", b, a, (a,))
     # A second try after a failed one: what was good is still a.
     record = record.unsettle("web", c)
-    assert record.charts["web"] == ChartEntry("settling", c, a)
+    assert record.charts["web"] == ChartEntry("settling", c, a, (a,))
     noted = replace(c, revision=4)
     record = record.note("web", noted)
-    assert record.charts["web"] == ChartEntry("settling", noted, a)
-    assert record.settle("web", noted).charts["web"] == ChartEntry("settled", noted, None)
+    assert record.charts["web"] == ChartEntry("settling", noted, a, (a,))
+    noted = replace(noted, settled=8)
+    record = replace(record, serial=7).settle("web", noted)
+    assert record.charts["web"] == ChartEntry("settled", noted, None, (noted, a))
+
+
+def test_history_is_bounded_newest_first_and_without_objects() -> None:
+    record = Record("hello")
+    for number in range(1, 14):
+        made = state(str(number), revision=number, objects={"o": {}}, secret={"uid": "u"})
+        record = replace(record, serial=number).settle("web", made)
+    past = record.charts["web"].history
+    assert [found.revision for found in past] == list(range(13, 3, -1))
+    assert [found.settled for found in past] == list(range(14, 4, -1))
+    assert not any(found.objects or found.secret for found in past)
+    # Settled again as it is (other generations of its objects): the same entry.
+    again = replace(record, serial=40).settle("web", record.charts["web"].target)
+    assert again.charts["web"].history == past
+    assert decode(encode(again), project="hello", resource_version="").charts == again.charts
+
+
+def test_record_without_a_history_is_read() -> None:
+    plain = json.loads(encode(Record("hello").settle("web", state("a"))))
+    del plain["charts"]["web"]["history"]
+    del plain["charts"]["web"]["target"]["settled"]
+    found = decode(json.dumps(plain).encode(), project="hello", resource_version="1")
+    assert found.charts["web"].history == ()
 
 
 @given(records, st.sampled_from(["settle", "unsettle"]), states)
 def test_a_change_moves_nothing_else(record: Record, how: str, target: ChartState) -> None:
     changed = getattr(record, how)("the chart", target)
-    assert changed.charts.pop("the chart").target == target
+    assert replace(changed.charts.pop("the chart").target, settled=target.settled) == target
     assert changed == record
 
 

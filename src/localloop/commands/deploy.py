@@ -56,7 +56,7 @@ def run_loop(session: Session, options: Options, command: str, wish: Wish, start
         transaction.close(error=LocalloopError("defect", f"localloop failed: {found!r}"))
         raise
     report = transaction.close(error=error)
-    return _say_outcome(options.console, report, error, time.monotonic() - started)
+    return say_outcome(options.console, report, error, time.monotonic() - started)
 
 
 def _deploy(session: Session, transaction: Transaction, options: Options, wish: Wish) -> None:
@@ -162,7 +162,7 @@ def task_shower(console: Console) -> Callable[[str, str], None]:
     return show
 
 
-def _say_outcome(
+def say_outcome(
     console: Console, report: Path, error: LocalloopError | None, seconds: float
 ) -> int:
     import json
@@ -179,6 +179,7 @@ def _say_outcome(
     words = {
         "unchanged": "Nothing to do: the cluster runs this tree",
         "deployed": "Deployed: the cluster runs this tree",
+        "rolled_back": "Rolled back",
     }
     console.say(f"{words.get(outcome, outcome.capitalize())} ({seconds:.2f} s)")
     console.say(f"Report: {report}")

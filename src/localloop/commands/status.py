@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from ..config import load_project
 from ..facts import Facts
 from ..plan import Plan
 from ..planning import make_plan
+from ..record import ChartEntry
 from ..session import Session
 from . import Options
 from .plan import why
@@ -73,17 +75,28 @@ def _components(session: Session, plan: Plan, facts: Facts) -> dict[str, Any]:
         if part.kind == "image":
             image = facts.record.images.get(name)
             entry["digest"] = image.digest if image else ""
+            runs = _runs_in(facts, name, entry["digest"])
+            entry["transaction"] = runs.target.transaction if runs else ""
         elif part.kind == "node_file":
             file = facts.record.node_files.get(name)
             entry["sha256"] = file.sha256 if file else ""
             entry["transaction"] = file.transaction if file else ""
             entry["pending"] = part.file.pending
+            put = [str(note.get("mtime", "")) for note in file.nodes.values()] if file else []
+            entry["age_s"] = _age(session, max(put, default=""))
         else:
             chart = facts.record.charts.get(name)
             seen = session.observed.get(name)
             entry["state"] = chart.state if chart else "never_deployed"
             entry["transaction"] = chart.target.transaction if chart else ""
             entry["revision"] = chart.target.revision if chart else 0
+            entry["images"] = (
+                {image: held["digest"] for image, held in chart.target.images.items()}
+                if chart
+                else {}
+            )
+            release = facts.charts[name].release
+            entry["age_s"] = _age(session, release.created if release else "")
             entry["drift"] = list(facts.charts[name].drift)
             entry["ready"] = [
                 f"{verdict.ref.kind} {verdict.ref.name}: {verdict.detail}"
@@ -94,8 +107,36 @@ def _components(session: Session, plan: Plan, facts: Facts) -> dict[str, Any]:
     return found
 
 
+def _runs_in(facts: Facts, image: str, digest: str) -> ChartEntry | None:
+    """The settled chart that runs an image's digest."""
+    for entry in facts.record.charts.values():
+        held = entry.target.images.get(image)
+        if entry.state == "settled" and held and held["digest"] == digest:
+            return entry
+    return None
+
+
+def _age(session: Session, since: str) -> int | None:
+    """Whole seconds since a time that the cluster's machine wrote, by the cluster's clock."""
+    now = session.kube.server_date
+    try:
+        return max(0, round((now or 0.0) - datetime.fromisoformat(since).timestamp()))
+    except ValueError:
+        return None
+
+
+def _words(seconds: int | None) -> str:
+    """``5s``, ``12m``, ``3h``, ``4d``."""
+    if seconds is None:
+        return "-"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
 def _show(options: Options, components: dict[str, Any]) -> None:
-    rows = [["COMPONENT", "RUNS", "TRANSACTION", "READY", "NEXT DEPLOY"]]
+    rows = [["COMPONENT", "FINGERPRINT", "RUNS", "TRANSACTION", "AGE", "READY", "NEXT DEPLOY"]]
     for name, entry in components.items():
         ready = list(entry.get("ready", ()))
         if entry.get("pending"):
@@ -103,8 +144,10 @@ def _show(options: Options, components: dict[str, Any]) -> None:
         rows.append(
             [
                 name,
+                entry["fingerprint"][:12] or "-",
                 _runs(entry) or "nothing",
                 entry.get("transaction") or "-",
+                _words(entry.get("age_s")),
                 "; ".join(ready) or "-",
                 entry["next_deploy"],
             ]

@@ -165,6 +165,7 @@ class Project:
     builder: str | None
     config_sha256: str
     config_path: Path
+    on_failure: str = "keep"
 
     @property
     def builds(self) -> dict[str, Image]:

@@ -103,6 +103,7 @@ class _Reader:
         self.check_needs(images, files)
         self.check_releases(charts)
         given = self.items().get("builder")
+        on_failure = self.items().get("on_failure")
         return Project(
             root=self.path.parent,
             name=name,
@@ -119,6 +120,7 @@ class _Reader:
             builder=builder(environ) or (given.value if given else None),
             config_sha256=hashlib.sha256(self.data).hexdigest(),
             config_path=self.path,
+            on_failure=on_failure.value if on_failure else "keep",
         )
 
     @staticmethod

@@ -156,6 +156,12 @@ SCHEMA: dict[str, Any] = {
             ),
             "charts": _map("Helm releases.", NAME, {"$ref": "#/$defs/chart"}),
             "readiness": {"$ref": "#/$defs/readiness"},
+            "on_failure": {
+                "enum": ["keep", "rollback"],
+                "description": "What a deploy that fails leaves: what it has released, for a look "
+                "at it, or what was last ready.",
+                "default": "keep",
+            },
             "baseline": {"$ref": "#/$defs/baseline"},
         },
         ("version", "project"),

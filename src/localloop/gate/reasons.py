@@ -81,7 +81,7 @@ REASONS: tuple[Reason, ...] = (
         "the Deployment's own progressDeadlineSeconds is over",
         "As for timeout; or raise progressDeadlineSeconds in the chart.",
     ),
-    Reason("job_failed", "a Job of the chart failed", f"{_READ}; helm replaces no Job by itself."),
+    Reason("job_failed", "a Job of the chart failed", f"{_READ}; once changed it is made anew."),
     Reason("pod_failed", "a bare Pod ended with an error", f"{_READ} and mend what they name."),
     Reason(
         "paused",

@@ -240,9 +240,15 @@ class Kube:
         strategy: str = "merge",
         field_manager: str = "localloop",
         force: bool = False,
+        dry_run: bool = False,
     ) -> Object:
-        """Patch an object: ``merge``, ``strategic``, ``json`` or server-side ``apply``."""
+        """Patch an object: ``merge``, ``strategic``, ``json`` or server-side ``apply``.
+
+        ``dry_run``: only ask whether the server would take it.
+        """
         query = {"fieldManager": field_manager}
+        if dry_run:
+            query["dryRun"] = "All"
         if strategy == "apply" and force:
             query["force"] = "true"
         patched: Object = self.request(

@@ -12,7 +12,7 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     from ..plan import Plan
-    from ..releases import release_charts
+    from ..releases import ReleaseFailedError, release_charts
     from ..session import Session
     from ..transaction import attach_or_refuse
 
@@ -21,6 +21,13 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     if releasing and not context.check:
         session = Session.of_plan(plan, os.environ)
         journal = attach_or_refuse(os.environ)
-        plan = release_charts(session, plan, journal, context.emit)
+        try:
+            plan = release_charts(session, plan, journal, context.emit)
+        except ReleaseFailedError as error:
+            if session.project.on_failure != "rollback":
+                raise
+            from ..rollback import after_failure
+
+            raise after_failure(session, plan, journal, context.emit, error) from error
         context.emit({"event": "plan", "plan": plan.as_dict()})
     return {"changed": bool(releasing), "plan": plan.as_dict()}

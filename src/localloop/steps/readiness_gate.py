@@ -22,5 +22,14 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     if context.check:
         return {"changed": False, "gate": {"status": "not_run"}, "plan": params["plan"]}
     session = Session.of_plan(plan, os.environ)
-    result = gating.run(session, plan, context.emit, timeout=params.get("timeout"))
+    try:
+        result = gating.run(session, plan, context.emit, timeout=params.get("timeout"))
+    except gating.NotReadyError as error:
+        if session.project.on_failure != "rollback":
+            raise
+        from ..rollback import after_failure
+        from ..transaction import attach_or_refuse
+
+        journal = attach_or_refuse(os.environ)
+        raise after_failure(session, plan, journal, context.emit, error) from error
     return {"changed": False, "gate": result.as_dict(), "plan": params["plan"]}

@@ -1,0 +1,55 @@
+"""``localloop rollback``: take the charts back to what an earlier transaction deployed."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ..config import load_project
+from ..errors import InterruptedRun, LocalloopError
+from ..opening import open_run
+from ..session import Session
+from . import Options
+from .deploy import say_outcome
+from .plan import show_plan
+
+
+def run(options: Options) -> int:
+    from ..rollback import go_back
+
+    started = time.monotonic()
+    project = load_project(options.project, profile=options.profile)
+    session = Session(project, os.environ)
+    transaction = open_run(session, "rollback")
+    error: LocalloopError | None = None
+    console = options.console
+
+    def tell(event: dict[str, object]) -> None:
+        transaction.emit(event)
+        if event["event"] == "progress":
+            console.say(": ".join(str(event[key]) for key in ("component", "text") if event[key]))
+
+    try:
+        if session.cluster.verdict != "ok":
+            raise LocalloopError(
+                session.cluster.reason,
+                f"cluster {session.cluster_name} does not run",
+                hint="`localloop deploy` starts it.",
+            )
+        session.identify()
+        go_back(
+            session,
+            options.transaction,
+            transaction,
+            tell,
+            lambda plan: show_plan(console, plan),
+        )
+    except KeyboardInterrupt:
+        error = InterruptedRun("interrupted", "ended by Ctrl-C")
+    except LocalloopError as found:
+        error = found
+    except BaseException as found:
+        transaction.close(error=LocalloopError("defect", f"localloop failed: {found!r}"))
+        raise
+    report = transaction.close(error=error)
+    return say_outcome(console, report, error, time.monotonic() - started)

@@ -1,0 +1,140 @@
+"""Going back, asked for or after a failure: one project, whose states build on one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.outside import Cluster
+from harness.project import Project
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def shared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    made = Project(tmp_path_factory.mktemp("rollback") / "project", "e2e-rollback", cluster)
+    yield made
+    made.end_runs()
+    made.localloop("down", code=None)
+
+
+def entry(project: Project) -> dict:
+    found: dict = project.outside.record()["charts"]["hello"]
+    return found
+
+
+def test_nothing_to_go_back_to(shared: Project) -> None:
+    assert shared.localloop("rollback", code=2).report["error"]["reason"] == "nothing_before"
+    # A first deploy that fails is kept, whatever on_failure says: never uninstalled.
+    shared.append("localloop.yml", "\nreadiness: {timeout: 5}\non_failure: rollback\n")
+    shared.edit("chart/templates/deployment.yaml", "path: /,", "path: /no-such-page,")
+    run = shared.deploy(code=1)
+    assert "no earlier state" in run.report["error"]["hint"]
+    assert run.report["rollback"] == {}
+    assert [found["status"] for found in shared.outside.history()] == ["deployed"]
+    shared.edit("chart/templates/deployment.yaml", "path: /no-such-page,", "path: /,")
+    shared.edit("localloop.yml", "timeout: 5", "timeout: 30")
+    shared.deploy()
+
+
+def test_back_and_forth(shared: Project) -> None:
+    first = entry(shared)["target"]["transaction"]
+    image = shared.outside.see().image
+    shared.set_page("The second page")
+    shared.edit("chart/values.yaml", "replicas: 1", "replicas: 2")
+    second = shared.deploy().report["header"]["transaction_id"]
+    run = shared.localloop("rollback")
+    after = shared.outside.see()
+    assert run.report["outcome"] == "rolled_back"
+    assert (after.image, after.replicas) == (image, 1)
+    assert "Hello from localloop" in after.page
+    assert run.plan_of("hello")["reasons"][0].startswith(f"rollback (to {first}, ")
+    assert run.report["readiness"]["readiness_gate_status"] == "ready"
+    assert (entry(shared)["state"], entry(shared)["target"]["transaction"]) == ("settled", first)
+    assert entry(shared)["target"]["revision"] == after.revision
+    # What ran before now is the second state; by its name it is found too.
+    shared.localloop("rollback")
+    assert "The second page" in shared.outside.page()
+    shared.localloop("rollback", first)
+    assert "Hello from localloop" in shared.outside.page()
+    run = shared.localloop("rollback", second)
+    assert "The second page" in shared.outside.page()
+    # The tree is what runs: nothing to do.
+    assert shared.deploy().report["outcome"] == "unchanged"
+    assert shared.localloop("rollback", second).report["outcome"] == "unchanged"
+
+
+def test_unknown_transaction(shared: Project) -> None:
+    before = shared.outside.see()
+    run = shared.localloop("rollback", "tx-nobody", code=2)
+    assert run.report["error"]["reason"] == "unknown_transaction"
+    assert entry(shared)["target"]["transaction"] in run.text
+    assert shared.outside.see() == before
+
+
+def test_on_failure_rollback(shared: Project) -> None:
+    before, good = shared.outside.see(), entry(shared)["target"]["transaction"]
+    shared.edit("localloop.yml", "timeout: 30", "timeout: 5")
+    shared.deploy()
+    shared.set_page("A page that nobody sees")
+    shared.edit("chart/templates/deployment.yaml", "path: /,", "path: /no-such-page,")
+    run = shared.deploy(code=1)
+    report, after = run.report, shared.outside.see()
+    assert report["outcome"] == "failed"
+    assert report["error"]["reason"].startswith("timeout:")
+    assert report["readiness"]["readiness_gate_status"] == "failed"
+    assert "Readiness probe failed" in report["evidence"]
+    assert report["rollback"] == {
+        "hello_transaction": good,
+        "rollback_gate_status": "ready",
+        "rollback_failure_reason": "",
+    }
+    assert "## Rollback" in run.markdown
+    assert f"hello runs {good} again" in run.text
+    assert not report["fingerprints"]["hello"]["state_written"]
+    assert (after.image, after.page, after.replicas) == (before.image, before.page, 2)
+    assert (entry(shared)["state"], entry(shared)["target"]["transaction"]) == ("settled", good)
+    assert entry(shared)["target"]["revision"] == after.revision == before.revision + 2
+    # The same tree is tried again; mended, it is deployed.
+    assert "chart_changed" in shared.deploy(code=1).reasons("hello")
+    shared.edit("chart/templates/deployment.yaml", "path: /no-such-page,", "path: /,")
+    shared.deploy()
+    assert "nobody sees" in shared.outside.page()
+
+
+def test_on_failure_rollback_where_helm_itself_fails(shared: Project) -> None:
+    before = shared.outside.see()
+    hook = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: after, annotations: {helm.sh/hook: post-upgrade}}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - {name: after, image: {{ .Values.image | quote }}, command: [/bin/busybox, "false"]}
+"""
+    shared.write("chart/templates/after.yaml", hook)
+    shared.edit("chart/values.yaml", "replicas: 2", "replicas: 1")
+    run = shared.deploy(code=1)
+    assert run.report["error"]["reason"] == "release_failed:hello"
+    assert run.report["rollback"]["rollback_gate_status"] == "ready"
+    assert shared.outside.see().replicas == before.replicas
+    assert entry(shared)["state"] == "settled"
+
+
+def test_rollback_without_its_image_or_revision_is_refused(shared: Project) -> None:
+    states = entry(shared)["history"]
+    target = next(s for s in states if s["images"] != states[0]["images"])
+    digest = target["images"]["web"]["digest"]
+    shared.cluster.registry("DELETE", f"{shared.name}/web/manifests/{digest}")
+    run = shared.localloop("rollback", target["transaction"], code=2)
+    assert run.report["error"]["reason"] == "registry_lost"
+    name = f"sh.helm.release.v1.hello.v{target['revision']}"
+    shared.outside.kubectl("delete", "secret", name)
+    run = shared.localloop("rollback", target["transaction"], code=2)
+    assert run.report["error"]["reason"] == "revision_gone"
