@@ -11,18 +11,11 @@ short_description: Release the charts of a plan
 description:
   - Notes each chart as settling in the cluster's record, then installs or upgrades its release.
   - Refuses a release that is not this project's. Does not wait; the gate does.
-options:
-  plan:
-    description: The plan as the step before returned it.
-    type: dict
-    required: true
 attributes:
   check_mode:
     description: Releases nothing and returns the plan as it is.
     support: full
-  diff_mode:
-    description: Returns no diff of its own; M(component_report) shows one per component.
-    support: none
+extends_documentation_fragment: [localloop_step]
 author:
   - The localloop authors
 """
@@ -37,16 +30,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The plan with this step's results in it, for the next step.
+  description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
   type: dict
   returned: success
-  sample:
-    cluster: {verdict: ok, reason: ""}
-    components:
-      gateway:
-        kind: image
-        steps: [build, publish]
-        reasons: [{name: inputs_changed, detail: src/main.rs}]
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

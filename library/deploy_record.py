@@ -14,10 +14,6 @@ description:
   - Where the plan keeps a cluster of which nobody noted with which inputs it was made, or with
     others, it notes those of now as accepted.
 options:
-  plan:
-    description: The plan as the step before returned it.
-    type: dict
-    required: true
   gate:
     description:
       - What M(readiness_gate) returned as C(gate); the Jobs that it saw complete are noted.
@@ -27,9 +23,7 @@ attributes:
   check_mode:
     description: Writes nothing.
     support: full
-  diff_mode:
-    description: Returns no diff of its own; M(component_report) shows one per component.
-    support: none
+extends_documentation_fragment: [localloop_step]
 author:
   - The localloop authors
 """
@@ -51,16 +45,9 @@ settled:
   returned: success
   sample: [gateway, relay]
 plan:
-  description: The plan with this step's results in it, for the next step.
+  description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
   type: dict
   returned: success
-  sample:
-    cluster: {verdict: ok, reason: ""}
-    components:
-      gateway:
-        kind: image
-        steps: [build, publish]
-        reasons: [{name: inputs_changed, detail: src/main.rs}]
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

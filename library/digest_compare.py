@@ -13,18 +13,11 @@ description:
     to be put with those on the nodes, by digest.
   - Drops the steps of a component that turned out to run these bytes already, with the reason
     C(digest_already_deployed).
-options:
-  plan:
-    description: The plan as the step before returned it.
-    type: dict
-    required: true
 attributes:
   check_mode:
     description: The same as without; it never changes anything.
     support: full
-  diff_mode:
-    description: Returns no diff of its own; M(component_report) shows one per component.
-    support: none
+extends_documentation_fragment: [localloop_step]
 author:
   - The localloop authors
 """
@@ -39,16 +32,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The plan with this step's results in it, for the next step.
+  description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
   type: dict
   returned: success
-  sample:
-    cluster: {verdict: ok, reason: ""}
-    components:
-      gateway:
-        kind: image
-        steps: [build, publish]
-        reasons: [{name: inputs_changed, detail: src/main.rs}]
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -12,18 +12,11 @@ description:
   - Builds all images that the plan wants built in one BuildKit call and publishes each under the
     tag of its fingerprint and the tag of its digest.
   - An image whose inputs moved meanwhile is used but not recorded.
-options:
-  plan:
-    description: The plan as the step before returned it.
-    type: dict
-    required: true
 attributes:
   check_mode:
     description: Builds nothing and returns the plan as it is.
     support: full
-  diff_mode:
-    description: Returns no diff of its own; M(component_report) shows one per component.
-    support: none
+extends_documentation_fragment: [localloop_step]
 author:
   - The localloop authors
 """
@@ -38,16 +31,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The plan with this step's results in it, for the next step.
+  description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
   type: dict
   returned: success
-  sample:
-    cluster: {verdict: ok, reason: ""}
-    components:
-      gateway:
-        kind: image
-        steps: [build, publish]
-        reasons: [{name: inputs_changed, detail: src/main.rs}]
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -12,18 +12,11 @@ description:
   - Notes each node file and the pods that use it in the cluster's record, then replaces the file on
     every node by a temporary name, a digest check on the node and a rename.
   - The pods are left alone; M(node_file_reconcile) restarts them.
-options:
-  plan:
-    description: The plan as the step before returned it.
-    type: dict
-    required: true
 attributes:
   check_mode:
     description: Puts nothing and returns the plan as it is.
     support: full
-  diff_mode:
-    description: Returns no diff of its own; M(component_report) shows one per component.
-    support: none
+extends_documentation_fragment: [localloop_step]
 author:
   - The localloop authors
 """
@@ -38,7 +31,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The plan with this step's results in it, for the next step.
+  description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
   type: dict
   returned: success
   sample:

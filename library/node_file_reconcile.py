@@ -12,18 +12,11 @@ description:
   - Deletes, one by one, the pods that were there before the put, and waits for each one's
     replacement to be ready. Pods that no controller would replace are left alone.
   - Node files whose O(plan) has no step C(reconcile) (C(mode=none)) keep their pods pending.
-options:
-  plan:
-    description: The plan as the step before returned it.
-    type: dict
-    required: true
 attributes:
   check_mode:
     description: Restarts nothing and returns the plan as it is.
     support: full
-  diff_mode:
-    description: Returns no diff of its own; M(component_report) shows one per component.
-    support: none
+extends_documentation_fragment: [localloop_step]
 author:
   - The localloop authors
 """
@@ -38,7 +31,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The plan with this step's results in it, for the next step.
+  description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
   type: dict
   returned: success
   sample:

@@ -13,10 +13,6 @@ description:
     digests, or until the deadline.
   - Fails with a named reason and with evidence.
 options:
-  plan:
-    description: The plan as the step before returned it.
-    type: dict
-    required: true
   timeout:
     description: The deadline in seconds; the project's own where this is not set.
     type: float
@@ -24,9 +20,7 @@ attributes:
   check_mode:
     description: Looks once and does not wait.
     support: full
-  diff_mode:
-    description: Returns no diff of its own; M(component_report) shows one per component.
-    support: none
+extends_documentation_fragment: [localloop_step]
 author:
   - The localloop authors
 """
@@ -53,16 +47,9 @@ gate:
     warnings: []
     not_gated: []
 plan:
-  description: The plan with this step's results in it, for the next step.
+  description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
   type: dict
   returned: success
-  sample:
-    cluster: {verdict: ok, reason: ""}
-    components:
-      gateway:
-        kind: image
-        steps: [build, publish]
-        reasons: [{name: inputs_changed, detail: src/main.rs}]
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -18,6 +18,7 @@ CONTENT = (
     "library",
     "action_plugins",
     "callback_plugins",
+    "doc_fragments",
     "inventory_plugins",
     "inventory",
     "src",
