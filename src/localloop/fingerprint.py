@@ -169,17 +169,8 @@ def fingerprint_chart(
     """The fingerprint of a chart: its files, values files and configured values."""
     cache = cache or InputCache(project.root)
     key = f"charts.{chart.name}"
-    directory = inside(project, chart.path, f"{key}.path")
-    if not (directory / "Chart.yaml").is_file():
-        message = f"{key}.path: {chart.path} holds no Chart.yaml"
-        raise UsageError("input_missing", message, where=project.config_path.name)
-    ignore = HelmIgnore()
-    if (directory / ".helmignore").exists():
-        relative = f"{chart.path}/.helmignore"
-        text = read_input(project, relative, key).decode("utf-8", "surrogateescape")
-        ignore = HelmIgnore(text, relative)
     cache.files.moved.clear()
-    tree = walk_chart(os.fsencode(directory), ignore, os.fsencode(project.root), cache.files)
+    tree = _chart_tree(project, chart, key, cache)
     facts: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "kind": chart.kind,
@@ -192,6 +183,23 @@ def fingerprint_chart(
             for name in chart.values_files
         ],
     }
+    more = (
+        "chart",
+        "repo",
+        "version",
+        "manifests",
+        "kustomize",
+        "images",
+        "keep_values",
+        "generate",
+    )
+    facts |= {name: value for name in more if (value := getattr(chart, name))}
+    if chart.manifests:
+        facts["manifest_files"] = [
+            hashlib.sha256(read_input(project, name, f"{key}.manifests")).hexdigest()
+            for name in chart.manifests
+            if not (project.root / name).is_dir()
+        ]
     cache.save()
     return Fingerprint(
         component=chart.name,
@@ -201,6 +209,37 @@ def fingerprint_chart(
         profile=project.profile or "",
         moved=tuple(sorted(cache.files.moved)),
     )
+
+
+# Those that are there only where they are given.
+_CHART_FACTS = (
+    *("chart", "repo", "version", "manifests", "kustomize", "images"),
+    *("keep_values", "generate"),
+)
+
+
+def _chart_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> Tree:
+    """The files that a chart is made of; none for one that is only named, with its version."""
+    if chart.path:
+        directory = inside(project, chart.path, f"{key}.path")
+        if not (directory / "Chart.yaml").is_file():
+            message = f"{key}.path: {chart.path} holds no Chart.yaml"
+            raise UsageError("input_missing", message, where=project.config_path.name)
+        ignore = HelmIgnore()
+        if (directory / ".helmignore").exists():
+            relative = f"{chart.path}/.helmignore"
+            text = read_input(project, relative, key).decode("utf-8", "surrogateescape")
+            ignore = HelmIgnore(text, relative)
+        return walk_chart(os.fsencode(directory), ignore, os.fsencode(project.root), cache.files)
+    tree: Tree = {}
+    if chart.manifests or chart.kustomize:
+        from .rawchart import folders_of
+
+        for relative in folders_of(project, chart):
+            folder = os.fsencode(project.root / relative)
+            found = walk_chart(folder, HelmIgnore(), os.fsencode(project.root), cache.files)
+            tree[os.fsencode(relative)] = found[b""]
+    return tree
 
 
 def fingerprint_cluster(project: Project, *, cache: InputCache | None = None) -> Fingerprint | None:

@@ -16,9 +16,9 @@ from .gate.result import GateResult
 from .gate.run import run_gate
 from .gather import expected_digests, held_on_nodes, remember_cluster, remember_inputs
 from .kube.objects import ObjectRef
-from .plan import Image, Plan
+from .notes import note_release, object_refs, with_images
+from .plan import ComponentPlan, Image, Plan
 from .record import ChartEntry, Record, RecordStore
-from .releases import note_release, object_refs, with_images
 from .session import Session
 from .steps import Emit
 
@@ -30,10 +30,28 @@ class NotReadyError(LocalloopError):
     """The gate has failed: something is known not to get ready."""
 
 
-def run(session: Session, plan: Plan, emit: Emit, *, timeout: float | None = None) -> GateResult:
+def run_for(session: Session, plan: Plan, part: ComponentPlan, emit: Emit) -> None:
+    """Gate one release of a plan, for another that needs it; what passes is no verdict yet."""
+
+    def tell(event: dict[str, Any]) -> None:
+        if event["event"] != "gate" or event["status"] != "ready":
+            emit(event)
+
+    run(session, replace(plan, components={part.name: part}), tell, declared_too=False)
+
+
+def run(
+    session: Session,
+    plan: Plan,
+    emit: Emit,
+    *,
+    timeout: float | None = None,
+    declared_too: bool = True,
+) -> GateResult:
     """Gate every release in the plan's scope; raises ``LocalloopError`` unless all is ready.
 
-    ``timeout`` in seconds; the project's, where none is given.
+    ``timeout`` in seconds; the project's, where none is given. ``declared_too``: with the pods and
+    requests that the project declares.
     """
     record = RecordStore(session.kube, session.project.name).load()
     scope: list[ObjectRef] = []
@@ -64,8 +82,8 @@ def run(session: Session, plan: Plan, emit: Emit, *, timeout: float | None = Non
         expected=expected_digests(images),
         touched=touched,
         emit=emit,
-        also=[*declared.also(readiness), *_users_of_files(session, plan)],
-        checks=declared.checks(readiness),
+        also=[*declared.also(readiness), *_users_of_files(session, plan)] if declared_too else (),
+        checks=declared.checks(readiness) if declared_too else (),
         rules=declared.rules(readiness),
         completed=frozenset(completed),
     )

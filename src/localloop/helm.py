@@ -72,17 +72,19 @@ def _release(metadata: Mapping[str, Any]) -> Release:
 
 @dataclass(frozen=True)
 class Stored:
-    """What Helm stored of a revision: the manifest's text and its sha256."""
+    """What Helm stored of a revision: its manifest, that one's sha256, and the values given."""
 
     manifest: str
     sha256: str
+    values: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def stored(kube: Kube, release: Release) -> Stored:
     """Read a revision's manifest out of Helm's Secret (base64, base64, gzip, JSON)."""
     content = decode_secret(_secret(kube, release))
     manifest = content.get("manifest", "")
-    return Stored(manifest, hashlib.sha256(manifest.encode()).hexdigest())
+    digest = hashlib.sha256(manifest.encode()).hexdigest()
+    return Stored(manifest, digest, content.get("config") or {})
 
 
 def mark_failed(kube: Kube, release: Release) -> None:
@@ -153,11 +155,12 @@ class Helm:
     def upgrade(
         self,
         release: str,
-        chart: Path,
+        chart: Path | str,
         *,
         namespace: str,
         values: Mapping[str, Any],
         values_files: Sequence[Path],
+        chart_flags: Sequence[str] = (),
         labels: Mapping[str, str],
         apply_flags: Sequence[str],
         timeout: float,
@@ -170,6 +173,7 @@ class Helm:
             chart,
             namespace=namespace,
             values_files=values_files,
+            chart_flags=chart_flags,
             labels=labels,
             apply_flags=apply_flags,
         )
@@ -216,12 +220,13 @@ class Helm:
 def upgrade_argv(
     helm: str,
     release: str,
-    chart: Path,
+    chart: Path | str,
     *,
     namespace: str,
     values_files: Sequence[Path],
     labels: Mapping[str, str],
     apply_flags: Sequence[str],
+    chart_flags: Sequence[str] = (),
 ) -> list[str]:
     """The argv of a release, without the cluster's flags."""
     argv = [helm, "upgrade", "--install", "--namespace", namespace, "--create-namespace"]
@@ -230,7 +235,18 @@ def upgrade_argv(
     for path in values_files:
         argv += ["--values", _csv_field(str(path))]
     argv += ["--values", "-"]
-    return [*argv, *apply_flags, "--", release, str(chart)]
+    return [*argv, *chart_flags, *apply_flags, "--", release, str(chart)]
+
+
+def chart_flags(chart: str, repo: str, version: str) -> tuple[str, ...]:
+    """What finds a chart that is no directory; a registry on this machine speaks plain HTTP."""
+    flags = [f"--version={version}"]
+    if repo:
+        flags.append(f"--repo={repo}")
+    host = chart.removeprefix("oci://").partition("/")[0].partition(":")[0]
+    if chart.startswith("oci://") and host in ("127.0.0.1", "localhost"):
+        flags.append("--plain-http")
+    return tuple(flags)
 
 
 def apply_flags(helm_major: int, server_minor: int) -> tuple[str, ...]:

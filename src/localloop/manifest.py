@@ -18,16 +18,19 @@ def parse(manifest: str, namespace: str) -> list[Object]:
     ``namespace`` is the release's, for objects that name none; whether a kind is namespaced is
     for the API server to say, see ``located``.
     """
+    found = list(documents(manifest))
+    for obj in found:
+        obj["metadata"].setdefault("namespace", namespace)
+    return found
+
+
+def documents(text: str) -> Iterator[Object]:
+    """The objects of YAML documents, as they are written; those of lists one by one."""
     import yaml
 
-    found: list[Object] = []
-    for document in yaml.load_all(manifest, Loader=_loader()):
-        if not isinstance(document, dict) or "kind" not in document:
-            continue
-        for obj in _flat(document):
-            obj["metadata"].setdefault("namespace", namespace)
-            found.append(obj)
-    return found
+    for document in yaml.load_all(text, Loader=_loader()):
+        if isinstance(document, dict) and "kind" in document:
+            yield from _flat(document)
 
 
 @cache

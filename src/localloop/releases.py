@@ -5,35 +5,35 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from . import helm, manifest
+from . import gating, helm
 from .cluster import context_name
 from .config import Chart, ImageRef, resolve_values
 from .decide import is_pending
 from .errors import BusyError, LocalloopError
-from .gate.observe import Source
-from .gather import note
 from .immutable import Immutable, find_immutable, remove
-from .kube.objects import ObjectRef
 from .locks import step_lock
+from .notes import note_release, with_images
 from .paths import cache_dir
 from .plan import ComponentPlan, Plan
 from .record import (
     PROJECT_LABEL,
     ChartState,
-    ImageEntry,
     Record,
     RecordStore,
     cluster_moved,
     refuse_moved,
 )
+from .redact import Redactor
 from .session import Session
 from .steps import Emit
 from .tools import Completed
 from .transaction import Journal, step_lock_path
+from .values import keeping, value_at
 
 # What a chart's hooks may take beside the readiness timeout.
 HOOK_SECONDS = 60.0
@@ -51,13 +51,35 @@ def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -
     started = time.monotonic()
     run = _Run(session, plan, journal, emit)
     components = dict(plan.components)
-    for part in releasing:
+    waiting: dict[str, ComponentPlan] = {}
+    for part in in_order(releasing, session.project.charts):
+        for need in session.project.charts[part.name].needs:
+            if need in waiting:
+                emit(_progress(part.name, f"needs {need}"))
+                gating.run_for(session, plan, waiting.pop(need), emit)
         emit(_progress(part.name, f"helm {_verb(part)}"))
         state = run.release(part)
         components[part.name] = replace(part, revision=state.revision, changed=True)
+        waiting[part.name] = components[part.name]
         emit(_progress(part.name, f"revision {state.revision}"))
     emit({"event": "span", "name": "helm_upgrade", "duration_s": time.monotonic() - started})
     return replace(plan, components=components, serial=run.record.serial)
+
+
+def in_order(
+    parts: Sequence[ComponentPlan], charts: Mapping[str, Chart]
+) -> Iterator[ComponentPlan]:
+    """The parts, each after those that its chart needs (through others, too)."""
+    left = {part.name: part for part in parts}
+
+    def with_needs(name: str) -> Iterator[ComponentPlan]:
+        for need in charts[name].needs:
+            yield from with_needs(need)
+        if name in left:
+            yield left.pop(name)
+
+    for part in parts:
+        yield from with_needs(part.name)
 
 
 def _verb(part: ComponentPlan) -> str:
@@ -142,17 +164,40 @@ class _Run:
                     timeout=timeout,
                     pass_fds=(descriptor,),
                 )
-            return self._helm.upgrade(
+            images = _image_refs(self._session, part)
+            values = self._values(chart, images)
+            done = self._helm.upgrade(
                 chart.release,
-                project.root / chart.path,
+                self._chart(chart, images),
                 namespace=chart.namespace,
-                values=resolve_values(chart.values, _image_refs(self._session, part)),
+                values=values,
                 values_files=[project.root / path for path in chart.values_files],
+                chart_flags=helm.chart_flags(chart.chart, chart.repo, chart.version)
+                if chart.chart
+                else (),
                 labels={PROJECT_LABEL: project.name, helm.TRANSACTION_LABEL: journal.id},
                 apply_flags=self._apply_flags,
                 timeout=timeout,
                 pass_fds=(descriptor,),
             )
+        hidden = Redactor(str(value_at(values, path)) for path in chart.generate)
+        return replace(done, stderr=hidden(done.stderr))
+
+    def _chart(self, chart: Chart, images: Mapping[str, ImageRef]) -> Path | str:
+        """Where Helm finds the chart; one made of manifests is written first."""
+        if chart.manifests or chart.kustomize:
+            from .rawchart import write_chart
+
+            return write_chart(self._session.project, chart, images)
+        return chart.chart or self._session.project.root / chart.path
+
+    def _values(self, chart: Chart, images: Mapping[str, ImageRef]) -> dict[str, Any]:
+        values = resolve_values(chart.values, images)
+        if not (chart.keep_values or chart.generate):
+            return values
+        live = self._live(chart)
+        deployed = helm.stored(self._session.kube, live).values if live is not None else {}
+        return keeping(values, chart, deployed)
 
 
 def _failed(part: ComponentPlan, done: Completed) -> ReleaseFailedError:
@@ -227,53 +272,6 @@ def _image_refs(session: Session, part: ComponentPlan) -> dict[str, ImageRef]:
     }
 
 
-def note_release(session: Session, chart: Chart, target: ChartState) -> ChartState:
-    """``target`` with what the cluster now has of it: revision, manifest, objects."""
-    live = helm.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
-    if live is None:
-        raise LocalloopError(
-            "release_gone", f"Helm has no release {chart.release}", component=chart.name
-        )
-    stored = helm.stored(session.kube, live)
-    return replace(
-        target,
-        revision=live.revision,
-        manifest=stored.sha256,
-        secret={"uid": live.uid, "resource_version": live.resource_version},
-        objects=_notes(session, stored.manifest, chart.namespace),
-    )
-
-
-def _notes(session: Session, text: str, namespace: str) -> dict[str, dict[str, Any]]:
-    refs = []
-    for obj in manifest.parse(text, namespace):
-        namespaced = session.kube.namespaced(obj["apiVersion"], obj["kind"])
-        refs.append(manifest.located(obj, namespaced=namespaced))
-    collections = {(ref.api_version, ref.kind, ref.namespace) for ref in refs}
-    view = session.fetch([Source(*key, metadata_only=True) for key in sorted(collections)])
-    found = {}
-    for ref in refs:
-        live = view.get(ref)
-        if live is not None:
-            found[str(ref)] = note(live)
-    return found
-
-
-def with_images(record: Record, plan: Plan) -> Record:
-    """The record with the images that this plan found or built (not those that moved)."""
-    images = dict(record.images)
-    for part in plan.components.values():
-        if part.kind != "image" or part.image is None or part.skip == "not_targeted":
-            continue
-        if part.moved:
-            images.pop(part.name, None)
-        else:
-            images[part.name] = ImageEntry(
-                part.fingerprint, part.image["digest"], part.image["config"]
-            )
-    return replace(record, images=images)
-
-
 def helm_major_version(session: Session, runner: helm.Helm) -> int:
     """Helm's major version, asked once a binary (kept by its path, size and mtime)."""
     cache = cache_dir(session.project.root) / "helm-version.json"
@@ -291,8 +289,3 @@ def helm_major_version(session: Session, runner: helm.Helm) -> int:
     except OSError:
         pass  # It is asked again next time.
     return major
-
-
-def object_refs(state: ChartState) -> list[ObjectRef]:
-    """The objects of a noted release."""
-    return [ObjectRef.parse(text) for text in state.objects]

@@ -134,6 +134,11 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
             "warnings": gate.get("warnings", []),
             "not_gated": gate.get("not_gated", []),
         },
+        "hooks": [
+            {key: event.get(key) for key in ("when", "command", "code", "lines")}
+            for event in events
+            if event.get("event") == "hook"
+        ],
         "rollback": _rollback(events),
         "evidence": render_evidence(gate.get("evidence", ())),
         "error": errors[0] if errors else None,
@@ -370,6 +375,13 @@ def render(report: Mapping[str, Any]) -> str:
     lines += [f"- warning: {_value(text)}" for text in readiness["warnings"]]
     lines += [f"- not gated: {_value(text)}" for text in readiness["not_gated"]]
     lines.append("")
+    if report["hooks"]:
+        lines += ["## Hooks", ""]
+        for hook in report["hooks"]:
+            code = "not ended in time" if hook["code"] is None else f"exit {hook['code']}"
+            lines.append(f"- {_value(hook['when'])} {_code(clean(hook['command']))}: {code}")
+            lines += ["", *_block("\n".join(hook["lines"]))] if hook["lines"] else []
+        lines.append("")
     if report["rollback"]:
         lines += _keys("Rollback", report["rollback"])
     if report["evidence"]:

@@ -71,14 +71,29 @@ class NodeFile(Image):
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A component that is a Helm release."""
+    """A component that is a Helm release.
+
+    It comes from one of ``path`` (a directory), ``chart`` (``oci://…``, or a name in the repository
+    ``repo``; of that ``version``), ``manifests`` (files and directories) and ``kustomize`` (a
+    directory). ``images``: those whose names stand in manifests. ``keep_values`` and ``generate``
+    are dotted paths in the values.
+    """
 
     name: str
     release: str
-    path: str
     namespace: str
+    path: str = ""
+    chart: str = ""
+    repo: str = ""
+    version: str = ""
+    manifests: tuple[str, ...] = ()
+    kustomize: str = ""
+    images: tuple[str, ...] = ()
     values: dict[str, Any] = field(default_factory=dict)
     values_files: tuple[str, ...] = ()
+    keep_values: tuple[str, ...] = ()
+    generate: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     adopt: bool = False
 
     kind = "chart"
@@ -136,6 +151,14 @@ class Readiness:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hook:
+    """A command of the project that runs around a deploy."""
+
+    command: tuple[str, ...]
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class BaselineStep:
     """A command that ``localloop baseline`` measures."""
 
@@ -166,6 +189,8 @@ class Project:
     config_sha256: str
     config_path: Path
     on_failure: str = "keep"
+    before_deploy: tuple[Hook, ...] = ()
+    after_deploy: tuple[Hook, ...] = ()
 
     @property
     def builds(self) -> dict[str, Image]:

@@ -46,8 +46,8 @@ def placeholders(text: str) -> Iterator[tuple[str, str]]:
 
 
 def consumed_images(chart: Chart) -> set[str]:
-    """The images that a chart's values refer to."""
-    found: set[str] = set()
+    """The images that a chart's values refer to, or that its manifests may name."""
+    found: set[str] = set(chart.images)
 
     def visit(value: Any) -> None:
         if isinstance(value, str):

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from .charts import read_charts
 from .environment import builder, overrides
 from .loader import Node, error, load
 from .model import (
     BaselineStep,
-    Chart,
     ClusterConfig,
+    Hook,
     HttpCheck,
     Image,
     NodeFile,
@@ -27,7 +28,6 @@ from .model import (
     Secret,
     UnhashedArg,
 )
-from .placeholders import ATTRIBUTES, placeholders
 from .schema import SCHEMA, default
 from .validate import matches, near, validate
 
@@ -66,10 +66,10 @@ def load_project(
         ) from exc
     node = load(data, path.name)
     validate(node, path.name)
-    return _Reader(node, path, data).project(profile, environ)
+    return Reader(node, path, data).project(profile, environ)
 
 
-class _Reader:
+class Reader:
     """Checks what a schema cannot say, then builds the dataclasses."""
 
     def __init__(self, root: Node, path: Path, data: bytes) -> None:
@@ -99,9 +99,8 @@ class _Reader:
             key: self.node_file(key, node, environ)
             for key, node in self.items("node_files").items()
         }
-        charts = {key: self.chart(key, node) for key, node in self.items("charts").items()}
+        charts = read_charts(self, profile)
         self.check_needs(images, files)
-        self.check_releases(charts)
         given = self.items().get("builder")
         on_failure = self.items().get("on_failure")
         return Project(
@@ -121,6 +120,8 @@ class _Reader:
             config_sha256=hashlib.sha256(self.data).hexdigest(),
             config_path=self.path,
             on_failure=on_failure.value if on_failure else "keep",
+            before_deploy=self.hooks("before_deploy"),
+            after_deploy=self.hooks("after_deploy"),
         )
 
     @staticmethod
@@ -266,46 +267,6 @@ class _Reader:
             fields["reconcile"] = Reconcile(**reconcile)
         return NodeFile(**fields)
 
-    def chart(self, name: str, node: Node) -> Chart:
-        items: dict[str, Node] = node.value
-        values = items.get("values")
-        if values is not None:
-            self.check_values(values)
-        release = items.get("release")
-        adopt = items.get("adopt")
-        if release is None and len(name) > 53:
-            raise self.fail(node, "the name is too long for a Helm release", "set `release:`")
-        return Chart(
-            name=name,
-            release=release.value if release else name,
-            path=self.relative(items["path"]),
-            namespace=items["namespace"].value,
-            values=values.plain() if values else {},
-            values_files=self.paths(items.get("values_files")),
-            adopt=adopt.value if adopt else False,
-        )
-
-    def check_values(self, node: Node) -> None:
-        if isinstance(node.value, dict):
-            for item in node.value.values():
-                self.check_values(item)
-        elif isinstance(node.value, list):
-            for item in node.value:
-                self.check_values(item)
-        elif isinstance(node.value, str):
-            images = list(self.items("images"))
-            literal = "for a literal dollar sign write $$"
-            for image, attribute in placeholders(node.value):
-                if image not in images:
-                    message = f"${image}.{attribute}: no image is named {image!r}"
-                    hint = near(image, images)
-                    raise self.fail(node, message, f"{hint}; {literal}" if hint else literal)
-                if attribute not in ATTRIBUTES:
-                    message = f"${image}.{attribute}: an image has no {attribute!r}"
-                    raise self.fail(
-                        node, message, f"{near(attribute, list(ATTRIBUTES))}; {literal}"
-                    )
-
     def check_needs(self, images: dict[str, Image], files: dict[str, NodeFile]) -> None:
         for kind, group in (("images", images), ("node_files", files)):
             for name, image in group.items():
@@ -316,15 +277,6 @@ class _Reader:
                         raise self.fail(node, f"{name} needs {need!r}, which is not an image", hint)
                     if _reaches(images, need, name):
                         raise self.fail(node, f"{name} and {need} need each other")
-
-    def check_releases(self, charts: dict[str, Chart]) -> None:
-        seen: dict[tuple[str, str], str] = {}
-        for name, chart in charts.items():
-            key = (chart.namespace, chart.release)
-            if key in seen:
-                message = f"{name} and {seen[key]} are the same release {chart.release}"
-                raise self.fail_key(self.node.get("charts") or self.node, name, message)
-            seen[key] = name
 
     # -- the rest
 
@@ -364,6 +316,16 @@ class _Reader:
         if "url" in fields and "path" in fields:
             raise self.fail(node.value["path"], "a url has its path in it", "remove `path`")
         return fields
+
+    def hooks(self, when: str) -> tuple[Hook, ...]:
+        node = self.node.get("hooks", when)
+        return tuple(
+            Hook(
+                command=tuple(word.value for word in item.value["command"].value),
+                timeout=float(item.plain().get("timeout", default("hook", "timeout"))),
+            )
+            for item in (node.value if node is not None else ())
+        )
 
     def baseline(self) -> tuple[BaselineStep, ...]:
         node = self.node.get("baseline", "steps")

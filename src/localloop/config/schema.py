@@ -22,6 +22,10 @@ _SERVICE = (
 )
 _LOOPBACK = r"^http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/[!-~]*)?$"
 _URL_PATH = r"^/[!-~]*$"
+_CHART = r"^(oci://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+|[A-Za-z0-9][A-Za-z0-9._-]*)$"
+_REPO = r"^https?://[!-~]+$"
+_VERSION = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$"
+_KEY = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
 _CONTEXT = r"^[^\u0000-\u001f\u007f-][^\u0000-\u001f\u007f]*$"
 
 
@@ -62,6 +66,16 @@ def _paths(description: str, **more: Any) -> dict[str, Any]:
         "description": description,
         "items": {"type": "string", "pattern": _PATH},
         **more,
+    }
+
+
+def _keys(description: str) -> dict[str, Any]:
+    return {
+        "type": "array",
+        "description": description,
+        "items": {"type": "string", "pattern": _KEY},
+        "uniqueItems": True,
+        "default": [],
     }
 
 
@@ -135,9 +149,14 @@ SCHEMA: dict[str, Any] = {
             "version": {"const": 1, "description": "The version of this file's language."},
             "project": _text("The project's name: of its record and its repositories.", NAME),
             "profiles": _map(
-                "Named sets of build arguments.",
+                "Named sets of build arguments and of charts' values.",
                 _PROFILE,
-                _obj({"build_args": {"$ref": "#/$defs/build_args"}}),
+                _obj(
+                    {
+                        "build_args": {"$ref": "#/$defs/build_args"},
+                        "values": _map("Per chart, values over its own.", NAME, {"type": "object"}),
+                    }
+                ),
             ),
             "default_profile": _text("The profile where nothing else chooses one.", _PROFILE),
             "ci_profile": _text(
@@ -156,6 +175,23 @@ SCHEMA: dict[str, Any] = {
             ),
             "charts": _map("Helm releases.", NAME, {"$ref": "#/$defs/chart"}),
             "readiness": {"$ref": "#/$defs/readiness"},
+            "hooks": _obj(
+                {
+                    "before_deploy": {
+                        "type": "array",
+                        "description": "Run once everything is built, before the first release.",
+                        "items": {"$ref": "#/$defs/hook"},
+                        "default": [],
+                    },
+                    "after_deploy": {
+                        "type": "array",
+                        "description": "Run once everything is ready.",
+                        "items": {"$ref": "#/$defs/hook"},
+                        "default": [],
+                    },
+                },
+                description="Commands of the project around a deploy that changes something.",
+            ),
             "on_failure": {
                 "enum": ["keep", "rollback"],
                 "description": "What a deploy that fails leaves: what it has released, for a look "
@@ -234,6 +270,35 @@ SCHEMA: dict[str, Any] = {
         "chart": _obj(
             {
                 "path": _text("The chart's directory, relative to the project.", _PATH),
+                "chart": _text(
+                    "Instead of a path: a chart as oci://…, or its name in `repo`.", _CHART
+                ),
+                "repo": _text("The URL of that chart's repository.", _REPO),
+                "version": _text("That chart's version, exactly.", _VERSION),
+                "manifests": _paths(
+                    "Instead of a chart: files and directories of manifests.", minItems=1
+                ),
+                "kustomize": _text("Instead of a chart: a directory for kustomize.", _PATH),
+                "images": {
+                    "type": "array",
+                    "description": "Images whose names in the manifests stand for what was built. "
+                    "Default: all.",
+                    "items": {"type": "string", "pattern": NAME},
+                    "uniqueItems": True,
+                },
+                "needs": {
+                    "type": "array",
+                    "description": "Charts that have to be ready before this one is released.",
+                    "items": {"type": "string", "pattern": NAME},
+                    "uniqueItems": True,
+                    "default": [],
+                },
+                "keep_values": _keys(
+                    "Dotted paths of values that a release keeps once it has them."
+                ),
+                "generate": _keys(
+                    "Dotted paths of values that are made up at random once, and then kept."
+                ),
                 "release": _text("The release's name. Default: the component's.", _RELEASE),
                 "namespace": _text("The release's namespace.", NAME),
                 "values": {
@@ -251,7 +316,20 @@ SCHEMA: dict[str, Any] = {
                     "default": False,
                 },
             },
-            ("path", "namespace"),
+            ("namespace",),
+            description="A Helm release, from path, chart, manifests or kustomize.",
+        ),
+        "hook": _obj(
+            {
+                "command": {
+                    "type": "array",
+                    "description": "Words of a command, run in the project's directory. No shell.",
+                    "items": {"type": "string"},
+                    "minItems": 1,
+                },
+                "timeout": _seconds("Seconds for the command.", default=60, exclusiveMinimum=0),
+            },
+            ("command",),
         ),
         "cluster": _obj(
             {

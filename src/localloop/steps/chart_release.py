@@ -11,6 +11,7 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    from ..gating import NotReadyError
     from ..plan import Plan
     from ..releases import ReleaseFailedError, release_charts
     from ..session import Session
@@ -23,7 +24,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         journal = attach_or_refuse(os.environ)
         try:
             plan = release_charts(session, plan, journal, context.emit)
-        except ReleaseFailedError as error:
+        except (ReleaseFailedError, NotReadyError) as error:
             if session.project.on_failure != "rollback":
                 raise
             from ..rollback import after_failure

@@ -1,0 +1,68 @@
+"""What the record keeps of a release, and of the images of a plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from . import helm, manifest
+from .config import Chart
+from .errors import LocalloopError
+from .gate.observe import Source
+from .gather import note
+from .kube.objects import ObjectRef
+from .plan import Plan
+from .record import ChartState, ImageEntry, Record
+from .session import Session
+
+
+def note_release(session: Session, chart: Chart, target: ChartState) -> ChartState:
+    """``target`` with what the cluster now has of it: revision, manifest, objects."""
+    live = helm.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
+    if live is None:
+        raise LocalloopError(
+            "release_gone", f"Helm has no release {chart.release}", component=chart.name
+        )
+    stored = helm.stored(session.kube, live)
+    return replace(
+        target,
+        revision=live.revision,
+        manifest=stored.sha256,
+        secret={"uid": live.uid, "resource_version": live.resource_version},
+        objects=_notes(session, stored.manifest, chart.namespace),
+    )
+
+
+def _notes(session: Session, text: str, namespace: str) -> dict[str, dict[str, Any]]:
+    refs = []
+    for obj in manifest.parse(text, namespace):
+        namespaced = session.kube.namespaced(obj["apiVersion"], obj["kind"])
+        refs.append(manifest.located(obj, namespaced=namespaced))
+    collections = {(ref.api_version, ref.kind, ref.namespace) for ref in refs}
+    view = session.fetch([Source(*key, metadata_only=True) for key in sorted(collections)])
+    found = {}
+    for ref in refs:
+        live = view.get(ref)
+        if live is not None:
+            found[str(ref)] = note(live)
+    return found
+
+
+def with_images(record: Record, plan: Plan) -> Record:
+    """The record with the images that this plan found or built (not those that moved)."""
+    images = dict(record.images)
+    for part in plan.components.values():
+        if part.kind != "image" or part.image is None or part.skip == "not_targeted":
+            continue
+        if part.moved:
+            images.pop(part.name, None)
+        else:
+            images[part.name] = ImageEntry(
+                part.fingerprint, part.image["digest"], part.image["config"]
+            )
+    return replace(record, images=images)
+
+
+def object_refs(state: ChartState) -> list[ObjectRef]:
+    """The objects of a noted release."""
+    return [ObjectRef.parse(text) for text in state.objects]

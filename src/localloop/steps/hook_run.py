@@ -1,0 +1,24 @@
+"""Run the project's own commands before or after a deploy that changes something."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from . import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "plan": {"type": "dict", "required": True},
+    "when": {"type": "str", "choices": ["before_deploy", "after_deploy"], "required": True},
+}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    from ..hooks import run_hooks
+    from ..plan import Plan
+    from ..session import Session
+
+    plan, hooks = Plan.from_dict(params["plan"]), []
+    if (plan.with_step("release") or plan.with_step("put")) and not context.check:
+        hooks = run_hooks(Session.of_plan(plan, os.environ), params["when"], context.emit)
+    return {"changed": bool(hooks), "hooks": hooks, "plan": params["plan"]}
