@@ -18,7 +18,7 @@ PYTHON ?= $(shell \
 	  done; \
 	done)
 
-.PHONY: help venv tools demo test test-fast lint bench bench-relay docs gate-report dist teardown
+.PHONY: help venv tools demo test test-fast lint bench bench-relay bench-gate docs gate-report dist teardown
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -84,6 +84,9 @@ bench: venv ## measure the loop
 bench-relay: venv ## measure the edits of examples/relay, and the compiler's share of them
 	@$(COMPILE)
 	@$(BIN)/python -m benchmarks.relay
+
+bench-gate: venv ## measure how long after its window the gate's verdict comes
+	@$(BIN)/python -m benchmarks.gate
 
 docs: venv ## the tables of docs/troubleshooting.md that the code has the words for
 	@$(BIN)/python docs/tables.py

@@ -206,7 +206,7 @@ def _failed(part: ComponentPlan, done: Completed) -> ReleaseFailedError:
         hint = "Helm keeps the whole chart in one Secret: name large files in its .helmignore."
     return ReleaseFailedError(
         f"release_failed:{part.name}",
-        f"helm {_verb(part)} failed: {_tail(done.stderr)}",
+        f"helm {_verb(part)} failed: {helm_said(done.stderr)}",
         component=part.name,
         hint=hint,
     )
@@ -224,7 +224,8 @@ def _immutable(chart: Chart, found: Sequence[Immutable]) -> ReleaseFailedError:
     )
 
 
-def _tail(stderr: str) -> str:
+def helm_said(stderr: str) -> str:
+    """Helm's error, or its last lines where it names none."""
     lines = [line for line in stderr.strip().splitlines() if line.strip()]
     errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
     kept = lines[errors[-1] :][:5] if errors else lines[-5:]

@@ -20,6 +20,7 @@ from localloop.helm import (
     Helm,
     Release,
     apply_flags,
+    chart_flags,
     decode_secret,
     mark_failed,
     releases,
@@ -238,6 +239,31 @@ def test_hostile_names_are_arguments_after_the_dashes(hostile: str) -> None:
 )
 def test_apply_flags(helm: int, server: int, wanted: tuple[str, ...]) -> None:
     assert apply_flags(helm, server) == wanted
+
+
+@pytest.mark.parametrize(
+    ("chart", "repo", "flags"),
+    [
+        ("oci://charts.example/web", "", ("--version=1.2.3",)),
+        ("oci://127.0.0.1:5000/charts/web", "", ("--version=1.2.3", "--plain-http")),
+        ("oci://localhost/charts/web", "", ("--version=1.2.3", "--plain-http")),
+        ("oci://127.0.0.1.example/web", "", ("--version=1.2.3",)),
+        ("web", "https://c.example", ("--version=1.2.3", "--repo=https://c.example")),
+    ],
+)
+def test_chart_flags(chart: str, repo: str, flags: tuple[str, ...]) -> None:
+    assert chart_flags(chart, repo, "1.2.3") == flags
+    argv = upgrade_argv(
+        "helm",
+        "web",
+        chart,
+        namespace="app",
+        values_files=[],
+        chart_flags=flags,
+        labels={},
+        apply_flags=(),
+    )
+    assert argv[-3 - len(flags) :] == [*flags, "--", "web", chart]
 
 
 @pytest.mark.parametrize(
