@@ -79,7 +79,9 @@ def wrong_arguments() -> list[Call]:
     wrong: dict[str, Any] = {"dict": "no dict", "int": "many", "str": None, "path": None}
     for module, spec in SPECS.items():
         required = [name for name, option in spec.items() if option.get("required")]
-        enough = {name: values[spec[name]["type"]] for name in required}
+        enough = {
+            name: spec[name].get("choices", [values[spec[name]["type"]]])[0] for name in required
+        }
         # Modules with the same arguments are the same payload but for its last call.
         forms = WORKER if str(spec) in seen else FORMS
         seen.add(str(spec))
@@ -140,6 +142,9 @@ CALLS = [
          {"changed": True, "plan": plan(TOOL)}, check=True),
     Call("compare, check", "digest_compare", {"plan": plan(BUILT, HELLO)},
          {"changed": False, "plan": plan(BUILT, HELLO)}, check=True),
+    *[Call(name, "hook_run", {"plan": plan(WITH_IMAGE), "when": "before_deploy"},
+           {"changed": False, "hooks": [], "plan": plan(WITH_IMAGE)}, check="check" in name)
+      for name in ("no hooks", "no hooks, check")],
     Call("gate, check", "readiness_gate", {"plan": plan(WITH_IMAGE)},
          {"changed": False, "gate": {"status": "not_run"}}, check=True),
     Call("settle, check", "deploy_record", {"plan": plan(WEB, WITH_IMAGE)},

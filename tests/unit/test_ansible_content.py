@@ -68,7 +68,21 @@ def test_documentation_and_argument_spec_agree(module: str) -> None:
     spec = import_module(f"localloop.steps.{module}").ARGUMENT_SPEC
     documentation = docs_of(module, "DOCUMENTATION")
     assert documentation["module"] == module
-    compare(spec, documentation.get("options") or {}, module)
+    shared = [options_of(name) for name in documentation.get("extends_documentation_fragment", ())]
+    options = documentation.get("options") or {}
+    for each in shared:
+        assert not set(each) & set(options)
+        options = {**options, **each}
+    compare(spec, options, module)
+
+
+def options_of(fragment: str) -> dict[str, Any]:
+    """The options of one of ours in doc_fragments."""
+    path = ROOT / "doc_fragments" / f"{fragment}.py"
+    (made,) = (node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef))
+    (text,) = (node for node in made.body if isinstance(node, ast.Assign))
+    found: dict[str, Any] = yaml.safe_load(ast.literal_eval(text.value))["options"]
+    return found
 
 
 def compare(spec: dict[str, Any], options: dict[str, Any], where: str) -> None:
