@@ -125,7 +125,11 @@ def _why_build(image: ImageFacts | NodeFileFacts, previous: str) -> Reason:
         return Reason("never_built")
     if previous == image.fingerprint:
         return Reason("registry_lost", "the registry no longer has it")
-    return Reason("inputs_changed", summary_of(image.changes))
+    return _changed("inputs_changed", image.changes)
+
+
+def _changed(name: str, changes: dict[str, Any]) -> Reason:
+    return Reason(name, summary_of(changes) or "the earlier inputs are not kept here")
 
 
 def summary_of(changes: dict[str, Any]) -> str:
@@ -208,7 +212,7 @@ def _why_put(file: NodeFileFacts, entry: NodeFileEntry | None, facts: Facts) -> 
         return [Reason("unsettled", f"{entry.transaction} did not finish the put")]
     reasons = []
     if entry.fingerprint != file.fingerprint:
-        reasons.append(Reason("inputs_changed", summary_of(file.changes)))
+        reasons.append(_changed("inputs_changed", file.changes))
     if file.other:
         reasons.append(Reason("node_changed", f"{', '.join(file.other)} holds other bytes"))
     if file.missing:
@@ -309,7 +313,7 @@ def _why_release(
     elif not chart.manifest_same:
         reasons.append(Reason("drift", "Helm's stored manifest is not the recorded one"))
     if chart.fingerprint != target.fingerprint:
-        reasons.append(Reason("chart_changed", summary_of(chart.changes)))
+        reasons.append(_changed("chart_changed", chart.changes))
     for image, published in plan.images.items():
         if target.images.get(image) != published:
             reasons.append(Reason("image_changed", image))

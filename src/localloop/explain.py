@@ -71,21 +71,29 @@ def load_manifest(root: Path, value: str) -> Kept | None:
 
 def last_deployed(root: Path, component: str) -> Kept | None:
     """What was kept last for a component: what this checkout deployed last."""
-    pattern = f"{component}.{'[0-9a-f]' * 16}"
-    paths = [(path.stat().st_mtime_ns, path) for path in _directory(root).glob(pattern)]
-    return _read(max(paths)[1]) if paths else None
+    paths = _newest_first(root, component)
+    return _read(paths[0]) if paths else None
 
 
 def last_bases(root: Path, references: Iterable[str]) -> dict[str, str]:
     """These base images' digests in the newest deployed build that knew them, by reference."""
     wanted, found = set(references), dict[str, str]()
-    paths = sorted(_directory(root).glob("*.*"), key=lambda path: path.stat().st_mtime_ns)
-    while paths and wanted:
-        kept = _read(paths.pop())
+    for path in _newest_first(root, "*"):
+        if not wanted:
+            break
+        kept = _read(path)
         known = (kept.facts.get("bases") or {}) if kept else {}
         found.update({name: known[name] for name in wanted if known.get(name)})
         wanted -= found.keys()
     return found
+
+
+def _newest_first(root: Path, component: str) -> list[Path]:
+    found = []
+    for path in _directory(root).glob(f"{component}.{'[0-9a-f]' * 16}"):
+        with contextlib.suppress(OSError):  # another run has just dropped it
+            found.append((path.stat().st_mtime_ns, path))
+    return [path for _, path in sorted(found, reverse=True)]
 
 
 def _directory(root: Path) -> Path:
@@ -131,6 +139,8 @@ _WORDS = {
     "file": "the node file's place or mode",
     "release": "release name",
     "values_files": "values files",
+    "secrets": "which secrets the build gets",
+    "ssh": "which SSH agents the build gets",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from localloop.__main__ import main
 from localloop.bases import Bases
 from localloop.config import load_project
 from localloop.docker import Docker
-from localloop.explain import save_manifest
+from localloop.explain import last_bases, save_manifest
 from localloop.session import Session
 
 PINNED = "x@sha256:" + "a" * 64
@@ -135,3 +136,20 @@ def test_base_image_that_was_never_known_is_hashed_as_unknown(root: Path) -> Non
     first = prints(root, base_digests={})
     assert first.facts["bases"] == {"alpine:3": None}
     assert first.value != prints(root).value
+
+
+def test_the_newest_build_that_knew_a_base_image_says_what_it_was(root: Path) -> None:
+    def kept(name: str, edit: str, bases: dict[str, str]) -> None:
+        write(root / "src/main.c", edit)
+        save_manifest(root, prints(root, name, base_digests=bases))
+        time.sleep(0.01)  # they are ordered by their times
+
+    kept("app", "1", {"alpine:3": "sha256:old"})
+    kept("app", "2", {"alpine:3": "sha256:new"})
+    kept("app", "3", {})
+    kept("web", "3", {})
+    temporary = root / ".cache/localloop/manifests/.app.0123456789abcdef.77"
+    write(temporary, "half")
+    assert last_bases(root, ["alpine:3", "debian:12"]) == {"alpine:3": "sha256:new"}
+    assert last_bases(root, []) == {}
+    assert temporary.read_text() == "half"  # another run is writing it

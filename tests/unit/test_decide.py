@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localloop import decide
 from localloop.compare import with_built_bytes
 from localloop.decide import (
     Request,
@@ -20,10 +24,17 @@ from localloop.decide import (
     summary_of,
 )
 from localloop.errors import UsageError
-from localloop.facts import ChartFacts, Facts, ImageFacts
+from localloop.facts import ChartFacts, Facts, ImageFacts, NodeFileFacts
 from localloop.helm import TRANSACTION_LABEL, Release
 from localloop.plan import ComponentPlan, Image, Plan, Reason
-from localloop.record import PROJECT_LABEL, ChartEntry, ChartState, ImageEntry, Record
+from localloop.record import (
+    PROJECT_LABEL,
+    ChartEntry,
+    ChartState,
+    ImageEntry,
+    NodeFileEntry,
+    Record,
+)
 
 PROJECT = "relay"
 AUTO = Request()
@@ -270,7 +281,7 @@ BROKEN: dict[str, tuple[Change, dict[str, str]]] = {
         lambda f: chart(f, fingerprint="chart-2", release=live(revision=9), drift=("x",)),
         {
             "relay": "release: drift (Helm revision 9 is not the recorded 3);"
-            " chart_changed; drift (x)"
+            " chart_changed (the earlier inputs are not kept here); drift (x)"
         },
     ),
 }
@@ -356,6 +367,22 @@ versions = st.integers(0, 2)
 names = st.sampled_from(["gateway", "sidecar", "tool"])
 
 
+def file_entry(**changes: Any) -> NodeFileEntry:
+    return NodeFileEntry(transaction="tx-1", fingerprint="agent-1", sha256="s1", **changes)
+
+
+agents = st.builds(
+    NodeFileFacts,
+    fingerprint=st.sampled_from(["agent-1", "agent-2"]),
+    published=st.none() | st.just(published("agent")),
+    lost=st.booleans(),
+    other=st.sampled_from([(), ("node",)]),
+    missing=st.sampled_from([(), ("node",)]),
+    pending=st.integers(0, 2),
+    mode=st.sampled_from(["rolling-delete", "none"]),
+)
+
+
 @st.composite
 def any_facts(draw: st.DrawFn) -> Facts:
     facts = proven()
@@ -393,10 +420,30 @@ def any_facts(draw: st.DrawFn) -> Facts:
             | st.just(ChartEntry("settled", state()))
         ),
     )
-    return replace(facts, recreated=draw(st.booleans()))
+    known = draw(st.none() | st.builds(file_entry, put=st.booleans(), reconciled=st.booleans()))
+    return replace(
+        facts,
+        recreated=draw(st.booleans()),
+        node_files={"agent": draw(agents)},
+        record=replace(facts.record, node_files={"agent": known} if known else {}),
+    )
 
 
-targets = st.lists(st.sampled_from(["gateway", "sidecar", "tool", "relay"]), unique=True)
+COMPONENTS = ["gateway", "sidecar", "tool", "agent", "relay"]
+SAY_ALL = ("full", "targeted", "never_built", "never_deployed")
+"""Reasons that are about nothing else."""
+
+
+@cache
+def explained() -> set[str]:
+    """The reasons that docs/troubleshooting.md explains."""
+    page = (Path(__file__).parents[2] / "docs/troubleshooting.md").read_text("utf-8")
+    table = page.partition("## Reasons that are no failures")[2]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+targets = st.lists(st.sampled_from(COMPONENTS), unique=True)
 requests = st.just(FULL) | targets.map(lambda found: Request("auto", tuple(found)))
 
 
@@ -404,7 +451,10 @@ requests = st.just(FULL) | targets.map(lambda found: Request("auto", tuple(found
 def test_law_every_step_has_a_reason_and_every_skip_a_name(facts: Facts, wanted: Request) -> None:
     for part in make_components(facts, wanted).values():
         assert bool(part.steps) == bool(part.reasons) != bool(part.skip)
-        assert all(reason.name for reason in part.reasons)
+        assert len(set(part.reasons)) == len(part.reasons)
+        for reason in part.reasons:
+            assert reason.name in explained()
+            assert reason.detail or reason.name in SAY_ALL
 
 
 @given(any_facts(), requests)
@@ -460,6 +510,7 @@ def test_law_targets_move_nothing_else(facts: Facts, found: list[str]) -> None:
             assert part.skip == "not_targeted"
         if name not in found and part.steps:
             assert Reason("required_by", "relay") in part.reasons
+    assert (components["agent"].skip == "not_targeted") == ("agent" not in found)
 
 
 @given(any_facts())
@@ -469,6 +520,7 @@ def test_law_full_builds_and_releases_everything(facts: Facts) -> None:
     assert components["relay"].steps == ("release",)
     assert not components["relay"].only_if_digest_differs
     assert all(components[name].steps == ("build", "publish") for name in facts.images)
+    assert components["agent"].steps[:3] == ("build", "publish", "put")
 
 
 @given(any_facts(), requests)
@@ -688,6 +740,12 @@ def test_nothing_built_leaves_the_plan_as_it_is() -> None:
 
 
 # -- words ----------------------------------------------------------------------------------------
+
+
+def test_every_explained_reason_is_one() -> None:
+    sources = Path(decide.__file__).parent.glob("*.py")
+    text = "".join(path.read_text("utf-8") for path in sources)
+    assert {name for name in explained() if f'"{name}"' not in text} == set()
 
 
 def test_summary_of_changes() -> None:
