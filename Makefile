@@ -18,10 +18,11 @@ PYTHON ?= $(shell \
 	  done; \
 	done)
 
-.PHONY: help venv tools demo test test-fast lint bench bench-relay bench-gate docs gate-report dist teardown
+.PHONY: help venv tools demo test test-fast lint bench bench-relay bench-gate bench-fingerprint \
+	docs gate-report dist teardown
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 venv: $(VENV)/.installed ## localloop and what it needs, in .venv
 
@@ -87,6 +88,10 @@ bench-relay: venv ## measure the edits of examples/relay, and the compiler's sha
 
 bench-gate: venv ## measure how long after its window the gate's verdict comes
 	@$(BIN)/python -m benchmarks.gate
+
+bench-fingerprint: venv ## measure fingerprints of many files (no Docker)
+	@$(COMPILE)
+	@$(BIN)/python -m benchmarks.fingerprint
 
 docs: venv ## the tables of docs/troubleshooting.md that the code has the words for
 	@$(BIN)/python docs/tables.py

@@ -11,17 +11,24 @@ from .bed import Workbench
 
 
 def describe(bed: Workbench) -> str:
-    """One sentence, with the date."""
+    """One sentence: the machine, and the versions of all that takes part in the loop."""
     docker = bed.run(["docker", "version", "--format", "{{.Server.Version}}"])
     helm = bed.run(["helm", "version", "--template", "{{.Version}}"]).lstrip("v")
     asked = ["kubectl", "--kubeconfig", bed.kubeconfig, "get", "--raw", "/version"]
     git_version = bed.run(asked).partition('"gitVersion": "v')[2]
     kubernetes = git_version.partition('"')[0]
     return (
+        f"{machine()}, ansible-core {version('ansible-core')}, Docker {docker.strip()},"
+        f" Helm {helm.strip()}, Kubernetes {kubernetes}"
+    )
+
+
+def machine() -> str:
+    """The date, the machine and Python."""
+    return (
         f"{datetime.now(UTC):%Y-%m-%d}, {len(os.sched_getaffinity(0))} cores ({_processor()}),"
         f" {platform.system()} {platform.release()}, load average {os.getloadavg()[0]:.1f} at the"
-        f" start; Python {platform.python_version()}, ansible-core {version('ansible-core')},"
-        f" Docker {docker.strip()}, Helm {helm.strip()}, Kubernetes {kubernetes}"
+        f" start; Python {platform.python_version()}"
     )
 
 

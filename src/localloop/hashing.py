@@ -1,4 +1,4 @@
-"""sha256 of files: streamed, side by side where there are many, and aware of files that move."""
+"""sha256 of files: streamed, side by side where it pays; aware of files that move."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .inputs.names import failed, show
 from .inputs.walk import Job
 
 _CHUNK = 1 << 20
-_MANY = 64
+_MANY, _MUCH = 64, 8 << 20  # files and bytes that are worth threads
 _THREADS = 8  # more than cores: on a cold disk most of them wait
 
 Seen = tuple[int, int, int, int, int]
@@ -29,7 +29,7 @@ class Hashed(NamedTuple):
 
 def hash_files(jobs: list[Job]) -> list[Hashed]:
     """The jobs' files, in their order. Raises UsageError for the first that cannot be read."""
-    if len(jobs) < _MANY:
+    if len(jobs) < _MANY and sum(job.size for job in jobs) < _MUCH:
         return [_hash(job) for job in jobs]
     found: dict[int, Hashed] = {}
     errors: list[BaseException] = []
