@@ -36,7 +36,7 @@ class Fingerprint:
 
     ``facts`` is plain data; ``tree`` holds the files, links and folders; ``component`` and
     ``profile`` are only told, not hashed; ``untracked`` names what can change the output unseen,
-    ``moved`` the files that changed while they were read.
+    ``moved`` the files that did not hold still, those of needed images too.
     """
 
     component: str
@@ -142,8 +142,11 @@ def fingerprint_image(
     if image.inputs is None and analysis.sources is not None:
         sources = resolve_sources(root, analysis.sources)
     found = _Inputs(root, context.patterns, f"{image.name}'s ignore file", sources)
+    walked = _walked(facts, found, cache, image.name)
+    moved = {*walked.moved, *(path for need in needs.values() for path in need.moved)}
     return replace(
-        _walked(facts, found, cache, image.name),
+        walked,
+        moved=tuple(sorted(moved)),
         profile=project.profile or "",
         warnings=(*context.warnings, *_warnings(image, analysis)),
         untracked=analysis.untracked,

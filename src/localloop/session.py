@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -68,6 +69,7 @@ class Session:
         self.registry_container_name = registry_container(self.cluster_name)
         self.docker = Docker()
         self.observed: dict[str, GateResult] = {}
+        self._started = time.time_ns()
         self._registry = registry
         self._platform = platform
         self._writes = writes
@@ -167,7 +169,12 @@ class Session:
         return f"{self.registry_address}/{self.repository_name(component)}"
 
     def fingerprint_image(self, image: Image, *, fresh: bool = False) -> Fingerprint:
-        """An image's fingerprint; ``fresh`` reads its inputs again."""
+        """An image's fingerprint.
+
+        ``fresh`` looks at its inputs again; files that changed since the session began have moved,
+        even if they are as they were.
+        """
+        self._inputs.files.since = self._started if fresh else None
         if fresh:
             self._bases.forget()
         if fresh or image.name not in self._fingerprints:

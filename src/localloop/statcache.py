@@ -39,6 +39,7 @@ class StatCache:
         """``keep`` False: everything is read, nothing is looked up."""
         self.root = root
         self._keep = keep
+        self.since: int | None = None  # if given (ns), what changed after it has moved, too
         self.moved: set[str] = set()  # files that changed while they were read
         self._base = os.fsencode(root).rstrip(b"/") + b"/"
         self._started = time.time_ns()
@@ -68,7 +69,7 @@ class StatCache:
         hashed = hash_files([jobs[number] for number in unknown])
         for number, (digest, seen) in zip(unknown, hashed, strict=True):
             found[number] = (digest, seen == jobs[number][2:])
-            if digest and seen is None:
+            if digest and (seen is None or (self.since and seen[2] > self.since)):
                 self.moved.add(show(jobs[number].path))
             if many:
                 self._learn(jobs[number], digest, seen)
