@@ -139,6 +139,7 @@ _WORDS = {
     "file": "the node file's place or mode",
     "release": "release name",
     "values_files": "values files",
+    "manifest_files": "manifests",
     "secrets": "which secrets the build gets",
     "ssh": "which SSH agents the build gets",
 }

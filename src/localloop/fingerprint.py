@@ -166,6 +166,13 @@ def _warnings(image: Image, analysis: Analysis) -> tuple[str, ...]:
     )
 
 
+# A chart's keys that count where they are given.
+_CHART_FACTS = (
+    *("chart", "repo", "version", "manifests", "kustomize", "images"),
+    *("keep_values", "generate"),
+)
+
+
 def fingerprint_chart(
     project: Project, chart: Chart, *, cache: InputCache | None = None
 ) -> Fingerprint:
@@ -186,17 +193,7 @@ def fingerprint_chart(
             for name in chart.values_files
         ],
     }
-    more = (
-        "chart",
-        "repo",
-        "version",
-        "manifests",
-        "kustomize",
-        "images",
-        "keep_values",
-        "generate",
-    )
-    facts |= {name: value for name in more if (value := getattr(chart, name))}
+    facts |= {name: value for name in _CHART_FACTS if (value := getattr(chart, name))}
     if chart.manifests:
         facts["manifest_files"] = [
             hashlib.sha256(read_input(project, name, f"{key}.manifests")).hexdigest()
@@ -212,13 +209,6 @@ def fingerprint_chart(
         profile=project.profile or "",
         moved=tuple(sorted(cache.files.moved)),
     )
-
-
-# Those that are there only where they are given.
-_CHART_FACTS = (
-    *("chart", "repo", "version", "manifests", "kustomize", "images"),
-    *("keep_values", "generate"),
-)
 
 
 def _chart_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> Tree:
