@@ -20,6 +20,8 @@ def test_inputs_that_move_during_the_build(deployed: Project) -> None:
     recorded = deployed.outside.record()["images"]["web"]
     deployed.add_build_step("--network=none sleep 4")
     deployed.set_page("Before the edit")
+    diff = deployed.localloop("plan", "--diff").out.splitlines()
+    assert diff[-2:] == ["M web site/index.html", "* web Dockerfile"]
     running = deployed.start("deploy")
     log = deployed.root / ".cache/localloop/build/bake.log"
     running.until("the build", lambda: log.exists() and "sleep 4" in log.read_text())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import SPARE
-from harness.claims import unchanged
+from harness.claims import seen_by_inputs, unchanged
 from harness.outside import Cluster, docker
 from harness.project import Project
 
@@ -52,6 +52,7 @@ def test_absent(spare: Project) -> None:
 def test_stopped(running: Project) -> None:
     before, node = running.outside.see(), docker("inspect", "-f", "{{.Id}}", running.cluster.node)
     docker("stop", "-t", "5", running.cluster.node)
+    seen_by_inputs(running.localloop("plan"), "cluster is started first (cluster_stopped)")
     run = running.deploy()
     assert "cluster_stopped" in run.text
     after = running.outside.see()
@@ -85,6 +86,10 @@ def test_api_server_that_hangs(running: Project) -> None:
     """A frozen API server: unhealthy by Docker's check once it has failed often enough."""
     node = running.cluster.node
     docker("exec", node, "pkill", "-STOP", "kube-apiserver")
+    plan = running.localloop("plan")
+    assert plan.seconds < 15
+    if "cluster_unhealthy" not in plan.text:
+        seen_by_inputs(plan, "cluster cannot be seen (apiserver_unreachable)")
     run = running.deploy(code=None)
     if run.code:
         # Before Docker has noticed: named, within its bound, and no claim.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.claims import seen_by_inputs
 from harness.project import Project
 
 pytestmark = pytest.mark.cluster
@@ -71,10 +72,10 @@ def test_docker_stopped(deployed: Project, tmp_path: Path, form: str) -> None:
     env = {"DOCKER_HOST": f"unix://{path}"}
     try:
         if form == "absent":
-            run = deployed.deploy(code=1, env=env)
+            run, plan = deployed.deploy(code=1, env=env), deployed.localloop("plan", env=env)
         else:
             with _listening(path, then_closed=form == "dead"):
-                run = deployed.deploy(code=1, env=env)
+                run, plan = deployed.deploy(code=1, env=env), deployed.localloop("plan", env=env)
     finally:
         path.unlink(missing_ok=True)
     assert run.seconds < 10
@@ -82,6 +83,8 @@ def test_docker_stopped(deployed: Project, tmp_path: Path, form: str) -> None:
     assert str(path) in run.text
     assert "make tools" in run.text
     assert "Traceback" not in run.text
+    assert plan.seconds < 10
+    seen_by_inputs(plan, "cluster cannot be seen (docker_unreachable)")
     assert deployed.outside.see() == before
     assert deployed.deploy().report["outcome"] == "unchanged"
 
