@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "print a transaction's report (the newest one by default)",
     "baseline": "measure each build, each command of the project and, if asked, the deploy",
     "down": "remove this project's releases and record",
+    "prune": "remove this project's old images from the registry",
     "content": "print the directory of ansible.cfg, playbooks and roles",
     "fingerprint": "print one value for the files of a tree, stable across clones and commits",
     "schema": "print the JSON Schema of localloop.yml",
@@ -80,6 +81,14 @@ def parser() -> argparse.ArgumentParser:
                 metavar="GLOB",
                 help="what counts, in the language of .dockerignore; '!GLOB' leaves out",
             )
+        if name == "prune":
+            sub.add_argument(
+                "--keep",
+                type=_count,
+                default=10,
+                metavar="N",
+                help="the newest ones of each component that stay (default: 10)",
+            )
         if name == "report":
             sub.add_argument("transaction", nargs="?", metavar="TX")
         if name == "rollback":
@@ -100,6 +109,13 @@ def parser() -> argparse.ArgumentParser:
                 "--force", action="store_true", help="even though other projects are deployed there"
             )
     return top
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
 
 
 def main(argv: list[str] | None = None) -> int:

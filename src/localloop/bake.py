@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import tools
-from .buildprogress import BuildProgress, Ticker
+from .buildprogress import BuildProgress, Ticker, told
 from .errors import LocalloopError
 from .redact import Redactor
 
@@ -22,6 +22,8 @@ _LOST = re.compile(
     r"code = Unavailable|error reading from server|connection (?:refused|reset)|broken pipe"
     r"|\bEOF\b|i/o timeout|Cannot connect to the Docker daemon"
 )
+FULL = "disk_full"
+_FULL = re.compile(r"no space left on device", re.IGNORECASE)
 DOCKER_HINT = "Install Docker with its buildx plugin, or run `make tools` on Debian."
 
 
@@ -32,7 +34,8 @@ class Target:
     ``reference`` is where the result is pushed; with None it stays in BuildKit's cache alone.
     ``contexts`` names other images that its Dockerfile builds on: ``target:NAME`` for one that the
     same bake builds, else ``docker-image://REFERENCE``. ``secrets``, ``ssh`` and the caches are in
-    buildx's own words (``id=NAME,env=VARIABLE``); no secret's value is among them.
+    buildx's own words (``id=NAME,env=VARIABLE``); no secret's value is among them. ``source``: what
+    the project calls the Dockerfile.
     """
 
     component: str
@@ -47,6 +50,7 @@ class Target:
     ssh: tuple[str, ...] = ()
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
+    source: str = ""
 
 
 def bake_file(targets: Sequence[Target]) -> dict[str, Any]:
@@ -122,7 +126,11 @@ def run_bake(
 
         done = tools.run(argv, timeout=BUILD_TIMEOUT_SECONDS, cwd=work, on_stderr_line=on_line)
     if done.returncode:
-        raise _failure(progress, names, hide(done.stderr), work / LOG)
+        raise _failure(progress, targets, hide(done.stderr), work / LOG)
+    for name in names:
+        steps = [step for step in progress.steps() if _component_of(step.name, names) == name]
+        if steps:
+            on_step(name, told(steps))
     return _digests(_read(metadata), targets)
 
 
@@ -170,9 +178,9 @@ def _last_error(stderr: str) -> str:
 
 
 def _failure(
-    progress: BuildProgress, components: Sequence[str], stderr: str, log: Path
+    progress: BuildProgress, targets: Sequence[Target], stderr: str, log: Path
 ) -> LocalloopError:
-    """The failed build as an error: its step and the step's last lines."""
+    """The failed build as an error: its step with its Dockerfile's line, and its last lines."""
     step, said = progress.failure()
     if _LOST.search(_last_error(stderr)):
         return LocalloopError(
@@ -180,15 +188,25 @@ def _failure(
             f"the connection to Docker or the registry was lost: {_last_error(stderr)[-300:]}",
             hint=f"Look whether both run, then deploy again. All that BuildKit said: {log}",
         )
+    component = _component_of(step, [target.component for target in targets]) or None
+    if _FULL.search("\n".join([*said, _last_error(stderr)])):
+        return LocalloopError(
+            FULL,
+            f"no space left on the device{f' at {step}' if step else ''}",
+            component=component,
+            hint="`docker system df` tells what is kept; `docker builder prune` empties the build"
+            " cache, `localloop prune` removes this project's old images.",
+        )
     if not step:
         last = [line for line in stderr.strip().splitlines() if line.strip()][-3:]
         message = "docker buildx bake failed: " + " / ".join(last)
         return LocalloopError("build_failed", message, hint=f"All that it said: {log}")
-    component = _component_of(step, components) or None
+    source = next((each.source for each in targets if each.component == component), "")
     return LocalloopError(
         f"build_failed:{component}" if component else "build_failed",
         "\n".join([f"the build failed at {step}", *(f"    {line}" for line in said)]),
         component=component,
+        where=f"{source}:{progress.failing_line}" if source and progress.failing_line else None,
         hint=f"Mend it and run the deploy again. All that BuildKit said: {log}",
         details={"step": step, "lines": said},
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .bake import LOST, Target, run_bake
+from .bake import FULL, LOST, Target, run_bake
 from .errors import LocalloopError
 from .paths import cache_dir
 from .redact import Redactor
@@ -59,6 +59,8 @@ def _persistent(
                 hide=hide,
             )
         except LocalloopError as error:
+            if error.reason == FULL:
+                error.message += f": {session.docker.free_space()}"
             if error.reason != LOST or attempt == RETRIES:
                 raise
             session.docker.wait(DOCKER_BACK_SECONDS)
@@ -78,7 +80,7 @@ def _each_alone(
     failures: list[LocalloopError] = []
     for target in targets:
         try:
-            digests |= _persistent(session, with_needs(targets, target), on_step, hide)
+            digests |= _persistent(session, with_needs(targets, target.component), on_step, hide)
         except LocalloopError as error:
             if not _is_of_a_build(error):
                 raise
@@ -97,9 +99,9 @@ def needs(target: Target) -> set[str]:
     }
 
 
-def with_needs(targets: Sequence[Target], wanted: Target) -> list[Target]:
-    """The target and all that it builds on."""
-    found = {wanted.component}
+def with_needs(targets: Sequence[Target], wanted: str) -> list[Target]:
+    """The target of that name and all that it builds on."""
+    found = {wanted}
     for _ in targets:  # as often as a chain of needs may be long
         found |= {name for target in targets if target.component in found for name in needs(target)}
     return [target for target in targets if target.component in found]

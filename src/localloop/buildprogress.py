@@ -7,15 +7,37 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 _STEP = re.compile(r"#(\d+) \[(?P<name>[^\]]+)\] (?P<command>.+)")
 _OUTPUT = re.compile(r"#(\d+) (?:\d+\.\d+ )?(?P<text>.*)")
 _ENDED = re.compile(r"#(\d+) (DONE|CACHED|CANCELED)\b")
+_PLACE = re.compile(r"[^\s:]+:(?P<line>\d+)")
 _ERROR = re.compile(r"#(\d+) ERROR: (?P<text>.*)")
 _INTERNAL = ("internal", "auth")
+_RULE = "------"
 TAIL_LINES = 15
 QUIET_SECONDS = 10.0
 WIDTH = 100
+
+
+@dataclass
+class Step:
+    """One step of a Dockerfile; ``began`` and ``ended`` by the clock, in seconds."""
+
+    name: str
+    began: float
+    ended: float | None = None
+    cached: bool = False
+
+
+def told(steps: list[Step]) -> str:
+    """``5 steps, 3 cached, 4.2 s``: from the first one's beginning to the last one's end."""
+    cached = sum(step.cached for step in steps)
+    ended = [step.ended for step in steps if step.ended is not None]
+    seconds = max(ended, default=0.0) - min(step.began for step in steps)
+    parts = [f"{len(steps)} step{'s' * (len(steps) != 1)}", f"{cached} cached"]
+    return ", ".join([*parts, f"{max(seconds, 0.0):.1f} s"])
 
 
 class BuildProgress:
@@ -27,11 +49,14 @@ class BuildProgress:
     ) -> None:
         self._say = say
         self._clock = clock
-        self._running: dict[str, tuple[str, float]] = {}
+        self._steps: dict[str, Step] = {}
+        self._running: dict[str, Step] = {}
         self._tails: dict[str, deque[str]] = {}
         self._names: dict[str, str] = {}
         self._unsaid: list[str] = []
         self._failed = ""
+        self._previous = ""
+        self._line = 0
         self._spoke = clock()
         self._lock = threading.Lock()
 
@@ -40,14 +65,18 @@ class BuildProgress:
             if step := _STEP.fullmatch(line):
                 self._begin(step[1], step["name"], step["command"])
             elif ended := _ENDED.match(line):
-                self._running.pop(ended[1], None)
+                self._end(ended[1], cached=ended[2] == "CACHED")
                 if ended[1] in self._unsaid:
                     self._unsaid.remove(ended[1])
             elif error := _ERROR.fullmatch(line):
                 self._failed = self._failed or error[1]
+                self._end(error[1])
                 self._tails.setdefault(error[1], deque(maxlen=TAIL_LINES)).append(error["text"])
             elif (output := _OUTPUT.fullmatch(line)) and output["text"] != "...":
                 self._tails.setdefault(output[1], deque(maxlen=TAIL_LINES)).append(output["text"])
+            elif self._previous == _RULE and (place := _PLACE.fullmatch(line)):
+                self._line = self._line or int(place["line"])
+            self._previous = line
 
     def tick(self) -> None:
         """To be called every second or so."""
@@ -60,10 +89,20 @@ class BuildProgress:
             if now - self._spoke < QUIET_SECONDS or not self._running:
                 return
             self._spoke = now
-            number, (name, began) = next(reversed(self._running.items()))
+            number, step = next(reversed(self._running.items()))
             tail = self._tails.get(number)
             last = f": {tail[-1]}" if tail and tail[-1] else ""
-            self._say(f"[{name}] {now - began:.0f} s{last}"[:WIDTH])
+            self._say(f"[{step.name}] {now - step.began:.0f} s{last}"[:WIDTH])
+
+    @property
+    def failing_line(self) -> int:
+        """The failing step's line in its Dockerfile; 0 where BuildKit names none."""
+        return self._line
+
+    def steps(self) -> list[Step]:
+        """The Dockerfiles' steps so far, in the order in which they began."""
+        with self._lock:
+            return list(self._steps.values())
 
     def failure(self) -> tuple[str, list[str]]:
         """The failing step and its last lines."""
@@ -73,9 +112,15 @@ class BuildProgress:
     def _begin(self, number: str, name: str, command: str) -> None:
         if any(word in _INTERNAL for word in name.split()):  # bake puts the target's name first
             return
+        if number in self._steps:  # said again, after another step's output
+            return
         self._names[number] = f"[{name}] {' '.join(command.split())}"
-        self._running[number] = (name, self._clock())
+        self._steps[number] = self._running[number] = Step(name, self._clock())
         self._unsaid.append(number)
+
+    def _end(self, number: str, *, cached: bool = False) -> None:
+        if step := self._running.pop(number, None):
+            step.ended, step.cached = self._clock(), cached
 
 
 class Ticker:

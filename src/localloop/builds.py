@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from .bake import Target
-from .baking import bake, together
+from .baking import Digests, bake, together, with_needs
 from .buildtargets import build_target, contexts_of, redactor
 from .config import Image as ImageConfig
 from .config import Project
 from .context import BuildContext, write_build_context
 from .errors import LocalloopError
 from .plan import ComponentPlan, Image, Plan
+from .publishcheck import CORRUPT, broken_blobs, refuse_full, refused, remove_damaged, still_corrupt
+from .registry import Manifest
 from .session import Session
 from .steps import Emit
 
@@ -40,7 +43,11 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     def on_step(component: str, text: str) -> None:
         emit({"event": "progress", "component": component, "step": "build", "text": text})
 
-    digests, failures = bake(session, targets, on_step, hide)
+    def run(some: Sequence[Target]) -> tuple[Digests, list[LocalloopError]]:
+        return bake(session, some, on_step, hide)
+
+    digests, failures = run(targets)
+    mended, digests, failures = _mend(session, targets, digests, failures, run)
     emit({"event": "span", "name": "builds_total", "duration_s": time.monotonic() - started})
     started = time.monotonic()
     components = dict(plan.components)
@@ -48,7 +55,13 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
         if part.name not in digests:
             continue
         published, moved = _publish(session, part, digests[part.name], transaction)
-        components[part.name] = replace(part, image=published, moved=moved, changed=True)
+        components[part.name] = replace(
+            part,
+            image=published,
+            moved=moved,
+            changed=True,
+            warnings=(*part.warnings, *mended.get(part.name, ())),
+        )
         on_step(part.name, f"published {digest_tag(published['digest'])}")
         # Docker's own builder keeps what it pushed; BuildKit's cache does not need it.
         session.docker.remove_image(f"{session.repository(part.name)}:{transaction}")
@@ -83,6 +96,43 @@ def bake_targets(
     ]
 
 
+def _mend(
+    session: Session,
+    targets: Sequence[Target],
+    digests: Digests,
+    failures: list[LocalloopError],
+    run: Callable[[Sequence[Target]], tuple[Digests, list[LocalloopError]]],
+) -> tuple[dict[str, list[str]], Digests, list[LocalloopError]]:
+    """Push again, once, what the registry does not hold whole; first what is said of it.
+
+    The digests are those of the last push: Docker's own store compresses layers anew.
+    """
+    broken = _broken(session, digests)
+    names = {*broken, *(each.component or "" for each in failures if refused(each))}
+    if len(names) > len(broken):
+        refuse_full(session)
+    removed = remove_damaged(session) if names else []
+    if not broken and not removed:
+        return {}, digests, failures
+    wanted = {one.component for name in names for one in with_needs(targets, name)}
+    again, more = run([one for one in targets if one.component in wanted])
+    for name, left in _broken(session, again).items():
+        raise still_corrupt(session, f"pushing {', '.join(left)} again did not help", name)
+    blobs = sorted({*removed, *(blob for found in broken.values() for blob in found)})
+    said = [f"{CORRUPT}: {', '.join(blobs)} removed and pushed again"]
+    others = [each for each in failures if each.component not in names]
+    return dict.fromkeys(names, said), {**digests, **again}, [*others, *more]
+
+
+def _broken(session: Session, digests: Digests) -> dict[str, list[str]]:
+    """The blobs of what was pushed that the registry does not hold whole, by component."""
+    found = {
+        name: broken_blobs(session.registry, session.repository_name(name), pushed["digest"])
+        for name, pushed in digests.items()
+    }
+    return {name: blobs for name, blobs in found.items() if blobs}
+
+
 def _publish(
     session: Session,
     part: ComponentPlan,
@@ -100,6 +150,7 @@ def _publish(
             component=part.name,
             hint="Run the deploy again.",
         )
+    _refuse_other_platform(session, part.name, manifest)
     registry.put_manifest(name, digest_tag(manifest.digest), manifest)
     image = session.project.builds[part.name]
     after = session.fingerprint_image(image, fresh=True)
@@ -112,3 +163,17 @@ def _publish(
         "config": manifest.config,
     }
     return published, moved
+
+
+def _refuse_other_platform(session: Session, component: str, manifest: Manifest) -> None:
+    """Refuse what no node could run, before anything is released."""
+    config = json.loads(session.registry.blob(session.repository_name(component), manifest.config))
+    built = f"{config.get('os')}/{config.get('architecture')}"
+    wanted = "/".join(session.platform.split("/")[:2])
+    if built != wanted:
+        raise LocalloopError(
+            "image_platform",
+            f"it is built for {built}, and the cluster's nodes are {wanted}",
+            component=component,
+            hint="Remove `platform:` in localloop.yml and --platform from the last stage's FROM.",
+        )

@@ -44,6 +44,7 @@ def build_target(
         ssh=image.ssh,
         cache_from=image.cache_from,
         cache_to=image.cache_to,
+        source=image.dockerfile,
     )
 
 

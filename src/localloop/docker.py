@@ -55,6 +55,15 @@ class Docker:
         found: dict[str, Any] = json.loads(self._call("GET", "/version")[1])
         return found
 
+    def free_space(self) -> str:
+        """How much is free where the daemon keeps its data, in words."""
+        directory = str(json.loads(self._call("GET", "/info")[1])["DockerRootDir"])
+        try:
+            found = os.statvfs(directory)
+        except OSError:
+            return f"what is free in {directory} cannot be seen from here"
+        return free_of(directory, found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+
     def inspect_container(self, name: str) -> dict[str, Any] | None:
         return self._inspect(f"/containers/{quote(name, safe='')}/json")
 
@@ -173,6 +182,11 @@ class _UnixConnection(HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
+
+
+def free_of(directory: str, free: int, size: int) -> str:
+    """What is free in a directory, in words; both in bytes."""
+    return f"{free / 2**20:.0f} of {size / 2**20:.0f} MiB are free in {directory}"
 
 
 def socket_path(environ: Mapping[str, str]) -> str:

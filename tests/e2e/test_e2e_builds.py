@@ -8,7 +8,8 @@ from base64 import b64encode
 
 import pytest
 
-from harness.claims import everything
+from harness.claims import everything, unchanged
+from harness.outside import docker, eventually
 from harness.project import Project
 
 pytestmark = pytest.mark.cluster
@@ -82,3 +83,65 @@ def test_secrets_reach_the_build_and_nothing_else(deployed: Project) -> None:
     missing = deployed.deploy(code=1)
     assert missing.report["error"]["reason"] == "secret_missing"
     assert "TOKEN is not set" in missing.text
+
+
+def test_prune_keeps_the_newest_and_what_is_named(deployed: Project, make_project) -> None:
+    outside, cluster = deployed.outside, deployed.cluster
+    images = [outside.see().image]
+    for words in ("one", "two", "three"):
+        deployed.set_page(words)
+        deployed.deploy()
+        images.append(outside.see().image)
+    digests = [image.partition("@")[2] for image in images]
+    before = outside.see()
+    for _ in range(5):
+        unchanged(deployed.deploy(), outside, before)
+
+    # A bare pod that names the oldest one, by its tag; and a name that somebody gave the second.
+    old, second = f"d-{digests[0].removeprefix('sha256:')[:20]}", digests[1]
+    repository = images[0].partition("@")[0]
+    outside.kubectl("run", "other", f"--image={repository}:{old}", "--restart=Never")
+    make_project("somebody").deploy()
+    docker("pull", "-q", f"{repository}@{second}")
+    docker("tag", f"{repository}@{second}", f"{repository}:mine")
+    docker("push", "-q", f"{repository}:mine")
+    docker("rmi", f"{repository}:mine")
+    others = cluster.registry("GET", "somebody/web/tags/list")
+
+    deployed.add_build_step("sleep 4")
+    running = deployed.start("deploy")
+    running.until_said("web", "build", "sleep 4")
+    assert "another run holds the lock" in deployed.localloop("prune", code=75).text
+    assert running.end().code == 0
+    pods = ("-n", deployed.name, "pods", "-l", "app=hello")
+    eventually("one pod", lambda: len(cluster.items(*pods)) == 1)
+    newest = outside.see().image.partition("@")[2]
+
+    told = json.loads(deployed.localloop("prune", "--keep", "1", "-o", "json").out)
+    assert told["removed"] == {f"{deployed.name}/web": [digests[2], digests[3]]}
+    left = {outside.digest_of(tag) for tag in outside.tags()}
+    assert left == {digests[0], second, newest}
+    assert cluster.registry("GET", "somebody/web/tags/list")[2] == others[2]
+
+    after = outside.see()
+    unchanged(deployed.deploy(), outside, after)
+    told = json.loads(deployed.localloop("prune", "--keep", "1", "-o", "json").out)
+    assert told["removed"] == {}
+    # What was pruned is built again where it is wanted.
+    deployed.set_page("two")
+    assert deployed.deploy().report["outcome"] == "deployed"
+    assert "two" in outside.page()
+
+
+def test_what_no_node_could_run_is_not_released(deployed: Project) -> None:
+    before = deployed.outside.see()
+    deployed.add_node_file("one")
+    deployed.edit(
+        "localloop.yml", "    file: out/tool\n", "    file: out/tool\n    platform: linux/arm64\n"
+    )
+    run = deployed.deploy(code=1)
+    assert run.report["error"]["reason"] == "image_platform"
+    assert run.report["error"]["component"] == "tool"
+    assert "built for linux/arm64, and the cluster's nodes are linux/amd64" in run.text
+    assert deployed.outside.see() == before
+    assert deployed.deploy(code=1).report["error"]["reason"] == "image_platform"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
+import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from harness.claims import unchanged
-from harness.outside import Cluster, docker
+from harness.outside import Cluster, docker, output
 from harness.project import Project
 
 pytestmark = pytest.mark.cluster
@@ -231,3 +234,84 @@ def test_the_configured_port_is_taken(deployed: Project) -> None:
         assert str(port) in run.text
     assert state_of(deployed.cluster.registry_container) == registry
     assert deployed.outside.see() == before
+
+
+def blobs_of(deployed: Project, digest: str) -> dict[str, tuple[int, bytes]]:
+    """Of an image: each blob's declared size, and the bytes that the registry serves for it."""
+    _, _, body = deployed.cluster.registry("GET", f"{deployed.name}/web/manifests/{digest}")
+    found = {digest: (len(body), body)}
+    manifest = json.loads(body)
+    for blob in [manifest["config"], *manifest["layers"]]:
+        path = f"{deployed.name}/web/blobs/{blob['digest']}"
+        found[blob["digest"]] = (blob["size"], deployed.cluster.registry("GET", path)[2])
+    return found
+
+
+def damage(cluster: Cluster, digest: str, script: str) -> None:
+    """Run a shell script on a blob's file, ``$1``, in the registry's volume."""
+    value = digest.removeprefix("sha256:")
+    file = f"/v/docker/registry/v2/blobs/sha256/{value[:2]}/{value}/data"
+    image = docker("inspect", "-f", "{{.Config.Image}}", cluster.node)
+    mount = ("-v", f"{cluster.registry_container}:/v", "--entrypoint", "sh")
+    docker("run", "--rm", *mount, image, "-euc", script, "sh", file)
+
+
+TRUNCATED = 'truncate -s -1 "$1"'
+FLIPPED = 'printf X | dd of="$1" bs=1 seek=20 conv=notrunc 2>/dev/null'
+EMPTIED = ': > "$1"'
+GONE = 'rm "$1"'
+
+
+def test_damaged_blobs_are_pushed_again(deployed: Project) -> None:
+    """A push skips what the registry says it has: what is damaged has to be seen and to go."""
+    outside = deployed.outside
+    for manifest, config, busybox, page in [
+        ("", "", TRUNCATED, EMPTIED),
+        ("", FLIPPED, FLIPPED, ""),
+        (FLIPPED, TRUNCATED, "", GONE),
+        (TRUNCATED, "", FLIPPED, ""),
+    ]:
+        whole = blobs_of(deployed, outside.see().image.partition("@")[2])
+        scripts = dict(zip(whole, (manifest, config, busybox, page), strict=True))
+        for blob, script in scripts.items():
+            damage(deployed.cluster, blob, script or "true")
+        run = deployed.deploy("web")
+        said = [text for text in run.plan_of("web")["warnings"] if "registry_corrupt" in text]
+        assert len(said) == 1, scripts
+        assert any(blob in said[0] for blob, script in scripts.items() if script), scripts
+        # Docker compresses a layer anew: it may have another digest, never other content.
+        after = blobs_of(deployed, outside.see().image.partition("@")[2])
+        for digest, (size, content) in after.items():
+            assert f"sha256:{hashlib.sha256(content).hexdigest()}" == digest
+            assert len(content) == size
+    last = outside.see()
+    unchanged(deployed.deploy(), outside, last)
+
+
+def test_its_disk_is_full(deployed: Project) -> None:
+    """Named with what is free, nothing released; once there is room a plain rerun does it."""
+    cluster, before = deployed.cluster, deployed.outside.see()
+    name, small = cluster.registry_container, f"{cluster.registry_container}-small"
+    image, port = image_of(cluster), port_of(cluster)
+    options = ("--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", "o=size=6m")
+    label = ("--label", f"localloop.cluster={cluster.name}", "--label", "localloop.role=registry")
+    docker("volume", "create", *options, *label, small)
+    docker("rm", "-f", name)
+    docker(
+        "run", "-d", "--name", name, "--network", cluster.node, "-p", f"127.0.0.1:{port}:5000",
+        *label, "-v", f"{small}:/var/lib/registry", image,
+    )  # fmt: skip
+    try:
+        (deployed.root / "site/large").write_bytes(os.urandom(8 << 20))
+        run = deployed.deploy(code=1)
+        assert run.report["error"]["reason"] == "disk_full"
+        assert re.search(r"\d of 6 MiB are free in /var/lib/registry", run.text)
+        assert deployed.outside.see().revisions == before.revisions
+        mounted = docker("volume", "inspect", "-f", "{{.Mountpoint}}", small)
+        output(["mount", "-o", "remount,size=64m", mounted])
+        deployed.deploy()
+        assert deployed.outside.see().revision == before.revision + 1
+    finally:
+        docker("rm", "-f", name)
+        docker("volume", "rm", small)
+    deployed.deploy()

@@ -33,6 +33,7 @@ API = Target(
     platform="linux/arm64",
     arguments={"PROFILE": "local-fast", "VERSION": "1.0"},
     stage="export",
+    source="docker/Dockerfile.api",
     contexts={"base": "target:web", "tools": "docker-image://127.0.0.1:5001/hello/t@sha256:00"},
 )
 
@@ -280,6 +281,27 @@ def test_metadata_of_an_earlier_run_is_not_read(work: Path, fake_docker: FakeDoc
     with pytest.raises(LocalloopError) as caught:
         run_bake([WEB], work=work, on_step=no_step, hide=Redactor())
     assert caught.value.reason == "build_without_digest"
+
+
+def test_the_failing_line_of_the_project_s_dockerfile(work: Path, fake_docker: FakeDocker) -> None:
+    fake_docker("two-targets", 1)
+    with pytest.raises(LocalloopError) as caught:
+        run_bake([WEB, API], work=work, on_step=no_step, hide=Redactor())
+    assert caught.value.where == "docker/Dockerfile.api:2"
+    assert str(caught.value).startswith("docker/Dockerfile.api:2: api: the build failed at [api 2/")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("built", "4 steps, 1 cached"), ("cached", "4 steps, 3 cached")]
+)
+def test_steps_are_counted_at_the_end(
+    work: Path, fake_docker: FakeDocker, name: str, said: str
+) -> None:
+    found: list[tuple[str, str]] = []
+    fake_docker(name, 0, METADATA)
+    run_bake([WEB], work=work, on_step=lambda *words: found.append(words), hide=Redactor())
+    assert found[-1][0] == "web"
+    assert found[-1][1].startswith(f"{said}, 0.")
 
 
 def test_secrets_are_hidden_in_log_steps_and_failure(work: Path, fake_docker: FakeDocker) -> None:

@@ -122,7 +122,7 @@ def test_other_errors_are_nobody_s_build(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_chains() -> None:
-    assert names(with_needs(ALL, EDGE)) == ["base", "api", "edge"]
+    assert names(with_needs(ALL, "edge")) == ["base", "api", "edge"]
     assert names(without(ALL, "base")) == ["web"]
     assert names(without(ALL, "edge")) == ["base", "api", "web"]
 

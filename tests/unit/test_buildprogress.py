@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from localloop.buildprogress import BuildProgress
+from localloop.buildprogress import BuildProgress, told
 from localloop.nodeimage import content_tag
 
 
@@ -59,6 +59,32 @@ def test_the_failing_step_keeps_its_last_lines() -> None:
         "/bin/sh: 1: fetch-source: not found",
         'process "/bin/sh" did not complete successfully: exit code: 127',
     ]
+
+
+def test_steps_are_timed_and_said_once() -> None:
+    clock, said = Clock(), []
+    progress = BuildProgress(said.append, clock=clock)
+    progress.feed("#4 [web 1/3] FROM debian")
+    progress.feed("#4 CACHED")
+    progress.feed("#5 [web 2/3] RUN one")
+    progress.feed("#6 [web internal] load build context")
+    clock.now = 1
+    progress.tick()
+    progress.feed("#7 [web 3/3] RUN two")
+    progress.feed("#5 [web 2/3] RUN one")  # as it does after another step's lines
+    clock.now = 3.5
+    progress.tick()
+    progress.feed("#5 DONE 3.5s")
+    progress.feed("#7 DONE 2.5s")
+    assert said == ["[web 2/3] RUN one", "[web 3/3] RUN two"]
+    steps = progress.steps()
+    assert [(step.name, step.cached) for step in steps] == [
+        ("web 1/3", True),
+        ("web 2/3", False),
+        ("web 3/3", False),
+    ]
+    assert told(steps) == "3 steps, 1 cached, 3.5 s"
+    assert told(steps[:1]) == "1 step, 1 cached, 0.0 s"
 
 
 def test_an_image_s_tag_follows_its_files_and_arguments(tmp_path: Path) -> None:

@@ -111,6 +111,33 @@ def test_image_proof(image: str, image_id: str | None, section: str, kinds: list
     assert [finding.kind for finding in findings] == kinds
 
 
+INDEX, MANIFEST, CONFIG, OTHER = (f"sha256:{letter * 64}" for letter in "1234")
+
+
+@pytest.mark.parametrize(
+    ("image_id", "kinds"),
+    [
+        *((f"127.0.0.1:5000/app/web@{digest}", []) for digest in (INDEX, MANIFEST, CONFIG)),
+        *((f"docker-pullable://127.0.0.1:5000/app/web@{digest}", []) for digest in (INDEX, CONFIG)),
+        (f"docker://{CONFIG}", []),
+        *((digest, []) for digest in (INDEX, MANIFEST, CONFIG)),
+        # The node has the same bytes under a name that it pulled earlier.
+        (f"127.0.0.1:5000/somebody/copy@{MANIFEST}", []),
+        (f"docker.io/library/web@{CONFIG}", []),
+        *((f"{prefix}{OTHER}", ["different"]) for prefix in ("", "docker://", "r/web@")),
+        *(
+            (text, ["unknown"])
+            for text in ("", "127.0.0.1:5000/app/web:v1", "sha256:12", CONFIG[:70])
+        ),
+    ],
+)
+def test_every_shape_of_an_image_id(image_id: str, kinds: list[str]) -> None:
+    """As dockershim, cri-dockerd, containerd and CRI-O write it."""
+    pod = _pod("127.0.0.1:5000/app/web:v1", image_id)
+    expected = {"127.0.0.1:5000/app/web": frozenset({INDEX, MANIFEST, CONFIG})}
+    assert [finding.kind for finding in image_proof([pod], expected)] == kinds
+
+
 def test_a_pod_is_its_own_current_revision() -> None:
     pod = _pod("x", None)
     assert current_pods(pod, Snapshot((pod,))) == [pod]

@@ -59,6 +59,7 @@ class Options:
     reuse_ok: bool = False
     diff: bool = False
     bake: bool = False
+    keep: int = 10
     transaction: str | None = None
     mode: str = "both"
     with_deploy: bool = False

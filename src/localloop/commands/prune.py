@@ -1,0 +1,117 @@
+"""``localloop prune``: remove this project's old images from the registry; nothing else does."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+
+from ..config import load_project
+from ..errors import InterruptedRun, LocalloopError
+from ..kube.client import Kube
+from ..opening import open_run
+from ..pruning import Named, Published, to_remove
+from ..record import NAMESPACE, PROJECT_LABEL
+from ..registry import Registry
+from ..session import Session
+from ..transaction import Transaction
+from . import Options
+
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+COLLECT_SECONDS = 600.0
+
+
+def run(options: Options) -> int:
+    project = load_project(options.project)
+    session = Session(project, os.environ)
+    if session.cluster.verdict != "ok" or session.cluster.registry_verdict != "ok":
+        raise LocalloopError(
+            session.cluster.reason or session.cluster.registry_reason,
+            f"cluster {session.cluster_name} or its registry does not run, so nobody can tell"
+            " which images are in use",
+            hint="`localloop deploy` starts both.",
+        )
+    transaction = open_run(session, "prune", details={"keep": options.keep})
+    error: LocalloopError | None = None
+    try:
+        transaction.require_exclusive()
+        removed = _prune(session, transaction, options)
+    except KeyboardInterrupt as interrupt:
+        error = InterruptedRun("interrupted", "ended by Ctrl-C")
+        raise error from interrupt
+    except LocalloopError as found:
+        error = found
+        raise
+    finally:
+        report = transaction.close(error=error, outcome=None if error else "pruned")
+    options.console.document({"outcome": "pruned", "removed": removed, "report": str(report)})
+    options.console.say(f"{sum(map(len, removed.values()))} images removed. Report: {report}")
+    return 0
+
+
+def _prune(session: Session, transaction: Transaction, options: Options) -> dict[str, list[str]]:
+    """The digests that were removed, by repository."""
+    registry, named = session.registry, Named(_texts(session.kube))
+    removed: dict[str, list[str]] = {}
+    for repository in registry.repositories():
+        if not repository.startswith(f"{session.project.name}/"):
+            continue
+        for image in to_remove(_published(registry, repository), named, keep=options.keep):
+            registry.delete_manifest(repository, image.digest)
+            removed.setdefault(repository, []).append(image.digest)
+            said = f"{repository}@{image.digest} removed ({', '.join(image.tags)})"
+            transaction.emit({"event": "progress", "component": "", "step": "prune", "text": said})
+            options.console.say(said)
+    if removed:
+        _collect(session)
+    return removed
+
+
+def _texts(kube: Kube) -> Iterator[str]:
+    """Everything in the cluster that can name an image that somebody needs."""
+    for secret in kube.list("v1", "Secret", NAMESPACE, label_selector=PROJECT_LABEL)[0]:
+        for value in (secret.get("data") or {}).values():
+            yield base64.b64decode(value).decode(errors="replace")
+    for pod in kube.list("v1", "Pod")[0]:
+        yield json.dumps([pod["spec"], pod.get("status")])
+    for kind in _WORKLOADS:
+        for workload in kube.list("apps/v1", kind)[0]:
+            yield json.dumps(workload["spec"]["template"])
+
+
+def _published(registry: Registry, repository: str) -> list[Published]:
+    """The images of a repository; what cannot be read is left alone."""
+    tags: dict[str, list[str]] = {}
+    configs: dict[str, str] = {}
+    for tag in registry.tags(repository):
+        manifest = registry.manifest(repository, tag)
+        if manifest is not None and manifest.config:
+            tags.setdefault(manifest.digest, []).append(tag)
+            configs[manifest.digest] = manifest.config
+    return [
+        Published(digest, config, tuple(tags[digest]), _created(registry, repository, config))
+        for digest, config in configs.items()
+    ]
+
+
+def _created(registry: Registry, repository: str, config: str) -> str:
+    return str(json.loads(registry.blob(repository, config)).get("created") or "")
+
+
+def _collect(session: Session) -> None:
+    """Let the registry remove the blobs that no manifest names: no push is under way."""
+    found = session.docker.inspect_container(session.registry_container_name) or {}
+    # registry:2 starts by a script, ours by the program itself.
+    program = "registry" if found["Path"].endswith(".sh") else found["Path"]
+    status, said = session.docker.execute(
+        session.registry_container_name,
+        [program, "garbage-collect", found["Args"][-1]],
+        timeout=COLLECT_SECONDS,
+    )
+    if status:
+        raise LocalloopError(
+            "prune_failed",
+            f"the registry's garbage collection ended with {status}: {said.strip()[-300:]}",
+            hint="The images are gone already, their blobs are not: run it again.",
+        )

@@ -1,0 +1,197 @@
+"""Docker dies while it builds; Docker's other image store. On a daemon of the test's own.
+
+The registry is the cluster's; nothing else of the machine's own Docker takes part.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.dockerd import PrivateDockerd
+from harness.outside import MANIFEST, MANIFEST_V2, Cluster
+from localloop import baking
+from localloop.bake import Target
+from localloop.baking import Digests, bake
+from localloop.docker import Docker
+from localloop.errors import LocalloopError
+from localloop.publishcheck import broken_blobs
+from localloop.redact import Redactor
+from localloop.registry import Registry
+
+pytestmark = pytest.mark.cluster
+
+BASE = "debian:bookworm-slim"
+Built = tuple[Digests, list[LocalloopError]]
+
+
+@pytest.fixture(scope="module")
+def dockerd() -> Iterator[PrivateDockerd]:
+    with PrivateDockerd() as daemon:
+        daemon.load(BASE)
+        yield daemon
+
+
+@pytest.fixture(scope="module")
+def containerd_store() -> Iterator[PrivateDockerd]:
+    with PrivateDockerd({"containerd-snapshotter": True}) as daemon:
+        daemon.load(BASE)
+        assert daemon.docker("info", "--format", "{{.Driver}}") == "overlayfs"
+        yield daemon
+
+
+class Builder:
+    """Builds by our own bake on a private daemon; ``said`` is what its steps said."""
+
+    def __init__(self, daemon: PrivateDockerd, root: Path, address: str) -> None:
+        self.root = root
+        self.said: list[str] = []
+        self.daemon = daemon
+        self.address = address
+        project = SimpleNamespace(root=root, builder=None)
+        self.session: Any = SimpleNamespace(project=project, docker=Docker(environ=daemon.environ))
+
+    def build(self, command: str, on_said: Callable[[str], None] = lambda _: None) -> Built:
+        (self.root / "Dockerfile").write_text(
+            f"FROM {BASE}\nRUN --network=none {command} # {self.root}\n"
+        )
+        target = Target(
+            "web", self.root, self.root / "Dockerfile",
+            f"{self.address}/{self.repository}:tx-1", "linux/amd64",
+        )  # fmt: skip
+
+        def on_step(_: str, text: str) -> None:
+            self.said.append(text)
+            on_said(text)
+
+        return bake(self.session, [target], on_step, Redactor())
+
+    @property
+    def repository(self) -> str:
+        return f"{self.root.name.replace('_', '-')}/web"
+
+    def tries(self) -> list[str]:
+        return [text for text in self.said if "connection was lost" in text]
+
+
+MakeBuilder = Callable[[PrivateDockerd], Builder]
+
+
+@pytest.fixture
+def make_builder(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MakeBuilder]:
+    made: list[Builder] = []
+    address = cluster.registry_url().removeprefix("http://")  # the machine's own daemon knows it
+
+    def make(daemon: PrivateDockerd) -> Builder:
+        monkeypatch.setenv("DOCKER_HOST", daemon.host)
+        made.append(Builder(daemon, tmp_path, address))
+        return made[-1]
+
+    yield make
+    for builder in made:
+        builder.session.docker.close()
+
+
+def once(seen: str, act: Callable[[], None]) -> Callable[[str], None]:
+    """Do something the first time that a step is said."""
+    done: list[str] = []
+
+    def hear(text: str) -> None:
+        if seen in text and not done:
+            done.append(text)
+            act()
+
+    return hear
+
+
+def test_docker_restarts_during_a_build(dockerd: PrivateDockerd, make_builder: MakeBuilder) -> None:
+    builder = make_builder(dockerd)
+    digests, failures = builder.build("sleep 3", once("sleep 3", lambda: dockerd.restart(down=1)))
+    assert not failures
+    assert builder.tries() == ["the connection was lost: try 2 of 3"]
+    status, headers, _ = held(builder, "tx-1")
+    assert (status, headers["docker-content-digest"]) == (200, digests["web"]["digest"])
+
+
+def held(builder: Builder, tag: str) -> tuple[int, dict[str, str], dict[str, Any]]:
+    """What the registry itself says of a tag."""
+    request = urllib.request.Request(
+        f"http://{builder.address}/v2/{builder.repository}/manifests/{tag}",
+        headers={"Accept": f"{MANIFEST}, {MANIFEST_V2}"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        headers = {key.lower(): value for key, value in answer.headers.items()}
+        return answer.status, headers, json.loads(answer.read())
+
+
+def test_docker_dies_in_every_try(dockerd: PrivateDockerd, make_builder: MakeBuilder) -> None:
+    builder = make_builder(dockerd)
+    with pytest.raises(LocalloopError) as caught:
+        builder.build("sleep 4", lambda text: dockerd.restart() if "sleep 4" in text else None)
+    assert caught.value.reason == "builder_lost"
+    assert builder.tries() == [f"the connection was lost: try {number} of 3" for number in (2, 3)]
+
+
+def test_docker_stays_away(
+    dockerd: PrivateDockerd, make_builder: MakeBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baking, "DOCKER_BACK_SECONDS", 2.0)
+    builder = make_builder(dockerd)
+    started = time.monotonic()
+    try:
+        with pytest.raises(LocalloopError) as caught:
+            builder.build("sleep 5", once("sleep 5", dockerd.kill))
+        assert caught.value.reason == "docker_unreachable"
+        assert time.monotonic() - started < 15
+    finally:
+        dockerd.restart()
+
+
+def test_registry_refuses_the_connection(
+    dockerd: PrivateDockerd, make_builder: MakeBuilder
+) -> None:
+    builder = make_builder(dockerd)
+    builder.address = "127.0.0.1:9"
+    with pytest.raises(LocalloopError) as caught:
+        builder.build("true")
+    assert caught.value.reason == "builder_lost"
+    assert "127.0.0.1:9" in caught.value.message
+    assert len(builder.tries()) == 2
+
+
+@pytest.mark.parametrize("store", ["dockerd", "containerd_store"])
+def test_digest_is_the_manifest_s_in_both_stores(
+    store: str, make_builder: MakeBuilder, request: pytest.FixtureRequest
+) -> None:
+    """Never an index's; the registry's, the metadata's and a cached rebuild's are the same."""
+    builder = make_builder(request.getfixturevalue(store))
+    digests, failures = builder.build("echo content > /file")
+    assert not failures
+    found = digests["web"]
+    _, headers, manifest = held(builder, "tx-1")
+    assert headers["docker-content-digest"] == found["digest"]
+    assert "manifests" not in manifest
+    assert manifest["config"]["digest"] == found["config"]
+    registry = Registry(builder.address)
+    assert broken_blobs(registry, builder.repository, found["digest"]) == []
+    assert builder.build("echo content > /file") == (digests, [])
+
+
+def test_docker_s_disk_is_full(make_builder: MakeBuilder) -> None:
+    with PrivateDockerd(data_megabytes=420) as daemon:
+        daemon.load(BASE)
+        builder = make_builder(daemon)
+        with pytest.raises(LocalloopError) as caught:
+            builder.build("dd if=/dev/zero of=/large bs=1M count=600")
+    assert caught.value.reason == "disk_full"
+    assert f"of 420 MiB are free in {daemon.root}/data" in caught.value.message
+    assert not builder.tries()
