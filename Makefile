@@ -18,7 +18,7 @@ PYTHON ?= $(shell \
 	  done; \
 	done)
 
-.PHONY: help venv tools demo test test-fast lint bench bench-relay bench-gate bench-fingerprint \
+.PHONY: help venv tools demo test test-fast lint bench bench-relay bench-build bench-gate bench-fingerprint \
 	docs gate-report dist teardown
 
 help: ## this list
@@ -85,6 +85,9 @@ bench: venv ## measure the loop
 bench-relay: venv ## measure the edits of examples/relay, and the compiler's share of them
 	@$(COMPILE)
 	@$(BIN)/python -m benchmarks.relay
+
+bench-build: venv ## measure one bake of three against the three one after another
+	@$(BIN)/python -m benchmarks.build
 
 bench-gate: venv ## measure how long after its window the gate's verdict comes
 	@$(BIN)/python -m benchmarks.gate

@@ -85,6 +85,17 @@ def test_secrets_reach_the_build_and_nothing_else(deployed: Project) -> None:
     assert "TOKEN is not set" in missing.text
 
 
+def forget_history(project: Project) -> None:
+    """Leave the record as ten further deploys would: without the states before the newest."""
+    record = project.outside.record()
+    chart = record["charts"]["hello"]
+    chart["history"] = chart["history"][:1]
+    data = {"record": b64encode(json.dumps(record).encode()).decode()}
+    project.cluster.kubectl(
+        "-n", "localloop", "patch", "secret", project.name, "--patch", json.dumps({"data": data})
+    )
+
+
 def test_prune_keeps_the_newest_and_what_is_named(deployed: Project, make_project) -> None:
     outside, cluster = deployed.outside, deployed.cluster
     images = [outside.see().image]
@@ -108,6 +119,7 @@ def test_prune_keeps_the_newest_and_what_is_named(deployed: Project, make_projec
     docker("rmi", f"{repository}:mine")
     others = cluster.registry("GET", "somebody/web/tags/list")
 
+    deployed.set_page("four")
     deployed.add_build_step("sleep 4")
     running = deployed.start("deploy")
     running.until_said("web", "build", "sleep 4")
@@ -117,16 +129,21 @@ def test_prune_keeps_the_newest_and_what_is_named(deployed: Project, make_projec
     eventually("one pod", lambda: len(cluster.items(*pods)) == 1)
     newest = outside.see().image.partition("@")[2]
 
-    told = json.loads(deployed.localloop("prune", "--keep", "1", "-o", "json").out)
-    assert told["removed"] == {f"{deployed.name}/web": [digests[2], digests[3]]}
+    def prune() -> dict[str, list[str]]:
+        told = json.loads(deployed.localloop("prune", "--keep", "1", "-o", "json").out)
+        return told["removed"]
+
+    # The record names all that a rollback could go back to.
+    assert prune() == {}
+    forget_history(deployed)
+    assert prune() == {f"{deployed.name}/web": [digests[2], digests[3]]}
     left = {outside.digest_of(tag) for tag in outside.tags()}
     assert left == {digests[0], second, newest}
     assert cluster.registry("GET", "somebody/web/tags/list")[2] == others[2]
 
     after = outside.see()
     unchanged(deployed.deploy(), outside, after)
-    told = json.loads(deployed.localloop("prune", "--keep", "1", "-o", "json").out)
-    assert told["removed"] == {}
+    assert prune() == {}
     # What was pruned is built again where it is wanted.
     deployed.set_page("two")
     assert deployed.deploy().report["outcome"] == "deployed"
