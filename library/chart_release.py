@@ -10,7 +10,11 @@ module: chart_release
 short_description: Release the charts of a plan
 description:
   - Notes each chart as settling in the cluster's record, then installs or upgrades its release.
-  - Refuses a release that is not this project's. Does not wait; the gate does.
+  - Refuses a release that is not this project's. Waits for those only that another chart of the
+    plan C(needs); the gate waits for the rest.
+  - Makes Jobs and bare Pods anew whose fields cannot be changed.
+  - Where it fails, C(on_failure=rollback) in C(localloop.yml) takes the charts back, as
+    M(readiness_gate) does.
 attributes:
   check_mode:
     description: Releases nothing and returns the plan as it is.

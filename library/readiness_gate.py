@@ -11,7 +11,8 @@ short_description: Wait until what was released is ready
 description:
   - Watches every object of the releases in the plan's scope until all are ready and run the wanted
     digests, or until the deadline.
-  - Fails with a named reason and with evidence.
+  - Fails with a named reason and with evidence. With C(on_failure=rollback) in C(localloop.yml) it
+    first takes the charts that the plan has released back to what was last ready.
 options:
   timeout:
     description: The deadline in seconds; the project's own where this is not set.

@@ -118,10 +118,10 @@ class _Run:
             base_revision=part.base_revision,
         )
         self._save(with_images(self.record, self._plan).unsettle(part.name, target))
-        done = self._run(chart, part)
+        done = self._call(chart, part)
         if done.returncode and self._made_way(chart, part.name, target):
             target = self.record.charts[part.name].target
-            done = self._run(chart, part)
+            done = self._call(chart, part)
         if done.returncode:
             raise _failed(part, done)
         state = note_release(self._session, chart, target)
@@ -150,7 +150,7 @@ class _Run:
         found = helm.releases(self._session.kube, chart.namespace, [chart.release])
         return found.get(chart.release)
 
-    def _run(self, chart: Chart, part: ComponentPlan) -> Completed:
+    def _call(self, chart: Chart, part: ComponentPlan) -> Completed:
         project, journal = self._session.project, self._journal
         timeout = project.readiness.timeout + HOOK_SECONDS
         holder = {"pid": os.getpid(), "transaction": journal.id, "tool": "helm"}

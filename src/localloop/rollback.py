@@ -141,8 +141,9 @@ def after_failure(
     record = RecordStore(session.kube, session.project.name).load()
     back = {
         part.name: entry.last_good
-        for part in plan.with_step("release")
-        if (entry := record.charts.get(part.name)) is not None
+        for part in plan.components.values()
+        if part.steps
+        and (entry := record.charts.get(part.name)) is not None
         and entry.state == "settling"
         and entry.last_good is not None
     }

@@ -20,6 +20,27 @@ def shared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     made.localloop("down", code=None)
 
 
+def hook(when: str, command: str) -> str:
+    """A Job that Helm runs."""
+    return f"""\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {when}
+  annotations: {{helm.sh/hook: {when}, helm.sh/hook-delete-policy: before-hook-creation}}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: main
+          image: {{{{ .Values.image | quote }}}}
+          command: ["/bin/busybox", {command}]
+"""
+
+
 def entry(project: Project) -> dict:
     found: dict = project.outside.record()["charts"]["hello"]
     return found
@@ -66,6 +87,24 @@ def test_back_and_forth(shared: Project) -> None:
     assert shared.localloop("rollback", second).report["outcome"] == "unchanged"
 
 
+def test_killed_in_the_middle(shared: Project) -> None:
+    shared.write("chart/templates/slow.yaml", hook("pre-rollback", '"sleep", "20"'))
+    shared.deploy()
+    shared.set_page("After the hook")
+    shared.deploy()
+    run = shared.start("rollback")
+    run.until(
+        "pending-rollback", lambda: shared.outside.history()[-1]["status"] == "pending-rollback"
+    )
+    run.kill_tree()
+    assert entry(shared)["state"] == "settling"
+    # The tree is deployed, as after any killed run; the release is freed for that.
+    assert "unsettled" in shared.deploy().reasons("hello")
+    assert "After the hook" in shared.outside.page()
+    (shared.root / "chart/templates/slow.yaml").unlink()
+    shared.deploy()
+
+
 def test_unknown_transaction(shared: Project) -> None:
     before = shared.outside.see()
     run = shared.localloop("rollback", "tx-nobody", code=2)
@@ -106,19 +145,7 @@ def test_on_failure_rollback(shared: Project) -> None:
 
 def test_on_failure_rollback_where_helm_itself_fails(shared: Project) -> None:
     before = shared.outside.see()
-    hook = """\
-apiVersion: batch/v1
-kind: Job
-metadata: {name: after, annotations: {helm.sh/hook: post-upgrade}}
-spec:
-  backoffLimit: 0
-  template:
-    spec:
-      restartPolicy: Never
-      containers:
-        - {name: after, image: {{ .Values.image | quote }}, command: [/bin/busybox, "false"]}
-"""
-    shared.write("chart/templates/after.yaml", hook)
+    shared.write("chart/templates/after.yaml", hook("post-upgrade", '"false"'))
     shared.edit("chart/values.yaml", "replicas: 2", "replicas: 1")
     run = shared.deploy(code=1)
     assert run.report["error"]["reason"] == "release_failed:hello"

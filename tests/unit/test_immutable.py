@@ -1,0 +1,80 @@
+"""Which objects of a failed release cannot be changed: the API server's answers are scripted."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fake_api import FakeApi, path_of
+
+from localloop.helm import Release
+from localloop.immutable import find_immutable, remove
+from localloop.kube.objects import ref_of
+
+Object = dict[str, Any]
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    with FakeApi() as fake:
+        yield fake
+
+
+def obj(api_version: str, kind: str, name: str, value: str) -> Object:
+    metadata = {"name": name, "namespace": "app", "uid": f"uid-{name}"}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": {"x": value}}
+
+
+JOB = obj("batch/v1", "Job", "migrate", "old")
+SET = obj("apps/v1", "StatefulSet", "db", "old")
+WEB = obj("apps/v1", "Deployment", "web", "old")
+SAME = obj("apps/v1", "Deployment", "same", "new")
+NEW = obj("apps/v1", "Deployment", "not-there-yet", "new")
+
+
+def stored(api: FakeApi, *objects: Object) -> Release:
+    """A failed revision that wants ``new`` in each object."""
+    wanted = [{**found, "spec": {"x": "new"}} for found in objects]
+    for found in wanted:
+        found["metadata"] = {"name": found["metadata"]["name"]}
+    manifest = "".join(f"---\n{json.dumps(found)}\n" for found in wanted)
+    inner = base64.b64encode(json.dumps({"manifest": manifest}).encode())
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s", "namespace": "app"},
+        "data": {"release": base64.b64encode(inner).decode()},
+    }
+    api.put(secret)
+    return Release("web", "app", 2, "failed", secret="s")
+
+
+def refuse(api: FakeApi, found: Object, status: int, *fields: str) -> None:
+    causes = [{"reason": "FieldValueInvalid", "field": field} for field in fields]
+    answer = {"kind": "Status", "reason": "Invalid", "details": {"causes": causes}}
+    api.answers["PATCH", path_of(found)] = [(status, {}, answer)]
+
+
+def test_what_the_server_refuses_is_found_with_its_fields(api: FakeApi) -> None:
+    api.put(JOB, SET, WEB, SAME)
+    refuse(api, JOB, 422, "spec.template", "spec.template")
+    refuse(api, SET, 422, "spec.volumeClaimTemplates", "spec.podManagementPolicy")
+    refuse(api, WEB, 409)
+    job, db = find_immutable(api.kube(), stored(api, JOB, SET, WEB, SAME, NEW))
+    assert str(job) == "Job migrate: spec.template"
+    assert (job.expendable, db.expendable) == (True, False)
+    assert str(db) == "StatefulSet db: spec.volumeClaimTemplates, spec.podManagementPolicy"
+    patches = [request for request in api.requests if request[0] == "PATCH"]
+    assert len(patches) == 3  # neither what is as it should be, nor what is not there
+    assert all(request[2].get("dryRun") == "All" for request in patches)
+
+
+def test_removed_until_it_is_gone(api: FakeApi) -> None:
+    api.put(JOB)
+    refuse(api, JOB, 422, "spec.template")
+    (found,) = find_immutable(api.kube(), stored(api, JOB))
+    remove(api.kube(), found)
+    assert api.kube().read(ref_of(JOB)) is None
