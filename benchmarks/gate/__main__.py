@@ -42,20 +42,20 @@ WINDOWS = (0.0, 1.0, 2.0)
 BOUND_MS = 100
 
 
-class LastChange(threading.Thread):
-    """When an observer of its own heard of the last change of a collection."""
+class Changes(threading.Thread):
+    """When an observer of its own heard of each change of a collection."""
 
     def __init__(self, kube: Kube, api_version: str, kind: str) -> None:
         super().__init__(daemon=True)
         _, version = kube.list(api_version, kind, NAMESPACE)
         self._stream = kube.watch(api_version, kind, NAMESPACE, version, timeout=120)
-        self.at = 0.0
+        self.at: list[float] = []
         self.start()
 
     def run(self) -> None:
         for event, _ in self._stream:
             if event != "BOOKMARK":
-                self.at = time.monotonic()
+                self.at.append(time.monotonic())
 
     def close(self) -> None:
         self._stream.close()
@@ -63,9 +63,13 @@ class LastChange(threading.Thread):
 
 
 def lateness(kube: Kube, window: float, round_number: int) -> float:
-    """Roll the Deployment; seconds from the window's end after the last change to the verdict."""
+    """Roll the Deployment; seconds from the window's end to the verdict.
+
+    The window begins with the change that made all ready: of those that an observer heard of, the
+    one nearest to the moment at which the gate found all ready.
+    """
     with ExitStack() as stack:
-        observers = [LastChange(kube, *collection) for collection in WATCHED]
+        observers = [Changes(kube, *collection) for collection in WATCHED]
         for observer in observers:
             stack.callback(observer.close)
         note = {"round": f"{window:g}-{round_number}-{time.time_ns()}"}
@@ -74,8 +78,10 @@ def lateness(kube: Kube, window: float, round_number: int) -> float:
         verdict = time.monotonic()
         if not result.ready:
             raise SystemExit(f"the gate says {result.status}: {result.reason}")
-        last = max(observer.at for observer in observers if observer.at <= verdict)
-    return verdict - last - window
+        ready = verdict - result.duration_s + (result.first_ready_s or 0.0)
+        heard = [moment for observer in observers for moment in observer.at]
+    begin = min(heard, key=lambda moment: abs(moment - ready))
+    return verdict - begin - window
 
 
 def main() -> int:

@@ -51,7 +51,7 @@ def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -
     started = time.monotonic()
     run = _Run(session, plan, journal, emit)
     components = dict(plan.components)
-    waiting: dict[str, ComponentPlan] = {}
+    waiting = {part.name: part for part in plan.with_step("settle") if part.kind == "chart"}
     for part in in_order(releasing, session.project.charts):
         for need in session.project.charts[part.name].needs:
             if need in waiting:
