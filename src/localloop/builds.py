@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from .bake import Target
 from .baking import Digests, bake, together, with_needs
+from .builder import DOCKER, builder_kind
 from .buildtargets import build_target, contexts_of, redactor
 from .config import Image as ImageConfig
 from .config import Project
@@ -36,6 +37,7 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     building = plan.with_step("build")
     if not building:
         return plan
+    _refuse_unfit_builder(session, emit)
     hide = redactor(session, [session.project.builds[part.name] for part in building])
     targets = bake_targets(session, plan, transaction)
     started = time.monotonic()
@@ -73,6 +75,18 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
         emit({"event": "plan", "plan": plan.as_dict()})
         raise together(failures)
     return plan
+
+
+def _refuse_unfit_builder(session: Session, emit: Emit) -> None:
+    """Docker's own builder always fits; any other, and what is named, is looked at and said."""
+    named = session.project.builder
+    if not named and builder_kind(named, session.environ) == DOCKER:
+        return
+    from .builderfit import inspect, refuse_unfit
+
+    found = inspect(named)
+    refuse_unfit(found, session.registry_address)
+    emit({"event": "progress", "component": "", "step": "build", "text": str(found)})
 
 
 def bake_targets(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from base64 import b64encode
+from pathlib import Path
 
 import pytest
 
@@ -162,3 +164,21 @@ def test_what_no_node_could_run_is_not_released(deployed: Project) -> None:
     assert "built for linux/arm64, and the cluster's nodes are linux/amd64" in run.text
     assert deployed.outside.see() == before
     assert deployed.deploy(code=1).report["error"]["reason"] == "image_platform"
+
+
+def test_a_builder_that_cannot_push_is_refused(deployed: Project, tmp_path: Path) -> None:
+    before = deployed.outside.see()
+    env = {"BUILDX_CONFIG": str(tmp_path / "buildx")}
+    subprocess.run(
+        ["docker", "buildx", "create", "--name", "apart", "--driver", "docker-container"],
+        env={**os.environ, **env}, check=True, capture_output=True,
+    )  # fmt: skip
+    deployed.append("localloop.yml", "\nbuilder: apart\n")
+    run = deployed.deploy(code=2, env=env)
+    assert run.report["error"]["reason"] == "builder_unfit"
+    assert "the builder apart cannot push" in run.text
+    assert "network=host" in run.text
+    deployed.edit("localloop.yml", "builder: apart", "builder: nobody")
+    run = deployed.deploy(code=2, env=env)
+    assert run.report["error"]["reason"] == "builder_unknown"
+    assert deployed.outside.see() == before
