@@ -21,6 +21,8 @@ from .registry import Manifest
 from .session import Session
 from .steps import Emit
 
+OTHER_PLATFORM = "image_platform"
+
 
 def fingerprint_tag(fingerprint: str) -> str:
     """The tag by which the registry is the build cache: ``fp-`` and 16 hex digits."""
@@ -53,10 +55,20 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     emit({"event": "span", "name": "builds_total", "duration_s": time.monotonic() - started})
     started = time.monotonic()
     components = dict(plan.components)
+    on_nodes = {name for part in components.values() for name in part.consumes}
+    on_nodes |= set(session.project.node_files)
     for part in building:
         if part.name not in digests:
             continue
-        published, moved = _publish(session, part, digests[part.name], transaction)
+        try:
+            published, moved = _publish(
+                session, part, digests[part.name], transaction, on_nodes=part.name in on_nodes
+            )
+        except LocalloopError as error:
+            if error.reason != OTHER_PLATFORM:
+                raise
+            failures = [*failures, error]
+            continue
         components[part.name] = replace(
             part,
             image=published,
@@ -152,8 +164,13 @@ def _publish(
     part: ComponentPlan,
     digests: Mapping[str, str],
     transaction: str,
+    *,
+    on_nodes: bool,
 ) -> tuple[Image, bool]:
-    """Tag what was pushed; ``moved`` tells that the inputs changed while it was built."""
+    """Tag what was pushed; ``moved`` tells that the inputs changed while it was built.
+
+    ``on_nodes``: whether anything on the nodes uses it.
+    """
     registry, name = session.registry, session.repository_name(part.name)
     manifest = registry.manifest(name, transaction)
     if manifest is None or manifest.digest != digests["digest"]:
@@ -164,7 +181,8 @@ def _publish(
             component=part.name,
             hint="Run the deploy again.",
         )
-    _refuse_other_platform(session, part.name, manifest)
+    if on_nodes:
+        _refuse_other_platform(session, part.name, manifest)
     registry.put_manifest(name, digest_tag(manifest.digest), manifest)
     image = session.project.builds[part.name]
     after = session.fingerprint_image(image, fresh=True)
@@ -186,7 +204,7 @@ def _refuse_other_platform(session: Session, component: str, manifest: Manifest)
     wanted = "/".join(session.platform.split("/")[:2])
     if built != wanted:
         raise LocalloopError(
-            "image_platform",
+            OTHER_PLATFORM,
             f"it is built for {built}, and the cluster's nodes are {wanted}",
             component=component,
             hint="Remove `platform:` in localloop.yml and --platform from the last stage's FROM.",

@@ -158,11 +158,20 @@ def test_what_no_node_could_run_is_not_released(deployed: Project) -> None:
     deployed.edit(
         "localloop.yml", "    file: out/tool\n", "    file: out/tool\n    platform: linux/arm64\n"
     )
+    # One for nobody on the nodes may be for any platform; it is built beside the other.
+    deployed.write("Dockerfile.spare", "FROM scratch\nCOPY site/ /\n")
+    deployed.edit(
+        "localloop.yml",
+        "images:\n",
+        "images:\n  spare: {dockerfile: Dockerfile.spare, platform: linux/arm64}\n",
+    )
     run = deployed.deploy(code=1)
     assert run.report["error"]["reason"] == "image_platform"
     assert run.report["error"]["component"] == "tool"
     assert "built for linux/arm64, and the cluster's nodes are linux/amd64" in run.text
     assert deployed.outside.see() == before
+    assert any(tag.startswith("fp-") for tag in deployed.outside.tags("spare"))
+    assert not any(tag.startswith(("fp-", "d-")) for tag in deployed.outside.tags("tool"))
     assert deployed.deploy(code=1).report["error"]["reason"] == "image_platform"
 
 

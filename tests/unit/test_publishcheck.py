@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from localloop.publishcheck import WHOLE_BYTES, broken_blobs, damaged_blobs
+from localloop import publishcheck
+from localloop.errors import LocalloopError
+from localloop.publishcheck import WHOLE_BYTES, broken_blobs, damaged_blobs, refuse_full
 from localloop.registry import Manifest
 
 LARGE = WHOLE_BYTES + 1
@@ -79,3 +82,33 @@ GOOD, BAD = "a" * 64, "b" * 64
 )
 def test_what_is_damaged_in_the_volume(said: str, damaged: dict[str, str]) -> None:
     assert damaged_blobs(said) == damaged
+
+
+DF = """Filesystem     1024-blocks      Used Available Capacity Mounted on
+{name} {size} {used} {free} 94% /var/lib/registry
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "free", "full"),
+    [
+        (6144, 0, True),
+        (6144, 200, False),
+        (100 << 20, 63 << 10, True),
+        (100 << 20, 65 << 10, False),
+        (2 << 20, 50 << 10, False),
+    ],
+    ids=["small and full", "small", "large and full", "large", "middle"],
+)
+def test_a_full_disk(size: int, free: int, full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = DF.format(name="/dev/vda1", size=size, used=size - free, free=free)
+    monkeypatch.setattr(publishcheck, "_on_volume", lambda *_: said)
+    session: Any = SimpleNamespace(registry_container_name="localloop-x-registry")
+    if not full:
+        refuse_full(session)
+        return
+    with pytest.raises(LocalloopError) as caught:
+        refuse_full(session)
+    assert caught.value.reason == "disk_full"
+    words = f"{free >> 10} of {size >> 10} MiB are free in /var/lib/registry"
+    assert words in caught.value.message
