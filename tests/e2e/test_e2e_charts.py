@@ -253,8 +253,16 @@ def test_secret_and_address_are_kept_over_upgrades(shared: Project) -> None:
     assert data_of(shared, "settings")["host"] == "10.1.2.3"
     assert data_of(shared, "handshake", "secret")["secret"] == secret
     assert shared.deploy().report["outcome"] == "unchanged"
-    # Everywhere but in the cluster it is unknown.
+    # Helm may say it: it is hidden. Everywhere but in the cluster it is unknown.
     plain = base64.b64decode(secret).decode()
+    leak = '{{ fail (printf "it is %s!" .Values.handshake.secret) }}\n'
+    shared.write("chart/templates/leak.yaml", leak)
+    run = shared.deploy(code=1)
+    assert "it is ***!" in run.text
+    assert plain not in run.text
+    (shared.root / "chart/templates/leak.yaml").unlink()
+    shared.deploy()
+    assert data_of(shared, "handshake", "secret")["secret"] == secret
     search = ["grep", "-rlF", plain, str(shared.root), str(shared.cluster.state)]
     assert subprocess.run(search, capture_output=True, check=False).stdout == b""
 
