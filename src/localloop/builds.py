@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from .bake import Target
@@ -50,43 +51,53 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     def run(some: Sequence[Target]) -> tuple[Digests, list[LocalloopError]]:
         return bake(session, some, on_step, hide)
 
-    digests, failures = run(targets)
-    mended, digests, failures = _mend(session, targets, digests, failures, run)
-    emit({"event": "span", "name": "builds_total", "duration_s": time.monotonic() - started})
-    started = time.monotonic()
-    components = dict(plan.components)
-    on_nodes = {name for part in components.values() for name in part.consumes}
-    on_nodes |= set(session.project.node_files)
-    for part in building:
-        if part.name not in digests:
-            continue
-        try:
-            published, moved = _publish(
-                session, part, digests[part.name], transaction, on_nodes=part.name in on_nodes
+    with _left_in_the_registry_only(session, targets):
+        digests, failures = run(targets)
+        mended, digests, failures = _mend(session, targets, digests, failures, run)
+        emit({"event": "span", "name": "builds_total", "duration_s": time.monotonic() - started})
+        started = time.monotonic()
+        components = dict(plan.components)
+        on_nodes = {name for part in components.values() for name in part.consumes}
+        on_nodes |= set(session.project.node_files)
+        for part in building:
+            if part.name not in digests:
+                continue
+            try:
+                published, moved = _publish(
+                    session, part, digests[part.name], transaction, on_nodes=part.name in on_nodes
+                )
+            except LocalloopError as error:
+                if error.reason != OTHER_PLATFORM:
+                    raise
+                failures = [*failures, error]
+                continue
+            components[part.name] = replace(
+                part,
+                image=published,
+                moved=moved,
+                changed=True,
+                warnings=(*part.warnings, *mended.get(part.name, ())),
             )
-        except LocalloopError as error:
-            if error.reason != OTHER_PLATFORM:
-                raise
-            failures = [*failures, error]
-            continue
-        components[part.name] = replace(
-            part,
-            image=published,
-            moved=moved,
-            changed=True,
-            warnings=(*part.warnings, *mended.get(part.name, ())),
-        )
-        on_step(part.name, f"published {digest_tag(published['digest'])}")
-        # Docker's own builder keeps what it pushed; BuildKit's cache does not need it.
-        session.docker.remove_image(f"{session.repository(part.name)}:{transaction}")
-        if moved:
-            on_step(part.name, "inputs moved during the build: used, not recorded")
+            on_step(part.name, f"published {digest_tag(published['digest'])}")
+            if moved:
+                on_step(part.name, "inputs moved during the build: used, not recorded")
     emit({"event": "span", "name": "image_push", "duration_s": time.monotonic() - started})
     plan = replace(plan, components=components)
     if failures:
         emit({"event": "plan", "plan": plan.as_dict()})
         raise together(failures)
     return plan
+
+
+@contextmanager
+def _left_in_the_registry_only(session: Session, targets: Sequence[Target]) -> Iterator[None]:
+    """Docker's own builder keeps what it pushes or fails to; BuildKit's cache needs none of it."""
+    try:
+        yield
+    finally:
+        with suppress(LocalloopError):  # whatever is wrong with Docker has been said
+            for target in targets:
+                session.docker.remove_image(target.reference or "")
 
 
 def _refuse_unfit_builder(session: Session, emit: Emit) -> None:

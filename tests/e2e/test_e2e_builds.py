@@ -173,6 +173,8 @@ def test_what_no_node_could_run_is_not_released(deployed: Project) -> None:
     assert any(tag.startswith("fp-") for tag in deployed.outside.tags("spare"))
     assert not any(tag.startswith(("fp-", "d-")) for tag in deployed.outside.tags("tool"))
     assert deployed.deploy(code=1).report["error"]["reason"] == "image_platform"
+    # Docker keeps none of it, published or not.
+    assert docker("images", "-q", "--filter", f"reference=*/{deployed.name}/*") == ""
 
 
 def test_a_builder_that_cannot_push_is_refused(deployed: Project, tmp_path: Path) -> None:
