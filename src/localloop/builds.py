@@ -12,8 +12,6 @@ from .bake import Target
 from .baking import Digests, bake, together, with_needs
 from .builder import DOCKER, builder_kind
 from .buildtargets import build_target, contexts_of, redactor
-from .config import Image as ImageConfig
-from .config import Project
 from .context import BuildContext, write_build_context
 from .errors import LocalloopError
 from .plan import ComponentPlan, Image, Plan
@@ -117,7 +115,7 @@ def bake_targets(
     plan: Plan,
     tag: str,
     *,
-    make: Callable[[Project, ImageConfig], BuildContext] = write_build_context,
+    make: Callable[..., BuildContext] = write_build_context,
 ) -> list[Target]:
     """What the plan builds, to be pushed under ``tag``; ``make`` puts a build context in place."""
     images = [session.project.builds[part.name] for part in plan.with_step("build")]
@@ -125,7 +123,7 @@ def bake_targets(
         build_target(
             session,
             image,
-            make(session.project, image),
+            make(session.project, image, restored=session.restored(image)),
             reference=f"{session.repository(image.name)}:{tag}",
             contexts=contexts_of(image, plan),
         )

@@ -18,6 +18,7 @@ from .inputs.gomatch import SPACE, clean
 from .inputs.ignore import parse
 
 OWN_CACHES = ("localloop", "deploy-reports", "perf")
+_LINK = "context-"
 # The directory .cache counts only for what else lies in it: our first run must not be a change.
 _CACHE = (".cache", "!.cache/*")
 
@@ -70,8 +71,11 @@ def read_input(project: Project, relative: str, key: str) -> bytes:
         raise UsageError("input_unreadable", message, where=project.config_path.name) from exc
 
 
-def build_context(project: Project, image: Image) -> BuildContext:
-    """The context of an image or node file; writes nothing."""
+def build_context(project: Project, image: Image, *, restored: str = "") -> BuildContext:
+    """The context of an image or node file; writes nothing.
+
+    ``restored`` (see restored.py) names a link to it, which a build is called with instead.
+    """
     kind = "images" if image.kind == "image" else "node_files"
     key = f"{kind}.{image.name}"
     dockerfile = read_input(project, image.dockerfile, f"{key}.dockerfile")
@@ -92,19 +96,24 @@ def build_context(project: Project, image: Image) -> BuildContext:
             )
         else:
             patterns += user
+    directory = project.root / ".cache/localloop/build" / image.name
     return BuildContext(
-        context=context,
-        dockerfile=project.root / ".cache/localloop/build" / image.name / "Dockerfile",
+        context=directory / f"{_LINK}{restored}" if restored else context,
+        dockerfile=directory / "Dockerfile",
         dockerfile_bytes=dockerfile,
         patterns=tuple(patterns),
         warnings=warnings,
     )
 
 
-def write_build_context(project: Project, image: Image) -> BuildContext:
-    """Put the Dockerfile's copy and its ignore file in place for the builder."""
-    made = build_context(project, image)
+def write_build_context(project: Project, image: Image, *, restored: str = "") -> BuildContext:
+    """Put the Dockerfile's copy, its ignore file and the link in place for the builder."""
+    made = build_context(project, image, restored=restored)
     directory = cache_dir(project.root, "build", image.name)
+    for old in directory.glob(f"{_LINK}*"):
+        old.unlink()
+    if restored:
+        made.context.symlink_to(build_context(project, image).context.resolve())
     files = {
         made.dockerfile.name: made.dockerfile_bytes,
         f"{made.dockerfile.name}.dockerignore": made.ignore_text.encode("utf-8", "surrogateescape"),

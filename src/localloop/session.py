@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from .cluster import (
     registry_container,
 )
 from .config import Chart, Image, Project, load_project
+from .context import build_context
 from .docker import Docker
 from .errors import LocalloopError, UsageError
 from .explain import last_bases
@@ -42,6 +44,7 @@ from .kube.kubeconfig import KubeConfig, load_kubeconfig
 from .kube.objects import Snapshot
 from .plan import Plan
 from .registry import Registry
+from .restored import restored
 
 
 class Session:
@@ -187,6 +190,11 @@ class Session:
                 cache=self._inputs,
             )
         return self._fingerprints[image.name]
+
+    def restored(self, image: Image) -> str:
+        """What tells BuildKit's copies of the image's context apart (see restored.py)."""
+        root = build_context(self.project, image).context
+        return restored(os.fsencode(root), self.fingerprint_image(image).tree)
 
     def fingerprint(self, component: str) -> Fingerprint:
         """A component's fingerprint, whatever its kind."""

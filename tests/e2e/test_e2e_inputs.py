@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +45,16 @@ def test_inputs_that_move_during_the_build(deployed: Project) -> None:
     assert "After the edit" in deployed.outside.page()
     assert deployed.outside.see().fp_tags > before.fp_tags
     assert deployed.deploy().report["outcome"] == "unchanged"
+
+
+def test_same_size_edit_with_restored_mtime_runs(deployed: Project) -> None:
+    """BuildKit by itself takes the file for the one that it has."""
+    page = deployed.root / "site/index.html"
+    for words in ("first", "other"):
+        deployed.set_page(words)
+        os.utime(page, (1_000_000_000, 1_000_000_000))
+        assert deployed.deploy().plan_of("web")["steps"] == ["build", "publish"]
+        assert words in deployed.outside.page()
 
 
 @pytest.fixture
