@@ -253,6 +253,24 @@ def test_profile_switch_and_back(relay: Relay) -> None:
     assert back.tags == release.tags  # nothing was built
     unchanged(relay, back)
 
+    # Each profile has kept its compiler's cache meanwhile.
+    relay.say("gateway", "Gateway in both profiles")
+    for words in (("--profile", "release"), ()):
+        relay.deploy(*words)
+        assert relay.compiled() == ["gateway"], words
+
+
+def test_changed_lock_file_starts_new_compiler_caches(relay: Relay) -> None:
+    lock = relay.read("Cargo.lock")
+    relay.write("Cargo.lock", f"# {relay.root}\n{lock}")
+    relay.deploy()
+    assert relay.compiled() == ["core", "gateway", "supervisor"]
+    # The old ones are still there.
+    relay.write("Cargo.lock", lock)
+    relay.say("gateway", "Gateway under the old lock file")
+    relay.deploy()
+    assert relay.compiled() == ["gateway"]
+
 
 def test_older_checkout_with_other_bytes(relay: Relay, tmp_path: Path) -> None:
     """What counts are bytes: neither cargo nor BuildKit may go by times."""
