@@ -19,18 +19,9 @@ from .publishcheck import CORRUPT, broken_blobs, refuse_full, refused, remove_da
 from .registry import Manifest
 from .session import Session
 from .steps import Emit
+from .tags import digest_tag, fingerprint_tag
 
 OTHER_PLATFORM = "image_platform"
-
-
-def fingerprint_tag(fingerprint: str) -> str:
-    """The tag by which the registry is the build cache: ``fp-`` and 16 hex digits."""
-    return f"fp-{fingerprint[:16]}"
-
-
-def digest_tag(digest: str) -> str:
-    """The tag of a digest (``sha256:…``) for charts that only take tags: ``d-`` and 20 hex."""
-    return f"d-{digest.removeprefix('sha256:')[:20]}"
 
 
 def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> Plan:

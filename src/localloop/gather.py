@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from . import declared, helm, manifest, nodes
-from .builds import fingerprint_tag
 from .config import NodeFile, consumed_images
 from .decide import Request
 from .explain import explain, load_manifest, save_manifest
@@ -24,6 +23,7 @@ from .kube.objects import Object, ObjectRef, Snapshot, uid_of
 from .plan import Image
 from .record import ChartState, NodeFileEntry, Record, RecordStore
 from .session import Session
+from .tags import fingerprint_tag
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 

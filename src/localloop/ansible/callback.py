@@ -26,6 +26,8 @@ from ansible import context
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback import CallbackBase
 
+# Workers are forks of this process: what the steps need is loaded once, and not in each of them.
+from .. import gating, planning, releases  # noqa: F401
 from ..clusterverdict import ANSWERS, Wish, cluster_verdict, container_verdict, require_answer
 from ..config import load_project
 from ..errors import BusyError, InterruptedRun, LocalloopError, UsageError

@@ -11,15 +11,16 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..gating import NotReadyError
     from ..plan import Plan
-    from ..releases import ReleaseFailedError, release_charts
-    from ..session import Session
-    from ..transaction import attach_or_refuse
 
     plan = Plan.from_dict(params["plan"])
     releasing = plan.with_step("release")
     if releasing and not context.check:
+        from ..gating import NotReadyError
+        from ..releases import ReleaseFailedError, release_charts
+        from ..session import Session
+        from ..transaction import attach_or_refuse
+
         session = Session.of_plan(plan, os.environ)
         journal = attach_or_refuse(os.environ)
         try:

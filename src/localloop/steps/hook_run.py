@@ -14,11 +14,12 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..hooks import run_hooks
     from ..plan import Plan
-    from ..session import Session
 
     plan, hooks = Plan.from_dict(params["plan"]), []
     if (plan.with_step("release") or plan.with_step("put")) and not context.check:
+        from ..hooks import run_hooks
+        from ..session import Session
+
         hooks = run_hooks(Session.of_plan(plan, os.environ), params["when"], context.emit)
     return {"changed": bool(hooks), "hooks": hooks, "plan": params["plan"]}
