@@ -190,6 +190,7 @@ def test_a_builder_that_cannot_push_is_refused(deployed: Project, tmp_path: Path
     assert "the builder apart cannot push" in run.text
     assert "network=host" in run.text
     deployed.edit("localloop.yml", "builder: apart", "builder: nobody")
+    deployed.set_page("Something to build")
     run = deployed.deploy(code=2, env=env)
     assert run.report["error"]["reason"] == "builder_unknown"
     assert deployed.outside.see() == before
