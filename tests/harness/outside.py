@@ -31,7 +31,7 @@ def docker(*words: str) -> str:
     return output(["docker", *words]).strip()
 
 
-def eventually(what: str, happened: Callable[[], Any], *, within: float = 30) -> Any:
+def eventually(what: str, happened: Callable[[], Any], *, within: float = 120) -> Any:
     """Wait for something that takes the cluster a moment."""
     deadline = time.monotonic() + within
     while not (found := happened()):
