@@ -68,7 +68,7 @@ teardown: venv ## remove the demo's cluster (images are kept)
 test-fast: venv ## unit and module tests, no Docker
 	@$(BIN)/python -m pytest tests/unit tests/modules -q -n auto --dist loadfile -m "not cluster and not docker"
 
-test: venv tools lint ## everything, on the bundled cluster (half an hour)
+test: venv tools lint ## everything, on the bundled cluster (45 minutes)
 	@$(BIN)/python -m pytest --durations=15
 
 lint: venv ## ruff, mypy, ansible-lint, yamllint

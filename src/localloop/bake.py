@@ -35,7 +35,7 @@ class Target:
     ``contexts`` names other images that its Dockerfile builds on: ``target:NAME`` for one that the
     same bake builds, else ``docker-image://REFERENCE``. ``secrets``, ``ssh`` and the caches are in
     buildx's own words (``id=NAME,env=VARIABLE``); no secret's value is among them. ``source``: what
-    the project calls the Dockerfile.
+    the project calls the Dockerfile. With a ``command`` no bake builds it (see custombuild.py).
     """
 
     component: str
@@ -51,6 +51,8 @@ class Target:
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
     source: str = ""
+    command: tuple[str, ...] = ()
+    timeout: float = BUILD_TIMEOUT_SECONDS
 
 
 def bake_file(targets: Sequence[Target]) -> dict[str, Any]:
@@ -175,6 +177,16 @@ def _last_error(stderr: str) -> str:
     errors = [line for line in stderr.splitlines() if line.startswith("ERROR: ")]
     last = errors[-1] if errors else ""
     return "" if "did not complete successfully" in last else last
+
+
+def push_failure(component: str, said: str) -> LocalloopError:
+    """A failed ``docker push``, by what it said."""
+    last = said.strip()[-300:]
+    if _LOST.search(last):
+        return LocalloopError(LOST, f"the push was cut off: {last}", component=component)
+    if _FULL.search(last):
+        return LocalloopError(FULL, f"no space left on the device: {last}", component=component)
+    return LocalloopError("push_failed", last, component=component)
 
 
 def _failure(

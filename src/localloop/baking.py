@@ -7,6 +7,7 @@ their results are kept; what they had done already is cached.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from .bake import FULL, LOST, Target, run_bake
 from .errors import LocalloopError
@@ -17,6 +18,7 @@ from .session import Session
 RETRIES = 2
 DOCKER_BACK_SECONDS = 30.0
 
+T = TypeVar("T")
 OnStep = Callable[[str, str], None]
 Digests = dict[str, dict[str, str]]
 
@@ -31,7 +33,7 @@ def bake(
     if not targets:
         return {}, []
     try:
-        return _persistent(session, targets, on_step, hide), []
+        return _run(session, targets, on_step, hide), []
     except LocalloopError as error:
         if not _is_of_a_build(error):
             raise
@@ -45,19 +47,24 @@ def bake(
         return digests, [error, *more]
 
 
-def _persistent(
-    session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
-) -> Digests:
+def _run(session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor) -> Digests:
+    def act() -> Digests:
+        return run_bake(
+            targets,
+            work=cache_dir(session.project.root) / "build",
+            builder=session.project.builder,
+            on_step=on_step,
+            hide=hide,
+        )
+
+    return persistently(session, act, on_step)
+
+
+def persistently(session: Session, act: Callable[[], T], on_step: OnStep) -> T:
     """Once more, and once again, where the connection to Docker or the registry was lost."""
     for attempt in range(RETRIES + 1):
         try:
-            return run_bake(
-                targets,
-                work=cache_dir(session.project.root) / "build",
-                builder=session.project.builder,
-                on_step=on_step,
-                hide=hide,
-            )
+            return act()
         except LocalloopError as error:
             if error.reason == FULL:
                 error.message += f": {session.docker.free_space()}"
@@ -80,7 +87,7 @@ def _each_alone(
     failures: list[LocalloopError] = []
     for target in targets:
         try:
-            digests |= _persistent(session, with_needs(targets, target.component), on_step, hide)
+            digests |= _run(session, with_needs(targets, target.component), on_step, hide)
         except LocalloopError as error:
             if not _is_of_a_build(error):
                 raise

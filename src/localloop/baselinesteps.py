@@ -23,6 +23,7 @@ from .buildtargets import build_target, redactor
 from .cachefiles import cache_dir
 from .config import BaselineStep, Image, Project
 from .context import write_build_context
+from .custombuild import of_bake, run_command
 from .errors import LocalloopError
 from .session import Session
 
@@ -165,12 +166,17 @@ def _build_step(session: Session, image: Image) -> Step:
     def act(scope: Scope, say: Say) -> bool:
         # What it needs was a step of its own: here it comes out of the cache.
         names = [*needed(session.project, image), image.name]
+        targets = [_target(session, name, scope) for name in names]
+        hide = redactor(session, [session.project.builds[name] for name in names])
+        if image.build:
+            run_command(session, targets[-1], lambda _, text: say(text), hide)
+            return False
         run_bake(
-            [_target(session, name, scope) for name in names],
+            of_bake(targets),
             work=cache_dir(session.project.root, "baseline", "build", f"{scope.run}-{image.name}"),
             builder=session.project.builder,
             on_step=lambda _, text: say(text),
-            hide=redactor(session, [session.project.builds[name] for name in names]),
+            hide=hide,
         )
         return False
 
@@ -179,11 +185,12 @@ def _build_step(session: Session, image: Image) -> Step:
 
 def _target(session: Session, name: str, scope: Scope) -> Target:
     image = session.project.builds[name]
+    kept = f"localloop-baseline/{session.repository_name(name)}:latest"
     return build_target(
         session,
         image,
         write_build_context(session.project, image),
-        reference=None,
+        reference=kept if image.build else None,
         contexts={name: f"target:{name}" for name in image.needs},
         arguments=scope.build_arguments,
     )

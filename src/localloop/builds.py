@@ -9,10 +9,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from .bake import Target
-from .baking import Digests, bake, together, with_needs
+from .baking import Digests, together, with_needs
 from .builder import DOCKER, builder_kind
 from .buildtargets import build_target, contexts_of, redactor
 from .context import BuildContext, write_build_context
+from .custombuild import build
 from .errors import LocalloopError
 from .plan import ComponentPlan, Image, Plan
 from .publishcheck import CORRUPT, broken_blobs, refuse_full, refused, remove_damaged, still_corrupt
@@ -38,7 +39,7 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
         emit({"event": "progress", "component": component, "step": "build", "text": text})
 
     def run(some: Sequence[Target]) -> tuple[Digests, list[LocalloopError]]:
-        return bake(session, some, on_step, hide)
+        return build(session, some, on_step, hide)
 
     with _left_in_the_registry_only(session, targets):
         digests, failures = run(targets)

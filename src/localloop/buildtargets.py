@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from .bake import Target
+from .bake import BUILD_TIMEOUT_SECONDS, Target
 from .cachescope import SCOPE_ARG, cache_scope
 from .config import Image as ImageConfig
 from .config import Secret, UnhashedArg
@@ -45,6 +45,8 @@ def build_target(
         cache_from=image.cache_from,
         cache_to=image.cache_to,
         source=image.dockerfile,
+        command=image.build.command if image.build else (),
+        timeout=image.build.timeout if image.build else BUILD_TIMEOUT_SECONDS,
     )
 
 

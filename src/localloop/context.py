@@ -72,18 +72,20 @@ def read_input(project: Project, relative: str, key: str) -> bytes:
 
 
 def build_context(project: Project, image: Image, *, restored: str = "") -> BuildContext:
-    """The context of an image or node file; writes nothing.
+    """The context of an image or node file; of one that a command builds, where its inputs lie.
 
     ``restored`` (see restored.py) names a link to it, which a build is called with instead.
     """
     kind = "images" if image.kind == "image" else "node_files"
     key = f"{kind}.{image.name}"
-    dockerfile = read_input(project, image.dockerfile, f"{key}.dockerfile")
+    dockerfile = b""
+    if not image.build:
+        dockerfile = read_input(project, image.dockerfile, f"{key}.dockerfile")
     context = inside(project, image.context, f"{key}.context")
     if not context.is_dir():
         message = f"{key}.context: {image.context} is not a directory"
         raise UsageError("input_missing", message, where=project.config_path.name)
-    user = _user_patterns(project, image)
+    user = [] if image.build else _user_patterns(project, image)
     warnings: tuple[str, ...] = ()
     if image.inputs is None:
         patterns = [*(_CACHE if image.context == "." else ()), *user, *own_patterns(())]
@@ -107,8 +109,10 @@ def build_context(project: Project, image: Image, *, restored: str = "") -> Buil
 
 
 def write_build_context(project: Project, image: Image, *, restored: str = "") -> BuildContext:
-    """Put the Dockerfile's copy, its ignore file and the link in place for the builder."""
+    """Put the Dockerfile's copy, its ignore file and the link in place for BuildKit."""
     made = build_context(project, image, restored=restored)
+    if image.build:
+        return made
     directory = cache_dir(project.root, "build", image.name)
     for old in directory.glob(f"{_LINK}*"):
         old.unlink()

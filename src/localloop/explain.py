@@ -134,6 +134,7 @@ def explain(previous: Kept | None, current: Fingerprint) -> dict[str, Any]:
 _WORDS = {
     "schema": "localloop's own rules",
     "dockerfile": "Dockerfile",
+    "command": "the command that builds it",
     "ignore": "ignore file",
     "inputs": "which inputs count",
     "file": "the node file's place or mode",

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .config import Chart, Image, NodeFile, Project
-from .context import build_context, inside, invert, read_input
+from .context import BuildContext, build_context, inside, invert, read_input
 from .errors import UsageError
 from .foldercache import InputCache
 from .inputs.chartwalk import walk_chart
@@ -54,8 +54,20 @@ class Fingerprint:
         return manifest(self.tree)
 
 
+_OF_A_COMMAND = Analysis(
+    sources=None,
+    images=(),
+    needs=(),
+    args=None,
+    untracked=("what its command reads beside its inputs",),
+    reasons=(),
+)
+
+
 def analyse_image(project: Project, image: Image, *, platform: str) -> Analysis:
     """What the image's Dockerfile reads; its ``images`` are references to find digests for."""
+    if image.build:
+        return _OF_A_COMMAND
     text = read_input(project, image.dockerfile, f"{image.name}.dockerfile")
     try:
         return analyse(
@@ -121,13 +133,13 @@ def fingerprint_image(
     facts: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "kind": image.kind,
-        "dockerfile": hashlib.sha256(context.dockerfile_bytes).hexdigest(),
+        **_how(image, context),
         "ignore": list(context.patterns),
         "inputs": "declared" if image.inputs is not None else _extent(analysis),
         "args": analysis.effective_args(_hashed_args(project, image)),
         "target": image.target,
         "platform": image.platform or platform,
-        "builder": builder,
+        "builder": None if image.build else builder,
         "bases": {ref: base_digests.get(ref) or None for ref in analysis.images},
         "needs": {name: fingerprint.value for name, fingerprint in needs.items()},
     }
@@ -141,7 +153,9 @@ def fingerprint_image(
     sources = None
     if image.inputs is None and analysis.sources is not None:
         sources = resolve_sources(root, analysis.sources)
-    found = _Inputs(root, context.patterns, f"{image.name}'s ignore file", sources)
+    where = f"{image.name}'s ignore file"
+    for_buildkit = image.build is None
+    found = _Inputs(root, context.patterns, where, sources, for_buildkit=for_buildkit)
     walked = _walked(facts, found, cache, image.name)
     moved = {*walked.moved, *(path for need in needs.values() for path in need.moved)}
     return replace(
@@ -151,6 +165,12 @@ def fingerprint_image(
         warnings=(*context.warnings, *_warnings(image, analysis)),
         untracked=analysis.untracked,
     )
+
+
+def _how(image: Image, context: BuildContext) -> dict[str, Any]:
+    if image.build:
+        return {"command": list(image.build.command)}
+    return {"dockerfile": hashlib.sha256(context.dockerfile_bytes).hexdigest()}
 
 
 def _extent(analysis: Analysis) -> str:

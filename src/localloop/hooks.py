@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -14,16 +13,13 @@ from .session import Session
 from .steps import Emit
 
 _LINES = 10
-# What would make a localloop or an Ansible inside of the hook take itself for a part of this run.
-_OURS = ("LOCALLOOP_", "ANSIBLE_", "DEPLOY_")
 
 
 def run_hooks(session: Session, when: str, emit: Emit) -> list[dict[str, Any]]:
     """Run the hooks of ``before_deploy`` or ``after_deploy`` until one fails; what each came to."""
     project = session.project
     hooks = {"before_deploy": project.before_deploy, "after_deploy": project.after_deploy}[when]
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
-    environ = {**kept, "KUBECONFIG": str(session.kubeconfig)}
+    environ = {**tools.environment(), "KUBECONFIG": str(session.kubeconfig)}
     return [_run(session, hook, when, environ, emit) for hook in hooks]
 
 

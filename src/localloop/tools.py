@@ -20,6 +20,8 @@ from .errors import LocalloopError
 CAPTURE_BYTES = 1 << 20
 TERM_GRACE_SECONDS = 5.0
 ORPHAN_GRACE_SECONDS = 1.0
+# What would make a localloop or an Ansible inside of a command take itself for a part of this run.
+_OURS = ("LOCALLOOP_", "ANSIBLE_", "DEPLOY_")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Completed:
     stdout: str
     stderr: str
     duration_s: float
+
+
+def environment() -> dict[str, str]:
+    """The environment for a command of the project: ours, without what is meant for this run."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
 
 
 def find(tool: str, *, hint: str) -> str:

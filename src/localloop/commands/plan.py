@@ -43,6 +43,7 @@ def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
     from ..bake import bake_file
     from ..builds import bake_targets
     from ..context import build_context
+    from ..custombuild import of_bake
 
     if not plan.registry:
         raise UsageError(
@@ -50,7 +51,7 @@ def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
             "what is built is planned once the cluster and its registry run",
             hint="`localloop deploy` starts them.",
         )
-    return bake_file(bake_targets(session, plan, "tx", make=build_context))
+    return bake_file(of_bake(bake_targets(session, plan, "tx", make=build_context)))
 
 
 def _plan(session: Session, options: Options) -> tuple[Plan, Session]:

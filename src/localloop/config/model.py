@@ -25,11 +25,23 @@ class Secret:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BuildCommand:
+    """A command that leaves an image; ``timeout`` in seconds."""
+
+    command: tuple[str, ...]
+    timeout: float = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Image:
-    """A component that BuildKit builds, published to the registry. Paths start at the project."""
+    """A component that is built and published to the registry. Paths start at the project.
+
+    BuildKit builds it from ``dockerfile``; the command ``build`` where there is none.
+    """
 
     name: str
-    dockerfile: str
+    dockerfile: str = ""
+    build: BuildCommand | None = None
     context: str = "."
     target: str | None = None
     build_args: dict[str, str] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from .builds import read_builds
 from .charts import read_charts
 from .environment import builder, overrides
 from .loader import Node, error, load
@@ -18,18 +19,13 @@ from .model import (
     ClusterConfig,
     Hook,
     HttpCheck,
-    Image,
-    NodeFile,
     PodScope,
     Project,
     Readiness,
-    Reconcile,
     RegistryConfig,
-    Secret,
-    UnhashedArg,
 )
-from .schema import SCHEMA, default
-from .validate import matches, near, validate
+from .schema import default
+from .validate import near, validate
 
 CONFIG_NAME = "localloop.yml"
 KINDS = ("images", "node_files", "charts")
@@ -94,13 +90,8 @@ class Reader:
         name = self.items()["project"].value
         profile, source = self.profile(flag, environ)
         args = self.args(self.node.get("profiles", profile, "build_args")) if profile else {}
-        images = {key: Image(**self.build(key, node)) for key, node in self.items("images").items()}
-        files = {
-            key: self.node_file(key, node, environ)
-            for key, node in self.items("node_files").items()
-        }
+        images, node_files = read_builds(self, environ)
         charts = read_charts(self, profile)
-        self.check_needs(images, files)
         given = self.items().get("builder")
         on_failure = self.items().get("on_failure")
         return Project(
@@ -110,7 +101,7 @@ class Reader:
             profile_source=source,
             profile_args=args,
             images=images,
-            node_files=files,
+            node_files=node_files,
             charts=charts,
             cluster=self.cluster(name, environ),
             registry=RegistryConfig(**self.plain(self.node.get("registry"))),
@@ -192,92 +183,6 @@ class Reader:
             return ()
         return tuple(self.relative(item, patterns=patterns) for item in node.value)
 
-    def build(self, name: str, node: Node) -> dict[str, Any]:
-        items: dict[str, Node] = node.value
-        fields: dict[str, Any] = {"name": name, "dockerfile": self.relative(items["dockerfile"])}
-        if "context" in items:
-            fields["context"] = self.relative(items["context"])
-        for key in ("target", "platform"):
-            if key in items:
-                fields[key] = items[key].value
-        fields["build_args"] = self.args(items.get("build_args"))
-        if "unhashed_args" in items:
-            fields["unhashed_args"] = self.unhashed(items["unhashed_args"], items.get("build_args"))
-        if "inputs" in items:
-            fields["inputs"] = self.paths(items["inputs"], patterns=True)
-        fields["cache_scope"] = self.paths(items.get("cache_scope"))
-        for key in ("needs", "ssh", "cache_from", "cache_to"):
-            if key in items:
-                fields[key] = tuple(item.value for item in items[key].value)
-        if "secrets" in items:
-            fields["secrets"] = {
-                key: self.secret(item) for key, item in items["secrets"].value.items()
-            }
-        return fields
-
-    def secret(self, node: Node) -> Secret:
-        """A secret's file is absolute, below the home directory or relative to the project."""
-        found: dict[str, str] = node.plain()
-        if "file" in found:
-            return Secret(file=str(self.path.parent / Path(found["file"]).expanduser()))
-        return Secret(env=found["env"])
-
-    def unhashed(self, node: Node, hashed: Node | None) -> dict[str, UnhashedArg]:
-        found = {}
-        for key, item in node.value.items():
-            if hashed is not None and key in hashed.value:
-                raise self.fail_key(node, key, f"{key!r} is among the build_args too")
-            if not isinstance(item.value, dict):
-                found[key] = UnhashedArg(value=item.raw or "")
-            elif "command" in item.value:
-                words = tuple(word.value for word in item.value["command"].value)
-                found[key] = UnhashedArg(command=words)
-            else:
-                found[key] = UnhashedArg(env=item.value["env"].value)
-        return found
-
-    def node_file(self, name: str, node: Node, environ: Mapping[str, str]) -> NodeFile:
-        items: dict[str, Node] = node.value
-        fields = self.build(name, node)
-        fields["file"] = self.relative(items["file"])
-        dest: str = items["dest"].value
-        if posixpath.normpath(dest) != dest or dest.startswith("//"):
-            raise self.fail(items["dest"], f"{dest!r} must be a plain absolute path")
-        fields["dest"] = dest
-        for key in ("mode", "owner"):
-            if key not in items:
-                continue
-            text = items[key].raw or ""
-            pattern = SCHEMA["$defs"]["node_file"]["properties"][key]["pattern"]
-            if not matches(pattern, text):
-                raise self.fail(
-                    items[key], f"{key}: {text} is not valid", f"it must match {pattern}"
-                )
-            fields[key] = text
-        fields["mode"] = fields.get("mode", default("node_file", "mode")).zfill(4)
-        if "reconcile" in items:
-            reconcile = items["reconcile"].plain()
-            reconcile["timeout"] = float(reconcile.get("timeout", default("reconcile", "timeout")))
-            reconcile |= overrides(
-                "reconcile",
-                environ,
-                mode="LOCALLOOP_RECONCILE",
-                timeout="LOCALLOOP_RECONCILE_TIMEOUT",
-            )
-            fields["reconcile"] = Reconcile(**reconcile)
-        return NodeFile(**fields)
-
-    def check_needs(self, images: dict[str, Image], files: dict[str, NodeFile]) -> None:
-        for kind, group in (("images", images), ("node_files", files)):
-            for name, image in group.items():
-                for index, need in enumerate(image.needs):
-                    node = self.node.get(kind, name, "needs", index) or self.node
-                    if need not in images:
-                        hint = near(need, list(images))
-                        raise self.fail(node, f"{name} needs {need!r}, which is not an image", hint)
-                    if _reaches(images, need, name):
-                        raise self.fail(node, f"{name} and {need} need each other")
-
     # -- the rest
 
     def cluster(self, project: str, environ: Mapping[str, str]) -> ClusterConfig:
@@ -347,15 +252,3 @@ class Reader:
                 raise self.fail(items["name"], message)
             found[step.category, step.name] = step
         return tuple(found.values())
-
-
-def _reaches(images: dict[str, Image], start: str, goal: str) -> bool:
-    stack, seen = [start], set()
-    while stack:
-        name = stack.pop()
-        if name == goal:
-            return True
-        if name not in seen and name in images:
-            seen.add(name)
-            stack += images[name].needs
-    return False

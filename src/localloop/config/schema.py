@@ -102,7 +102,8 @@ _BUILD: dict[str, Any] = {
     ),
     "inputs": _paths(
         "What the build may see, as .dockerignore patterns relative to the context. Narrows the "
-        "context too. Default: what the Dockerfile's COPY, ADD and bind mounts reach.",
+        "context too. Default: what the Dockerfile's COPY, ADD and bind mounts reach. Required "
+        "beside build.",
         minItems=1,
     ),
     "cache_scope": _paths(
@@ -228,8 +229,25 @@ SCHEMA: dict[str, Any] = {
             ]
         },
         "image": _obj(
-            {**_BUILD, "target": _text("The stage to build. Default: the last one.", _PROFILE)},
-            ("dockerfile",),
+            {
+                **_BUILD,
+                "target": _text("The stage to build. Default: the last one.", _PROFILE),
+                "build": {"$ref": "#/$defs/build_command"},
+            }
+        ),
+        "build_command": _obj(
+            {
+                "command": {
+                    "type": "array",
+                    "description": "Words of a command, run in the project's directory, that "
+                    "leaves the image named by $LOCALLOOP_IMAGE. No shell.",
+                    "items": {"type": "string"},
+                    "minItems": 1,
+                },
+                "timeout": _seconds("Seconds for it.", default=3600, exclusiveMinimum=0),
+            },
+            ("command",),
+            description="Builds an image that no Dockerfile makes; instead of `dockerfile`.",
         ),
         "node_file": _obj(
             {

@@ -1,0 +1,157 @@
+"""``images`` and ``node_files`` of ``localloop.yml``: what is built, from what, and how."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .environment import overrides
+from .loader import Node
+from .model import BuildCommand, Image, NodeFile, Reconcile, Secret, UnhashedArg
+from .schema import SCHEMA, default
+from .validate import matches, near
+
+if TYPE_CHECKING:
+    from .project import Reader
+
+# Keys that BuildKit alone understands.
+_OF_BUILDKIT = ("dockerfile", "target", "needs", "secrets", "ssh", "cache_from", "cache_to")
+_LISTS = ("needs", "ssh", "cache_from", "cache_to")
+
+
+def read_builds(
+    reader: Reader, environ: Mapping[str, str]
+) -> tuple[dict[str, Image], dict[str, NodeFile]]:
+    """All images and node files; what they need of each other is there, and in no circle."""
+    images = {name: _image(reader, name, node) for name, node in reader.items("images").items()}
+    files = {
+        name: _node_file(reader, name, node, environ)
+        for name, node in reader.items("node_files").items()
+    }
+    _check_needs(reader, images, files)
+    return images, files
+
+
+def _image(reader: Reader, name: str, node: Node) -> Image:
+    items: dict[str, Node] = node.value
+    if "build" not in items:
+        if "dockerfile" not in items:
+            hint = "or `build:` with a command that leaves the image"
+            raise reader.fail(node, f"images.{name} needs the key 'dockerfile'", hint)
+        return Image(**_fields(reader, name, node))
+    for key in _OF_BUILDKIT:
+        if key in items:
+            raise reader.fail_key(node, key, f"{key} means nothing beside build")
+    if "inputs" not in items:
+        hint = "no Dockerfile tells what its command reads"
+        raise reader.fail(node, f"images.{name} needs the key 'inputs' beside build", hint)
+    build: Node = items["build"]
+    command = BuildCommand(
+        command=tuple(word.value for word in build.value["command"].value),
+        timeout=float(build.plain().get("timeout", default("build_command", "timeout"))),
+    )
+    return Image(**_fields(reader, name, node), build=command)
+
+
+def _fields(reader: Reader, name: str, node: Node) -> dict[str, Any]:
+    items: dict[str, Node] = node.value
+    fields: dict[str, Any] = {"name": name}
+    for key in ("dockerfile", "context"):
+        if key in items:
+            fields[key] = reader.relative(items[key])
+    for key in ("target", "platform"):
+        if key in items:
+            fields[key] = items[key].value
+    fields["build_args"] = reader.args(items.get("build_args"))
+    if "unhashed_args" in items:
+        fields["unhashed_args"] = _unhashed(reader, items["unhashed_args"], items.get("build_args"))
+    if "inputs" in items:
+        fields["inputs"] = reader.paths(items["inputs"], patterns=True)
+    fields["cache_scope"] = reader.paths(items.get("cache_scope"))
+    for key in _LISTS:
+        if key in items:
+            fields[key] = tuple(item.value for item in items[key].value)
+    if "secrets" in items:
+        fields["secrets"] = {
+            key: _secret(reader, item) for key, item in items["secrets"].value.items()
+        }
+    return fields
+
+
+def _secret(reader: Reader, node: Node) -> Secret:
+    """A secret's file is absolute, below the home directory or relative to the project."""
+    found: dict[str, str] = node.plain()
+    if "file" in found:
+        return Secret(file=str(reader.path.parent / Path(found["file"]).expanduser()))
+    return Secret(env=found["env"])
+
+
+def _unhashed(reader: Reader, node: Node, hashed: Node | None) -> dict[str, UnhashedArg]:
+    found = {}
+    for key, item in node.value.items():
+        if hashed is not None and key in hashed.value:
+            raise reader.fail_key(node, key, f"{key!r} is among the build_args too")
+        if not isinstance(item.value, dict):
+            found[key] = UnhashedArg(value=item.raw or "")
+        elif "command" in item.value:
+            words = tuple(word.value for word in item.value["command"].value)
+            found[key] = UnhashedArg(command=words)
+        else:
+            found[key] = UnhashedArg(env=item.value["env"].value)
+    return found
+
+
+def _node_file(reader: Reader, name: str, node: Node, environ: Mapping[str, str]) -> NodeFile:
+    items: dict[str, Node] = node.value
+    fields = _fields(reader, name, node)
+    fields["file"] = reader.relative(items["file"])
+    dest: str = items["dest"].value
+    if posixpath.normpath(dest) != dest or dest.startswith("//"):
+        raise reader.fail(items["dest"], f"{dest!r} must be a plain absolute path")
+    fields["dest"] = dest
+    for key in ("mode", "owner"):
+        if key not in items:
+            continue
+        text = items[key].raw or ""
+        pattern = SCHEMA["$defs"]["node_file"]["properties"][key]["pattern"]
+        if not matches(pattern, text):
+            raise reader.fail(items[key], f"{key}: {text} is not valid", f"it must match {pattern}")
+        fields[key] = text
+    fields["mode"] = fields.get("mode", default("node_file", "mode")).zfill(4)
+    if "reconcile" in items:
+        reconcile = items["reconcile"].plain()
+        reconcile["timeout"] = float(reconcile.get("timeout", default("reconcile", "timeout")))
+        reconcile |= overrides(
+            "reconcile",
+            environ,
+            mode="LOCALLOOP_RECONCILE",
+            timeout="LOCALLOOP_RECONCILE_TIMEOUT",
+        )
+        fields["reconcile"] = Reconcile(**reconcile)
+    return NodeFile(**fields)
+
+
+def _check_needs(reader: Reader, images: dict[str, Image], files: dict[str, NodeFile]) -> None:
+    for kind, group in (("images", images), ("node_files", files)):
+        for name, image in group.items():
+            for index, need in enumerate(image.needs):
+                node = reader.node.get(kind, name, "needs", index) or reader.node
+                if need not in images:
+                    hint = near(need, list(images))
+                    raise reader.fail(node, f"{name} needs {need!r}, which is not an image", hint)
+                if _reaches(images, need, name):
+                    raise reader.fail(node, f"{name} and {need} need each other")
+
+
+def _reaches(images: dict[str, Image], start: str, goal: str) -> bool:
+    stack, seen = [start], set()
+    while stack:
+        name = stack.pop()
+        if name == goal:
+            return True
+        if name not in seen and name in images:
+            seen.add(name)
+            stack += images[name].needs
+    return False
