@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.outside import Cluster, eventually
+from harness.outside import Cluster, client_side, eventually
 from harness.project import Project
 
 pytestmark = pytest.mark.cluster
@@ -78,7 +78,7 @@ def helm_by_hand(project: Project, verb: str, *words: str) -> subprocess.Popen[b
     kubeconfig = str(project.cluster.kubeconfig)
     argv = ["helm", "--kubeconfig", kubeconfig, "-n", project.name, verb, "hello"]
     return subprocess.Popen(
-        [*argv, str(project.root / "chart"), "--server-side=false", *words],
+        [*argv, str(project.root / "chart"), *client_side(), *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -31,6 +31,13 @@ def docker(*words: str) -> str:
     return output(["docker", *words]).strip()
 
 
+def client_side() -> list[str]:
+    """What a helm by hand needs on the bundled cluster, which is older than server-side apply."""
+    return (
+        [] if output(["helm", "version", "--short"]).startswith("v3.") else ["--server-side=false"]
+    )
+
+
 def eventually(what: str, happened: Callable[[], Any], *, within: float = 120) -> Any:
     """Wait for something that takes the cluster a moment."""
     deadline = time.monotonic() + within
