@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InterruptedRun, LocalloopError
-from .report import clean
+from .reportmarkdown import clean
 
 COLUMNS = ("run", "category", "step", "status", "duration_s")
 

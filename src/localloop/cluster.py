@@ -1,4 +1,4 @@
-"""The bundled cluster as Docker has it: names, verdict, kubeconfig, ports.
+"""The bundled cluster as Docker has it: names, verdict, kubeconfig.
 
 What to do about it is decided by two pure functions on what Docker's inspect says; the roles
 ``cluster`` and ``registry`` carry it out.
@@ -6,10 +6,6 @@ What to do about it is decided by two pure functions on what Docker's inspect sa
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,14 +13,14 @@ from typing import Any, Literal
 
 from .docker import Docker
 from .errors import LocalloopError
-from .paths import state_dir
+from .paths import cluster_dir, write_private
+from .ports import port_is_free
 
 LABEL_CLUSTER = "localloop.cluster"
 LABEL_ROLE = "localloop.role"
 LABEL_PLATFORM = "localloop.platform"
 API_PORT = "6443/tcp"
 REGISTRY_PORT = "5000/tcp"
-PORTS = {"api": range(26000, 27000), "registry": range(25000, 26000)}
 NODE_KUBECONFIG = "/var/lib/localloop/kubeconfig"
 # Made last when the node is told of its registry; points at containerd's mirror for its address.
 NODE_REGISTRY_LINK = "/var/lib/localloop/registry"
@@ -95,10 +91,6 @@ def volume(name: str, purpose: str) -> str:
 def context_name(name: str) -> str:
     """The kubeconfig's context, cluster and user."""
     return f"localloop-{name}"
-
-
-def cluster_dir(name: str) -> Path:
-    return state_dir() / "clusters" / name
 
 
 def kubeconfig_path(name: str) -> Path:
@@ -297,78 +289,5 @@ def ensure_kubeconfig(docker: Docker, name: str, *, check: bool = False) -> bool
     except OSError:
         pass
     if not check:
-        _write_private(path, content)
+        write_private(path, content)
     return True
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    temporary.replace(path)
-
-
-# --- Ports ----------------------------------------------------------------------------------------
-
-
-def port_is_free(port: int) -> bool:
-    """Whether nothing listens on 127.0.0.1:PORT or on all addresses."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def choose_port(purpose: str, name: str, *, configured: int | None, own: int | None) -> int:
-    """The port for a container that is about to be created.
-
-    In this order: the configured one, the one that ``own`` (a running container that is going to
-    be replaced) holds, the one that was noted before, the first free one. Each name has its own
-    place to begin, so that clusters which are created at the same moment do not choose the same.
-    """
-    if configured:
-        if configured == own or port_is_free(configured):
-            return configured
-        raise LocalloopError(
-            f"{purpose}_port_taken",
-            f"port {configured} on 127.0.0.1, configured for the {purpose}, is taken",
-            hint=f"End what listens there (`ss -ltnp 'sport = :{configured}'`),"
-            f" or configure another port.",
-        )
-    if own:
-        return own
-    kept = noted_ports(name).get(purpose)
-    ports = PORTS[purpose]
-    begin = zlib.crc32(name.encode()) % len(ports)
-    candidates: tuple[int, ...] = (*ports[begin:], *ports[:begin])
-    for port in (kept, *candidates) if kept else candidates:
-        if port_is_free(port):
-            return port
-    raise LocalloopError(
-        f"{purpose}_port_taken", f"no port from {ports[0]} to {ports[-1]} is free on 127.0.0.1"
-    )
-
-
-def noted_ports(name: str) -> dict[str, int]:
-    """The ports that the cluster's containers had when they were last seen."""
-    try:
-        found = json.loads((cluster_dir(name) / "ports.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    return {key: value for key, value in found.items() if isinstance(value, int)}
-
-
-def note_port(purpose: str, name: str, port: int) -> None:
-    """Remember a port, so that a container made anew gets the same one."""
-    noted = noted_ports(name)
-    if noted.get(purpose) != port:
-        content = json.dumps({**noted, purpose: port}, sort_keys=True).encode()
-        _write_private(cluster_dir(name) / "ports.json", content)

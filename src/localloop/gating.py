@@ -11,10 +11,12 @@ from . import declared
 from .compare import SAME
 from .config import NodeFile
 from .errors import BusyError, LocalloopError
+from .gate.imageproof import expected_digests
 from .gate.observe import Also
 from .gate.result import GateResult
 from .gate.run import run_gate
-from .gather import expected_digests, held_on_nodes, remember_cluster, remember_inputs
+from .gather import remember_cluster, remember_inputs
+from .gathernodefiles import held_on_nodes
 from .kube.objects import ObjectRef
 from .notes import note_release, object_refs, with_images
 from .plan import ComponentPlan, Image, Plan

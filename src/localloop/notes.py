@@ -9,8 +9,7 @@ from . import helm, manifest
 from .config import Chart
 from .errors import LocalloopError
 from .gate.observe import Source
-from .gather import note
-from .kube.objects import ObjectRef
+from .kube.objects import ObjectRef, note
 from .plan import Plan
 from .record import ChartState, ImageEntry, Record
 from .session import Session

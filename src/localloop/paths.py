@@ -1,4 +1,4 @@
-"""Where things lie: Ansible content, state, cache, reports. Paths only, hardly any I/O."""
+"""Where things lie: Ansible content, state, cache, reports."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def state_dir(environ: Mapping[str, str] | None = None) -> Path:
     with suppress(OSError):  # whoever writes there says what is wrong, with the path
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
     return state
+
+
+def cluster_dir(name: str) -> Path:
+    """What is kept of a bundled cluster: its kubeconfig, its ports."""
+    return state_dir() / "clusters" / name
 
 
 def cache_dir(root: Path) -> Path:
@@ -72,3 +77,14 @@ def _output_dir(root: Path, given: str, where: str) -> Path:
             hint="Give an absolute directory, or one inside the project.",
         )
     return chosen
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file by rename; it and the two directories above it are the user's alone."""
+    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    temporary.replace(path)

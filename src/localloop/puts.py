@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from . import nodes
-from .gather import pods_of
+from .gathernodefiles import pods_of
 from .imagefile import read_file
 from .kube.objects import uid_of
 from .plan import ComponentPlan, Plan

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from .bootstrapreport import bootstrap_section, cluster_fingerprint, cluster_key
 from .errors import LocalloopError
 from .gate.evidence import render_evidence
 from .plan import ComponentPlan, Plan
+from .reportmarkdown import render
 
 SCHEMA = 1
 Event = Mapping[str, Any]
@@ -305,112 +305,8 @@ def _durations(events: list[dict[str, Any]], parts: Mapping[str, ComponentPlan])
     return {name: round(seconds * 1000) for name, seconds in found.items()}
 
 
-# -- markdown -----------------------------------------------------------------------------------
-
-_PLAIN = re.compile(r"[A-Za-z0-9 .,:;/@()=+\-]+(?:_[A-Za-z0-9 .,:;/@()=+\-]+)*")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
-def clean(text: str) -> str:
-    """The text without control characters (tabs and newlines stay)."""
-    return _CONTROL.sub("", text)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    text = clean(str(value)).replace("\n", " ")
-    if not text:
-        return "none"
-    return text if _PLAIN.fullmatch(text) else _code(text)
-
-
-def _code(text: str) -> str:
-    return "`" + text.replace("`", "'").replace("|", "\\|") + "`"
-
-
-def _block(text: str) -> list[str]:
-    body = clean(text).replace("```", "'''").rstrip("\n")
-    return ["```text", *body.split("\n"), "```", ""]
-
-
-def _keys(title: str, values: Mapping[str, Any], unit: str = "") -> list[str]:
-    return [f"## {title}", "", *(f"- {key}: {_value(v)}{unit}" for key, v in values.items()), ""]
-
-
-def render(report: Mapping[str, Any]) -> str:
-    """The report as markdown."""
-    header = report["header"]
-    lines = [f"# Deploy report {_value(header['transaction_id'])}", ""]
-    lines += [f"- outcome: {_value(report['outcome'])}"]
-    lines += [f"- {key}: {_value(value)}" for key, value in header.items()]
-    lines.append("")
-    error = report["error"]
-    if error:
-        lines += ["## Failure", "", f"- reason: {_value(error['reason'])}"]
-        if error.get("component"):
-            lines.append(f"- component: {_value(error['component'])}")
-        lines += ["", *_block("\n".join(filter(None, (error["message"], error.get("hint")))))]
-    lines += _keys("Plan", report["plan"])
-    if report["bootstrap"]:
-        lines += _keys("Bootstrap", report["bootstrap"])
-    lines += _reasons(report["components"])
-    for name, part in report["components"].items():
-        lines += [f"- warning: {_value(name)}: {_value(text)}" for text in part["warnings"]]
-        lines += [f"- not tracked: {_value(name)}: {_value(text)}" for text in part["untracked"]]
-    lines += [f"- {_value(text)}" for text in report["unchecked"]]
-    lines.append("")
-    lines += ["## Fingerprints", ""]
-    for name, found in report["fingerprints"].items():
-        lines += [f"- {name}_{key}: {_value(value)}" for key, value in found.items()]
-    lines.append("")
-    for name, found in report["digests"].items():
-        lines += _keys(f"{name} Digests", found)
-    readiness = report["readiness"]
-    lines += _keys(
-        "Readiness",
-        {key: value for key, value in readiness.items() if key.startswith("readiness_")},
-    )
-    lines += [f"- {_value(_object_line(found))}" for found in readiness["objects"]]
-    lines += [f"- warning: {_value(text)}" for text in readiness["warnings"]]
-    lines += [f"- not gated: {_value(text)}" for text in readiness["not_gated"]]
-    lines.append("")
-    if report["hooks"]:
-        lines += ["## Hooks", ""]
-        for hook in report["hooks"]:
-            code = "not ended in time" if hook["code"] is None else f"exit {hook['code']}"
-            lines.append(f"- {_value(hook['when'])} {_code(clean(hook['command']))}: {code}")
-            lines += ["", *_block("\n".join(hook["lines"]))] if hook["lines"] else []
-        lines.append("")
-    if report["rollback"]:
-        lines += _keys("Rollback", report["rollback"])
-    if report["evidence"]:
-        lines += ["## Evidence", "", *_block(report["evidence"])]
-    lines += _keys("Durations", report["durations_ms"], " ms")
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip("\n") + "\n"
-
-
 def _deadline(gate: Event) -> str:
     """The deadline that applied, and whose it is; empty where nothing was waited for."""
     if not gate.get("deadline_by"):
         return ""
     return f"{gate['deadline_s']:g} s ({gate['deadline_by']})"
-
-
-def _object_line(found: Mapping[str, Any]) -> str:
-    parts = [str(found.get("ref")), str(found.get("state")), str(found.get("detail") or "")]
-    line = " ".join(part for part in parts if part)
-    moments = {"first ready": found.get("first_ready_s"), "verdict": found.get("verdict_s")}
-    times = [f"{name} {value:g} s" for name, value in moments.items() if value is not None]
-    return f"{line} ({', '.join(times)})" if times else line
-
-
-def _reasons(components: Mapping[str, Any]) -> list[str]:
-    lines = ["## Reasons", "", "| component | steps | reason |", "|---|---|---|"]
-    for name, part in components.items():
-        steps = ", ".join(part["steps"]) or "skip"
-        why = "; ".join(part["reasons"] + ([part["skip"]] if part["skip"] else []))
-        if part["moved_during_build"]:
-            why += "; inputs moved during the build: used, not recorded"
-        lines.append(f"| {_value(name)} | {_value(steps)} | {_value(why)} |")
-    return [*lines, ""]

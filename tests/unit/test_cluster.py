@@ -9,16 +9,9 @@ from typing import Any
 
 import pytest
 
-from localloop.cluster import (
-    PORTS,
-    choose_port,
-    cluster_state,
-    ensure_kubeconfig,
-    kubeconfig_path,
-    note_port,
-    registry_state,
-)
+from localloop.cluster import cluster_state, ensure_kubeconfig, kubeconfig_path, registry_state
 from localloop.errors import LocalloopError
+from localloop.ports import PORTS, choose_port, note_port
 
 OURS = {"localloop.cluster": "demo"}
 

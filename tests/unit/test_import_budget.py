@@ -26,8 +26,7 @@ from fake_api import FakeApi
 
 from localloop.cluster import kubeconfig_path
 from localloop.config import load_project
-from localloop.gather import note
-from localloop.kube.objects import ref_of
+from localloop.kube.objects import note, ref_of
 from localloop.record import PROJECT_LABEL, ChartState, ImageEntry, Record, encode
 from localloop.session import Session
 from localloop.tags import fingerprint_tag

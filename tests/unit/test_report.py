@@ -17,7 +17,8 @@ import pytest
 
 from localloop.errors import BusyError, InterruptedRun, LocalloopError, UsageError
 from localloop.plan import ComponentPlan, Plan, Reason
-from localloop.report import build_report, clean, outcome_of, render, write_report
+from localloop.report import build_report, outcome_of, write_report
+from localloop.reportmarkdown import clean, render
 
 GOLDEN = Path(__file__).parent / "fixtures" / "reports"
 Event = dict[str, Any]

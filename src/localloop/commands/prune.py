@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ..config import load_project
 from ..errors import InterruptedRun, LocalloopError
 from ..kube.client import Kube
+from ..kube.kinds import WORKLOADS
 from ..opening import open_run
 from ..pruning import Named, Published, to_remove
 from ..record import NAMESPACE, PROJECT_LABEL
@@ -18,7 +19,6 @@ from ..session import Session
 from ..transaction import Transaction
 from . import Options
 
-_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 COLLECT_SECONDS = 600.0
 
 
@@ -75,7 +75,7 @@ def _texts(kube: Kube) -> Iterator[str]:
             yield base64.b64decode(value).decode(errors="replace")
     for pod in kube.list("v1", "Pod")[0]:
         yield json.dumps([pod["spec"], pod.get("status")])
-    for kind in _WORKLOADS:
+    for kind in WORKLOADS:
         for workload in kube.list("apps/v1", kind)[0]:
             yield json.dumps(workload["spec"]["template"])
 

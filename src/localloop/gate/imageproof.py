@@ -104,3 +104,11 @@ def _containers(pod_spec: Mapping[str, object]) -> list[Mapping[str, object]]:
         if isinstance(entries, list):
             found.extend(entries)
     return found
+
+
+def expected_digests(images: Mapping[str, Mapping[str, str]]) -> dict[str, frozenset[str]]:
+    """Per repository the digests that prove an image: its manifest's and its configuration's."""
+    return {
+        image["repository"]: frozenset(filter(None, (image["digest"], image["config"])))
+        for image in images.values()
+    }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..kube.client import ApiError, Kube
+from ..kube.kinds import WORKLOADS
 from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, timestamp, uid_of
 from ..kube.selectors import matches
 from .httpcheck import Check
@@ -23,7 +24,6 @@ from .verdict import Verdict
 
 DEFAULT_WINDOW = 2.0
 CHECK_SECONDS = 3.0
-_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def sources(
             found[key] = Source(api_version, kind, namespace, metadata_only)
 
     def companions(kind: str, namespace: str) -> None:
-        if kind in (*_WORKLOADS, "ReplicaSet", "Job"):
+        if kind in (*WORKLOADS, "ReplicaSet", "Job"):
             need("v1", "Pod", namespace, "")
         if kind == "Deployment":
             need("apps/v1", "ReplicaSet", namespace, "apps", True)
@@ -75,7 +75,7 @@ def sources(
             need("apps/v1", "ControllerRevision", namespace, "apps")
         elif kind == "Service":
             need("v1", "Endpoints", namespace, "")
-            for workload in _WORKLOADS if selected else ():
+            for workload in WORKLOADS if selected else ():
                 need("apps/v1", workload, namespace, "apps")
         elif kind == "PersistentVolumeClaim":
             need("storage.k8s.io/v1", "StorageClass", "", "storage.k8s.io")
@@ -87,7 +87,7 @@ def sources(
                 companions(ref.kind, ref.namespace)
     for entry in also:
         need("v1", "Pod", entry.namespace, "")
-        for kind in _WORKLOADS:
+        for kind in WORKLOADS:
             need("apps/v1", kind, entry.namespace, "apps")
             companions(kind, entry.namespace)
     return sorted(found.values())
@@ -140,14 +140,14 @@ def matched(entry: Also, view: Snapshot) -> list[ObjectRef]:
     """The workloads that a declared selector finds, and the pods that none of them owns."""
     workloads = [
         obj
-        for kind in _WORKLOADS
+        for kind in WORKLOADS
         for obj in view.of_kind("apps", kind, entry.namespace)
         if matches(entry.selector, obj["metadata"].get("labels"))
         or matches(entry.selector, _template_labels(obj))
     ]
     owned = {
         uid_of(pod)
-        for kind in _WORKLOADS
+        for kind in WORKLOADS
         for obj in view.of_kind("apps", kind, entry.namespace)
         for pod in all_pods(obj, view)
     }
@@ -165,7 +165,7 @@ def window_of(obj: Object, stable_for: float | None) -> float:
     """How long this object has to stay ready before that counts."""
     spec = obj.get("spec") or {}
     pod_spec = spec if obj["kind"] == "Pod" else (spec.get("template") or {}).get("spec")
-    if obj["kind"] not in (*_WORKLOADS, "ReplicaSet", "Pod") or not pod_spec:
+    if obj["kind"] not in (*WORKLOADS, "ReplicaSet", "Pod") or not pod_spec:
         return 0.0
     window = stable_for
     if window is None:

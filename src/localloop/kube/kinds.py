@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+"""The kinds of ``apps`` that keep pods running."""
+
 NAMESPACED: dict[tuple[str, str], str] = {
     ("", "ConfigMap"): "configmaps",
     ("", "Endpoints"): "endpoints",

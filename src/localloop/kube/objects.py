@@ -145,3 +145,11 @@ class Snapshot:
     def owned_by(self, uid: str, kind: str) -> list[Object]:
         """The objects of that kind whose controller has this uid."""
         return [obj for obj in self._owned.get(uid, ()) if obj["kind"] == kind] if uid else []
+
+
+def note(live: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record keeps of an object: uid and generation, else its resourceVersion."""
+    metadata = live["metadata"]
+    if metadata.get("generation"):
+        return {"uid": uid_of(dict(live)), "generation": metadata["generation"]}
+    return {"uid": uid_of(dict(live)), "resource_version": metadata.get("resourceVersion", "")}

@@ -5,17 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..cluster import (
-    choose_port,
-    cluster_dir,
-    ensure_kubeconfig,
-    inspect_cluster,
-    kubeconfig_path,
-    note_port,
-    noted_ports,
-)
+from ..cluster import ensure_kubeconfig, inspect_cluster, kubeconfig_path
 from ..docker import Docker
 from ..errors import LocalloopError
+from ..paths import cluster_dir
+from ..ports import choose_port, note_port, noted_ports
 from . import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..cluster import choose_port, cluster_dir, inspect_registry, is_wired, note_port
+from ..cluster import inspect_registry, is_wired
 from ..docker import Docker
+from ..paths import cluster_dir
+from ..ports import choose_port, note_port
 from . import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {

@@ -1,0 +1,181 @@
+"""What is observed of charts: their releases, objects and pods, and the proof that they stand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from . import declared, helm, manifest
+from .config import consumed_images
+from .facts import ChartFacts
+from .gate.imageproof import expected_digests, image_proof
+from .gate.observe import Source, observe_once, sources
+from .gate.result import GateResult
+from .gate.revisions import current_pods
+from .gatherimages import changes_since
+from .kube.kinds import WORKLOADS
+from .kube.objects import ObjectRef, Snapshot, note
+from .record import ChartState, Record
+from .session import Session
+
+
+def releases(session: Session) -> dict[str, helm.Release | None]:
+    """Each chart's newest revision, by one list a namespace."""
+    charts = session.project.charts
+    by_namespace: dict[str, list[str]] = {}
+    for chart in charts.values():
+        by_namespace.setdefault(chart.namespace, []).append(chart.release)
+    found = {
+        (namespace, name): release
+        for namespace, names in by_namespace.items()
+        for name, release in helm.releases(session.kube, namespace, names).items()
+    }
+    return {name: found.get((chart.namespace, chart.release)) for name, chart in charts.items()}
+
+
+def snapshot(session: Session, record: Record) -> Snapshot:
+    """All recorded objects, and what judging them needs: one list a kind and namespace."""
+    refs = [
+        ObjectRef.parse(text)
+        for name, entry in record.charts.items()
+        if name in session.project.charts
+        for text in entry.target.objects
+    ]
+    wanted = sources(refs)
+    known = {(source.kind, source.namespace) for source in wanted}
+    others = {
+        (ref.api_version, ref.kind, ref.namespace)
+        for ref in refs
+        if (ref.kind, ref.namespace) not in known
+    }
+    wanted += [Source(*key, metadata_only=True) for key in sorted(others)]
+    return session.fetch(wanted)
+
+
+def chart_facts(
+    session: Session,
+    name: str,
+    record: Record,
+    release: helm.Release | None,
+    view: Snapshot,
+) -> ChartFacts:
+    """A chart, judged by its release and by ``snapshot``'s view of its objects."""
+    chart = session.project.charts[name]
+    found = session.fingerprint_chart(chart)
+    entry = record.charts.get(name)
+    facts = ChartFacts(
+        fingerprint=found.value,
+        consumes=tuple(sorted(consumed_images(chart))),
+        release=release,
+        adopt=chart.adopt,
+        warnings=tuple(found.warnings),
+    )
+    if entry is not None and entry.target.fingerprint != found.value:
+        facts = replace(facts, changes=changes_since(session, entry.target.fingerprint, found))
+    if entry is None or entry.state != "settled" or release is None:
+        return facts
+    target = entry.target
+    if release.revision != target.revision:
+        return facts
+    proof = _Proof(session, target, release, view)
+    drift = tuple(proof.drift())
+    seen = proof.readiness()
+    session.observed[name] = seen
+    return replace(
+        facts,
+        manifest_same=proof.manifest_same(),
+        drift=drift,
+        renoted=proof.renoted,
+        other_pods=tuple(proof.other_pods()),
+        not_ready="" if seen.status == "ready" else f"{seen.reason} {seen.detail}".strip(),
+    )
+
+
+class _Proof:
+    """Whether the cluster still runs a settled state."""
+
+    def __init__(
+        self, session: Session, target: ChartState, release: helm.Release, view: Snapshot
+    ) -> None:
+        self._session = session
+        self._target = target
+        self._release = release
+        self._view = view
+        self._stored: helm.Stored | None = None
+        self.renoted: dict[str, dict[str, Any]] = {}
+        self._expected = expected_digests(target.images)
+
+    def manifest_same(self) -> bool:
+        """Helm's Secret is the one that was read, or holds the same manifest."""
+        noted = {"uid": self._release.uid, "resource_version": self._release.resource_version}
+        return noted == self._target.secret or self._manifest().sha256 == self._target.manifest
+
+    def _manifest(self) -> helm.Stored:
+        if self._stored is None:
+            self._stored = helm.stored(self._session.kube, self._release)
+        return self._stored
+
+    def drift(self) -> list[str]:
+        """Recorded objects that are gone, or whose fields are not the manifest's any more."""
+        found = []
+        moved = []
+        for text, noted in self._target.objects.items():
+            ref = ObjectRef.parse(text)
+            live = self._view.get(ref)
+            if live is None:
+                if text not in self._target.completed_jobs:
+                    found.append(f"{ref.kind} {ref.name} is gone")
+            elif note(live) != noted:
+                moved.append(ref)
+        if moved:
+            found += self._compare(moved)
+        return found
+
+    def _compare(self, moved: list[ObjectRef]) -> list[str]:
+        wanted = {
+            (obj["kind"], obj["metadata"]["name"]): obj
+            for obj in manifest.parse(self._manifest().manifest, self._release.namespace)
+        }
+        found = []
+        for ref in moved:
+            live = self._session.kube.read(ref)
+            fields = (
+                manifest.differences(wanted[(ref.kind, ref.name)], live)
+                if live is not None and (ref.kind, ref.name) in wanted
+                else [""]
+            )
+            if fields or live is None:
+                found.append(f"{ref.kind} {ref.name}: {', '.join(fields[:3])}".rstrip(": "))
+            else:
+                self.renoted[str(ref)] = note(live)
+        return found
+
+    def other_pods(self) -> list[str]:
+        """Containers of current pods that run another digest than the recorded ones."""
+        return [
+            str(finding)
+            for ref in self._workloads()
+            for finding in image_proof(self._pods(ref), self._expected)
+            if finding.kind == "different"
+        ]
+
+    def _workloads(self) -> list[ObjectRef]:
+        refs = map(ObjectRef.parse, self._target.objects)
+        return [ref for ref in refs if ref.kind in WORKLOADS and ref.group == "apps"]
+
+    def _pods(self, ref: ObjectRef) -> list[dict[str, Any]]:
+        obj = self._view.get(ref)
+        return current_pods(obj, self._view) if obj is not None else []
+
+    def readiness(self) -> GateResult:
+        """The gate's judgement by this one observation."""
+        readiness = self._session.project.readiness
+        return observe_once(
+            self._session.kube,
+            list(map(ObjectRef.parse, self._target.objects)),
+            expected=self._expected,
+            stable_for=readiness.stable_for,
+            rules=declared.rules(readiness),
+            completed=frozenset(map(ObjectRef.parse, self._target.completed_jobs)),
+            snapshot=self._view,
+        )
