@@ -1,10 +1,12 @@
-"""How a run begins: the same locks and the same first journal entry, whoever starts it."""
+"""How a run begins and ends: the same locks, first and last journal entries, whoever starts it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from .errors import InterruptedRun, LocalloopError
 from .session import Session
 from .transaction import Transaction, open_transaction
 
@@ -35,3 +37,23 @@ def open_run(
         },
         environ=session.environ,
     )
+
+
+def run_to_its_end(
+    transaction: Transaction, act: Callable[[], object], *, outcome: str | None = None
+) -> tuple[Path, LocalloopError | None]:
+    """Do what the transaction is for and close it: its report, and the error that ended it.
+
+    ``outcome`` is that of a success, where deploying is not what was done.
+    """
+    error: LocalloopError | None = None
+    try:
+        act()
+    except KeyboardInterrupt:
+        error = InterruptedRun("interrupted", "ended by Ctrl-C")
+    except LocalloopError as found:
+        error = found
+    except BaseException as found:
+        transaction.close(error=LocalloopError("defect", f"localloop failed: {found!r}"))
+        raise
+    return transaction.close(error=error, outcome=None if error else outcome), error

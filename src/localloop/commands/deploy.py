@@ -15,7 +15,7 @@ from ..decide import request
 from ..errors import InterruptedRun, LocalloopError
 from ..facts import Facts
 from ..gather import remember_inputs
-from ..opening import open_run
+from ..opening import open_run, run_to_its_end
 from ..plan import Plan
 from ..planning import make_plan
 from ..session import Session
@@ -45,17 +45,10 @@ def run_loop(session: Session, options: Options, command: str, wish: Wish, start
         targets=wanted.targets,
         details={"bootstrap": wish.answer},
     )
-    error: LocalloopError | None = None
-    try:
-        _deploy(session, transaction, options, replace(wish, transaction=transaction.id))
-    except KeyboardInterrupt:
-        error = InterruptedRun("interrupted", "ended by Ctrl-C")
-    except LocalloopError as found:
-        error = found
-    except BaseException as found:
-        transaction.close(error=LocalloopError("defect", f"localloop failed: {found!r}"))
-        raise
-    report = transaction.close(error=error)
+    wish = replace(wish, transaction=transaction.id)
+    report, error = run_to_its_end(
+        transaction, lambda: _deploy(session, transaction, options, wish)
+    )
     return say_outcome(options.console, report, error, time.monotonic() - started)
 
 

@@ -8,7 +8,7 @@ from ..cluster import context_name
 from ..config import load_project
 from ..errors import InterruptedRun, LocalloopError, UsageError
 from ..helm import Helm
-from ..opening import open_run
+from ..opening import open_run, run_to_its_end
 from ..others import others_on
 from ..record import RecordStore
 from ..session import Session
@@ -41,20 +41,10 @@ def run(options: Options) -> int:
             hint="`localloop down` removes this project alone; add --force to remove them all.",
         )
     transaction = open_run(session, "down")
-    error: LocalloopError | None = None
-    try:
-        if options.cluster:
-            _remove_cluster(session, transaction, options)
-        else:
-            _remove_project(session, transaction, options)
-    except KeyboardInterrupt as interrupt:
-        error = InterruptedRun("interrupted", "ended by Ctrl-C")
-        raise error from interrupt
-    except LocalloopError as found:
-        error = found
-        raise
-    finally:
-        report = transaction.close(error=error)
+    remove = _remove_cluster if options.cluster else _remove_project
+    report, error = run_to_its_end(transaction, lambda: remove(session, transaction, options))
+    if error:
+        raise error
     options.console.document({"outcome": "removed", "report": str(report)})
     options.console.say(f"Report: {report}")
     return 0

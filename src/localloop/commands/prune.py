@@ -8,10 +8,10 @@ import os
 from collections.abc import Iterator
 
 from ..config import load_project
-from ..errors import InterruptedRun, LocalloopError
+from ..errors import LocalloopError
 from ..kube.client import Kube
 from ..kube.kinds import WORKLOADS
-from ..opening import open_run
+from ..opening import open_run, run_to_its_end
 from ..pruning import Named, Published, to_remove
 from ..record import NAMESPACE, PROJECT_LABEL
 from ..registry import Registry
@@ -33,27 +33,23 @@ def run(options: Options) -> int:
             hint="`localloop deploy` starts both.",
         )
     transaction = open_run(session, "prune", details={"keep": options.keep})
-    error: LocalloopError | None = None
-    try:
-        transaction.require_exclusive()
-        removed = _prune(session, transaction, options)
-    except KeyboardInterrupt as interrupt:
-        error = InterruptedRun("interrupted", "ended by Ctrl-C")
-        raise error from interrupt
-    except LocalloopError as found:
-        error = found
-        raise
-    finally:
-        report = transaction.close(error=error, outcome=None if error else "pruned")
+    removed: dict[str, list[str]] = {}
+    report, error = run_to_its_end(
+        transaction, lambda: _prune(session, transaction, options, removed), outcome="pruned"
+    )
+    if error:
+        raise error
     options.console.document({"outcome": "pruned", "removed": removed, "report": str(report)})
     options.console.say(f"{sum(map(len, removed.values()))} images removed. Report: {report}")
     return 0
 
 
-def _prune(session: Session, transaction: Transaction, options: Options) -> dict[str, list[str]]:
-    """The digests that were removed, by repository."""
+def _prune(
+    session: Session, transaction: Transaction, options: Options, removed: dict[str, list[str]]
+) -> None:
+    """Note in ``removed`` the digests that are gone, by repository."""
+    transaction.require_exclusive()
     registry, named = session.registry, Named(_texts(session.kube))
-    removed: dict[str, list[str]] = {}
     for repository in registry.repositories():
         if not repository.startswith(f"{session.project.name}/"):
             continue
@@ -65,7 +61,6 @@ def _prune(session: Session, transaction: Transaction, options: Options) -> dict
             options.console.say(said)
     if removed:
         _collect(session)
-    return removed
 
 
 def _texts(kube: Kube) -> Iterator[str]:

@@ -6,8 +6,8 @@ import os
 import time
 
 from ..config import load_project
-from ..errors import InterruptedRun, LocalloopError
-from ..opening import open_run
+from ..errors import LocalloopError
+from ..opening import open_run, run_to_its_end
 from ..session import Session
 from . import Options
 from .deploy import say_outcome
@@ -21,7 +21,6 @@ def run(options: Options) -> int:
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
     transaction = open_run(session, "rollback")
-    error: LocalloopError | None = None
     console = options.console
 
     def tell(event: dict[str, object]) -> None:
@@ -29,7 +28,7 @@ def run(options: Options) -> int:
         if event["event"] == "progress":
             console.say(": ".join(str(event[key]) for key in ("component", "text") if event[key]))
 
-    try:
+    def act() -> None:
         if session.cluster.verdict != "ok":
             raise LocalloopError(
                 session.cluster.reason,
@@ -44,12 +43,6 @@ def run(options: Options) -> int:
             tell,
             lambda plan: show_plan(console, plan),
         )
-    except KeyboardInterrupt:
-        error = InterruptedRun("interrupted", "ended by Ctrl-C")
-    except LocalloopError as found:
-        error = found
-    except BaseException as found:
-        transaction.close(error=LocalloopError("defect", f"localloop failed: {found!r}"))
-        raise
-    report = transaction.close(error=error)
+
+    report, error = run_to_its_end(transaction, act)
     return say_outcome(console, report, error, time.monotonic() - started)
