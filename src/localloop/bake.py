@@ -118,7 +118,10 @@ def run_bake(
     if builder:
         argv += ["--builder", builder]
     names = [target.component for target in targets]
-    progress = BuildProgress(lambda text: on_step(_component_of(text, names), text))
+    progress = BuildProgress(
+        lambda text: on_step(_component_of(text, names), text),
+        whose=lambda text: _component_of(text, names),
+    )
     with (work / LOG).open("w", buffering=1) as log, Ticker(progress.tick):
 
         def on_line(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -17,7 +18,6 @@ _ERROR = re.compile(r"#(\d+) ERROR: (?P<text>.*)")
 _INTERNAL = ("internal", "auth")
 _RULE = "------"
 TAIL_LINES = 15
-QUIET_SECONDS = 10.0
 WIDTH = 100
 
 
@@ -31,6 +31,11 @@ class Step:
     cached: bool = False
 
 
+def quiet_seconds() -> float:
+    """How long nothing is said of what goes on: as briefly as can be where lines are replaced."""
+    return 1.0 if os.environ.get("LOCALLOOP_LIVE") else 10.0
+
+
 def told(steps: list[Step]) -> str:
     """``5 steps, 3 cached, 4.2 s``: from the first one's beginning to the last one's end."""
     cached = sum(step.cached for step in steps)
@@ -42,13 +47,22 @@ def told(steps: list[Step]) -> str:
 
 class BuildProgress:
     """Takes the lines of ``--progress=plain``; says one for each step that takes a while, and one
-    every ten seconds while no new step begins. Cached steps are not worth a line."""
+    again and again while no new step begins. Cached steps are not worth a line.
+
+    ``whose`` tells of a step's text which build of several it belongs to.
+    """
 
     def __init__(
-        self, say: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic
+        self,
+        say: Callable[[str], None],
+        *,
+        whose: Callable[[str], str] = lambda _text: "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._say = say
+        self._whose = whose
         self._clock = clock
+        self._quiet = quiet_seconds()
         self._steps: dict[str, Step] = {}
         self._running: dict[str, Step] = {}
         self._tails: dict[str, deque[str]] = {}
@@ -86,13 +100,14 @@ class BuildProgress:
                 self._spoke = now
                 self._say(self._names[number][:WIDTH])
             self._unsaid.clear()
-            if now - self._spoke < QUIET_SECONDS or not self._running:
+            if now - self._spoke < self._quiet:
                 return
-            self._spoke = now
-            number, step = next(reversed(self._running.items()))
-            tail = self._tails.get(number)
-            last = f": {tail[-1]}" if tail and tail[-1] else ""
-            self._say(f"[{step.name}] {now - step.began:.0f} s{last}"[:WIDTH])
+            newest = {self._whose(step.name): number for number, step in self._running.items()}
+            for number in newest.values():
+                self._spoke = now
+                step, tail = self._running[number], self._tails.get(number)
+                last = f": {tail[-1]}" if tail and tail[-1] else ""
+                self._say(f"[{step.name}] {now - step.began:.0f} s{last}"[:WIDTH])
 
     @property
     def failing_line(self) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from . import tools
 from .bake import DOCKER_HINT, Target, push_failure
 from .baking import Digests, OnStep, bake, needs, persistently, without
-from .buildprogress import Ticker
+from .buildprogress import Ticker, quiet_seconds
 from .cachefiles import cache_dir
 from .errors import LocalloopError
 from .redact import Redactor
@@ -24,7 +24,6 @@ from .registry import Manifest
 from .session import Session
 
 _PUSH_SECONDS = 1800.0
-_QUIET_SECONDS = 10
 _LAST_LINES = 15
 
 
@@ -79,7 +78,7 @@ def run_command(session: Session, target: Target, on_step: OnStep, hide: Redacto
     log = cache_dir(session.project.root, "build", target.component) / "command.log"
     started = time.monotonic()
     heard: list[str] = []
-    said = 0
+    pace, said = quiet_seconds(), 0
 
     def on_line(line: str) -> None:
         line = hide(line)
@@ -88,10 +87,10 @@ def run_command(session: Session, target: Target, on_step: OnStep, hide: Redacto
 
     def tick() -> None:
         nonlocal said
-        seconds = int(time.monotonic() - started)
-        if seconds // _QUIET_SECONDS > said:
-            said = seconds // _QUIET_SECONDS
-            on_step(target.component, f"{seconds} s{f': {heard[-1]}' if heard else ''}")
+        seconds = time.monotonic() - started
+        if seconds // pace > said:
+            said = int(seconds // pace)
+            on_step(target.component, f"{seconds:.0f} s{f': {heard[-1]}' if heard else ''}")
 
     try:
         with log.open("w", buffering=1) as file, Ticker(tick):

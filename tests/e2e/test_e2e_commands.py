@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from harness.claims import everything
 from harness.outside import Cluster, eventually
 from harness.project import Project
+from harness.terminal import screen_of
 
 pytestmark = pytest.mark.cluster
 
@@ -32,6 +34,27 @@ def test_history_and_report(deployed: Project) -> None:
     told = json.loads(deployed.localloop("report", transactions[1], "-o", "json").out)
     assert told == second.report
     assert "localloop history" in deployed.localloop("report", "tx-none", code=2).text
+
+
+def test_on_a_terminal_each_subject_has_one_line(deployed: Project) -> None:
+    deployed.set_page("On a terminal")
+    deployed.add_build_step("sleep 4")
+    argv = [sys.executable, "-m", "localloop", "deploy", "--project", str(deployed.root)]
+    lines, written = screen_of(argv, env=deployed.cluster.env())
+    assert "web: [busybox 3/3] RUN sleep 4" in written
+    assert "web: [busybox 3/3] 3 s" in written
+    about = {line.partition(": ")[0] for line in lines if ": " in line}
+    said = {
+        who: [line for line in lines if line.startswith(f"{who}: ")]
+        for who in ("web", "hello", "Deployment hello", "Service hello")
+    }
+    assert said.keys() <= about
+    assert said["web"][0].startswith("web: published d-")
+    assert said["hello"] == ["hello: revision 2"]
+    assert said["Deployment hello"] == ["Deployment hello: ready 1/1"]
+    assert {len(found) for found in said.values()} == {1}
+    assert any(line.startswith("Deployed: ") for line in lines)
+    assert "On a terminal" in deployed.outside.page()
 
 
 def test_plan_and_status_change_nothing_and_tell_the_truth(deployed: Project) -> None:

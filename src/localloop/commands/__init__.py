@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .progress import Progress, redraws
+
 
 @dataclass
 class Console:
@@ -17,14 +19,25 @@ class Console:
 
     as_json: bool = False
     color: bool = field(init=False)
+    progress: Progress | None = field(init=False)
 
     def __post_init__(self) -> None:
         stream = sys.stderr if self.as_json else sys.stdout
         self.color = stream.isatty() and not os.environ.get("NO_COLOR")
+        self.progress = Progress(stream) if redraws(stream) else None
 
     def say(self, text: str = "") -> None:
         """A line for people."""
+        if self.progress:
+            self.progress.end()
         print(text, file=sys.stderr if self.as_json else sys.stdout, flush=True)
+
+    def tell(self, text: str) -> None:
+        """A line on what goes on, ``SUBJECT: text``; the subject's next one may take its place."""
+        if self.progress:
+            self.progress.tell(text)
+        else:
+            self.say(text)
 
     def document(self, data: Any) -> None:
         """The JSON document, where one was asked for."""

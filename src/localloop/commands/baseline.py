@@ -26,7 +26,7 @@ def run(options: Options) -> int:
     )
 
     def show(event: dict[str, Any]) -> None:
-        console.say(progress_line(event))
+        console.tell(progress_line(event))
 
     baseline = run_baseline(planned, show)
     console.document(baseline.as_dict())

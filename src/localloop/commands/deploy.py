@@ -124,8 +124,9 @@ def _run_playbook(
             "LOCALLOOP_MODE": plan.mode,
             "LOCALLOOP_BOOTSTRAP": wish.answer,
             "LOCALLOOP_FORCE": "1" if wish.force else "",
+            "LOCALLOOP_LIVE": "1" if options.console.progress else "",
         },
-        on_line=options.console.say,
+        on_line=options.console.tell,
         on_task=None if runs else task_shower(options.console),
         color=options.console.color,
     )
@@ -150,7 +151,7 @@ def task_shower(console: Console) -> Callable[[str, str], None]:
 
     def show(role: str, task: str) -> None:
         if role in ("cluster", "registry"):
-            console.say(f"{role}: {task}")
+            console.tell(f"{role}: {task}")
 
     return show
 

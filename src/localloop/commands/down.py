@@ -86,7 +86,7 @@ def _remove_cluster(session: Session, transaction: Transaction, options: Options
         "teardown.yml",
         project_root=session.project.root,
         transaction=transaction,
-        on_line=options.console.say,
+        on_line=options.console.tell,
         on_task=task_shower(options.console),
     )
     if outcome.interrupted:

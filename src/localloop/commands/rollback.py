@@ -26,7 +26,7 @@ def run(options: Options) -> int:
     def tell(event: dict[str, object]) -> None:
         transaction.emit(event)
         if event["event"] == "progress":
-            console.say(": ".join(str(event[key]) for key in ("component", "text") if event[key]))
+            console.tell(": ".join(str(event[key]) for key in ("component", "text") if event[key]))
 
     def act() -> None:
         if session.cluster.verdict != "ok":

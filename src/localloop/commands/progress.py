@@ -1,0 +1,44 @@
+"""What goes on, on a terminal: each subject has one line, and its latest word stands there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TextIO
+
+
+def redraws(stream: TextIO) -> bool:
+    """Whether lines can be replaced: on a terminal, and not in CI, whose logs are read later."""
+    in_ci = os.environ.get("CI", "").strip().lower() not in ("", "0", "false")
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and not in_ci
+
+
+class Progress:
+    """Lines ``SUBJECT: text`` at the end of a terminal's output; a subject keeps its place.
+
+    The lines of more subjects than fit on the screen, and what has no subject, stand above, for
+    good.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: dict[str, str] = {}
+
+    def tell(self, line: str) -> None:
+        """Put a line in place of the subject's last one."""
+        shown = len(self._lines)
+        columns, rows = shutil.get_terminal_size()
+        subject, colon, _ = line.partition(": ")
+        above = [] if colon else [line]
+        if colon:
+            self._lines[subject] = line
+        while len(self._lines) >= rows:
+            above.append(self._lines.pop(next(iter(self._lines))))
+        up = f"\x1b[{shown}A\r" if shown else ""
+        lines = [*above, *self._lines.values()]
+        self._stream.write(up + "".join(f"{text[: columns - 1]}\x1b[K\n" for text in lines))
+        self._stream.flush()
+
+    def end(self) -> None:
+        """Leave all lines as they are: something else is going to be printed."""
+        self._lines.clear()
