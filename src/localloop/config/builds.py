@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from .environment import overrides
 from .loader import Node
 from .model import BuildCommand, Image, NodeFile, Reconcile, Secret, UnhashedArg
+from .needs import check_needs
 from .schema import SCHEMA, default
-from .validate import matches, near
+from .validate import matches
 
 if TYPE_CHECKING:
     from .project import Reader
@@ -30,7 +31,8 @@ def read_builds(
         name: _node_file(reader, name, node, environ)
         for name, node in reader.items("node_files").items()
     }
-    _check_needs(reader, images, files)
+    check_needs(reader, "images", images, images, "an image")
+    check_needs(reader, "node_files", files, images, "an image")
     return images, files
 
 
@@ -131,27 +133,3 @@ def _node_file(reader: Reader, name: str, node: Node, environ: Mapping[str, str]
         )
         fields["reconcile"] = Reconcile(**reconcile)
     return NodeFile(**fields)
-
-
-def _check_needs(reader: Reader, images: dict[str, Image], files: dict[str, NodeFile]) -> None:
-    for kind, group in (("images", images), ("node_files", files)):
-        for name, image in group.items():
-            for index, need in enumerate(image.needs):
-                node = reader.node.get(kind, name, "needs", index) or reader.node
-                if need not in images:
-                    hint = near(need, list(images))
-                    raise reader.fail(node, f"{name} needs {need!r}, which is not an image", hint)
-                if _reaches(images, need, name):
-                    raise reader.fail(node, f"{name} and {need} need each other")
-
-
-def _reaches(images: dict[str, Image], start: str, goal: str) -> bool:
-    stack, seen = [start], set()
-    while stack:
-        name = stack.pop()
-        if name == goal:
-            return True
-        if name not in seen and name in images:
-            seen.add(name)
-            stack += images[name].needs
-    return False

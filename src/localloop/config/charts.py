@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .loader import Node
 from .model import Chart
+from .needs import check_needs
 from .placeholders import ATTRIBUTES, placeholders
 from .validate import near
 
@@ -36,7 +37,7 @@ def read_charts(reader: Reader, profile: str | None) -> dict[str, Chart]:
         for name, node in reader.items("charts").items()
     }
     _check_releases(reader, charts)
-    _check_needs(reader, charts)
+    check_needs(reader, "charts", charts, charts, "a chart")
     return charts
 
 
@@ -153,26 +154,3 @@ def _check_releases(reader: Reader, charts: Mapping[str, Chart]) -> None:
             message = f"{name} and {seen[key]} are the same release {chart.release}"
             raise reader.fail_key(reader.node.get("charts") or reader.node, name, message)
         seen[key] = name
-
-
-def _check_needs(reader: Reader, charts: Mapping[str, Chart]) -> None:
-    for name, chart in charts.items():
-        for index, need in enumerate(chart.needs):
-            node = reader.node.get("charts", name, "needs", index) or reader.node
-            if need not in charts:
-                message = f"{name} needs {need!r}, which is not a chart"
-                raise reader.fail(node, message, near(need, list(charts)))
-            if _reaches(charts, need, name):
-                raise reader.fail(node, f"{name} and {need} need each other")
-
-
-def _reaches(charts: Mapping[str, Chart], start: str, goal: str) -> bool:
-    stack, seen = [start], set()
-    while stack:
-        name = stack.pop()
-        if name == goal:
-            return True
-        if name not in seen and name in charts:
-            seen.add(name)
-            stack += charts[name].needs
-    return False
