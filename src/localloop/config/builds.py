@@ -38,17 +38,19 @@ def read_builds(
 
 def _image(reader: Reader, name: str, node: Node) -> Image:
     items: dict[str, Node] = node.value
+    parent = reader.node.get("images") or node
     if "build" not in items:
         if "dockerfile" not in items:
             hint = "or `build:` with a command that leaves the image"
-            raise reader.fail(node, f"images.{name} needs the key 'dockerfile'", hint)
+            raise reader.fail_key(parent, name, f"images.{name} needs the key 'dockerfile'", hint)
         return Image(**_fields(reader, name, node))
     for key in _OF_BUILDKIT:
         if key in items:
             raise reader.fail_key(node, key, f"{key} means nothing beside build")
     if "inputs" not in items:
         hint = "no Dockerfile tells what its command reads"
-        raise reader.fail(node, f"images.{name} needs the key 'inputs' beside build", hint)
+        message = f"images.{name} needs the key 'inputs' beside build"
+        raise reader.fail_key(parent, name, message, hint)
     build: Node = items["build"]
     command = BuildCommand(
         command=tuple(word.value for word in build.value["command"].value),
