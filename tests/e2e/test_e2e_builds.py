@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,57 @@ def test_secrets_reach_the_build_and_nothing_else(deployed: Project) -> None:
     missing = deployed.deploy(code=1)
     assert missing.report["error"]["reason"] == "secret_missing"
     assert "TOKEN is not set" in missing.text
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[str]:
+    """The socket of a real SSH agent."""
+    socket = tmp_path / "agent"
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
+    eventually("the agent", socket.exists)
+    yield str(socket)
+    process.terminate()
+    process.wait(timeout=10)
+
+
+def test_the_ssh_agent_reaches_the_build(deployed: Project, agent: str) -> None:
+    deployed.edit(
+        "localloop.yml", "dockerfile: Dockerfile\n", "dockerfile: Dockerfile\n    ssh: [default]\n"
+    )
+    deployed.add_build_step('--mount=type=ssh test -S "$SSH_AUTH_SOCK"')
+    missing = deployed.deploy(code=1, env={"SSH_AUTH_SOCK": ""})
+    assert missing.report["error"]["reason"] == "ssh_agent_missing"
+    assert "SSH_AUTH_SOCK is not set" in missing.text
+    done = deployed.deploy(env={"SSH_AUTH_SOCK": agent})
+    assert done.report["outcome"] == "deployed"
+
+
+def test_layers_go_to_and_come_from_other_caches(deployed: Project) -> None:
+    deployed.edit(
+        "localloop.yml",
+        "dockerfile: Dockerfile\n",
+        "dockerfile: Dockerfile\n    cache_to: [type=inline]\n",
+    )
+    deployed.set_page("With its cache inside")
+    deployed.deploy()
+    image = deployed.outside.see().image
+    repository, _, digest = image.partition("@")
+    name = f"{deployed.name}/web"
+    manifest = json.loads(deployed.cluster.registry("GET", f"{name}/manifests/{digest}")[2])
+    config = deployed.cluster.registry("GET", f"{name}/blobs/{manifest['config']['digest']}")[2]
+    assert "moby.buildkit.cache.v0" in json.loads(config)
+
+    deployed.edit(
+        "localloop.yml",
+        "    cache_to:",
+        f'    cache_from: ["type=registry,ref={image}"]\n    cache_to:',
+    )
+    before = deployed.outside.see()
+    unchanged(deployed.deploy(), deployed.outside, before)  # a cache is in no fingerprint
+    deployed.set_page("From that cache")
+    deployed.deploy()
+    log = (deployed.root / ".cache/localloop/build/bake.log").read_text()
+    assert f"importing cache manifest from {repository}" in log
 
 
 def forget_history(project: Project) -> None:

@@ -62,7 +62,8 @@ def test_refused(tmp_path: Path, keys: str, said: str) -> None:
 
 
 def test_of_node_files_there_is_always_a_dockerfile(tmp_path: Path) -> None:
-    text = "version: 1\nproject: demo\nnode_files:\n  tool: {dockerfile: D, file: a, dest: /a, build: {}}\n"
+    tool = "tool: {dockerfile: D, file: a, dest: /a, build: {}}"
+    text = f"version: 1\nproject: demo\nnode_files: {{{tool}}}\n"
     (tmp_path / "localloop.yml").write_text(text)
     with pytest.raises(UsageError, match="unknown key 'build'"):
         load_project(tmp_path, environ={})
