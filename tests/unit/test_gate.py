@@ -636,9 +636,9 @@ def test_a_check_is_asked_until_it_is_answered_as_declared(api: FakeApi) -> None
 def test_a_check_that_is_never_answered_as_declared(api: FakeApi) -> None:
     api.put(deployment(), replicaset(), pod())
     api.answers[("GET", PROXY)] = [(404, {}, "nothing")] * 999
-    result = gate(api, checks=[HEALTH], timeout=6)
+    result = gate(api, checks=[HEALTH], timeout=2)
     assert (result.status, result.reason) == ("failed", "http_check:health")
-    assert (result.detail, result.duration_s) == ("HTTP 404 instead of 200", 6)
+    assert (result.detail, result.duration_s) == ("HTTP 404 instead of 200", 2)
     assert result.diagnosis is not None
     assert "readiness.http" in result.diagnosis.meaning
 
