@@ -42,6 +42,10 @@ class Registry:
         self._timeout = timeout
         self._connection: http.client.HTTPConnection | None = None
 
+    def another(self) -> Registry:
+        """A connection for another thread."""
+        return Registry(self.address, timeout=self._timeout)
+
     def manifest(self, repository: str, reference: str) -> Manifest | None:
         """The manifest of a tag or digest; ``None`` if it is absent or other bytes than it was."""
         status, headers, body = self._request("GET", f"/v2/{repository}/manifests/{reference}")

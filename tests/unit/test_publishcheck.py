@@ -35,6 +35,9 @@ class FakeRegistry:
         self.flipped = flipped
         self.read: list[str] = []
 
+    def another(self) -> FakeRegistry:
+        return self
+
     def manifest(self, _: str, digest: str) -> Manifest | None:
         return None if self.body is None else Manifest(digest, "", "", self.body)
 
