@@ -40,13 +40,13 @@ def test_a_command_instead_of_a_dockerfile(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ("target: x", "images.web needs the key 'dockerfile'"),
+        ("target: x", "images.web needs one of dockerfile, build"),
         ("build: {command: [make]}", "images.web needs the key 'inputs' beside build"),
         ("build: {}, inputs: [src]", "images.web.build needs the key 'command'"),
         ("build: {command: []}, inputs: [src]", "must not be empty"),
         ("build: {command: make}, inputs: [src]", "must be a list"),
         ("build: {command: [make], timeout: 0}, inputs: [src]", "must be more than 0"),
-        (f"{BUILD}, dockerfile: D", "dockerfile means nothing beside build"),
+        (f"{BUILD}, dockerfile: D", "it has dockerfile and build"),
         (f"{BUILD}, target: x", "target means nothing beside build"),
         (f"{BUILD}, needs: [x]", "needs means nothing beside build"),
         (f"{BUILD}, secrets: {{a: {{env: A}}}}", "secrets means nothing beside build"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .project import Reader
 
 # Keys that BuildKit alone understands.
-_OF_BUILDKIT = ("dockerfile", "target", "needs", "secrets", "ssh", "cache_from", "cache_to")
+_OF_BUILDKIT = ("target", "needs", "secrets", "ssh", "cache_from", "cache_to")
 _LISTS = ("needs", "ssh", "cache_from", "cache_to")
 
 
@@ -38,19 +38,14 @@ def read_builds(
 
 def _image(reader: Reader, name: str, node: Node) -> Image:
     items: dict[str, Node] = node.value
-    parent = reader.node.get("images") or node
     if "build" not in items:
-        if "dockerfile" not in items:
-            hint = "or `build:` with a command that leaves the image"
-            raise reader.fail_key(parent, name, f"images.{name} needs the key 'dockerfile'", hint)
         return Image(**_fields(reader, name, node))
     for key in _OF_BUILDKIT:
         if key in items:
             raise reader.fail_key(node, key, f"{key} means nothing beside build")
     if "inputs" not in items:
-        hint = "no Dockerfile tells what its command reads"
         message = f"images.{name} needs the key 'inputs' beside build"
-        raise reader.fail_key(parent, name, message, hint)
+        raise reader.fail_key(node, "build", message, "no Dockerfile tells what its command reads")
     build: Node = items["build"]
     command = BuildCommand(
         command=tuple(word.value for word in build.value["command"].value),

@@ -88,18 +88,15 @@ def _chart(reader: Reader, name: str, node: Node, over: Node | None) -> Chart:
 
 
 def _source(reader: Reader, name: str, node: Node) -> str:
-    found = [key for key in SOURCES if key in node.value]
-    if len(found) != 1:
-        message = f"{name} needs one of {', '.join(SOURCES)}"
-        raise reader.fail(node, message, f"it has {' and '.join(found) or 'none'}")
-    if found == ["chart"]:
+    found = next(key for key in SOURCES if key in node.value)
+    if found == "chart":
         chart: Node = node.value["chart"]
         remote, repo = chart.value.startswith("oci://"), "repo" in node.value
         if remote == repo:
             raise reader.fail(chart, "a chart is oci://… or a name in `repo:`")
         if "version" not in node.value:
             raise reader.fail(chart, f"{name} needs a version", "what is not pinned can move")
-    return found[0]
+    return found
 
 
 def _images(reader: Reader, items: Mapping[str, Node]) -> tuple[str, ...]:

@@ -41,6 +41,11 @@ def _obj(properties: dict[str, Any], required: tuple[str, ...] = (), **more: Any
     return schema
 
 
+def _one_of(keys: tuple[str, ...]) -> dict[str, Any]:
+    """That an object has exactly one of these keys."""
+    return {"oneOf": [{"required": [key]} for key in keys]}
+
+
 def _text(description: str, pattern: str | None = None, **more: Any) -> dict[str, Any]:
     schema = {"type": "string", "description": description, **more}
     if pattern:
@@ -233,7 +238,8 @@ SCHEMA: dict[str, Any] = {
                 **_BUILD,
                 "target": _text("The stage to build. Default: the last one.", _PROFILE),
                 "build": {"$ref": "#/$defs/build_command"},
-            }
+            },
+            **_one_of(("dockerfile", "build")),
         ),
         "build_command": _obj(
             {
@@ -336,6 +342,7 @@ SCHEMA: dict[str, Any] = {
             },
             ("namespace",),
             description="A Helm release, from path, chart, manifests or kustomize.",
+            **_one_of(("path", "chart", "manifests", "kustomize")),
         ),
         "hook": _obj(
             {

@@ -100,6 +100,11 @@ def _object(node: Node, schema: dict[str, Any], path: str, at: tuple[int, int]) 
     for key in schema.get("required", ()):
         if key not in node.value and key not in misspelt:
             errors.append((*at, f"{label} needs the key {key!r}", None))
+    choice = [branch["required"][0] for branch in schema.get("oneOf", ())]
+    chosen = [key for key in choice if key in node.value]
+    if choice and len(chosen) != 1 and not set(choice) & set(misspelt):
+        hint = f"it has {' and '.join(chosen) or 'none'}"
+        errors.append((*at, f"{label} needs one of {', '.join(choice)}", hint))
     if len(node.value) < schema.get("minProperties", 0):
         errors.append((*at, f"{label} needs one of {', '.join(known)}", None))
     if len(node.value) > schema.get("maxProperties", len(node.value)):
