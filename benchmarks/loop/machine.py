@@ -25,9 +25,10 @@ def describe(bed: Workbench) -> str:
 
 def machine() -> str:
     """The date, the machine and Python."""
+    kernel = ".".join(platform.release().split(".")[:2])
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {len(os.sched_getaffinity(0))} cores ({_processor()}),"
-        f" {platform.system()} {platform.release()}, load average {os.getloadavg()[0]:.1f} at the"
+        f" {platform.system()} {kernel}, load average {os.getloadavg()[0]:.1f} at the"
         f" start; Python {platform.python_version()}"
     )
 

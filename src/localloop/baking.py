@@ -18,7 +18,7 @@ from .session import Session
 RETRIES = 2
 DOCKER_BACK_SECONDS = 30.0
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 OnStep = Callable[[str, str], None]
 Digests = dict[str, dict[str, str]]
 
@@ -60,7 +60,7 @@ def _run(session: Session, targets: Sequence[Target], on_step: OnStep, hide: Red
     return persistently(session, act, on_step)
 
 
-def persistently(session: Session, act: Callable[[], T], on_step: OnStep) -> T:
+def persistently(session: Session, act: Callable[[], Result], on_step: OnStep) -> Result:
     """Once more, and once again, where the connection to Docker or the registry was lost."""
     for attempt in range(RETRIES + 1):
         try:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from .baselinesteps import Scope, Step, prepare, scopes, steps_of
+from .baselinesteps import Scope, Step, prepare, remove_kept_images, scopes, steps_of
 from .baselinetable import Baseline, Measured, csv_text, markdown_text
 from .cachefiles import write_atomically
 from .errors import LocalloopError, UsageError
@@ -30,6 +32,7 @@ class Planned:
     root: Path
     steps: list[Step]
     scopes: list[Scope]
+    clean: Callable[[], None]
 
 
 def plan_baseline(session: Session, *, mode: str, with_deploy: bool, directory: Path) -> Planned:
@@ -55,7 +58,7 @@ def plan_baseline(session: Session, *, mode: str, with_deploy: bool, directory: 
             Measured(scope.run, step.category, step.name) for scope in runs for step in steps
         ),
     )
-    return Planned(baseline, root, steps, runs)
+    return Planned(baseline, root, steps, runs, partial(remove_kept_images, session))
 
 
 def run_baseline(planned: Planned, emit: Emit) -> Baseline:
@@ -81,6 +84,7 @@ def run_baseline(planned: Planned, emit: Emit) -> Baseline:
                     return baseline
         return baseline
     finally:
+        planned.clean()
         lock.release()
 
 

@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,11 @@ class Scope:
         """What makes every layer of a RUN (by its host name) and every cache mount another one."""
         # --no-cache would replace the loop's layers and empty its cache mounts.
         return {"BUILDKIT_SANDBOX_HOSTNAME": self.name, "BUILDKIT_CACHE_MOUNT_NS": self.name}
+
+    @property
+    def of_commands(self) -> dict[str, str]:
+        """What commands keep their caches by."""
+        return {"LOCALLOOP_BASELINE_DIR": str(self.folder)}
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,7 @@ def needed(project: Project, image: Image) -> list[str]:
 def _command_step(session: Session, step: BaselineStep) -> Step:
     def act(scope: Scope, say: Say) -> bool:
         given = {
-            "LOCALLOOP_BASELINE_DIR": str(scope.folder),
+            **scope.of_commands,
             "LOCALLOOP_PROFILE": session.project.profile or "",
         }
         own = {name: refer(value, given) for name, value in step.env.items()}
@@ -185,15 +191,27 @@ def _build_step(session: Session, image: Image) -> Step:
 
 def _target(session: Session, name: str, scope: Scope) -> Target:
     image = session.project.builds[name]
-    kept = f"localloop-baseline/{session.repository_name(name)}:latest"
     return build_target(
         session,
         image,
         write_build_context(session.project, image),
-        reference=kept if image.build else None,
+        reference=kept_image(session, name) if image.build else None,
         contexts={name: f"target:{name}" for name in image.needs},
-        arguments=scope.build_arguments,
+        arguments=scope.of_commands if image.build else scope.build_arguments,
     )
+
+
+def kept_image(session: Session, name: str) -> str:
+    """What a command leaves, for the builds that need it; pushed, it would reach nobody."""
+    return f"localhost:1/localloop-baseline/{session.repository_name(name)}:latest"
+
+
+def remove_kept_images(session: Session) -> None:
+    """Remove what the commands of a baseline have left in Docker's store."""
+    with suppress(LocalloopError):  # whatever is wrong with Docker has been said
+        for name, image in session.project.images.items():
+            if image.build:
+                session.docker.remove_image(kept_image(session, name))
 
 
 # -- the deploy

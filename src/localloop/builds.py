@@ -12,6 +12,7 @@ from .bake import Target
 from .baking import Digests, together, with_needs
 from .builder import DOCKER, builder_kind
 from .buildtargets import build_target, contexts_of, redactor
+from .config import Image as ImageConfig
 from .context import BuildContext, write_build_context
 from .custombuild import build
 from .errors import LocalloopError
@@ -30,7 +31,8 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     building = plan.with_step("build")
     if not building:
         return plan
-    _refuse_unfit_builder(session, emit)
+    if any(not session.project.builds[part.name].build for part in building):
+        _refuse_unfit_builder(session, emit)
     hide = redactor(session, [session.project.builds[part.name] for part in building])
     targets = bake_targets(session, plan, transaction)
     started = time.monotonic()
@@ -178,12 +180,12 @@ def _publish(
         held = manifest.digest if manifest else "nothing"
         raise LocalloopError(
             "push_lost",
-            f"BuildKit pushed {digests['digest']}, the registry holds {held}",
+            f"{digests['digest']} was pushed, the registry holds {held}",
             component=part.name,
             hint="Run the deploy again.",
         )
     if on_nodes:
-        _refuse_other_platform(session, part.name, manifest)
+        _refuse_other_platform(session, session.project.builds[part.name], manifest)
     registry.put_manifest(name, digest_tag(manifest.digest), manifest)
     image = session.project.builds[part.name]
     after = session.fingerprint_image(image, fresh=True)
@@ -198,15 +200,18 @@ def _publish(
     return published, moved
 
 
-def _refuse_other_platform(session: Session, component: str, manifest: Manifest) -> None:
+def _refuse_other_platform(session: Session, image: ImageConfig, manifest: Manifest) -> None:
     """Refuse what no node could run, before anything is released."""
-    config = json.loads(session.registry.blob(session.repository_name(component), manifest.config))
+    repository = session.repository_name(image.name)
+    config = json.loads(session.registry.blob(repository, manifest.config))
     built = f"{config.get('os')}/{config.get('architecture')}"
     wanted = "/".join(session.platform.split("/")[:2])
     if built != wanted:
         raise LocalloopError(
             OTHER_PLATFORM,
             f"it is built for {built}, and the cluster's nodes are {wanted}",
-            component=component,
-            hint="Remove `platform:` in localloop.yml and --platform from the last stage's FROM.",
+            component=image.name,
+            hint="Have its command build it for $LOCALLOOP_PLATFORM."
+            if image.build
+            else "Remove `platform:` in localloop.yml and --platform from the last stage's FROM.",
         )

@@ -7,17 +7,20 @@ The command finds the name that it has to leave the image under, in Docker's sto
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from . import tools
 from .bake import DOCKER_HINT, Target, push_failure
-from .baking import Digests, OnStep, bake, needs, persistently, without
+from .baking import Digests, OnStep, bake, needs, persistently, together, without
 from .buildprogress import Ticker, quiet_seconds
 from .cachefiles import cache_dir
+from .environ import for_commands
 from .errors import LocalloopError
 from .redact import Redactor
 from .registry import Manifest
@@ -44,7 +47,10 @@ def build(
             error.component = error.component or target.component
             failures.append(error)
             left = without(left, target.component)
-    baked, more = bake(session, of_bake(left), on_step, hide)
+    try:
+        baked, more = bake(session, of_bake(left), on_step, hide)
+    except LocalloopError as error:
+        raise together([*failures, error]) from None
     return {**digests, **baked}, [*failures, *more]
 
 
@@ -77,20 +83,20 @@ def run_command(session: Session, target: Target, on_step: OnStep, hide: Redacto
     """Run it; all that it says is kept in a file, its last lines are in the failure."""
     log = cache_dir(session.project.root, "build", target.component) / "command.log"
     started = time.monotonic()
-    heard: list[str] = []
+    last: deque[str] = deque(maxlen=_LAST_LINES)
     pace, said = quiet_seconds(), 0
 
     def on_line(line: str) -> None:
         line = hide(line)
         file.write(f"{line}\n")
-        heard[:] = [*heard, line][-_LAST_LINES:]
+        last.append(line)
 
     def tick() -> None:
         nonlocal said
         seconds = time.monotonic() - started
         if seconds // pace > said:
             said = int(seconds // pace)
-            on_step(target.component, f"{seconds:.0f} s{f': {heard[-1]}' if heard else ''}")
+            on_step(target.component, f"{seconds:.0f} s{f': {last[-1]}' if last else ''}")
 
     try:
         with log.open("w", buffering=1) as file, Ticker(tick):
@@ -99,21 +105,20 @@ def run_command(session: Session, target: Target, on_step: OnStep, hide: Redacto
                 timeout=target.timeout,
                 cwd=session.project.root,
                 env=_environment(target),
+                on_stdout_line=on_line,
                 on_stderr_line=on_line,
             )
-            file.write(hide(done.stdout))
     except OSError as error:
-        raise _failed(target, error.strerror or str(error), log) from error
+        raise _failed(target, error.strerror or str(error), last, log) from error
     except LocalloopError as error:
-        raise _failed(target, "\n".join([error.message, *heard]), log) from error
+        raise _failed(target, error.message, last, log) from error
     if done.returncode:
-        last = hide(done.stdout + done.stderr).strip().splitlines()[-_LAST_LINES:]
-        raise _failed(target, "\n    ".join([f"exit {done.returncode}", *last]), log)
+        raise _failed(target, f"exit {done.returncode}", last, log)
 
 
 def _environment(target: Target) -> dict[str, str]:
     return {
-        **tools.environment(),
+        **for_commands(os.environ),
         **target.arguments,
         "LOCALLOOP_IMAGE": target.reference or "",
         "LOCALLOOP_PLATFORM": target.platform,
@@ -169,10 +174,10 @@ def _of_platform(session: Session, repository: str, index: Manifest, target: Tar
     )
 
 
-def _failed(target: Target, why: str, log: Path) -> LocalloopError:
+def _failed(target: Target, why: str, last: Iterable[str], log: Path) -> LocalloopError:
     return LocalloopError(
         f"build_failed:{target.component}",
-        f"{shlex.join(target.command)}: {why}",
+        "\n    ".join([f"{shlex.join(target.command)}: {why}", *last]),
         component=target.component,
         hint=f"Mend it and run the deploy again. What it said: {log}",
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from . import tools
 from .config import Hook
+from .environ import for_commands
 from .errors import LocalloopError
 from .session import Session
 from .steps import Emit
@@ -19,7 +21,7 @@ def run_hooks(session: Session, when: str, emit: Emit) -> list[dict[str, Any]]:
     """Run the hooks of ``before_deploy`` or ``after_deploy`` until one fails; what each came to."""
     project = session.project
     hooks = {"before_deploy": project.before_deploy, "after_deploy": project.after_deploy}[when]
-    environ = {**tools.environment(), "KUBECONFIG": str(session.kubeconfig)}
+    environ = {**for_commands(os.environ), "KUBECONFIG": str(session.kubeconfig)}
     return [_run(session, hook, when, environ, emit) for hook in hooks]
 
 

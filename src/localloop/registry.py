@@ -43,7 +43,7 @@ class Registry:
         self._connection: http.client.HTTPConnection | None = None
 
     def another(self) -> Registry:
-        """A connection for another thread."""
+        """A connection of its own, for use in another thread."""
         return Registry(self.address, timeout=self._timeout)
 
     def manifest(self, repository: str, reference: str) -> Manifest | None:

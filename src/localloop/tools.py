@@ -20,8 +20,6 @@ from .errors import LocalloopError
 CAPTURE_BYTES = 1 << 20
 TERM_GRACE_SECONDS = 5.0
 ORPHAN_GRACE_SECONDS = 1.0
-# What would make a localloop or an Ansible inside of a command take itself for a part of this run.
-_OURS = ("LOCALLOOP_", "ANSIBLE_", "DEPLOY_")
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,6 @@ class Completed:
     stdout: str
     stderr: str
     duration_s: float
-
-
-def environment() -> dict[str, str]:
-    """The environment for a command of the project: ours, without what is meant for this run."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
 
 
 def find(tool: str, *, hint: str) -> str:
@@ -56,6 +49,7 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     pass_fds: Sequence[int] = (),
+    on_stdout_line: Callable[[str], None] | None = None,
     on_stderr_line: Callable[[str], None] | None = None,
     end_by: signal.Signals = signal.SIGTERM,
     grace: float | None = None,
@@ -82,7 +76,7 @@ def run(
     except BaseException:
         interrupt.release()
         raise
-    out, err = _Tail(), _Tail(on_stderr_line)
+    out, err = _Tail(on_stdout_line), _Tail(on_stderr_line)
     readers = [
         threading.Thread(target=tail.read, args=(stream,), daemon=True)
         for tail, stream in ((out, process.stdout), (err, process.stderr))
@@ -104,8 +98,9 @@ def run(
         raise
     for reader in readers:
         reader.join(timeout=TERM_GRACE_SECONDS)
-    if err.failure is not None:
-        raise err.failure
+    for tail in (out, err):
+        if tail.failure is not None:
+            raise tail.failure
     duration = time.monotonic() - started
     return Completed(tuple(argv), process.returncode, out.text(), err.text(), duration)
 

@@ -63,7 +63,7 @@ def test_the_whole_environment_and_argv(tmp_path: Path, monkeypatch: pytest.Monk
         "deploy-fast.yml", private=tmp_path, environ=made(tmp_path), verbosity=2, check=True
     )
     assert config.command == [
-        "ansible-playbook",
+        f"{BIN}/ansible-playbook",
         "--check",
         "--diff",
         "-vv",
@@ -91,7 +91,7 @@ def test_the_whole_environment_and_argv(tmp_path: Path, monkeypatch: pytest.Monk
         "LOCALLOOP_PROJECT": "/project",
         "LOCALLOOP_TRANSACTION": "tx-1",
         "NO_COLOR": "1",
-        "PATH": f"{BIN}:/usr/bin:/bin",
+        "PATH": "/usr/bin:/bin",
         "SSL_CERT_FILE": "/etc/ca.pem",
         "TERM": "xterm",
         "VERSION": "v1",
@@ -105,7 +105,7 @@ def test_a_plain_deploy_has_no_options(tmp_path: Path) -> None:
     config = runner.configure(
         "deploy-fast.yml", private=tmp_path, environ=made(tmp_path), verbosity=0, check=False
     )
-    assert config.command == ["ansible-playbook", f"{CONTENT}/playbooks/deploy-fast.yml"]
+    assert config.command == [f"{BIN}/ansible-playbook", f"{CONTENT}/playbooks/deploy-fast.yml"]
 
 
 # -- real runs, each in a process of its own (signals)

@@ -26,12 +26,14 @@ def shell(script: str, timeout: float = 20) -> Hook:
 def test_words_directory_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCALLOOP_LOCK", "x")
     monkeypatch.setenv("ANSIBLE_CONFIG", "x")
-    monkeypatch.setenv("MINE", "kept")
+    monkeypatch.setenv("MINE", "x")
+    monkeypatch.setenv("HTTPS_PROXY", "kept")
     events: list[dict[str, Any]] = []
-    script = 'pwd; echo "$KUBECONFIG $MINE ${LOCALLOOP_LOCK:-no} ${ANSIBLE_CONFIG:-no}" >&2'
+    told = "$KUBECONFIG $HTTPS_PROXY ${MINE:-no} ${LOCALLOOP_LOCK:-no} ${ANSIBLE_CONFIG:-no}"
+    script = f'pwd; echo "{told}" >&2'
     plain = Hook(command=("echo", "$HOME; touch p"))
     found = run_hooks(session(tmp_path, shell(script), plain), "before_deploy", events.append)
-    assert found[0]["lines"] == [str(tmp_path), "/state/kubeconfig kept no no"]
+    assert found[0]["lines"] == [str(tmp_path), "/state/kubeconfig kept no no no"]
     assert (found[1]["command"], found[1]["lines"]) == ("echo '$HOME; touch p'", ["$HOME; touch p"])
     assert list(tmp_path.iterdir()) == []
     assert [event["event"] for event in events] == ["progress", "hook", "span"] * 2

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ..environ import passed
 from ..errors import LocalloopError
 from ..paths import content_dir
 from ..transaction import Journal
@@ -32,36 +33,6 @@ from .processes import Family
 INTERRUPT_GRACE_SECONDS = 8.0
 _POLL_SECONDS = 0.1
 _KILLED = 137  # ansible-runner has no exit status of a process that was killed
-
-_PASSED = frozenset(
-    {
-        "BUILDX_BUILDER",
-        "BUILDX_CONFIG",
-        "CI",
-        "CLUSTER_NAME",
-        "COLORTERM",
-        "HOME",
-        "KUBECONFIG",
-        "LANG",
-        "LANGUAGE",
-        "LOGNAME",
-        "NO_COLOR",
-        "SHELL",
-        "SSH_AUTH_SOCK",
-        "SSL_CERT_DIR",
-        "SSL_CERT_FILE",
-        "TERM",
-        "TMPDIR",
-        "TZ",
-        "USER",
-    }
-    | {
-        name
-        for proxy in ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
-        for name in (proxy, proxy.upper())
-    }
-)
-_PASSED_PREFIXES = ("DEPLOY_", "DOCKER_", "LC_", "LOCALLOOP_", "XDG_")
 
 
 @dataclass(frozen=True)
@@ -136,23 +107,17 @@ def environment(
     color: bool,
 ) -> dict[str, str]:
     """The whole environment of ansible-playbook, except for what ansible-runner adds."""
-    passed = {
-        name: value
-        for name, value in base.items()
-        if name in _PASSED or name.startswith(_PASSED_PREFIXES)
-    }
-    path = [str(Path(sys.executable).parent), base.get("PATH", os.defpath)]
     ours = {
         "ANSIBLE_CONFIG": str(content_dir() / "ansible.cfg"),
         # Also where Ansible would look for plugins and collections of the user's.
         "ANSIBLE_HOME": str(private / "ansible"),
         "ANSIBLE_REMOTE_TMP": str(private / "ansible" / "tmp"),
         "LOCALLOOP_PROJECT": str(project_root),
-        "PATH": os.pathsep.join(path),
+        "PATH": base.get("PATH", os.defpath),
         **({} if color else {"ANSIBLE_NOCOLOR": "1"}),
     }
     inherited = {} if transaction is None else _transaction_environ(transaction)
-    return {**passed, **extra, **ours, **inherited}
+    return {**passed(base), **extra, **ours, **inherited}
 
 
 def _transaction_environ(transaction: Journal) -> dict[str, str]:
@@ -183,6 +148,7 @@ def configure(
         quiet=True,
     )
     config.prepare()
+    config.command[0] = str(Path(sys.executable).with_name("ansible-playbook"))
     config.env = {
         **environ,
         "ANSIBLE_CALLBACK_PLUGINS": os.pathsep.join(

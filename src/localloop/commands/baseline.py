@@ -28,6 +28,8 @@ def run(options: Options) -> int:
     def show(event: dict[str, Any]) -> None:
         console.tell(progress_line(event))
 
+    if console.progress:
+        os.environ["LOCALLOOP_LIVE"] = "1"
     baseline = run_baseline(planned, show)
     console.document(baseline.as_dict())
     console.table(rows(baseline.measured))

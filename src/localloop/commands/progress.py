@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import unicodedata
 from typing import TextIO
+
+from ..environ import in_ci
 
 
 def redraws(stream: TextIO) -> bool:
     """Whether lines can be replaced: on a terminal, and not in CI, whose logs are read later."""
-    in_ci = os.environ.get("CI", "").strip().lower() not in ("", "0", "false")
-    return stream.isatty() and os.environ.get("TERM") != "dumb" and not in_ci
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and not in_ci(os.environ)
 
 
 class Progress:
@@ -35,10 +37,23 @@ class Progress:
         while len(self._lines) >= rows:
             above.append(self._lines.pop(next(iter(self._lines))))
         up = f"\x1b[{shown}A\r" if shown else ""
-        lines = [*above, *self._lines.values()]
-        self._stream.write(up + "".join(f"{text[: columns - 1]}\x1b[K\n" for text in lines))
+        lines = [*above, *(fitting(line, columns - 1) for line in self._lines.values())]
+        self._stream.write(up + "".join(f"{text}\x1b[K\n" for text in lines))
         self._stream.flush()
 
     def end(self) -> None:
         """Leave all lines as they are: something else is going to be printed."""
         self._lines.clear()
+
+
+def fitting(text: str, columns: int) -> str:
+    """As much of the text as a terminal shows in so many columns."""
+    if text.isascii():
+        return text[:columns]
+    taken = 0
+    for place, character in enumerate(text):
+        wide = unicodedata.east_asian_width(character) in "WF"
+        taken += 0 if unicodedata.combining(character) else 1 + wide
+        if taken > columns:
+            return text[:place]
+    return text

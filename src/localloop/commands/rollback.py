@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from ..ansible.calls import progress_line
 from ..config import load_project
 from ..errors import LocalloopError
 from ..opening import open_run, run_to_its_end
@@ -26,7 +27,7 @@ def run(options: Options) -> int:
     def tell(event: dict[str, object]) -> None:
         transaction.emit(event)
         if event["event"] == "progress":
-            console.tell(": ".join(str(event[key]) for key in ("component", "text") if event[key]))
+            console.tell(progress_line(event))
 
     def act() -> None:
         if session.cluster.verdict != "ok":

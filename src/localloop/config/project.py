@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..environ import in_ci
 from ..errors import UsageError
 from .builds import read_builds
 from .charts import read_charts
@@ -153,10 +154,9 @@ class Reader:
                     "profile_unknown", message, where=source, hint=near(word, profiles)
                 )
             return word, source
-        in_ci = environ.get("CI", "").strip().lower() not in ("", "0", "false")
         for key in ("ci_profile", "default_profile"):
             node = self.items().get(key)
-            if node is not None and (in_ci or key == "default_profile"):
+            if node is not None and (in_ci(environ) or key == "default_profile"):
                 return node.value, key
         return None, None
 
