@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from localloop.buildprogress import BuildProgress, told
 from localloop.nodeimage import content_tag
 
@@ -101,3 +103,26 @@ def test_an_image_s_tag_follows_its_files_and_arguments(tmp_path: Path) -> None:
     assert second != first
     script.write_text("#!/bin/bash\n")
     assert content_tag(tmp_path, {"A": "1"}, "1.20.2") not in (first, second)
+
+
+def test_each_build_tells_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line for each of several builds; every second where lines are replaced."""
+    for live, pace in (("", 10), ("1", 1)):
+        monkeypatch.setenv("LOCALLOOP_LIVE", live)
+        clock, said = Clock(), []
+        progress = BuildProgress(
+            said.append, whose=lambda step: step.partition(" ")[0], clock=clock
+        )
+        for line in ("#4 [web 1/2] RUN one", "#5 [api 1/2] RUN two", "#6 [api other 1/1] RUN x"):
+            progress.feed(line)
+        progress.feed("#4 0.1 compiling")
+        clock.now = 0.5
+        progress.tick()
+        said.clear()
+        clock.now = 0.5 + pace - 0.1
+        progress.tick()
+        assert said == []
+        clock.now = 0.5 + pace
+        progress.tick()
+        seconds = f"{clock.now:.0f} s"
+        assert said == [f"[web 1/2] {seconds}: compiling", f"[api other 1/1] {seconds}"]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from localloop.bake import Target
+from localloop.bake import Target, push_failure
 from localloop.baking import without
 from localloop.config import Image, Project, load_project
 from localloop.context import build_context, write_build_context
-from localloop.custombuild import of_bake
-from localloop.errors import UsageError
+from localloop.custombuild import _published, of_bake, run_command
+from localloop.errors import LocalloopError, UsageError
 from localloop.fingerprint import Fingerprint, fingerprint_image
+from localloop.redact import Redactor
+from localloop.registry import Manifest
 
 BUILD = "build: {command: [make, image]}, inputs: [src]"
 
@@ -127,3 +133,131 @@ def test_bake_takes_what_a_command_made_from_the_registry() -> None:
     assert left[1] == alone
     assert of_bake([target("page", "base"), target("base")])[0].contexts == {"base": "target:base"}
     assert without([made, page, alone], "web") == [alone]
+
+
+# -- the command itself, a real one
+
+
+def asked(root: Path, script: str, *, timeout: float = 30, **arguments: str) -> Target:
+    return Target(
+        "web",
+        root,
+        root / "D",
+        "127.0.0.1:25000/demo/web:tx",
+        "linux/amd64",
+        arguments=arguments,
+        command=("sh", "-c", script),
+        timeout=timeout,
+    )
+
+
+def ran(root: Path, target: Target, said: list[str]) -> str:
+    """Run it; what its log holds."""
+    session: Any = SimpleNamespace(project=SimpleNamespace(root=root))
+    try:
+        run_command(session, target, lambda _, text: said.append(text), Redactor(["s3cret"]))
+    finally:
+        log = root / ".cache/localloop/build/web/command.log"
+        text = log.read_text()
+    return text
+
+
+def test_what_it_finds_and_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MINE", "LOCALLOOP_LOCK", "ANSIBLE_CONFIG", "DEPLOY_TX_ID"):
+        monkeypatch.setenv(name, "theirs")
+    script = """
+        echo "$PWD $LOCALLOOP_IMAGE $LOCALLOOP_PLATFORM $MODE"
+        echo "${MINE-}${LOCALLOOP_LOCK-}${ANSIBLE_CONFIG-}${DEPLOY_TX_ID-}nothing else" >&2
+        echo s3cret
+    """
+    text = ran(tmp_path, asked(tmp_path, script, MODE="fast"), [])
+    image = "127.0.0.1:25000/demo/web:tx"
+    assert set(text.splitlines()) == {
+        f"{tmp_path} {image} linux/amd64 fast",
+        "nothing else",
+        "***",
+    }
+
+
+def test_a_slow_one_tells_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALLOOP_LIVE", "1")
+    said: list[str] = []
+    ran(tmp_path, asked(tmp_path, "echo compiling; sleep 2.5"), said)
+    assert said[0] in ("1 s: compiling", "2 s: compiling")
+
+
+@pytest.mark.parametrize(
+    ("script", "timeout", "said"),
+    [
+        ("echo out; echo err >&2; exit 3", 30, "exit 3\n    "),
+        ("echo out; echo err >&2; sleep 30", 0.5, "did not end within 0.5 s\n    "),
+    ],
+)
+def test_a_failure_has_its_last_lines(
+    tmp_path: Path, script: str, timeout: float, said: str
+) -> None:
+    with pytest.raises(LocalloopError) as caught:
+        ran(tmp_path, asked(tmp_path, script, timeout=timeout), [])
+    assert caught.value.reason == "build_failed:web"
+    assert said in caught.value.message
+    assert {"    out", "    err"} <= set(caught.value.message.splitlines())
+    assert "command.log" in (caught.value.hint or "")
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    missing = replace(asked(tmp_path, ""), command=("no-such-program", "x"))
+    with pytest.raises(LocalloopError, match="no-such-program x: No such file"):
+        ran(tmp_path, missing, [])
+
+
+def test_what_docker_push_says(tmp_path: Path) -> None:
+    reasons = {
+        'Get "http://127.0.0.1:25000/v2/": EOF': "builder_lost",
+        "dial tcp 127.0.0.1:25000: connect: connection refused": "builder_lost",
+        "write /var/lib/x: no space left on device": "disk_full",
+        "denied: requested access to the resource is denied": "push_failed",
+    }
+    for text, reason in reasons.items():
+        error = push_failure("web", f"{text}\n")
+        assert (error.reason, error.component) == (reason, "web")
+        assert text in error.message
+
+
+class FakeRegistry:
+    """An index of two platforms."""
+
+    def __init__(self) -> None:
+        self.tagged: dict[str, str] = {}
+
+    def manifest(self, _: str, reference: str) -> Manifest | None:
+        if reference == "tx":
+            entries = [
+                {"digest": f"sha256:{name}", "platform": {"os": "linux", "architecture": name}}
+                for name in ("arm64", "amd64", "gone")
+            ]
+            return Manifest("sha256:index", "", "", json.dumps({"manifests": entries}).encode())
+        if reference == "sha256:gone":
+            return None
+        return Manifest(reference, f"{reference}-config", "", b"{}")
+
+    def put_manifest(self, _: str, tag: str, manifest: Manifest) -> None:
+        self.tagged[tag] = manifest.digest
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "gone", "s390x"])
+def test_of_an_index_the_nodes_platform_counts(tmp_path: Path, architecture: str) -> None:
+    registry = FakeRegistry()
+    session: Any = SimpleNamespace(
+        registry=registry,
+        docker=SimpleNamespace(inspect_image=lambda _: None),
+        repository_name=lambda name: f"demo/{name}",
+    )
+    target = replace(asked(tmp_path, ""), platform=f"linux/{architecture}")
+    if architecture == "amd64":
+        found = _published(session, target, lambda *_: None)
+        assert (found.digest, registry.tagged) == ("sha256:amd64", {"tx": "sha256:amd64"})
+        return
+    with pytest.raises(LocalloopError, match=f"without linux/{architecture}") as caught:
+        _published(session, target, lambda *_: None)
+    assert caught.value.reason == "image_platform"
+    assert registry.tagged == {}

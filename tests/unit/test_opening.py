@@ -1,0 +1,58 @@
+"""How a transaction ends: whatever happened, it is closed and has its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localloop.errors import InterruptedRun, LocalloopError
+from localloop.opening import run_to_its_end
+
+
+class FakeTransaction:
+    def __init__(self) -> None:
+        self.closed: list[tuple[LocalloopError | None, str | None]] = []
+
+    def close(self, *, error: LocalloopError | None = None, outcome: str | None = None) -> Path:
+        self.closed.append((error, outcome))
+        return Path("/reports/tx.md")
+
+
+def ended(failure: BaseException | None) -> tuple[Any, FakeTransaction]:
+    transaction: Any = FakeTransaction()
+
+    def act() -> None:
+        if failure is not None:
+            raise failure
+
+    return run_to_its_end(transaction, act, outcome="pruned"), transaction
+
+
+def test_a_success_has_its_outcome() -> None:
+    found, transaction = ended(None)
+    assert found == (Path("/reports/tx.md"), None)
+    assert transaction.closed == [(None, "pruned")]
+
+
+def test_a_failure_is_handed_on_and_has_none() -> None:
+    failure = LocalloopError("some_reason", "why")
+    found, transaction = ended(failure)
+    assert found == (Path("/reports/tx.md"), failure)
+    assert transaction.closed == [(failure, None)]
+
+
+def test_ctrl_c_is_an_interruption() -> None:
+    (_, error), transaction = ended(KeyboardInterrupt())
+    assert isinstance(error, InterruptedRun)
+    assert transaction.closed == [(error, None)]
+
+
+def test_a_defect_has_a_report_and_shows_itself() -> None:
+    transaction: Any = FakeTransaction()
+    with pytest.raises(ZeroDivisionError):
+        run_to_its_end(transaction, lambda: 1 / 0)
+    ((error, outcome),) = transaction.closed
+    assert (error.reason, outcome) == ("defect", None)
+    assert "ZeroDivisionError" in error.message
