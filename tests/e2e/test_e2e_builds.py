@@ -89,6 +89,42 @@ def test_secrets_reach_the_build_and_nothing_else(deployed: Project) -> None:
     assert "TOKEN is not set" in missing.text
 
 
+def test_images_that_build_on_each_other(deployed: Project) -> None:
+    """In one bake where both are built; on the published one where only the second is."""
+    deployed.write("Dockerfile.base", "FROM scratch\nCOPY base /site/base\n")
+    deployed.write("base", "first")
+    deployed.edit(
+        "localloop.yml",
+        "dockerfile: Dockerfile\n",
+        "dockerfile: Dockerfile\n    needs: [base]\n  base:\n    dockerfile: Dockerfile.base\n",
+    )
+    deployed.edit("Dockerfile", "COPY site/ /site/\n", "COPY site/ /site/\nCOPY --from=base / /\n")
+
+    def contexts() -> dict[str, dict[str, str]]:
+        baked = json.loads((deployed.root / ".cache/localloop/build/bake.json").read_text())
+        return {name: found.get("contexts", {}) for name, found in baked["target"].items()}
+
+    deployed.deploy()
+    assert contexts() == {"web": {"base": "target:base"}, "base": {}}
+    assert deployed.outside.get_raw("services/hello:http/proxy/base") == "first"
+    base = deployed.outside.tags("base")
+
+    deployed.set_page("On the base as it is")
+    run = deployed.deploy()
+    assert run.plan_of("base")["skip"] == "unchanged"
+    ((needed, reference),) = contexts()["web"].items()
+    assert needed == "base"
+    assert f"/{deployed.name}/base@sha256:" in reference
+    assert "On the base as it is" in deployed.outside.page()
+    assert deployed.outside.tags("base") == base
+
+    deployed.write("base", "second")
+    run = deployed.deploy()
+    assert "image base, which it needs" in run.reasons("web")
+    assert deployed.outside.get_raw("services/hello:http/proxy/base") == "second"
+    assert deployed.deploy().report["outcome"] == "unchanged"
+
+
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[str]:
     """The socket of a real SSH agent."""

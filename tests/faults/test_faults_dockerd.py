@@ -9,6 +9,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +18,11 @@ import pytest
 
 from harness.dockerd import PrivateDockerd
 from harness.outside import MANIFEST, MANIFEST_V2, Cluster
+from harness.uploads import UploadWatch
 from localloop import baking
 from localloop.bake import Target
 from localloop.baking import Digests, bake
+from localloop.custombuild import build
 from localloop.docker import Docker
 from localloop.errors import LocalloopError
 from localloop.publishcheck import broken_blobs
@@ -62,16 +65,24 @@ class Builder:
         (self.root / "Dockerfile").write_text(
             f"FROM {BASE}\nRUN --network=none {command} # {self.root}\n"
         )
-        target = Target(
-            "web", self.root, self.root / "Dockerfile",
-            f"{self.address}/{self.repository}:tx-1", "linux/amd64",
-        )  # fmt: skip
 
         def on_step(_: str, text: str) -> None:
             self.said.append(text)
             on_said(text)
 
-        return bake(self.session, [target], on_step, Redactor())
+        return bake(self.session, [self.target], on_step, Redactor())
+
+    def run(self, script: str) -> Built:
+        """Have a command make the image."""
+        self.session.registry = Registry(self.address)
+        self.session.repository_name = lambda _: self.repository
+        target = replace(self.target, command=("sh", "-c", script))
+        return build(self.session, [target], lambda _, text: self.said.append(text), Redactor())
+
+    @property
+    def target(self) -> Target:
+        reference = f"{self.address}/{self.repository}:tx-1"
+        return Target("web", self.root, self.root / "Dockerfile", reference, "linux/amd64")
 
     @property
     def repository(self) -> str:
@@ -120,6 +131,45 @@ def test_docker_restarts_during_a_build(dockerd: PrivateDockerd, make_builder: M
     assert builder.tries() == ["the connection was lost: try 2 of 3"]
     status, headers, _ = held(builder, "tx-1")
     assert (status, headers["docker-content-digest"]) == (200, digests["web"]["digest"])
+
+
+def test_docker_restarts_during_a_push(dockerd: PrivateDockerd, make_builder: MakeBuilder) -> None:
+    builder = make_builder(dockerd)
+    with UploadWatch(builder.address, lambda: dockerd.restart(down=1)) as watch:
+        builder.address = watch.address
+        digests, failures = builder.build("head -c 20000000 /dev/urandom > /file")
+        assert not failures
+        assert builder.tries() == ["the connection was lost: try 2 of 3"]
+        status, headers, _ = held(builder, "tx-1")
+    assert (status, headers["docker-content-digest"]) == (200, digests["web"]["digest"])
+
+
+def test_docker_restarts_while_it_pushes_what_a_command_left(
+    dockerd: PrivateDockerd, make_builder: MakeBuilder
+) -> None:
+    builder = make_builder(dockerd)
+    script = "head -c 20000000 /dev/urandom > file; tar -c file | docker import - $LOCALLOOP_IMAGE"
+    with UploadWatch(builder.address, lambda: dockerd.restart(down=1)) as watch:
+        builder.address = watch.address
+        digests, failures = builder.run(script)
+        assert not failures
+        assert builder.tries() == ["the connection was lost: try 2 of 3"]
+        status, headers, _ = held(builder, "tx-1")
+    assert (status, headers["docker-content-digest"]) == (200, digests["web"]["digest"])
+
+
+def test_only_what_the_registry_lacks_is_pushed(
+    dockerd: PrivateDockerd, make_builder: MakeBuilder
+) -> None:
+    builder = make_builder(dockerd)
+    with UploadWatch(builder.address) as watch:
+        builder.address = watch.address
+        assert not builder.build("echo one > /file")[1]
+        first = watch.uploads
+        assert not builder.build("echo one > /file")[1]
+        assert watch.uploads == first == 3  # the base's layer, ours, the configuration
+        assert not builder.build("echo two > /file")[1]
+        assert watch.uploads == first + 2
 
 
 def held(builder: Builder, tag: str) -> tuple[int, dict[str, str], dict[str, Any]]:
