@@ -115,7 +115,8 @@ def test_what_the_command_pushed_is_taken(custom: Project) -> None:
     assert custom.outside.see().image.endswith(f"@{one}")
 
 
-def test_an_image_that_builds_on_a_commands_image(custom: Project) -> None:
+def add_page(custom: Project) -> None:
+    """An image that builds on the command's."""
     custom.write("Dockerfile", "FROM web\nCOPY more /site/more\n")
     custom.write("more", "and more")
     custom.edit(
@@ -124,6 +125,10 @@ def test_an_image_that_builds_on_a_commands_image(custom: Project) -> None:
         "  page:\n    dockerfile: Dockerfile\n    needs: [web]\n\ncharts:",
     )
     custom.edit("localloop.yml", "image: $web.ref", "image: $page.ref")
+
+
+def test_an_image_that_builds_on_a_commands_image(custom: Project) -> None:
+    add_page(custom)
     custom.deploy()
     assert custom.outside.get_raw("services/hello:http/proxy/more") == "and more"
     assert custom.deploy().report["outcome"] == "unchanged"
@@ -138,7 +143,11 @@ def test_an_image_that_builds_on_a_commands_image(custom: Project) -> None:
 
 
 def test_baseline_measures_a_command(custom: Project) -> None:
-    run = custom.localloop("baseline", "--mode", "warm", "-o", "json")
+    add_page(custom)
+    custom.append("make-image", 'touch "$LOCALLOOP_BASELINE_DIR/was-here"\n')
+    run = custom.localloop("baseline", "--mode", "cold", "-o", "json")
     table = Path(json.loads(run.out)["csv"]).read_text()
-    assert "warm,image,web,ok," in table
-    docker("rmi", f"localloop-baseline/{custom.name}/web")
+    assert "cold,image,web,ok," in table
+    assert "cold,image,page,ok," in table
+    assert (custom.root / ".cache/localloop/baseline/cold/was-here").exists()
+    assert docker("images", "-q", f"*/*/{custom.name}/web") == ""

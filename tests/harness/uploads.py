@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-
 _BEGIN = re.compile(rb"POST \S+/blobs/uploads/")
 
 
