@@ -11,6 +11,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -312,3 +313,30 @@ def test_a_foreign_container_of_the_nodes_name_is_refused(boot: Anew) -> None:
         assert cluster.objects_of_docker() == []
     finally:
         docker("rm", "-f", cluster.node)
+
+
+@pytest.mark.parametrize("playbook", ["bootstrap.yml", "deploy-fast.yml"])
+def test_check_without_a_cluster_foresees_one_and_makes_nothing(
+    playbook: str, tmp_path: Path
+) -> None:
+    cluster = Cluster(f"{CLUSTER}-nowhere", tmp_path / "state")
+    project = Anew(tmp_path / "project", "nowhere", cluster)
+    before = sorted(project.root.rglob("*"))
+    try:
+        run = project.playbook("--check", "--diff", playbook=playbook)
+        assert cluster.objects_of_docker() == []
+        assert docker("ps", "-aq", "--filter", f"name={cluster.node}") == ""
+    finally:
+        cluster.remove()
+    assert not cluster.state.exists()
+    assert sorted(project.root.rglob("*")) == before
+    for words in (
+        f"{cluster.node} would be created",
+        f"{cluster.registry_container} would be created",
+        f"{cluster.node} would pull from",
+        "unchecked: never_deployed",
+    ):
+        assert words in run.text
+    recap = run.recap()
+    assert set(recap) == {"web", "tool", "hello"}
+    assert all(counts["changed"] and not counts["failed"] for counts in recap.values())
