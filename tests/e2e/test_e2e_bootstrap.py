@@ -271,6 +271,20 @@ def test_recreate_on_request(boot: Anew) -> None:
     unchanged(boot.deploy(), boot.outside, after)
 
 
+def test_check_of_a_stopped_cluster_starts_nothing(boot: Anew) -> None:
+    node = boot.node()
+    docker("stop", "-t", "5", boot.cluster.node)
+    docker("rm", "-f", boot.cluster.registry_container)
+    before = boot.cluster.objects_of_docker()
+    played = boot.play("deploy-fast.yml", "--check")
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert boot.cluster.objects_of_docker() == before
+    assert boot.node() == node
+    assert docker("inspect", "-f", "{{.State.Running}}", boot.cluster.node) == "false"
+    assert f"{boot.cluster.registry_container} would be created" in played.stdout
+    assert "unchecked: inputs_same" in played.stdout
+
+
 def test_a_broken_node_is_made_anew_by_a_playbook(boot: Anew) -> None:
     """A node that cannot get ready: named with the command, which then works, by Ansible alone."""
     node = boot.cluster.node
