@@ -78,6 +78,14 @@ baseline:
         duration_s: 31.402
         error: ""
         changed: false
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

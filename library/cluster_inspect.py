@@ -10,7 +10,8 @@ module: cluster_inspect
 short_description: Say what is to be done about the bundled cluster
 description:
   - Asks Docker for the cluster's containers and derives a verdict from what it says.
-  - Where the cluster runs, the user's kubeconfig is made equal to the node's. Nothing else changes.
+  - Where the cluster runs, the user's kubeconfig is made equal to the node's. Beside it the API
+    server's port is noted, so that a node made anew gets it too. Nothing else changes.
 options:
   name:
     description: The cluster's name.
@@ -22,7 +23,7 @@ options:
     default: 0
 attributes:
   check_mode:
-    description: The kubeconfig is compared but not written.
+    description: The kubeconfig is compared but not written; the port is not noted.
     support: full
   diff_mode:
     description: There is no diff; a kubeconfig holds a private key.
@@ -67,6 +68,14 @@ api_port:
   description: The API server's port on 127.0.0.1, or the one to create it with.
   type: int
   returned: success
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

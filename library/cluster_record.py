@@ -43,6 +43,14 @@ fingerprint:
   description: The fingerprint of the inputs, empty where the project declares none.
   type: str
   returned: success
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

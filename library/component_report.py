@@ -23,7 +23,8 @@ options:
     required: true
 attributes:
   check_mode:
-    description: In check mode a component with steps counts as changed.
+    description: >-
+      A component with steps counts as changed, and so does one whose cluster is yet to be created.
     support: full
   diff_mode:
     description: Fingerprint and image digests, before and after.
@@ -62,6 +63,18 @@ skip:
   type: str
   returned: when the component is in the plan
   sample: unchanged
+diff:
+  description: Fingerprint and image digests, before and after.
+  type: dict
+  returned: when changed, in diff mode
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -11,7 +11,8 @@ short_description: Decide what a deploy has to do
 description:
   - Compares the project's fingerprints with the record in the cluster and with what the cluster
     and the registry show now, and returns a plan with a reason for every step and every skip.
-  - Changes nothing.
+  - Base images that Docker lacks are pulled, where something is to be built from them, since their
+    digests decide. Nothing else is changed.
 options:
   project:
     description: The directory of C(localloop.yml).
@@ -54,7 +55,10 @@ options:
     default: {}
 attributes:
   check_mode:
-    description: The same as without; it never changes anything.
+    description:
+      - Pulls nothing.
+      - Where there is no cluster to compare with, the plan says what became of each component's
+        inputs since it was last deployed from this directory.
     support: full
   diff_mode:
     description: Returns no diff of its own; M(component_report) shows one per component.
@@ -84,6 +88,14 @@ plan:
         kind: image
         steps: [build, publish]
         reasons: [{name: inputs_changed, detail: src/main.rs}]
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -48,6 +48,14 @@ plan:
   description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
   type: dict
   returned: success
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

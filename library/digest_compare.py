@@ -15,7 +15,7 @@ description:
     C(digest_already_deployed).
 attributes:
   check_mode:
-    description: The same as without; it never changes anything.
+    description: Compares nothing, since nothing was built, and returns the plan as it is.
     support: full
 extends_documentation_fragment: [localloop_step]
 author:
@@ -35,6 +35,14 @@ plan:
   description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
   type: dict
   returned: success
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -63,6 +63,14 @@ can_install:
   description: Whether the role can install what is missing (Debian 12 or 13, root, amd64).
   type: bool
   returned: success
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

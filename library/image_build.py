@@ -9,8 +9,9 @@ DOCUMENTATION = r"""
 module: image_build
 short_description: Build and publish the images of a plan
 description:
-  - Builds all images that the plan wants built in one BuildKit call and publishes each under the
-    tag of its fingerprint and the tag of its digest.
+  - Builds all images that the plan wants built. Those that a command of the project makes come
+    first, one after another; all others are built in one BuildKit call.
+  - Publishes each under the tag of its fingerprint and the tag of its digest.
   - An image whose inputs moved meanwhile is used but not recorded.
 attributes:
   check_mode:
@@ -34,6 +35,14 @@ plan:
   description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
   type: dict
   returned: success
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

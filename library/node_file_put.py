@@ -41,6 +41,14 @@ plan:
         kind: node_file
         steps: [build, publish, put, reconcile]
         reasons: [{name: inputs_changed, detail: src/main.rs}]
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

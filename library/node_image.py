@@ -13,7 +13,8 @@ description:
     files and arguments is there already.
   - The image is named REPOSITORY:PREFIX-HASH; the hash is that of the files and arguments.
   - The base image is pulled if it is missing, else made with mmdebstrap from Debian's packages.
-  - A long build says what it does, one line a step and one every ten seconds.
+  - A long build says what it does, one line a step and one every ten seconds (every second under
+    the command on a terminal).
 options:
   repository:
     description: The image's name without a tag.
@@ -73,6 +74,14 @@ image:
   type: str
   returned: success
   sample: localloop/node:1.20.2-0f3c2b1a9d8e
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -19,7 +19,7 @@ options:
     type: float
 attributes:
   check_mode:
-    description: Looks once and does not wait.
+    description: Looks at nothing; the gate is V(not_run).
     support: full
 extends_documentation_fragment: [localloop_step]
 author:
@@ -51,6 +51,14 @@ plan:
   description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
   type: dict
   returned: success
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -10,7 +10,8 @@ module: registry_inspect
 short_description: Say what is to be done about the bundled cluster's registry
 description:
   - Asks Docker for the registry's container, and the registry itself whether it answers.
-  - Nothing is changed.
+  - Nothing is changed, but the port of a registry that is kept is noted in the user's state
+    directory, so that one made anew gets it too.
 options:
   name:
     description: The cluster's name.
@@ -22,7 +23,7 @@ options:
     default: 0
 attributes:
   check_mode:
-    description: There is nothing that it would change.
+    description: The port is not noted.
     support: full
   diff_mode:
     description: There is nothing to differ.
@@ -63,6 +64,14 @@ address:
   type: str
   returned: success
   sample: 127.0.0.1:5001
+reason:
+  description: The stable name of what went wrong.
+  type: str
+  returned: failure
+error:
+  description: The failure as data, such as its C(message), C(component) and C(hint).
+  type: dict
+  returned: failure
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -11,6 +11,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -270,6 +271,20 @@ def test_recreate_on_request(boot: Anew) -> None:
     unchanged(boot.deploy(), boot.outside, after)
 
 
+def test_check_of_a_stopped_cluster_starts_nothing(boot: Anew) -> None:
+    node = boot.node()
+    docker("stop", "-t", "5", boot.cluster.node)
+    docker("rm", "-f", boot.cluster.registry_container)
+    before = boot.cluster.objects_of_docker()
+    played = boot.play("deploy-fast.yml", "--check")
+    assert played.returncode == 0, played.stdout + played.stderr
+    assert boot.cluster.objects_of_docker() == before
+    assert boot.node() == node
+    assert docker("inspect", "-f", "{{.State.Running}}", boot.cluster.node) == "false"
+    assert f"{boot.cluster.registry_container} would be created" in played.stdout
+    assert "unchecked: inputs_same" in played.stdout
+
+
 def test_a_broken_node_is_made_anew_by_a_playbook(boot: Anew) -> None:
     """A node that cannot get ready: named with the command, which then works, by Ansible alone."""
     node = boot.cluster.node
@@ -312,3 +327,30 @@ def test_a_foreign_container_of_the_nodes_name_is_refused(boot: Anew) -> None:
         assert cluster.objects_of_docker() == []
     finally:
         docker("rm", "-f", cluster.node)
+
+
+@pytest.mark.parametrize("playbook", ["bootstrap.yml", "deploy-fast.yml"])
+def test_check_without_a_cluster_foresees_one_and_makes_nothing(
+    playbook: str, tmp_path: Path
+) -> None:
+    cluster = Cluster(f"{CLUSTER}-nowhere", tmp_path / "state")
+    project = Anew(tmp_path / "project", "nowhere", cluster)
+    before = sorted(project.root.rglob("*"))
+    try:
+        run = project.playbook("--check", "--diff", playbook=playbook)
+        assert cluster.objects_of_docker() == []
+        assert docker("ps", "-aq", "--filter", f"name={cluster.node}") == ""
+    finally:
+        cluster.remove()
+    assert not cluster.state.exists()
+    assert sorted(project.root.rglob("*")) == before
+    for words in (
+        f"{cluster.node} would be created",
+        f"{cluster.registry_container} would be created",
+        f"{cluster.node} would pull from",
+        "unchecked: never_deployed",
+    ):
+        assert words in run.text
+    recap = run.recap()
+    assert set(recap) == {"web", "tool", "hello"}
+    assert all(counts["changed"] and not counts["failed"] for counts in recap.values())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -51,11 +54,33 @@ def test_defaults_and_argument_specs_agree(role: str) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_is_documented(role: str) -> None:
     where = ROOT / "roles" / role
-    readme = (where / "README.md").read_text()
     options = load(where / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
-    assert [name for name in options if f"`{name}`" not in readme] == []
+    defaults = load(where / "defaults" / "main.yml")
+    assert rows(where / "README.md") == {
+        f"`{name}`": [option["type"], shown(defaults[name]) if name in defaults else "required"]
+        for name, option in options.items()
+    }
+    descriptions = [option["description"] for option in options.values()]
+    assert len(set(descriptions)) == len(descriptions)
     assert (where / "tasks" / "main.yml").is_file()
     assert load(where / "meta" / "main.yml")["galaxy_info"]["description"]
+
+
+def rows(readme: Path) -> dict[str, list[str]]:
+    """Type and default of each variable in the README's table, read as GitHub does."""
+    lines = [line for line in readme.read_text().splitlines() if line.startswith("|")]
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
+    assert {len(row) for row in cells} == {4}
+    table = [[cell.strip().replace(r"\|", "|") for cell in row] for row in cells]
+    assert table[0] == ["variable", "type", "default", "meaning"]
+    return {name: [kind, default] for name, kind, default, _meaning in table[2:]}
+
+
+def shown(default: Any) -> str:
+    if default == "":
+        return "(empty)"
+    text = default if isinstance(default, str) else json.dumps(default)
+    return f"`{text}`"
 
 
 def test_steps_modules_and_actions_have_the_same_names() -> None:
@@ -105,14 +130,31 @@ def test_examples_and_return_are_real(module: str) -> None:
     assert used
     for arguments in used:
         assert set(arguments or {}) <= set(spec)
-    for name, value in docs_of(module, "RETURN").items():
+    returned = docs_of(module, "RETURN")
+    for name, value in returned.items():
         assert {"description", "type", "returned"} <= set(value), name
+    failure = {name for name, value in returned.items() if value["returned"] == "failure"}
+    assert failure == {"reason", "error"}
+
+
+def tasks_of(tasks: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The tasks, and those in their blocks."""
+    for task in tasks:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from tasks_of(task.get(part, ()))
+
+
+def test_tasks_in_blocks_are_looked_at() -> None:
+    inner = {"block": [{"name": "a"}], "rescue": [{"name": "b"}], "always": [{"name": "c"}]}
+    found = tasks_of([{"block": [inner]}, {"name": "d"}])
+    assert [task["name"] for task in found if "name" in task] == ["a", "b", "c", "d"]
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_tasks_use_only_options_that_exist(role: str) -> None:
-    for path in sorted((ROOT / "roles" / role / "tasks").glob("*.yml")):
-        for task in load(path) or []:
+    for path in sorted((ROOT / "roles" / role / "tasks").rglob("*.yml")):
+        for task in tasks_of(load(path) or []):
             for module in set(task) & set(MODULES):
                 spec = import_module(f"localloop.steps.{module}").ARGUMENT_SPEC
                 given = set(task[module] or {})

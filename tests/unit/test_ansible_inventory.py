@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_tree import Tree
+import yaml
+from ansible_tree import REPOSITORY, Tree
 
 from localloop.ansible.inventory import component_vars, project_vars
 from localloop.config.project import load_project
@@ -109,3 +112,22 @@ def test_vars_of_a_project(tree: Tree) -> None:
     found = project_vars(project, {"LOCALLOOP_TARGETS": "a,b"})
     assert found["localloop_targets"] == ["a", "b"]
     assert component_vars(project.images["gateway"])["localloop_kind"] == "image"
+
+
+def test_every_variable_is_documented(tree: Tree) -> None:
+    """What the plugin sets, but for what Ansible itself reads, is what its documentation names."""
+    text = yaml.safe_load(plugin_documentation())["description"]
+    named = set(re.findall(r"C\((localloop_\w+)\)", " ".join(text)))
+    project = load_project(tree.project)
+    found = set(project_vars(project, {}))
+    for component in project.components.values():
+        found |= set(component_vars(component))
+    assert named == {name for name in found if not name.startswith("ansible_")}
+
+
+def plugin_documentation() -> str:
+    plugin = ast.parse((REPOSITORY / "inventory_plugins/localloop.py").read_text())
+    for node in plugin.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
+            return str(ast.literal_eval(node.value))
+    raise AssertionError("it has none")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..plan import UNCHECKED
 from . import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -21,7 +22,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     if part is None:
         return {"changed": False, "msg": f"{name} is not in this plan", "steps": [], "reasons": []}
     steps = list(part.get("steps", ()))
-    foreseen = bool(set(steps) - _QUIET)
+    foreseen = bool(set(steps) - _QUIET) or _to_a_new_cluster(params["plan"], name)
     return {
         "changed": foreseen if context.check else bool(part.get("changed")),
         "msg": summary(part),
@@ -45,9 +46,20 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     }
 
 
+def _to_a_new_cluster(plan: dict[str, Any], name: str) -> bool:
+    """Whether it is deployed once there is a cluster; before that it has no steps."""
+    wanted = not plan["targets"] or name in plan["targets"]
+    return wanted and bool(plan["cluster"]["verdict"] == "create")
+
+
 def summary(part: dict[str, Any]) -> str:
-    """``build, publish: inputs_changed (src/main.rs)`` or ``skip: unchanged``."""
+    """``build, publish: inputs_changed (src/main.rs)`` or ``skip: unchanged``.
+
+    ``unchecked: inputs_changed (src/main.rs)`` where no cluster could be asked.
+    """
     steps = list(part.get("steps", ()))
+    if part.get("skip") == UNCHECKED:
+        steps = [UNCHECKED]
     if not steps:
         return f"skip: {part.get('skip') or 'nothing to do'}"
     reasons = "; ".join(_reason(reason) for reason in part.get("reasons", ()))

@@ -61,6 +61,10 @@ def _made_here(params: dict[str, Any], context: Context) -> dict[str, Any]:
         ),
     )
     require_possible(made.cluster, session.cluster_name, bootstraps=not refuse)
+    if context.check and not made.components:  # there will be no cluster to plan them on
+        from ..unseen import with_inputs
+
+        made = with_inputs(session, made)
     return _told(made.as_dict(), context)
 
 

@@ -22,4 +22,5 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
         attach_or_refuse(os.environ)
         plan = reconcile_pods(Session.of_plan(plan, os.environ), plan, context.emit)
+        reconciling = [part for part in plan.with_step("reconcile") if part.file.restarted]
     return {"changed": bool(reconciling), "plan": plan.as_dict()}
