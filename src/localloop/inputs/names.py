@@ -20,6 +20,11 @@ def show(path: bytes) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+def one_line(text: str) -> str:
+    """The same of text, in which bytes that are not UTF-8 are lone surrogates."""
+    return show(text.encode("utf-8", "surrogateescape"))
+
+
 def failed(path: bytes, exc: OSError) -> UsageError:
     """An input that cannot be read."""
     message = f"the input {show(path)} cannot be read: {exc.strerror}"
