@@ -173,8 +173,10 @@ def fingerprint_image(
         walked,
         moved=tuple(sorted(moved)),
         profile=project.profile or "",
-        warnings=(*context.warnings, *_warnings(image, analysis, walked.tree)),
-        untracked=analysis.untracked,
+        warnings=tuple(
+            map(one_line, (*context.warnings, *_warnings(image, analysis, walked.tree)))
+        ),
+        untracked=tuple(map(one_line, analysis.untracked)),
     )
 
 
@@ -191,7 +193,7 @@ def _extent(analysis: Analysis) -> str:
 def _warnings(image: Image, analysis: Analysis, tree: Tree) -> tuple[str, ...]:
     if image.inputs is not None:
         nothing = unmatched(image.inputs, tree)
-        return tuple(f"inputs: {one_line(pattern)} matches nothing" for pattern in nothing)
+        return tuple(f"inputs: {pattern} matches nothing" for pattern in nothing)
     return tuple(
         f"the whole context counts as input ({image.dockerfile} {reason})"
         for reason in analysis.reasons

@@ -1,7 +1,7 @@
 """File hashes that need not be computed again, by what ``lstat`` says of the file.
 
-An entry is kept only if its mtime and ctime are clearly older than the session that read the file: a
-later edit within the clock's grain would look the same. A few small files are hashed sooner than
+An entry is kept only if its mtime and ctime are clearly older than the session that read the file:
+a later edit within the clock's grain would look the same. A few small files are hashed sooner than
 looked up, so a project with few inputs has no such file at all.
 """
 

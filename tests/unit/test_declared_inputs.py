@@ -108,9 +108,8 @@ def test_one_that_matches_nothing_is_named(
     root: Path, inputs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     declare(root, *inputs)
-    [wrong] = [
-        text for text in inputs if text not in ("src", "src/**", "docker") and text[0] != "!"
-    ]
+    matching = ("src", "src/**", "docker", "!src/main.c")
+    [wrong] = [text for text in inputs if text not in matching]
     assert prints(root).warnings == (f"inputs: {wrong} matches nothing",)
     assert main(["plan", "--project", str(root)]) == 0
     assert f"warning: app: inputs: {wrong} matches nothing\n" in capsys.readouterr().out
@@ -118,8 +117,10 @@ def test_one_that_matches_nothing_is_named(
 
 @pytest.mark.parametrize(
     "pattern",
-    ["src", "src/main.c", "s*", "**/*.c", "src/**", "**", "*/main.c", "src/mai[n].c", "src/m|x*"]
-    + ["docker/Dockerfile.other", "src/l", "src/link", "x|src*"],
+    [
+        *("src", "src/main.c", "s*", "**/*.c", "src/**", "**", "*/main.c", "src/mai[n].c"),
+        *("docker/Dockerfile.other", "src/l", "src/link", "src/m|x*", "x|src*"),
+    ],
 )
 def test_one_that_matches_is_not(root: Path, pattern: str) -> None:
     write(root / "src/l/deep")

@@ -1,4 +1,4 @@
-"""Declared inputs: patterns in the language of ignore files, each of which is to match something."""
+"""Declared inputs: patterns in the language of ignore files that are to match something, each."""
 
 from __future__ import annotations
 
