@@ -112,8 +112,7 @@ class Pattern:
 
 def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (the original, branch by branch)
     kind, out, index, count = "exact", ["^"], 0, 0
-    depth = False  # inside a character class
-    refused = ""
+    depth, refused = False, ""  # inside a character class; what a regexp would understand
     while index < len(pattern):
         char = pattern[index]
         index += 1
@@ -150,10 +149,8 @@ def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (the original, b
             depth = char == "["
             out.append(char)
             kind = "regexp"
-        elif char == "{":
-            if re.match(r"[0-9]+(,[0-9]*)?\}", pattern[index:]):
-                refused = "a repetition {n}"
-            out.append("\\{")
+        elif char == "{" and re.match(r"[0-9]+(,[0-9]*)?\}", pattern[index:]):
+            refused = "a repetition {n}"
         elif char == "|" and not depth:
             out.append("|(?s:.*?)")  # Go searches: only what stands first begins at the start
         elif char in "|^" or (depth and char == "-"):
