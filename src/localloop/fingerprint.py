@@ -25,7 +25,7 @@ from .context import (
 )
 from .errors import UsageError
 from .foldercache import InputCache
-from .inputs.chartwalk import walk_chart
+from .inputs.chartwalk import walk_chart, walk_files
 from .inputs.declared import unmatched
 from .inputs.dockerfile import Analysis, analyse
 from .inputs.dockersyntax import DockerfileError
@@ -260,12 +260,18 @@ def _chart_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> 
         return walk_chart(os.fsencode(directory), ignore, os.fsencode(project.root), cache.files)
     tree: Tree = {}
     if chart.manifests or chart.kustomize:
-        from .rawchart import folders_of
+        from .rawchart import sources_of
 
-        for relative in folders_of(project, chart):
+        root = os.fsencode(project.root)
+        folders, files = sources_of(project, chart)
+        for relative in folders:
             folder = os.fsencode(project.root / relative)
-            found = walk_chart(folder, HelmIgnore(), os.fsencode(project.root), cache.files)
+            found = walk_chart(folder, HelmIgnore(), root, cache.files)
             tree[os.fsencode(relative)] = found[b""]
+        if files:
+            for relative in files:
+                inside(project, relative, key)
+            tree[b""] = walk_files(root, list(map(os.fsencode, files)), cache.files)
     return tree
 
 

@@ -40,6 +40,24 @@ def walk_chart(root: bytes, ignore: Ignores, boundary: bytes, files: Files) -> T
     return {b"": Folder(b"", b"".join(text for _, _, text in items))}
 
 
+def walk_files(root: bytes, paths: list[bytes], files: Files) -> Folder:
+    """Files that are named one by one, as one folder; links among them are followed."""
+    found = []
+    for path in sorted(paths):
+        place = os.path.realpath(os.path.join(root, path))
+        info = _lstat(place, path)
+        if info is not None:
+            refuse_special(path, info.st_mode)
+            found.append((path, file_bits(info.st_mode), job(place, path, info)))
+    digests = files.digests([job for _, _, job in found])
+    section = (
+        item(b"f", bits, path, digest)
+        for (path, bits, _), (digest, _) in zip(found, digests, strict=True)
+        if digest
+    )
+    return Folder(b"", b"".join(section))
+
+
 class _ChartWalk:
     def __init__(self, ignore: Ignores, boundary: bytes) -> None:
         self.ignore = ignore
