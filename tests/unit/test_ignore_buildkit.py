@@ -28,6 +28,10 @@ PUNCTUATION = string.punctuation.replace("/", "")
 TREE += [f"p/x{char}y" for char in PUNCTUATION]
 FIXED = [
     "*\n!a|b*",
+    "*\n!src/**\nsrc",
+    "*\n!src\nsrc/a",
+    "*\n!**",
+    "*\n!**\nsrc",
     "*\n!src/a|c*",
     "p/x|q*",
     "*\n!p/x[*|y]*",
