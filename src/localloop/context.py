@@ -11,14 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cachefiles import cache_dir, write_atomically
+from .cachefiles import OWN_CACHES, cache_dir, write_atomically
 from .config import Image, Project
 from .errors import UsageError
 from .inputs.declared import ALL, invert
 from .inputs.gomatch import SPACE, clean
 from .inputs.ignore import parse
 
-OWN_CACHES = ("localloop", "deploy-reports", "perf")
 _LINK = "context-"
 # The directory .cache counts only for what else lies in it: our first run must not be a change.
 _CACHE = (".cache", "!.cache/*")

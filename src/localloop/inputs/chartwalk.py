@@ -8,11 +8,14 @@ import os
 import stat
 from typing import Protocol
 
+from ..cachefiles import OWN_CACHES
 from ..errors import UsageError
 from .names import failed, refuse_special, show
 from .sources import list_names, read_link
 from .tree import Folder, Tree, file_bits, item
 from .walk import Files, Job, job
+
+_OWN = tuple(b"/.cache/" + name.encode() for name in OWN_CACHES)
 
 
 class Ignores(Protocol):
@@ -74,7 +77,7 @@ class _ChartWalk:
     def entry(self, place: bytes, path: bytes, above: frozenset[bytes]) -> None:
         text = path.decode("utf-8", "surrogateescape")
         info = _lstat(place, path)
-        if info is None or path.rpartition(b"/")[2] == b".git":
+        if info is None or path.rpartition(b"/")[2] == b".git" or (b"/" + path).endswith(_OWN):
             return
         if stat.S_ISLNK(info.st_mode):
             if self.ignore.ignored(text, False):
