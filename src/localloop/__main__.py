@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -120,6 +121,8 @@ def _count(text: str) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # any character is said somehow
+        sys.stdout.reconfigure(errors="backslashreplace")
     given = vars(parser().parse_args(argv))
     console = Console(as_json=given.pop("output") == "json")
     options = Options(

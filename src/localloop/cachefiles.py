@@ -9,6 +9,9 @@ from pathlib import Path
 
 from .errors import UsageError
 
+OWN_CACHES = ("localloop", "deploy-reports", "perf")
+"""The directories of ``.cache`` that are localloop's own: never an input unasked."""
+
 
 def cache_dir(root: Path, *parts: str) -> Path:
     """A directory of our cache inside the project, made if missing; never through a symlink."""

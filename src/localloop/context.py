@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cachefiles import cache_dir, write_atomically
+from .cachefiles import OWN_CACHES, cache_dir, write_atomically
 from .config import Image, Project
 from .errors import UsageError
+from .inputs.declared import ALL, invert
 from .inputs.gomatch import SPACE, clean
 from .inputs.ignore import parse
 
-OWN_CACHES = ("localloop", "deploy-reports", "perf")
 _LINK = "context-"
 # The directory .cache counts only for what else lies in it: our first run must not be a change.
 _CACHE = (".cache", "!.cache/*")
@@ -90,7 +90,10 @@ def build_context(project: Project, image: Image, *, restored: str = "") -> Buil
     if image.inputs is None:
         patterns = [*(_CACHE if image.context == "." else ()), *user, *own_patterns(())]
     else:
-        patterns = ["*", *(invert(item) for item in image.inputs), *own_patterns(image.inputs)]
+        patterns = [
+            *declared_patterns(image.inputs, at_root=image.context == "."),
+            *own_patterns(image.inputs),
+        ]
         if any(pattern.startswith("!") for pattern in user):
             warnings = (
                 f"{image.name}: its ignore file brings paths back with '!', so the declared "
@@ -138,9 +141,14 @@ def _user_patterns(project: Project, image: Image) -> list[str]:
     return []
 
 
-def invert(pattern: str) -> str:
-    """An input as the ignore pattern that brings it back."""
-    return pattern[1:] if pattern.startswith("!") else "!" + pattern
+def declared_patterns(inputs: Iterable[str], *, at_root: bool) -> list[str]:
+    """The ignore patterns of declared inputs; ``at_root``: those of the project's own directory."""
+    patterns = ["*"]
+    for item in inputs:
+        patterns.append(invert(item))
+        if at_root and patterns[-1] == f"!{ALL}":
+            patterns += _CACHE
+    return patterns
 
 
 def own_patterns(inputs: tuple[str, ...]) -> list[str]:

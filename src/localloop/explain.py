@@ -13,6 +13,7 @@ from typing import Any
 from .cachefiles import cache_dir, read_checked, write_checked
 from .errors import UsageError
 from .fingerprint import Fingerprint
+from .inputs.names import one_line
 from .inputs.tree import Tree, decode, differences, encode
 
 KEPT, KEPT_BYTES = 64, 256 << 20
@@ -110,7 +111,7 @@ def _read(path: Path) -> Kept | None:
 
 
 def explain(previous: Kept | None, current: Fingerprint) -> dict[str, Any]:
-    """What differs from what was kept: counts, first names, facts in words.
+    """What differs from what was kept: counts, first names, facts in words, all fit to be shown.
 
     ``known`` is False where there is nothing to compare with.
     """
@@ -126,8 +127,11 @@ def explain(previous: Kept | None, current: Fingerprint) -> dict[str, Any]:
     files = differences(previous.tree, current.tree)
     return {
         "known": True,
-        **{word: {"count": len(names), "first": names[:_FIRST]} for word, names in files.items()},
-        "facts_changed": list(_facts(previous, current)),
+        **{
+            word: {"count": len(names), "first": list(map(one_line, names[:_FIRST]))}
+            for word, names in files.items()
+        },
+        "facts_changed": list(map(one_line, _facts(previous, current))),
     }
 
 

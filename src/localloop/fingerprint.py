@@ -10,19 +10,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .config import Chart, Image, NodeFile, Project
-from .context import BuildContext, build_context, inside, invert, read_input
+from .context import (
+    BuildContext,
+    build_context,
+    declared_patterns,
+    inside,
+    own_patterns,
+    read_input,
+)
 from .errors import UsageError
 from .foldercache import InputCache
-from .inputs.chartwalk import walk_chart
+from .inputs.chartwalk import walk_chart, walk_files
+from .inputs.declared import unmatched
 from .inputs.dockerfile import Analysis, analyse
 from .inputs.dockersyntax import DockerfileError
 from .inputs.helmignore import HelmIgnore
 from .inputs.ignore import Matcher
+from .inputs.names import one_line
 from .inputs.sources import resolve_sources
 from .inputs.tree import Tree, digest, manifest
 from .inputs.walk import walk_context
@@ -157,13 +166,17 @@ def fingerprint_image(
     for_buildkit = image.build is None
     found = _Inputs(root, context.patterns, where, sources, for_buildkit=for_buildkit)
     walked = _walked(facts, found, cache, image.name)
+    if image.build and not walked.tree:
+        raise nothing_declared(f"images.{image.name}.inputs", image.inputs or (), project)
     moved = {*walked.moved, *(path for need in needs.values() for path in need.moved)}
     return replace(
         walked,
         moved=tuple(sorted(moved)),
         profile=project.profile or "",
-        warnings=(*context.warnings, *_warnings(image, analysis)),
-        untracked=analysis.untracked,
+        warnings=tuple(
+            map(one_line, (*context.warnings, *_warnings(image, analysis, walked.tree)))
+        ),
+        untracked=tuple(map(one_line, analysis.untracked)),
     )
 
 
@@ -177,9 +190,10 @@ def _extent(analysis: Analysis) -> str:
     return "context" if analysis.sources is None else "dockerfile"
 
 
-def _warnings(image: Image, analysis: Analysis) -> tuple[str, ...]:
-    if image.inputs is not None or not analysis.reasons:
-        return ()
+def _warnings(image: Image, analysis: Analysis, tree: Tree) -> tuple[str, ...]:
+    if image.inputs is not None:
+        nothing = unmatched(image.inputs, tree)
+        return tuple(f"inputs: {pattern} matches nothing" for pattern in nothing)
     return tuple(
         f"the whole context counts as input ({image.dockerfile} {reason})"
         for reason in analysis.reasons
@@ -246,12 +260,18 @@ def _chart_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> 
         return walk_chart(os.fsencode(directory), ignore, os.fsencode(project.root), cache.files)
     tree: Tree = {}
     if chart.manifests or chart.kustomize:
-        from .rawchart import folders_of
+        from .rawchart import sources_of
 
-        for relative in folders_of(project, chart):
+        root = os.fsencode(project.root)
+        folders, files = sources_of(project, chart)
+        for relative in folders:
             folder = os.fsencode(project.root / relative)
-            found = walk_chart(folder, HelmIgnore(), os.fsencode(project.root), cache.files)
+            found = walk_chart(folder, HelmIgnore(), root, cache.files)
             tree[os.fsencode(relative)] = found[b""]
+        if files:
+            for relative in files:
+                inside(project, relative, key)
+            tree[b""] = walk_files(root, list(map(os.fsencode, files)), cache.files)
     return tree
 
 
@@ -259,11 +279,23 @@ def fingerprint_cluster(project: Project, *, cache: InputCache | None = None) ->
     """The fingerprint of ``cluster.inputs``, or None where none are declared."""
     if not project.cluster.inputs:
         return None
-    patterns = ["*", *(invert(item) for item in project.cluster.inputs)]
+    inputs = project.cluster.inputs
+    patterns = declared_patterns(inputs, at_root=True)
     facts = {"schema": SCHEMA_VERSION, "kind": "cluster", "inputs": patterns}
     where = f"{project.config_path.name}: cluster.inputs"
-    found = _Inputs(os.fsencode(project.root), tuple(patterns), where, for_buildkit=False)
-    return _walked(facts, found, cache or InputCache(project.root), "cluster.inputs")
+    every = (*patterns, *own_patterns(inputs))
+    found = _Inputs(os.fsencode(project.root), every, where, for_buildkit=False)
+    walked = _walked(facts, found, cache or InputCache(project.root), "cluster.inputs")
+    if not walked.tree:
+        raise nothing_declared("cluster.inputs", inputs, project)
+    return walked
+
+
+def nothing_declared(key: str, inputs: Iterable[str], project: Project) -> UsageError:
+    """Inputs that would never change, and nobody would know."""
+    patterns = ", ".join(map(one_line, inputs))
+    message = f"{key}: nothing matches {patterns}" if patterns else f"{key}: there are none"
+    return UsageError("input_missing", message, where=project.config_path.name)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """Folders of inputs that look as they did: their sections are taken from the walk before.
 
 One file per component, for one view: the same ignore patterns and sources. A folder is kept only if
-everything in it is clearly older than the walk that read it.
+everything in it is clearly older than the session that read it: what changed since is looked at by
+each of its walks, so that each can tell that it moved.
 """
 
 from __future__ import annotations
 
 import contextlib
 import struct
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,11 +24,12 @@ _LENGTHS = struct.Struct("<IIII")
 class FolderCache:
     """What one walk knows from the one before, and what it leaves to the next."""
 
-    def __init__(self, view: bytes, known: Mapping[bytes, Known]) -> None:
+    def __init__(self, view: bytes, known: Mapping[bytes, Known], started: int) -> None:
+        """``started`` (ns): when the session began."""
         self.view = view
         self.kept: dict[bytes, Known] = {}
         self._known = known
-        self._started = time.time_ns()
+        self._started = started
 
     @property
     def changed(self) -> bool:
@@ -71,7 +72,7 @@ class InputCache:
             body = read_checked(self._path(name), _KIND)
             if body and body[:32] == view:
                 known = _decode(body)
-        self._folders[name] = FolderCache(view, known)
+        self._folders[name] = FolderCache(view, known, self.files.started)
         return self._folders[name]
 
     def _path(self, name: str) -> Path:

@@ -11,13 +11,19 @@ from typing import Any
 from . import tools
 from .cachefiles import cache_dir, write_atomically
 from .config import Chart, ImageRef, Project
-from .context import inside
+from .context import inside, read_input
 from .errors import LocalloopError, UsageError
 from .manifest import documents
 
 SUFFIXES = (".yaml", ".yml", ".json")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_FOLDERS = ("resources", "bases", "components")
+# What names files or directories; some entries may also be YAML in the text itself.
+_PATHS = (
+    *("resources", "bases", "components", "crds", "configurations"),
+    *("transformers", "generators", "validators", "patchesStrategicMerge"),
+)
+_WITH_PATH = ("patches", "patchesJson6902", "replacements")
+_GENERATORS = ("configMapGenerator", "secretGenerator")
 
 
 def write_chart(project: Project, chart: Chart, images: Mapping[str, ImageRef]) -> Path:
@@ -74,24 +80,26 @@ def _kustomized(project: Project, chart: Chart) -> str:
     return done.stdout
 
 
-def folders_of(project: Project, chart: Chart) -> list[str]:
-    """The directories, relative to the project, whose files are what is released."""
+def sources_of(project: Project, chart: Chart) -> tuple[list[str], list[str]]:
+    """The directories whose files are what is released, and files beside them, as in the project.
+
+    Files that ``manifests`` itself names are not among them.
+    """
     if chart.kustomize:
         return kustomize_roots(project, chart)
     key = f"charts.{chart.name}.manifests"
-    return sorted(text for text in chart.manifests if inside(project, text, key).is_dir())
+    return sorted(text for text in chart.manifests if inside(project, text, key).is_dir()), []
 
 
-def kustomize_roots(project: Project, chart: Chart) -> list[str]:
-    """The directories that a kustomization is made of, relative to the project.
+def kustomize_roots(project: Project, chart: Chart) -> tuple[list[str], list[str]]:
+    """The directories that a kustomization is made of, and the files beside them.
 
-    Kustomize reads files below a directory with a kustomization only, so these are all. One that
-    is not in the project is refused: nobody could tell when it changes.
+    All are relative to the project. What is not in it is refused: nobody could tell when it
+    changes.
     """
-    import yaml
-
     key = f"charts.{chart.name}.kustomize"
     found: list[str] = []
+    files: set[str] = set()
     todo = [project.root / chart.kustomize]
     while todo:
         directory = inside(project, str(todo.pop().relative_to(project.root)), key)
@@ -102,16 +110,63 @@ def kustomize_roots(project: Project, chart: Chart) -> list[str]:
         file = next((directory / n for n in KUSTOMIZATIONS if (directory / n).is_file()), None)
         if file is None:
             raise _missing(project, f"{key}: {relative} has no kustomization.yaml")
-        content = yaml.safe_load(file.read_text()) or {}
-        for entry in (text for name in _FOLDERS for text in content.get(name) or ()):
-            path = Path(os.path.normpath(directory / str(entry)))
+        for entry in _named(_read(project, file, key)):
+            path = Path(os.path.normpath(directory / entry))
             if not path.is_relative_to(project.root):
                 raise _missing(project, f"{key}: {entry} is not in the project")
             if path.is_dir():
                 todo.append(path)
-            elif not path.is_file():
+            elif path.is_file():
+                files.add(str(path.relative_to(project.root)))
+            else:
                 raise _missing(project, f"{key}: {entry} is not in the project")
-    return sorted(found)
+    beside = (name for name in files if not any(map(Path(name).is_relative_to, found)))
+    return sorted(found), sorted(beside)
+
+
+def _read(project: Project, file: Path, key: str) -> dict[str, Any]:
+    import yaml
+
+    relative = str(file.relative_to(project.root))
+    try:
+        content = yaml.safe_load(read_input(project, relative, key))
+    except (yaml.YAMLError, UnicodeError):
+        raise _missing(project, f"{key}: {relative} is not YAML") from None
+    return content if isinstance(content, dict) else {}
+
+
+def _named(content: dict[str, Any]) -> Iterator[str]:
+    """What a kustomization names beside itself; what is no text is for kustomize to refuse."""
+    for name in _PATHS:
+        yield from (text for text in _texts(content.get(name)) if not _is_yaml(text))
+    for name in _WITH_PATH:
+        yield from (
+            text for entry in _maps(content.get(name)) for text in _texts([entry.get("path")])
+        )
+    yield from _texts([entry.get("path") for entry in _maps([content.get("openapi")])])
+    for entry in (entry for name in _GENERATORS for entry in _maps(content.get(name))):
+        for text in _texts(entry.get("files")):
+            yield text.partition("=")[2] or text
+        yield from _texts(entry.get("envs"))
+        yield from _texts([entry.get("env")])
+
+
+def _is_yaml(text: str) -> bool:
+    """Whether it is an object rather than a path."""
+    import yaml
+
+    try:
+        return isinstance(yaml.safe_load(text), (dict, list))
+    except yaml.YAMLError:
+        return "\n" in text
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _maps(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _missing(project: Project, message: str) -> UsageError:

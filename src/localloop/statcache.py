@@ -1,7 +1,7 @@
 """File hashes that need not be computed again, by what ``lstat`` says of the file.
 
-An entry is kept only if its mtime and ctime are clearly older than the walk that read the file: a
-later edit within the clock's grain would look the same. A few small files are hashed sooner than
+An entry is kept only if its mtime and ctime are clearly older than the session that read the file:
+a later edit within the clock's grain would look the same. A few small files are hashed sooner than
 looked up, so a project with few inputs has no such file at all.
 """
 
@@ -42,7 +42,7 @@ class StatCache:
         self.since: int | None = None  # if given (ns), what changed after it has moved, too
         self.moved: set[str] = set()  # files that changed while they were read
         self._base = os.fsencode(root).rstrip(b"/") + b"/"
-        self._started = time.time_ns()
+        self.started = time.time_ns()
         self._known: dict[bytes, bytes] = {}
         self._used: set[bytes] = set()
         self._loaded = False
@@ -77,12 +77,17 @@ class StatCache:
             self._used.update(map(self._name, jobs))
         return found
 
+    def link(self, path: bytes, ctime: int) -> None:
+        """A link that was read, and when it was made."""
+        if self.since and ctime > self.since:
+            self.moved.add(show(path))
+
     def _name(self, job: Job) -> bytes:
         return job.real.removeprefix(self._base)
 
     def _learn(self, job: Job, digest: bytes, seen: Seen | None) -> None:
         name = self._name(job)
-        if digest and seen is not None and settled(max(seen[1], seen[2]), self._started):
+        if digest and seen is not None and settled(max(seen[1], seen[2]), self.started):
             self._known[name] = _pack(seen) + digest
             self._learned += 1 + seen[0] * _FEW // _LITTLE
         else:

@@ -50,6 +50,13 @@ SOURCES = [
     ("FROM x\nRUN echo \\\\\nCOPY a /", ["a"]),
     ("FROM x\nCOPY --parents a/b/c /", ["a"]),  # the modes of a and a/b are copied too
     ("FROM x\nCOPY --exclude=*.md a /", ["a"]),
+    # What ends in .git, or begins as an address did once, is a path as any other.
+    ("FROM x\nADD deps.git /d/", ["deps.git"]),
+    ("FROM x\nADD ./deps.git#main lib/deps.git /d/", ["deps.git#main", "lib/deps.git"]),
+    ("FROM x\nADD e.invalid/a/b.git /d/", ["e.invalid/a/b.git"]),
+    ("FROM x\nADD github.com/a/b.git /d/", ["github.com/a/b.git"]),
+    ("FROM x\nADD git@home /d/", ["git@home"]),
+    ("FROM x\nADD ./git@e.invalid:a/b.git /d/", ["git@e.invalid:a/b.git"]),
 ]
 
 
@@ -58,6 +65,33 @@ def test_sources(text: str, sources: list[str]) -> None:
     found = read(text)
     assert found.reasons == ()
     assert found.sources == tuple(sorted(sources))
+
+
+# Where Python sees the end of a line and BuildKit sees none.
+NO_LINE_ENDS = ["\f", "\v", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\r"]
+
+
+@pytest.mark.parametrize("char", NO_LINE_ENDS, ids=ascii)
+def test_lines_end_where_buildkit_ends_them(char: str) -> None:
+    assert read(f"FROM x\nCOPY a /\n# old:{char}FROM scratch").sources == ("a",)
+    assert read(f"FROM x\nRUN echo{char}COPY b /\nCOPY a /").sources == ("a",)
+    assert read(f"FROM x\nRUN <<EOF\nx{char}EOF\nCOPY b /\nEOF\nCOPY a /").sources == ("a",)
+    assert read(f"FROM x\nCOPY a \\\n# c{char}b /d\nc /d/").sources == ("a", "c")
+
+
+@pytest.mark.parametrize("char", "\t\v\f\r ")
+def test_words_are_buildkits(char: str) -> None:
+    assert read(f"FROM{char}x\nCOPY{char}a{char}b{char}/d/").sources == ("a", "b")
+
+
+@pytest.mark.parametrize("char", ["\x1c", "\x1f", "\x85", "\xa0", "\u2028", "\u3000"], ids=ascii)
+def test_what_is_no_space_to_buildkit_is_a_part_of_the_name(char: str) -> None:
+    assert read(f"FROM x\nCOPY a{char}b /d/").sources == (f"a{char}b",)
+    assert read(f"FROM y{char}z").images == (f"y{char}z",)
+
+
+def test_lines_may_end_as_windows_ends_them() -> None:
+    assert read("FROM x\r\nRUN <<EOF\r\nEOF\r\nCOPY a \\\r\n b /d/\r\n").sources == ("a", "b")
 
 
 WHOLE = [
@@ -174,6 +208,11 @@ UNTRACKED = [
     ("FROM x\nADD --checksum=sha256:aa https://e.invalid/a /", []),
     ("FROM x\nADD git@e.invalid:a/b.git /", ["ADD git@e.invalid:a/b.git"]),
     ("FROM x AS unused\nADD https://e.invalid/a /\nFROM y", []),
+    ("FROM x\nADD https://e.invalid/a.git#v1:lib /", ["ADD https://e.invalid/a.git#v1:lib"]),
+    ("FROM x\nADD git://e.invalid/a /", ["ADD git://e.invalid/a"]),
+    ("FROM x\nADD ssh://git@e.invalid/a /", ["ADD ssh://git@e.invalid/a"]),
+    ("FROM x\nADD me@e.invalid:a/b /", ["ADD me@e.invalid:a/b"]),
+    ("FROM x\nADD deps.git github.com/a/b.git /d/", []),
     ("# syntax=docker/dockerfile:1\nFROM x", ["the frontend docker/dockerfile:1 (# syntax=)"]),
     (f"# syntax=docker/dockerfile:1{PINNED}\nFROM x", []),
     ("# syntax=other/frontend\nFROM x", ["the frontend other/frontend (# syntax=)"]),

@@ -245,7 +245,7 @@ def test_names_that_are_not_text_survive(root: Path) -> None:
     save_manifest(root, before)
     write(root / "chart" / name, "2")
     found = explain(load_manifest(root, before.value), prints(root, "web"))
-    assert lines(found) == [f"changed {name}"]
+    assert lines(found) == [r"changed templates/bad\xff.yaml"]
 
 
 def test_moved_project_keeps_its_explanations(root: Path, tmp_path: Path) -> None:

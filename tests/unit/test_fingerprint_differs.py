@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from print_project import CONFIG, DOCKERFILE, git, prints, value, write
 
+from localloop import fingerprint
+from localloop.config import load_project
+from localloop.fingerprint import fingerprint_cluster
+
 
 def test_differs_boundary_between_path_and_content(root: Path) -> None:
     write(root / "src/a/f", "oo")
@@ -56,14 +60,21 @@ def test_differs_edit_behind_a_symlinked_directory_of_a_chart(root: Path) -> Non
 
 
 @pytest.mark.usefixtures("eager")
-def test_differs_same_size_edit_with_restored_mtime(root: Path) -> None:
-    file = write(root / "src/f", "foo")
+@pytest.mark.parametrize(
+    ("siblings", "size"), [(0, 1), (250, 1), (0, 3 << 20)], ids=["alone", "among-many", "large"]
+)
+def test_differs_same_size_edit_with_restored_mtime(root: Path, siblings: int, size: int) -> None:
+    """Whatever remembers it: what is known of its folder, or, of many or large files, its hash."""
+    for number in range(siblings):
+        write(root / f"src/{number}")
+    file = write(root / "src/f", b"foo" * size)
     old = time.time_ns() - 10**12
     os.utime(file, ns=(old, old))
     first = value(root)
     assert (root / ".cache/localloop/folders/app").exists()
+    assert (root / ".cache/localloop/stat-cache").exists() == (siblings > 0 or size > 1)
     time.sleep(0.02)
-    write(file, "bar")
+    write(file, b"bar" * size)
     os.utime(file, ns=(old, old))
     assert value(root) != first
 
@@ -213,6 +224,48 @@ def test_differs_target(root: Path) -> None:
 )
 def test_differs_fact(root: Path, changed: dict[str, object]) -> None:
     assert value(root) != value(root, **changed)
+
+
+def test_differs_schema_version(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_values() -> list[str]:
+        cluster = fingerprint_cluster(load_project(root, environ={}))
+        assert cluster is not None
+        return [value(root), value(root, "web"), cluster.value]
+
+    first = all_values()
+    monkeypatch.setattr(fingerprint, "SCHEMA_VERSION", fingerprint.SCHEMA_VERSION + 1)
+    assert not set(first) & set(all_values())
+
+
+def test_differs_inputs_from_here(root: Path) -> None:
+    config = CONFIG.replace("context: src}", 'context: src, inputs: ["./deep/**", "./main.c"]}')
+    write(root / "localloop.yml", config)
+    write(root / "src/deep/f", "1")
+    seen = {value(root)}
+    for name in ("deep/f", "deep/new", "main.c"):
+        write(root / "src" / name, "other")
+        seen.add(value(root))
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_differs_dockerfile_and_dockerignore_by_what_they_say(root: Path, copied: bool) -> None:
+    """The builder always gets both; they are a part of COPY only if the ignore file lets them."""
+    write(root / "localloop.yml", CONFIG.replace("docker/Dockerfile,", "src/Dockerfile,"))
+    ignored = "*.log\nbuild\n" + ("" if copied else "Dockerfile\n.dockerignore\n")
+    write(root / "src/.dockerignore", ignored)
+    write(root / "src/Dockerfile", DOCKERFILE)
+    first = prints(root)
+    assert ({"Dockerfile", ".dockerignore"} <= first.manifest.keys()) == copied
+    assert copied != first.manifest.keys().isdisjoint({"Dockerfile", ".dockerignore"})
+    write(root / "src/.dockerignore", f"# a remark\n{ignored}")
+    assert (value(root) != first.value) == copied
+    write(root / "src/.dockerignore", f"{ignored}*.tmp\n")
+    assert value(root) != first.value
+    write(root / "src/.dockerignore", ignored)
+    assert value(root) == first.value
+    write(root / "src/Dockerfile", DOCKERFILE + "# a remark\n")
+    assert value(root) != first.value
 
 
 def test_differs_dockerignore(root: Path) -> None:

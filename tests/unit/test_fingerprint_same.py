@@ -122,6 +122,21 @@ def test_same_after_our_own_first_run(root: Path) -> None:
     }  # fmt: skip
 
 
+def test_same_chart_after_our_own_first_run(root: Path) -> None:
+    """Where the project's directory is the chart's."""
+    write(root / "Chart.yaml", "name: web\n")
+    write(root / "localloop.yml", CONFIG.replace("path: chart,", "path: .,"))
+    first = value(root, "web")
+    for name in ("localloop", "deploy-reports", "perf"):
+        write(root / ".cache" / name / "x", "x")
+    assert value(root, "web") == first
+    seen = {first}
+    for place in (".cache/theirs", "their.cache/perf"):
+        write(root / place / "x", "x")
+        seen.add(value(root, "web"))
+    assert len(seen) == 3
+
+
 def test_same_unrelated_component_edit(root: Path) -> None:
     first = value(root), value(root, "web")
     write(root / "other/file", "y")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -161,6 +163,28 @@ def test_works_unreadable_input_is_an_error(open_root: Path, path: str) -> None:
     write(open_root / "src/.dockerignore", f"{path}\n")
     with as_nobody(open_root):
         value(open_root)
+
+
+@pytest.mark.parametrize(
+    "mode", [0o000, 0o400, 0o100], ids=["closed", "only-listed", "only-entered"]
+)
+@pytest.mark.parametrize("source", ["locked/*/f", "locked/deep/*", "lock*/deep/f*", "way/*"])
+def test_works_unreadable_folder_on_the_way_of_a_wildcard(
+    open_root: Path, source: str, mode: int
+) -> None:
+    """It is not an empty one."""
+    write(open_root / "src/locked/deep/f", "1")
+    (open_root / "src/way").symlink_to("locked/deep")
+    write(open_root / "docker/Dockerfile", f"FROM alpine:3\nCOPY {source} /x/\n")
+    assert "locked/deep/f" in prints(open_root).manifest
+    shutil.rmtree(open_root / ".cache", ignore_errors=True)
+    (open_root / "src/locked").chmod(mode)
+    with as_nobody(open_root), pytest.raises(UsageError) as caught:
+        value(open_root)
+    (open_root / "src/locked").chmod(0o755)
+    assert re.fullmatch(
+        r"the input locked\S* cannot be read: Permission denied", caught.value.message
+    )
 
 
 def test_works_unreadable_chart_is_an_error(open_root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import string
 
 import pytest
 from hypothesis import given, settings
@@ -64,7 +65,54 @@ TABLE = [
     ("a\nb", "a\nb", False),
     ("a", "a\n", False),
     ("a*", "a\n", True),
+    # A | reaches BuildKit's regular expression, whose first part alone is anchored at the start,
+    # and whose last alone at the end.
+    ("*\n!a|b*", "xb", False),
+    ("*\n!a|b*", "ax", False),
+    ("*\n!a|b*", "x", True),
+    ("a|b*", "xbx", True),
+    ("a|b*", "c/xa", False),
+    ("a*|x|b", "cxd", True),
+    ("a*|x|b", "cb", True),
+    ("a*|x|b", "cbd", False),
+    ("?|b", "cb/x", True),
+    ("a|^b*", "xb", False),
+    ("a|^b*", "bx", True),
+    ("a|b", "a|b", True),  # without a wildcard it is text
+    ("a|b", "a", False),
+    ("a|b/**", "a|b/x", True),
+    ("**/a|b", "x/a|b", True),
+    ("[a|b]c", "|c", True),
+    ("[a|b]c", "xbc", False),
+    ("[*|b]*", "xb]", True),  # BuildKit writes its [^/]* into the class, which that ends
+    ("a{2}", "a{2}", True),
 ]
+
+
+def literal(char: str) -> str:
+    """A pattern for a file of that name."""
+    return "\\" + char if char in "*?[]\\^|" else char
+
+
+@pytest.mark.parametrize("char", sorted(set(string.punctuation) - {"/"}))
+@pytest.mark.parametrize("form", ["{}", "x{}y", "x{}*", "?{}", "**/{}x", "{}/**", "x*/{}"])
+def test_all_punctuation_but_wildcards_is_text(char: str, form: str) -> None:
+    if (form[0] == "{" and char in "#!") or (char == "." and form in ("{}", "{}/**", "x*/{}")):
+        return  # a comment, an exception, the directory itself
+    name = form.replace("**", "q/q").replace("*", "z").replace("?", "w")
+    for text in {literal(char), char} if char not in "*?[]\\^|" else {literal(char)}:
+        assert Matcher(parse(form.format(text))).ignored(name.format(char))
+        for other in string.punctuation.replace("/", "").replace(char, "") + "ab":
+            assert not Matcher(parse(form.format(text))).ignored(name.format(other)), other
+
+
+@pytest.mark.parametrize("char", sorted(set(string.punctuation) - set("/[]\\^-")))
+def test_all_punctuation_in_a_class_is_text(char: str) -> None:
+    if char in "*?":
+        return  # they end it, see above
+    matcher = Matcher(parse(f"x[a{char}b]"))
+    for other in string.printable.replace("/", ""):
+        assert matcher.ignored("x" + other) == (other in f"a{char}b"), other
 
 
 @pytest.mark.parametrize(("text", "path", "ignored"), TABLE)
@@ -73,7 +121,7 @@ def test_table(text: str, path: str, ignored: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["!", "[", "[]", "[a", "a\\", "[a-]", r"\d", "a{2}*", "[[:alpha:]]"]
+    "text", ["!", "[", "[]", "[a", "a\\", "[a-]", r"\d", "a{2}*", "a{2,}|*", "[[:alpha:]]"]
 )
 def test_refused(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be used") as caught:
@@ -81,7 +129,7 @@ def test_refused(text: str) -> None:
     assert caught.value.where == "x/.dockerignore"
 
 
-PARTS = ["a", "b", "src", "*", "**", "a*", "?", "*.c", "[ab]", "x.c"]
+PARTS = ["a", "b", "src", "*", "**", "a*", "?", "*.c", "[ab]", "x.c", "a|b*", "*|x", "s|c"]
 patterns = st.lists(
     st.tuples(st.sampled_from(["", "!"]), st.lists(st.sampled_from(PARTS), min_size=1, max_size=3)),
     max_size=5,
@@ -147,6 +195,10 @@ def test_any_text_matches_or_is_refused(text: str) -> None:
 
 
 HELM = [
+    ("\ufeffx", "x", False, True),
+    ("y\n\ufeffx", "x", False, False),
+    ("x\fy", "x\fy", False, True),
+    ("x\ry", "y", False, False),
     ("", "templates/.hidden", False, True),
     ("*.bak", "a/b.bak", False, True),
     ("/x", "x", False, True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import string
 import time
 from pathlib import Path
 
@@ -23,7 +24,22 @@ TREE = [
     "#x", " a", "!a", "-a", ".dockerignore", "Dockerfile", "a*", "a/#x", "a/b/c/x.c", "a/b/y",
     "a/x.c", "ab/x.c", "b", "c/Dockerfile", "src/a/x.c", "src/b", "src/x.c", "x.c", "{a,b}", "é/ü",
 ]  # fmt: skip
+PUNCTUATION = string.punctuation.replace("/", "")
+TREE += [f"p/x{char}y" for char in PUNCTUATION]
 FIXED = [
+    "*\n!a|b*",
+    "*\n!src/**\nsrc",
+    "*\n!src\nsrc/a",
+    "*\n!**",
+    "*\n!**\nsrc",
+    "*\n!src/a|c*",
+    "p/x|q*",
+    "*\n!p/x[*|y]*",
+    "a{2}\nx.c",
+    "x.c\fy\n\vb\n",
+    *(f"p/?{char}*" for char in PUNCTUATION if char not in "[\\"),
+    *(f"*\n!p/*\\{char}y" for char in PUNCTUATION),
+    *(f"p/x[{char}b]y" for char in PUNCTUATION if char not in "[]\\^-"),
     "",
     "*\n!src",
     "a/b\n!a",
@@ -54,6 +70,8 @@ PARTS = [
     "*.c",
     "[ab]",
     "x.c",
+    "a|b*",
+    "*|b",
     "[^a]",
     "a\\*",
     "é",

@@ -42,16 +42,22 @@ def opened(root: Path) -> Session:
     return Session(project, {}, platform="linux/amd64", blind=True)
 
 
+@pytest.mark.parametrize("pause", [0.0, 3 * CLOCK], ids=["published-at-once", "published-later"])
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
 @pytest.mark.parametrize("change", [edit, replace, rename, change_mode])
 def test_changed_and_changed_back_is_moved(
-    root: Path, change: Callable[[Path], None], warm: bool, monkeypatch: pytest.MonkeyPatch
+    root: Path,
+    change: Callable[[Path], None],
+    warm: bool,
+    pause: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """At each look of the run, also where the change is old enough then to be trusted."""
+    monkeypatch.setattr(statcache, "GRAIN_NS", int(CLOCK / 2 * 10**9))
     needing = CONFIG.replace("context: other}", "context: other, needs: [app]}")
     write(root / "localloop.yml", needing)
     write(root / "docker/Dockerfile.other", "FROM app\nCOPY . /\n")
     if warm:
-        monkeypatch.setattr(statcache, "GRAIN_NS", 10_000_000)
         opened(root).fingerprint("app")
     session = opened(root)
     image, needs_it = session.project.images["app"], session.project.images["other"]
@@ -59,6 +65,7 @@ def test_changed_and_changed_back_is_moved(
     assert session.fingerprint_image(image, fresh=True).moved == ()
     time.sleep(CLOCK)
     change(root / "src/main.c")
+    time.sleep(pause)
     after = session.fingerprint_image(image, fresh=True)
     assert after.value == before.value
     assert after.moved == ("main.c",)
@@ -66,6 +73,21 @@ def test_changed_and_changed_back_is_moved(
     # For the next run it is an input as any other.
     session = opened(root)
     assert session.fingerprint_image(image, fresh=True).moved == ()
+
+
+def test_link_that_led_elsewhere_for_a_moment_is_moved(root: Path) -> None:
+    link = root / "src/link"
+    link.symlink_to("main.c")
+    session = opened(root)
+    image = session.project.images["app"]
+    before = session.fingerprint("app")
+    assert session.fingerprint_image(image, fresh=True).moved == ()
+    time.sleep(CLOCK)
+    for target in ("elsewhere", "main.c"):
+        link.unlink()
+        link.symlink_to(target)
+    after = session.fingerprint_image(image, fresh=True)
+    assert (after.value, after.moved) == (before.value, ("link",))
 
 
 def test_what_is_ignored_may_move(root: Path) -> None:

@@ -15,9 +15,11 @@ import pytest
 from buildkit import Build, bake, layers, remove
 from mutations import Context
 
+from localloop import statcache
 from localloop.config import Project, load_project
 from localloop.fingerprint import fingerprint_image
-from localloop.foldercache import InputCache
+from localloop.foldercache import FolderCache, InputCache
+from localloop.inputs.walk import Known
 
 CONFIG = """\
 version: 1
@@ -70,15 +72,48 @@ class Facts:
         ).value
 
 
-def test_every_change_that_counts_is_seen_and_no_other(place: Path, seed: int) -> None:
-    """With the caches of real runs: folders and hashes are trusted once they are old enough."""
+class Taken:
+    """Counts the folders that were taken as an earlier walk left them, and those read again."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.known = self.read = 0
+        get, put = FolderCache.get, FolderCache.put
+
+        def counted_get(cache: FolderCache, path: bytes) -> Known | None:
+            found = get(cache, path)
+            self.known += found is not None
+            return found
+
+        def counted_put(cache: FolderCache, path: bytes, known: Known | None, newest: int) -> None:
+            self.read += path in cache._known
+            put(cache, path, known, newest)
+
+        monkeypatch.setattr(FolderCache, "get", counted_get)
+        monkeypatch.setattr(FolderCache, "put", counted_put)
+
+    @property
+    def taken(self) -> int:
+        return self.known - self.read
+
+
+def test_every_change_that_counts_is_seen_and_no_other(
+    place: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the caches of real runs: folders and hashes are trusted once they are old enough.
+
+    Every few changes another run begins, with what the one before wrote. The grain of time is a
+    hundredth of a second, so that there is something old in a minute's test.
+    """
+    monkeypatch.setattr(statcache, "GRAIN_NS", 10_000_000)
+    monkeypatch.setattr(statcache, "_FEW", 2)
+    counted = Taken(monkeypatch)
     dice = random.Random(seed)
     context = Context(place / "src", dice)
     (place / "localloop.yml").write_text(CONFIG)
     (place / "Dockerfile").write_text(DOCKERFILE)
     project = load_project(place, environ={})
     facts = Facts(dice)
-    cache = InputCache(place, writes=False)
+    cache = InputCache(place)
 
     def look() -> tuple[object, str]:
         state = (context.state(), frozenset(facts.known.items()))
@@ -94,17 +129,22 @@ def test_every_change_that_counts_is_seen_and_no_other(place: Path, seed: int) -
             change = facts.change if dice.random() < 0.1 else context.change
         name = change()
         done[f"{'seen' if counts else 'not seen'}: {name}"] += 1
+        if number % 3 == 0:
+            cache = InputCache(place)
         before, (state, value) = value, look()
         assert (value != before) == counts, f"SEED={seed}, change {number}: {name}"
         # Not only from one moment to the next: equal states and only they are equal, at any time.
         assert value_of.setdefault(state, value) == value, f"SEED={seed}, change {number}: {name}"
         assert state_of.setdefault(value, state) == state, f"SEED={seed}, change {number}: {name}"
         if number % 100 == 0:
-            assert facts.fingerprint(project, None) == value, f"SEED={seed}: cached differs"
+            fresh = InputCache(place / "none", writes=False)
+            assert facts.fingerprint(project, fresh) == value, f"SEED={seed}: cached differs"
     assert sum(count for name, count in done.items() if name.startswith("seen")) == COUNT
     assert sum(count for name, count in done.items() if name.startswith("not")) == COUNT_NOT
     assert len(done) >= 19
-    print(dict(done))
+    assert counted.taken > COUNT
+    assert counted.read > COUNT / 10
+    print(dict(done), f"{counted.taken} folders taken, {counted.read} read again")
 
 
 @pytest.mark.docker

@@ -83,10 +83,137 @@ def test_fingerprint_of_a_kustomization_covers_its_bases(tmp_path: Path) -> None
         "resources: [../../base]\ncomponents: [../../parts/log]\n"
     )
     found = project(tmp_path, "kustomize: overlays/dev")
-    assert kustomize_roots(found, found.charts["raw"]) == ["base", "overlays/dev", "parts/log"]
+    assert kustomize_roots(found, found.charts["raw"])[0] == ["base", "overlays/dev", "parts/log"]
     before = value(found)
     (tmp_path / "base/all.yaml").write_text("b")
     assert value(found) != before
+
+
+def kustomization(root: Path, folder: str, text: str) -> None:
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / folder / "kustomization.yaml").write_text(text)
+
+
+FOLDERS = ["resources", "bases", "components", "transformers", "generators", "validators"]
+FILES = [
+    *("resources", "bases", "components", "transformers", "generators", "validators"),
+    *("crds", "configurations", "patchesStrategicMerge"),
+]
+ENTRIES = [
+    "patches: [{target: {kind: Pod}, path: PATH}, {patch: 'a: 1'}]",
+    "patchesJson6902: [{target: {kind: Pod}, path: PATH}]",
+    "replacements: [{path: PATH}, {source: {kind: Pod}, targets: []}]",
+    "configMapGenerator: [{name: a, files: [PATH], literals: [a=b]}]",
+    "configMapGenerator: [{name: a, files: [key=PATH]}]",
+    "configMapGenerator: [{name: a, envs: [PATH]}]",
+    "configMapGenerator: [{name: a, env: PATH}]",
+    "secretGenerator: [{name: a, files: [PATH]}]",
+    "secretGenerator: [{name: a, envs: [PATH]}]",
+    "openapi: {path: PATH}",
+]
+
+
+@pytest.mark.parametrize("key", FOLDERS)
+def test_edit_in_a_folder_that_a_kustomization_names(tmp_path: Path, key: str) -> None:
+    kustomization(tmp_path, "overlay", f"{key}: [../shared]\n")
+    kustomization(tmp_path, "shared", "resources: [deep/a.yaml]\n")
+    (tmp_path / "shared/deep").mkdir()
+    seen = set()
+    for text in ("1", "2"):
+        (tmp_path / "shared/deep/a.yaml").write_text(text)
+        seen.add(value(project(tmp_path, "kustomize: overlay")))
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    "entry", [*(f"{key}: [PATH]" for key in FILES), *ENTRIES], ids=lambda entry: entry[:40]
+)
+def test_edit_of_a_file_that_a_kustomization_names(tmp_path: Path, entry: str) -> None:
+    for path in ("../shared/file.yaml", "in/file.yaml"):
+        kustomization(tmp_path, "overlay", entry.replace("PATH", path))
+        file = tmp_path / "overlay" / path
+        file.parent.mkdir(exist_ok=True)
+        seen = set()
+        for text in ("1", "2", "3"):
+            file.write_text(text)
+            (tmp_path / "shared/aside").write_text(text) if path.startswith("..") else None
+            seen.add(value(project(tmp_path, "kustomize: overlay")))
+        assert len(seen) == 3
+        if path.startswith(".."):
+            (tmp_path / "shared/aside").write_text("other")
+            assert value(project(tmp_path, "kustomize: overlay")) in seen
+
+
+@pytest.mark.parametrize("key", ["transformers", "generators", "validators"])
+def test_what_stands_in_the_kustomization_itself_is_no_path(tmp_path: Path, key: str) -> None:
+    inline = "apiVersion: builtin\n    kind: X\n    metadata: {name: x}\n"
+    kustomization(tmp_path, "overlay", f"{key}:\n  - |-\n    {inline}")
+    merge = "patchesStrategicMerge:\n  - |-\n    kind: Pod\n"
+    kustomization(tmp_path, "other", merge)
+    for folder in ("overlay", "other"):
+        found = project(tmp_path, f"kustomize: {folder}")
+        assert kustomize_roots(found, found.charts["raw"]) == ([folder], [])
+
+
+def test_a_path_may_look_like_a_number(tmp_path: Path) -> None:
+    kustomization(tmp_path, "a", 'resources: ["../1.0"]\ncrds: ["1"]\n')
+    kustomization(tmp_path, "1.0", "")
+    (tmp_path / "a/1").write_text("")
+    found = project(tmp_path, "kustomize: a")
+    assert kustomize_roots(found, found.charts["raw"]) == (["1.0", "a"], [])
+
+
+def test_the_project_itself_holds_all(tmp_path: Path) -> None:
+    kustomization(tmp_path, ".", "resources: [a]\ncrds: [b/c.yaml]\n")
+    kustomization(tmp_path, "a", "")
+    kustomization(tmp_path, "b", "")
+    (tmp_path / "b/c.yaml").write_text("")
+    found = project(tmp_path, "kustomize: .")
+    assert kustomize_roots(found, found.charts["raw"]) == ([".", "a"], [])
+
+
+def test_a_chain_of_folders_ends(tmp_path: Path) -> None:
+    kustomization(tmp_path, "a", "transformers: [../b]\nresources: [../b]\n")
+    kustomization(tmp_path, "b", "components: [../c/d]\npatches: [{path: ../x.yaml}]\n")
+    kustomization(tmp_path, "c/d", "generators: [../../a]\ncrds: [own.yaml]\n")
+    for name in ("x.yaml", "c/d/own.yaml"):
+        (tmp_path / name).write_text("1")
+    found = project(tmp_path, "kustomize: a")
+    assert kustomize_roots(found, found.charts["raw"]) == (["a", "b", "c/d"], ["x.yaml"])
+    assert "x.yaml" in fingerprint_chart(found, found.charts["raw"]).manifest
+
+
+@pytest.mark.parametrize(
+    "text", ["[a]", "x", "resources: x", "resources: [{a: 1}]", "patches: [1]"]
+)
+def test_a_kustomization_that_is_none_is_kustomizes_to_refuse(tmp_path: Path, text: str) -> None:
+    kustomization(tmp_path, "a", text)
+    found = project(tmp_path, "kustomize: a")
+    try:
+        assert kustomize_roots(found, found.charts["raw"])[0] == ["a"]
+    except UsageError as error:
+        assert error.reason == "input_missing"
+
+
+def test_a_kustomization_that_cannot_be_read(tmp_path: Path) -> None:
+    kustomization(tmp_path, "a", "resources: [")
+    with pytest.raises(UsageError, match=r"a/kustomization\.yaml is not YAML"):
+        value(project(tmp_path, "kustomize: a"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "transformers: [nowhere.yaml]",
+        "crds: [nowhere.yaml]",
+        "patches: [{path: nowhere.yaml}]",
+        "configMapGenerator: [{name: a, files: [k=nowhere.yaml]}]",
+    ],
+)
+def test_what_is_not_there_is_refused(tmp_path: Path, text: str) -> None:
+    kustomization(tmp_path, "a", text)
+    with pytest.raises(UsageError, match=r"nowhere\.yaml is not in the project"):
+        value(project(tmp_path, "kustomize: a"))
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,6 @@ def test_ignored_file_that_becomes_a_folder_with_an_exception(root: Path) -> Non
 def test_recent_files_are_not_trusted(root: Path) -> None:
     many(root)
     value(root)
-    assert InputCache(root).folders("app", b"") is not None
     assert not (root / HASHES).exists()
     assert not (root / FOLDERS).exists()
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
-from ..context import own_patterns
+from ..context import declared_patterns, own_patterns
 from ..errors import UsageError
-from ..inputs.ignore import Matcher, parse
+from ..inputs.declared import invert, unmatched
+from ..inputs.ignore import Matcher
+from ..inputs.names import one_line
 from ..inputs.tree import Folder, Tree, digest, item, items
 from ..inputs.walk import walk_context
 from ..statcache import StatCache
@@ -19,6 +22,8 @@ def run(options: Options) -> int:
     if not path.is_dir():
         raise UsageError("input_missing", f"{path} is not a directory")
     tree = fingerprinted(path, options.inputs)
+    for pattern in unmatched(options.inputs, tree):
+        print(f"warning: --inputs: {one_line(pattern)} matches nothing", file=sys.stderr)
     value = digest(b"tree 1", tree)
     kinds = [word[:1] for folder in tree.values() for _, word in items(folder.section)]
     options.console.document(
@@ -42,13 +47,15 @@ def fingerprinted(root: Path, inputs: tuple[str, ...]) -> Tree:
     a file by its bytes and its executable bit. ``.git`` and localloop's own folders never count.
     """
     named = [pattern for pattern in inputs if not pattern.startswith("!")]
-    patterns = ["*"] if named else []
-    for pattern in inputs:
-        patterns += parse(pattern[1:] if pattern.startswith("!") else "!" + pattern)
+    patterns = declared_patterns(inputs, at_root=False) if named else list(map(invert, inputs))
     matcher = Matcher([*patterns, *own_patterns(inputs)], "--inputs")
     tree = walk_context(
         os.fsencode(root), matcher, None, StatCache(root, keep=False), for_buildkit=False
     )
+    if named and not tree:
+        raise UsageError(
+            "input_missing", f"--inputs: nothing matches {', '.join(map(one_line, inputs))}"
+        )
     return {
         path: Folder(b"", b"".join(_as_git(name, word) for name, word in items(folder.section)))
         for path, folder in tree.items()

@@ -110,7 +110,7 @@ def why(part: ComponentPlan) -> str:
 def changes(session: Session, part: ComponentPlan) -> list[str]:
     """``M web site/index.html``: a line a changed input, ``* web Dockerfile`` what is no file."""
     from ..explain import load_manifest
-    from ..inputs.names import show
+    from ..inputs.names import one_line
     from ..inputs.tree import differences
 
     if part.previous in ("", part.fingerprint):
@@ -121,7 +121,7 @@ def changes(session: Session, part: ComponentPlan) -> list[str]:
     letters = {"added": "A", "changed": "M", "removed": "D"}
     found = differences(before.tree, session.fingerprint(part.name).tree)
     lines = [
-        f"{letters[word]} {part.name} {show(os.fsencode(path))}"
+        f"{letters[word]} {part.name} {one_line(path)}"
         for word, paths in found.items()
         for path in paths
     ]

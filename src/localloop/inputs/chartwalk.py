@@ -8,11 +8,14 @@ import os
 import stat
 from typing import Protocol
 
+from ..cachefiles import OWN_CACHES
 from ..errors import UsageError
 from .names import failed, refuse_special, show
 from .sources import list_names, read_link
 from .tree import Folder, Tree, file_bits, item
 from .walk import Files, Job, job
+
+_OWN = tuple(b"/.cache/" + name.encode() for name in OWN_CACHES)
 
 
 class Ignores(Protocol):
@@ -40,6 +43,24 @@ def walk_chart(root: bytes, ignore: Ignores, boundary: bytes, files: Files) -> T
     return {b"": Folder(b"", b"".join(text for _, _, text in items))}
 
 
+def walk_files(root: bytes, paths: list[bytes], files: Files) -> Folder:
+    """Files that are named one by one, as one folder; links among them are followed."""
+    found = []
+    for path in sorted(paths):
+        place = os.path.realpath(os.path.join(root, path))
+        info = _lstat(place, path)
+        if info is not None:
+            refuse_special(path, info.st_mode)
+            found.append((path, file_bits(info.st_mode), job(place, path, info)))
+    digests = files.digests([job for _, _, job in found])
+    section = (
+        item(b"f", bits, path, digest)
+        for (path, bits, _), (digest, _) in zip(found, digests, strict=True)
+        if digest
+    )
+    return Folder(b"", b"".join(section))
+
+
 class _ChartWalk:
     def __init__(self, ignore: Ignores, boundary: bytes) -> None:
         self.ignore = ignore
@@ -56,7 +77,7 @@ class _ChartWalk:
     def entry(self, place: bytes, path: bytes, above: frozenset[bytes]) -> None:
         text = path.decode("utf-8", "surrogateescape")
         info = _lstat(place, path)
-        if info is None or path.rpartition(b"/")[2] == b".git":
+        if info is None or path.rpartition(b"/")[2] == b".git" or (b"/" + path).endswith(_OWN):
             return
         if stat.S_ISLNK(info.st_mode):
             if self.ignore.ignored(text, False):

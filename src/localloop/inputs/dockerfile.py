@@ -11,19 +11,23 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .dockersyntax import (
+    BLANK,
     HEREDOC,
     Dockerfile,
     DockerfileError,
     Instruction,
     automatic_arguments,
     expand,
+    split_words,
     words,
 )
 from .gomatch import clean
 
 _FRONTEND = re.compile(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?\Z")
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
-_REMOTE = re.compile(r"(https?|git|ssh)://|git@|github\.com/.+\.git|.+\.git(#.*)?\Z")
+# BuildKit's addresses of git and HTTP for ADD; github.com/… is one for whole contexts only.
+_REMOTE = re.compile(r"https?://|(?i:git|ssh)://|[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:")
+_FROM = re.compile(rf"([^{BLANK[1:]}+)(?:{BLANK}+[aA][sS]{BLANK}+([^{BLANK[1:]}+))?\Z")
 _ALWAYS = re.compile(r"(?i)((https?|ftp|no|all)_proxy|buildkit_.*|source_date_epoch)\Z")
 
 
@@ -109,7 +113,7 @@ def _stages(
     stages: list[Stage] = []
     for item in instructions:
         if item.keyword == "FROM":
-            match = re.match(r"(\S+)(?:\s+[aA][sS]\s+(\S+))?\s*\Z", item.rest)
+            match = _FROM.match(item.rest)
             if not match:
                 raise DockerfileError(f"line {item.line}: cannot read this FROM")
             name = match[2].lower() if match[2] else None
@@ -244,13 +248,13 @@ class _Reach:
     @staticmethod
     def copy_words(item: Instruction) -> list[str] | None:
         if not item.rest.startswith("["):
-            return item.rest.split()
+            return split_words(item.rest)
         import json
 
         try:
             found = json.loads(item.rest)
         except ValueError:
-            return item.rest.split()  # as BuildKit: not JSON means the shell form
+            return split_words(item.rest)  # as BuildKit: not JSON means the shell form
         if isinstance(found, list) and all(isinstance(word, str) for word in found):
             return found
         return None

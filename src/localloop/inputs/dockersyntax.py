@@ -6,16 +6,22 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from .gomatch import SPACE
+
+# What ends a word to BuildKit's parser, and what else Go's unicode.IsSpace knows; not Python's \s.
+BLANK = "[\t\v\f\r ]"
+_NO_SPACE = f"[^{SPACE}]"
 _KNOWN = re.compile(
     r"ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL"
     r"|STOPSIGNAL|USER|VOLUME|WORKDIR"
 )
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*\Z")
+_DIRECTIVE = re.compile(r"#[\t\f\r ]*([A-Za-z][A-Za-z0-9]*)[\t\f\r ]*=[\t\f\r ]*(.+?)[\t\f\r ]*\Z")
 HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]+)\Z")
 _VARIABLE = re.compile(
     r"\$(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<op>:?[-+])(?P<word>[^{}]*))?\})"
 )
+_WORD = re.compile(rf"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^{SPACE}"'\\]|["'\\])+""", re.DOTALL)
 _AUTOMATIC = re.compile("(BUILD|TARGET)(PLATFORM|OS|ARCH|VARIANT|STAGE)")
 
 
@@ -37,7 +43,8 @@ class Dockerfile:
     """A Dockerfile's ``instructions`` and its ``syntax`` directive (a frontend image)."""
 
     def __init__(self, text: str) -> None:
-        self.lines = text.removeprefix("\ufeff").splitlines()
+        lines = text.removeprefix("\ufeff").split("\n")
+        self.lines = [line.rstrip("\r") for line in lines[: -1 if not lines[-1] else None]]
         self.escape = "\\"
         self.syntax: str | None = None
         self._directives()
@@ -52,7 +59,7 @@ class Dockerfile:
         for number, line in enumerate(self.lines):
             if number == 0 and line.startswith("#!"):
                 continue
-            match = _DIRECTIVE.match(line.strip())
+            match = _DIRECTIVE.match(line.strip(SPACE))
             if not match:
                 return
             key, value = match[1].lower(), match[2]
@@ -87,7 +94,7 @@ class Dockerfile:
         while index < len(self.lines):
             line = self.lines[index]
             index += 1
-            stripped = line.strip()
+            stripped = line.strip(SPACE)
             if stripped.startswith("#"):
                 if parts:
                     continue
@@ -99,8 +106,8 @@ class Dockerfile:
                 parts.append(line)
                 break
             parts.append(line[: line.rindex(self.escape)])
-        logical = "".join(parts).strip()
-        return re.sub(r"\A(\S+)\s+", r"\1 ", logical), index
+        logical = "".join(parts).strip(SPACE)
+        return " ".join(re.split(f"{BLANK}+", logical, maxsplit=1)), index
 
     def _heredocs(self, rest: str, index: int, first: int) -> int:
         for word in words(rest):
@@ -120,14 +127,19 @@ class Dockerfile:
 
 def words(text: str) -> list[str]:
     """Words as a shell would split them, quotes kept."""
-    return re.findall(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\]|["'\\])+""", text)
+    return _WORD.findall(text)
+
+
+def split_words(text: str) -> list[str]:
+    """Words with nothing but blanks between them, whatever they hold."""
+    return [word for word in re.split(f"{BLANK}+", text) if word]
 
 
 def _flags(rest: str) -> tuple[tuple[str, ...], str]:
     flags: list[str] = []
     while True:
-        rest = rest.lstrip()
-        match = re.match(r"--[a-zA-Z]\S*", rest)
+        rest = rest.lstrip(SPACE)
+        match = re.match(f"--[a-zA-Z]{_NO_SPACE}*", rest)
         if not match:
             return tuple(flags), rest
         flags.append(match[0])

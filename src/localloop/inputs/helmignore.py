@@ -13,12 +13,12 @@ class HelmIgnore:
 
     def __init__(self, text: str = "", where: str = ".helmignore") -> None:
         self.rules: list[tuple[bool, bool, bool, re.Pattern[str]]] = []
-        for number, raw in enumerate(text.split("\n"), 1):
+        for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
             self._add(raw, f"{where}:{number}")
         self._add("templates/.?*", where)
 
     def _add(self, raw: str, where: str) -> None:
-        rule = raw.removeprefix("\ufeff").strip(SPACE)
+        rule = raw.strip(SPACE)
         if not rule or rule.startswith("#"):
             return
         if "**" in rule:

@@ -83,7 +83,7 @@ class Pattern:
     def match(self, path: str) -> bool:
         """Whether this very path matches (its directories are the caller's business)."""
         if self.regex is not None:
-            return self.regex.match(path) is not None
+            return self.regex.match(path) is not None  # an alternative looks for its place itself
         if self.kind == "exact":
             return path == self.text
         if self.kind == "prefix":
@@ -112,7 +112,7 @@ class Pattern:
 
 def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (the original, branch by branch)
     kind, out, index, count = "exact", ["^"], 0, 0
-    depth = False  # inside a character class
+    depth, refused = False, ""  # inside a character class; what a regexp would understand
     while index < len(pattern):
         char = pattern[index]
         index += 1
@@ -133,7 +133,7 @@ def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (the original, b
                 kind = "suffix"
         elif char in "*?":
             out.append("[^/]*" if char == "*" else "[^/]")
-            kind = "regexp"
+            kind, depth = "regexp", False  # the bracket ends a class
         elif char in _ESCAPED:
             out.append("\\" + char)
         elif char == "\\":
@@ -149,15 +149,17 @@ def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (the original, b
             depth = char == "["
             out.append(char)
             kind = "regexp"
-        elif char == "{":
-            if re.match(r"[0-9]+(,[0-9]*)?\}", pattern[index:]):
-                raise BadPatternError("a repetition {n}")
-            out.append("\\{")
+        elif char == "{" and re.match(r"[0-9]+(,[0-9]*)?\}", pattern[index:]):
+            refused = "a repetition {n}"
+        elif char == "|" and not depth:
+            out.append("|(?s:.*?)")  # Go searches: only what stands first begins at the start
         elif char in "|^" or (depth and char == "-"):
             out.append(char)
         else:
             out.append(re.escape(char))
         count += 1
+    if refused and kind == "regexp":
+        raise BadPatternError(refused)
     return kind, "".join(out) + r"\Z"
 
 
@@ -180,7 +182,9 @@ class Matcher:
         # BuildKit's shortcut: with such exceptions alone it looks at their text only.
         self._plain = not any(char in p.glob for p in exclusions for char in _WILD)
         anything = "|".join(f"(?:{pattern.expression})" for pattern in self.patterns)
-        self._any = re.compile(anything or "(?!)").match
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._any = re.compile(anything or "(?!)").match
 
     def matches(self, path: str, state: State) -> tuple[bool, State]:
         """Whether ``path`` is ignored, and the state for what lies below it."""

@@ -16,8 +16,18 @@ _SPECIAL = {
 
 def show(path: bytes) -> str:
     """A path for people: one line, no control bytes."""
-    text = path.decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return one_line(path.decode("utf-8", "surrogateescape"))
+
+
+def one_line(text: str) -> str:
+    """The same of text, in which bytes that are not UTF-8 are lone surrogates."""
+    return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char if char.isprintable() else ascii(char)[1:-1]
 
 
 def failed(path: bytes, exc: OSError) -> UsageError:

@@ -1,10 +1,11 @@
 """COPY sources as plain paths: wildcards expanded, links in them followed as BuildKit does."""
 
 # Paths are bytes here: names need not be text.
-# ruff: noqa: PTH112, PTH114, PTH115, PTH118, PTH208
+# ruff: noqa: PTH115, PTH118, PTH208
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 
 from ..errors import UsageError
@@ -49,6 +50,15 @@ class _Sources:
     def real(self, path: bytes) -> bytes:
         return os.path.join(self.root, path)
 
+    def mode(self, path: bytes) -> int:
+        """What a path is, itself; 0 where there is nothing."""
+        try:
+            return os.lstat(self.real(path)).st_mode
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # a NUL is in no name
+            return 0
+        except OSError as exc:
+            raise failed(path, exc) from exc
+
     def expand(self, base: bytes, parts: list[str], links: int) -> None:
         """The pattern ``parts`` below the plain path ``base``."""
         if not parts or "**" in parts[0]:  # --parents allows **: everything below counts
@@ -63,7 +73,7 @@ class _Sources:
         except BadPatternError:
             self.found.add(base)
             return
-        if os.path.isdir(self.real(base)):
+        if stat.S_ISDIR(self.mode(base)):
             for name in list_names(self.real(base), base):
                 if expression.fullmatch(name.decode("utf-8", "surrogateescape")):
                     self.step(base, name, rest, links)
@@ -71,7 +81,7 @@ class _Sources:
     def step(self, base: bytes, name: bytes, rest: list[str], links: int) -> None:
         """One plain name below ``base``, then the pattern ``rest``."""
         path = base + b"/" + name if base else name
-        if not os.path.islink(self.real(path)):
+        if not stat.S_ISLNK(self.mode(path)):
             self.expand(path, rest, links)
             return
         self.found.add(path)
@@ -91,7 +101,7 @@ class _Sources:
         base = b""
         for index, name in enumerate(names):
             path = base + b"/" + name if base else name
-            if os.path.islink(self.real(path)):
+            if stat.S_ISLNK(self.mode(path)):
                 plain = [_quote(item) for item in names[index + 1 :]]
                 self.step(base, name, plain + rest, links)
                 return

@@ -59,6 +59,9 @@ class Files(Protocol):
     def digests(self, jobs: list[Job]) -> list[tuple[bytes, bool]]:
         """Each one's sha256 (empty where it is gone), and whether it still is what lstat said."""
 
+    def link(self, path: bytes, ctime: int) -> None:
+        """A link was read that was made then (ns)."""
+
 
 class Folders(Protocol):
     """What remembers folders from one walk to the next."""
@@ -178,6 +181,7 @@ class _Walk:
     ) -> None:
         if stat.S_ISLNK(info.st_mode):
             draft.links.append((name, read_link(real, path)))
+            self.files.link(path, info.st_ctime_ns)
         else:
             draft.files.append((name, file_bits(info.st_mode), len(self.jobs)))
             self.jobs.append(job(real, path, info))
