@@ -46,6 +46,7 @@ def _made_by_the_command() -> dict[str, Any] | None:
 def _made_here(params: dict[str, Any], context: Context) -> dict[str, Any]:
     from ..clusterverdict import Wish, require_possible
     from ..planning import make_plan
+    from ..preflight import require_tools
 
     refuse = params["bootstrap"] == "refuse"
     session = _session(params, context)
@@ -61,6 +62,8 @@ def _made_here(params: dict[str, Any], context: Context) -> dict[str, Any]:
         ),
     )
     require_possible(made.cluster, session.cluster_name, bootstraps=not refuse)
+    if not context.check:
+        require_tools(session, made)
     return _told(made.as_dict(), context)
 
 
