@@ -71,7 +71,7 @@ def release_failed(
         text = "\n  ".join(filter(None, (f"helm {verb} did not end within {within}", said)))
     else:
         text = f"helm {verb} failed: {said}"
-    if "must have at most 1048576 bytes" in said:  # a Secret's limit
+    if done and "must have at most 1048576 bytes" in done.stderr:  # a Secret's limit
         hints = ["Helm keeps the whole chart in one Secret: name large files in its .helmignore."]
     reason = f"release_failed:{part.name}"
     if hooks:
