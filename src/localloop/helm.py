@@ -7,9 +7,11 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,18 @@ from .kube.client import Kube
 from .kube.objects import ObjectRef
 from .record import HISTORY_MAX
 
-INSTALL_HINT = "Install Helm 3.18.4 or newer (https://helm.sh/docs/intro/install/)."
+OLDEST = (3, 18, 4)
+INSTALL_HINT = (
+    f"Install Helm {'.'.join(map(str, OLDEST))} or newer (https://helm.sh/docs/intro/install/)."
+)
 TRANSACTION_LABEL = "localloop-transaction"
 PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
+# What Helm gets beyond the time that its hooks may take, to end by itself and say why.
+GRACE_SECONDS = 5.0
+
+
+class HelmHungError(LocalloopError):
+    """Helm did not end in time, and was ended."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +82,25 @@ def _release(metadata: Mapping[str, Any]) -> Release:
 
 
 @dataclass(frozen=True)
+class Hook:
+    """A hook of a revision: its manifest, when it runs (``pre-upgrade``), what its run came to.
+
+    ``phase`` is ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``; empty where it has not run.
+    """
+
+    manifest: str
+    events: tuple[str, ...]
+    phase: str
+
+
+@dataclass(frozen=True)
 class Stored:
-    """What Helm stored of a revision: its manifest, that one's sha256, and the values given."""
+    """What Helm stored of a revision: its manifest and that one's sha256, values given, hooks."""
 
     manifest: str
     sha256: str
     values: dict[str, Any] = field(default_factory=dict, repr=False)
+    hooks: tuple[Hook, ...] = ()
 
 
 def stored(kube: Kube, release: Release) -> Stored:
@@ -84,7 +108,15 @@ def stored(kube: Kube, release: Release) -> Stored:
     content = decode_secret(_secret(kube, release))
     manifest = content.get("manifest", "")
     digest = hashlib.sha256(manifest.encode()).hexdigest()
-    return Stored(manifest, digest, content.get("config") or {})
+    hooks = tuple(
+        Hook(
+            hook.get("manifest") or "",
+            tuple(hook.get("events") or ()),
+            (hook.get("last_run") or {}).get("phase") or "",
+        )
+        for hook in content.get("hooks") or ()
+    )
+    return Stored(manifest, digest, content.get("config") or {}, hooks)
 
 
 def mark_failed(kube: Kube, release: Release) -> None:
@@ -134,23 +166,24 @@ class Helm:
     """Runs helm against one frozen kubeconfig and context."""
 
     def __init__(self, kubeconfig: Path, context: str) -> None:
-        self._helm = tools.find("helm", hint=INSTALL_HINT)
+        self.path = tools.find("helm", hint=INSTALL_HINT)
         self._target = ("--kubeconfig", str(kubeconfig), "--kube-context", context)
 
     def identity(self) -> str:
         """Tells one helm binary from another without starting it."""
-        found = Path(self._helm).stat()
-        return f"{self._helm}:{found.st_size}:{found.st_mtime_ns}"
+        found = Path(self.path).stat()
+        return f"{self.path}:{found.st_size}:{found.st_mtime_ns}"
 
-    def major_version(self) -> int:
-        """3 or 4."""
+    def version(self) -> tuple[int, int, int]:
+        """Major, minor and patch."""
         done = tools.run(
-            [self._helm, "version", "--template", "{{.Version}}"], timeout=30, env=_environment()
+            [self.path, "version", "--template", "{{.Version}}"], timeout=30, env=_environment()
         )
-        digits = done.stdout.strip().lstrip("v").split(".")[0]
-        if done.returncode or not digits.isdigit():
+        found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", done.stdout.strip())
+        if done.returncode or found is None:
             raise LocalloopError("helm_failed", f"`helm version`: {_last_line(done.stderr)}")
-        return int(digits)
+        major, minor, patch = map(int, found.groups())
+        return major, minor, patch
 
     def upgrade(
         self,
@@ -166,9 +199,13 @@ class Helm:
         timeout: float,
         pass_fds: Sequence[int] = (),
     ) -> tools.Completed:
-        """``helm upgrade --install``; the values go in by standard input, never on argv."""
+        """``helm upgrade --install``; the values go in by standard input, never on argv.
+
+        ``timeout``: seconds that a hook may take. ``HelmHungError`` where Helm does not end soon
+        after.
+        """
         argv = upgrade_argv(
-            self._helm,
+            self.path,
             release,
             chart,
             namespace=namespace,
@@ -176,14 +213,9 @@ class Helm:
             chart_flags=chart_flags,
             labels=labels,
             apply_flags=apply_flags,
-        )
-        return tools.run(
-            [*argv[:1], *self._target, *argv[1:]],
             timeout=timeout,
-            stdin=json.dumps(values).encode(),
-            env=_environment(),
-            pass_fds=pass_fds,
         )
+        return self._run(argv[1:], timeout, json.dumps(values).encode(), pass_fds)
 
     def rollback(
         self,
@@ -196,14 +228,30 @@ class Helm:
         pass_fds: Sequence[int] = (),
     ) -> tools.Completed:
         """Make a new revision that is an earlier one again, labels included."""
-        argv = [self._helm, *self._target, "rollback", "--namespace", namespace]
-        argv += ["--history-max", str(HISTORY_MAX), *apply_flags, "--", release, str(revision)]
-        return tools.run(argv, timeout=timeout, env=_environment(), pass_fds=pass_fds)
+        argv = ["rollback", "--namespace", namespace, "--history-max", str(HISTORY_MAX)]
+        argv += [f"--timeout={ceil(timeout)}s", *apply_flags, "--", release, str(revision)]
+        return self._run(argv, timeout, None, pass_fds)
+
+    def _run(
+        self, argv: Sequence[str], timeout: float, stdin: bytes | None, pass_fds: Sequence[int]
+    ) -> tools.Completed:
+        try:
+            return tools.run(
+                [self.path, *self._target, *argv],
+                timeout=timeout + GRACE_SECONDS,
+                stdin=stdin,
+                env=_environment(),
+                pass_fds=pass_fds,
+            )
+        except LocalloopError as error:
+            if error.reason != "tool_timeout":
+                raise
+            raise HelmHungError(error.reason, error.message) from error
 
     def uninstall(self, release: str, *, namespace: str, timeout: float) -> tools.Completed:
         return tools.run(
             [
-                self._helm,
+                self.path,
                 *self._target,
                 "uninstall",
                 "--namespace",
@@ -227,10 +275,11 @@ def upgrade_argv(
     labels: Mapping[str, str],
     apply_flags: Sequence[str],
     chart_flags: Sequence[str] = (),
+    timeout: float,
 ) -> list[str]:
     """The argv of a release, without the cluster's flags."""
     argv = [helm, "upgrade", "--install", "--namespace", namespace, "--create-namespace"]
-    argv += ["--history-max", str(HISTORY_MAX)]
+    argv += ["--history-max", str(HISTORY_MAX), f"--timeout={ceil(timeout)}s"]
     argv += ["--labels", ",".join(f"{key}={value}" for key, value in sorted(labels.items()))]
     for path in values_files:
         argv += ["--values", _csv_field(str(path))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +13,12 @@ from . import gating, helm
 from .cluster import context_name
 from .config import Chart, ImageRef, resolve_values
 from .decide import is_pending
-from .errors import BusyError, LocalloopError
+from .errors import BusyError
 from .immutable import Immutable, find_immutable, remove
 from .locks import step_lock
 from .notes import note_release, with_images
-from .paths import cache_dir
 from .plan import ComponentPlan, Plan
+from .preflight import helm_version
 from .record import (
     PROJECT_LABEL,
     ChartState,
@@ -29,6 +28,7 @@ from .record import (
     refuse_moved,
 )
 from .redact import Redactor
+from .releasefailure import ReleaseFailedError, release_failed
 from .session import Session
 from .steps import Emit
 from .tools import Completed
@@ -37,10 +37,6 @@ from .values import keeping, value_at
 
 # What a chart's hooks may take beside the readiness timeout.
 HOOK_SECONDS = 60.0
-
-
-class ReleaseFailedError(LocalloopError):
-    """Helm has failed, and may have changed some of the release's objects."""
 
 
 def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Plan:
@@ -101,7 +97,7 @@ class _Run:
         self._store = RecordStore(session.kube, session.project.name)
         self._helm = helm.Helm(session.kubeconfig, context_name(session.cluster_name))
         self._apply_flags = helm.apply_flags(
-            helm_major_version(session, self._helm), session.kube.server_minor()
+            helm_version(session, self._helm)[0], session.kube.server_minor()
         )
         self.record = self._store.load()
         refuse_moved(self.record.serial, plan.serial)
@@ -119,11 +115,13 @@ class _Run:
         )
         self._save(with_images(self.record, self._plan).unsettle(part.name, target))
         done = self._call(chart, part)
-        if done.returncode and self._made_way(chart, part.name, target):
+        if done is not None and done.returncode and self._made_way(chart, part.name, target):
             target = self.record.charts[part.name].target
             done = self._call(chart, part)
-        if done.returncode:
-            raise _failed(part, done)
+        if done is None or done.returncode:
+            raise release_failed(
+                self._session, part, done, verb=_verb(part), bound=self._bound, emit=self._emit
+            )
         state = note_release(self._session, chart, target)
         self._save(self.record.note(part.name, state))
         return state
@@ -150,9 +148,19 @@ class _Run:
         found = helm.releases(self._session.kube, chart.namespace, [chart.release])
         return found.get(chart.release)
 
-    def _call(self, chart: Chart, part: ComponentPlan) -> Completed:
+    @property
+    def _bound(self) -> float:
+        return self._session.project.readiness.timeout + HOOK_SECONDS
+
+    def _call(self, chart: Chart, part: ComponentPlan) -> Completed | None:
+        """What Helm came to; None where it did not end in time."""
+        try:
+            return self._start(chart, part)
+        except helm.HelmHungError:
+            return None
+
+    def _start(self, chart: Chart, part: ComponentPlan) -> Completed:
         project, journal = self._session.project, self._journal
-        timeout = project.readiness.timeout + HOOK_SECONDS
         holder = {"pid": os.getpid(), "transaction": journal.id, "tool": "helm"}
         with step_lock(step_lock_path(journal.project_lock), holder) as descriptor:
             if part.back_to.revision:
@@ -161,7 +169,7 @@ class _Run:
                     part.back_to.revision,
                     namespace=chart.namespace,
                     apply_flags=self._apply_flags,
-                    timeout=timeout,
+                    timeout=self._bound,
                     pass_fds=(descriptor,),
                 )
             images = _image_refs(self._session, part)
@@ -177,7 +185,7 @@ class _Run:
                 else (),
                 labels={PROJECT_LABEL: project.name, helm.TRANSACTION_LABEL: journal.id},
                 apply_flags=self._apply_flags,
-                timeout=timeout,
+                timeout=self._bound,
                 pass_fds=(descriptor,),
             )
         hidden = Redactor(str(value_at(values, path)) for path in chart.generate)
@@ -200,18 +208,6 @@ class _Run:
         return keeping(values, chart, deployed)
 
 
-def _failed(part: ComponentPlan, done: Completed) -> ReleaseFailedError:
-    hint = "Mend the chart or what Helm names, then run the deploy again."
-    if "must have at most 1048576 bytes" in done.stderr:  # a Secret's limit
-        hint = "Helm keeps the whole chart in one Secret: name large files in its .helmignore."
-    return ReleaseFailedError(
-        f"release_failed:{part.name}",
-        f"helm {_verb(part)} failed: {helm_said(done.stderr)}",
-        component=part.name,
-        hint=hint,
-    )
-
-
 def _immutable(chart: Chart, found: Sequence[Immutable]) -> ReleaseFailedError:
     first = found[0].ref
     where = f"-n {first.namespace} " if first.namespace else ""
@@ -222,14 +218,6 @@ def _immutable(chart: Chart, found: Sequence[Immutable]) -> ReleaseFailedError:
         hint="Take the change back; or delete the object, if what it holds may go, and run the"
         f" deploy again: kubectl {where}delete {first.kind.lower()} {first.name}",
     )
-
-
-def helm_said(stderr: str) -> str:
-    """Helm's error, or its last lines where it names none."""
-    lines = [line for line in stderr.strip().splitlines() if line.strip()]
-    errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
-    kept = lines[errors[-1] :][:5] if errors else lines[-5:]
-    return "\n  ".join(kept) if kept else "no message"
 
 
 def _check_live(session: Session, chart: Chart, part: ComponentPlan, record: Record) -> None:
@@ -271,22 +259,3 @@ def _image_refs(session: Session, part: ComponentPlan) -> dict[str, ImageRef]:
         )
         for name, image in part.images.items()
     }
-
-
-def helm_major_version(session: Session, runner: helm.Helm) -> int:
-    """Helm's major version, asked once a binary (kept by its path, size and mtime)."""
-    cache = cache_dir(session.project.root) / "helm-version.json"
-    key = runner.identity()
-    try:
-        known = json.loads(cache.read_text())
-    except (OSError, ValueError):
-        known = {}
-    if known.get("key") == key and isinstance(known.get("major"), int):
-        return int(known["major"])
-    major = runner.major_version()
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        cache.write_text(json.dumps({"key": key, "major": major}))
-    except OSError:
-        pass  # It is asked again next time.
-    return major

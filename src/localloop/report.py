@@ -140,10 +140,16 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
             if event.get("event") == "hook"
         ],
         "rollback": _rollback(events),
-        "evidence": render_evidence(gate.get("evidence", ())),
+        "evidence": render_evidence(_evidence(events, gate)),
         "error": errors[0] if errors else None,
         "durations_ms": durations,
     }
+
+
+def _evidence(events: Iterable[Event], gate: Event) -> list[dict[str, Any]]:
+    """What was gathered where Helm failed, and by the gate."""
+    of_helm = [event["evidence"] for event in events if event.get("event") == "evidence"]
+    return [entry for found in (*of_helm, gate.get("evidence", ())) for entry in found]
 
 
 def _rollback(events: Iterable[Event]) -> dict[str, Any]:

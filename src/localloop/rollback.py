@@ -9,6 +9,7 @@ from typing import Any
 from . import gating, helm
 from .errors import InterruptedRun, LocalloopError, UsageError
 from .plan import BackTo, ComponentPlan, Plan, Reason
+from .preflight import require_tools
 from .record import ChartState, Record, RecordStore
 from .releases import release_charts
 from .session import Session
@@ -201,6 +202,7 @@ def go_back(
     plan = rollback_plan(session, record, states_of(record, transaction))
     emit({"event": "plan", "plan": plan.as_dict()})
     show(plan)
+    require_tools(session, plan)
     plan = release_charts(session, plan, journal, emit)
     emit({"event": "plan", "plan": plan.as_dict()})
     result = gating.run(session, plan, emit)

@@ -7,7 +7,8 @@ is a run that was killed: the next run writes that report.
 Events (each with ``at``, UTC with milliseconds, and ``mono``, ``time.monotonic()`` in seconds):
 ``opened`` (who, what, where), ``playbook`` (pid of ansible-playbook), ``plan``, ``span`` (``name``,
 ``component``, ``duration_s``), ``progress`` (``component``, ``step``, ``text``), ``result``
-(``step``, ``component``, ``changed``, facts), ``gate``, ``failed`` (an error), ``closed``.
+(``step``, ``component``, ``changed``, facts), ``evidence`` (of a Helm that failed), ``gate``,
+``failed`` (an error), ``closed``.
 """
 
 from __future__ import annotations

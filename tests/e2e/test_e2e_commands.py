@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from harness.claims import everything
-from harness.outside import Cluster, eventually
-from harness.project import Project
+from harness.outside import Cluster, client_side, eventually
+from harness.project import SPAWN_LOG, Project
 from harness.terminal import screen_of
 
 pytestmark = pytest.mark.cluster
@@ -68,7 +69,7 @@ def test_plan_and_status_change_nothing_and_tell_the_truth(deployed: Project) ->
     assert hello["fingerprint"] == record["charts"]["hello"]["target"]["fingerprint"]
     assert hello["images"] == {"web": web["digest"]}
     assert hello["transaction"] == web["transaction"] == deployed.reports().pop()[: -len(".json")]
-    assert 0 <= hello["age_s"] < 60
+    assert 0 <= hello["age_s"] == web["age_s"] < 60
     assert hello["ready"] == ["Deployment hello: ready 1/1"]
     assert hello["drift"] == []
     assert status["components"]["hello"]["revision"] == before.revision
@@ -89,8 +90,44 @@ def test_plan_and_status_change_nothing_and_tell_the_truth(deployed: Project) ->
     deployed.outside.kubectl("scale", "deployment", "hello", "--replicas=2")
     status = json.loads(deployed.localloop("status", "-o", "json").out)
     assert any("replicas" in found for found in status["components"]["hello"]["drift"])
+    assert f"revision {before.revision} (drift)" in deployed.localloop("status").out
     after = deployed.outside.see()
     assert (after.tags, after.revisions) == (before.tags, before.revisions)
+    by_hand = ("upgrade", "hello", str(deployed.root / "chart"), "--reuse-values")
+    deployed.cluster.helm("-n", deployed.name, *by_hand, *client_side())
+    status = json.loads(deployed.localloop("status", "-o", "json").out)
+    assert any("Helm revision" in found for found in status["components"]["hello"]["drift"])
+
+
+def test_status_after_a_deploy_that_failed(deployed: Project, tmp_path: Path) -> None:
+    """What is live is shown, ready or not, although nothing of it is settled."""
+    before = deployed.outside.see()
+    deployed.set_readiness_timeout(4)
+    deployed.set_page("Never ready")
+    deployed.edit("chart/templates/deployment.yaml", "path: /,", "path: /no-such-page,")
+    failed = deployed.deploy(code=1)
+    target = deployed.outside.record()["charts"]["hello"]["target"]
+    log = tmp_path / "spawned"
+    log.write_text("")
+    spying = {"PYTHONPATH": str(SPAWN_LOG), "E2E_SPAWN_LOG": str(log)}
+    deployed.localloop("status", env=spying)
+    assert log.read_text() == ""
+    run = deployed.localloop("status", "-o", "json")
+    assert run.seconds < 1
+    shown = json.loads(run.out)["components"]
+    web, hello = shown["web"], shown["hello"]
+    assert hello["state"] == web["state"] == "settling"
+    assert hello["ready"][0].startswith("Deployment hello: ready 0/1")
+    assert hello["fingerprint"] == target["fingerprint"]
+    assert hello["transaction"] == web["transaction"] == failed.report["header"]["transaction_id"]
+    assert hello["revision"] == before.revision + 1
+    assert deployed.outside.deployment()["spec"]["template"]["spec"]["containers"][0][
+        "image"
+    ].endswith(web["digest"])
+    assert 0 <= web["age_s"] == hello["age_s"] < 60
+    table = deployed.localloop("status").out
+    assert f"revision {before.revision + 1} (settling)" in table
+    assert f"{web['digest'][7:19]} (settling)" in table
 
 
 def test_deploy_speaks_one_json_document(deployed: Project) -> None:
@@ -134,9 +171,6 @@ def test_down_with_the_cluster_is_refused_for_others(
 
 
 def test_module_and_console_script_are_one_command() -> None:
-    import sys
-    from pathlib import Path
-
     script = Path(sys.executable).parent / "localloop"
     outputs = {
         subprocess.run(argv, capture_output=True, text=True, check=True).stdout

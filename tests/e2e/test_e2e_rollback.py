@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -41,9 +42,34 @@ spec:
 """
 
 
+FAILING = '"sh", "-c", "echo the-hook-has-spoken; exit 3"'
+
+
 def entry(project: Project) -> dict:
     found: dict = project.outside.record()["charts"]["hello"]
     return found
+
+
+def status(project: Project) -> dict:
+    """What it says of the components."""
+    run = project.localloop("status", "-o", "json")
+    assert run.seconds < 1
+    found: dict = json.loads(run.out)["components"]
+    return found
+
+
+def status_is_true(project: Project, transaction: str) -> None:
+    """It shows the image and the revision that the cluster runs, and whose they are."""
+    shown, seen = status(project), project.outside.see()
+    web, hello = shown["web"], shown["hello"]
+    assert seen.image.endswith(web["digest"])
+    assert hello["images"] == {"web": web["digest"]}
+    assert web["charts"] == {"hello": web["digest"]}
+    assert hello["revision"] == seen.revision
+    assert hello["state"] == web["state"] == "settled"
+    assert hello["transaction"] == web["transaction"] == transaction
+    assert 0 <= web["age_s"] == hello["age_s"] < 60
+    assert hello["ready"] == [f"Deployment hello: ready {seen.replicas}/{seen.replicas}"]
 
 
 def test_nothing_to_go_back_to(shared: Project) -> None:
@@ -75,6 +101,9 @@ def test_back_and_forth(shared: Project) -> None:
     assert run.report["readiness"]["readiness_gate_status"] == "ready"
     assert (entry(shared)["state"], entry(shared)["target"]["transaction"]) == ("settled", first)
     assert entry(shared)["target"]["revision"] == after.revision
+    # The image that was built last is not the one that runs, whose sources nobody has kept.
+    status_is_true(shared, first)
+    assert status(shared)["web"]["fingerprint"] == ""
     # What ran before now is the second state; by its name it is found too.
     shared.localloop("rollback")
     assert "The second page" in shared.outside.page()
@@ -82,6 +111,8 @@ def test_back_and_forth(shared: Project) -> None:
     assert "Hello from localloop" in shared.outside.page()
     run = shared.localloop("rollback", second)
     assert "The second page" in shared.outside.page()
+    status_is_true(shared, second)
+    assert status(shared)["web"]["fingerprint"]
     # The tree is what runs: nothing to do.
     assert shared.deploy().report["outcome"] == "unchanged"
     assert shared.localloop("rollback", second).report["outcome"] == "unchanged"
@@ -136,6 +167,7 @@ def test_on_failure_rollback(shared: Project) -> None:
     assert (after.image, after.page, after.replicas) == (before.image, before.page, 2)
     assert (entry(shared)["state"], entry(shared)["target"]["transaction"]) == ("settled", good)
     assert entry(shared)["target"]["revision"] == after.revision == before.revision + 2
+    status_is_true(shared, good)
     # The same tree is tried again; mended, it is deployed.
     assert "chart_changed" in shared.deploy(code=1).reasons("hello")
     shared.edit("chart/templates/deployment.yaml", "path: /no-such-page,", "path: /,")
@@ -145,13 +177,55 @@ def test_on_failure_rollback(shared: Project) -> None:
 
 def test_on_failure_rollback_where_helm_itself_fails(shared: Project) -> None:
     before = shared.outside.see()
-    shared.write("chart/templates/after.yaml", hook("post-upgrade", '"false"'))
+    shared.write("chart/templates/after.yaml", hook("post-upgrade", FAILING))
     shared.edit("chart/values.yaml", "replicas: 2", "replicas: 1")
     run = shared.deploy(code=1)
     assert run.report["error"]["reason"] == "release_failed:hello"
     assert run.report["rollback"]["rollback_gate_status"] == "ready"
     assert shared.outside.see().replicas == before.replicas
     assert entry(shared)["state"] == "settled"
+    # What the hook's pod said is kept, and shown with the place.
+    assert "the post-upgrade hook Job post-upgrade failed" in run.text
+    for told in (run.text, run.report["evidence"], run.markdown):
+        assert f"{shared.name}/post-upgrade" in told
+        assert "the-hook-has-spoken" in told
+    assert "BackoffLimitExceeded" in run.report["evidence"]
+
+
+def test_on_failure_rollback_where_a_hook_never_ends(shared: Project) -> None:
+    """Helm's own deadline for hooks is ours: what hung is named, looked at and taken back."""
+    (shared.root / "chart/templates/after.yaml").unlink()
+    shared.deploy()
+    before, good = shared.outside.see(), entry(shared)["target"]["transaction"]
+    forever = '"sh", "-c", "echo the-hook-waits; sleep 1000"'
+    shared.write("chart/templates/before.yaml", hook("pre-upgrade", forever))
+    run = shared.deploy(code=1)
+    error = run.report["error"]
+    assert run.seconds < 120
+    assert (error["reason"], error["component"]) == ("release_failed:hello", "hello")
+    assert "helm upgrade did not end within 65 s" in error["message"]
+    assert "the pre-upgrade hook Job pre-upgrade is still running" in error["message"]
+    assert "the-hook-waits" in error["message"]
+    assert "the-hook-waits" in run.report["evidence"]
+    assert f"kubectl -n {shared.name} delete job pre-upgrade" in error["hint"]
+    assert run.report["rollback"]["rollback_gate_status"] == "ready"
+    assert shared.outside.see().pods == before.pods
+    status_is_true(shared, good)
+    # Kept as it is, the failed revision is no more than that: what runs is the state before.
+    shared.outside.kubectl("delete", "job", "pre-upgrade")
+    shared.edit("localloop.yml", "on_failure: rollback", "on_failure: keep")
+    shared.write("chart/templates/before.yaml", hook("pre-upgrade", '"false"'))
+    shared.deploy(code=1)
+    shown = status(shared)
+    assert shown["hello"]["state"] == shown["web"]["state"] == "settling"
+    assert shown["hello"]["transaction"] == shown["web"]["transaction"] == good
+    assert shown["hello"]["fingerprint"] == entry(shared)["last_good"]["fingerprint"]
+    assert shown["hello"]["ready"] == ["Deployment hello: ready 1/1"]
+    table = shared.localloop("status").out
+    assert f"revision {shown['hello']['revision']} (settling)" in table
+    shared.edit("localloop.yml", "on_failure: keep", "on_failure: rollback")
+    (shared.root / "chart/templates/before.yaml").unlink()
+    shared.deploy()
 
 
 def test_rollback_without_its_image_or_revision_is_refused(shared: Project) -> None:

@@ -105,13 +105,26 @@ def test_bad_transaction_id_and_report_directory(deployed: Project) -> None:
     assert run.report["header"]["transaction_id"] == "tx-mine"
 
 
-def test_tool_missing(deployed: Project, tmp_path: Path) -> None:
-    """Without helm on PATH: named with the fix, and the rest goes on as soon as it is there."""
+@pytest.mark.parametrize("version", ["", "v3.10.0"])
+def test_tool_missing_or_too_old(deployed: Project, tmp_path: Path, version: str) -> None:
+    """Without a helm that will do, a run that would release is refused before it builds."""
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
+    if version:
+        (bin_dir / "helm").write_text(f"#!/bin/sh\necho {version}\n")
+        (bin_dir / "helm").chmod(0o755)
+    env = {"PATH": f"{bin_dir}:/usr/bin:/bin"}
+    assert deployed.deploy(env=env).report["outcome"] == "unchanged"
+    before = deployed.outside.see()
     deployed.set_page("Without helm")
-    run = deployed.deploy(code=1, env={"PATH": f"{bin_dir}:/usr/bin:/bin"})
-    assert "helm is not on PATH" in run.text
-    assert "Install Helm" in run.text
+    run = deployed.deploy(code=2, env=env)
+    reason, words = ("tool_too_old:helm", "Helm 3.10.0") if version else ("tool_missing", "PATH")
+    assert (run.report["outcome"], run.report["error"]["reason"]) == ("refused", reason)
+    assert words in run.text
+    assert "Install Helm 3.18.4 or newer" in run.text
+    assert deployed.outside.see() == before  # no tag more: nothing was built
     deployed.deploy()
     assert "Without helm" in deployed.outside.page()
+    back = deployed.localloop("rollback", code=2, env=env).report
+    assert (back["outcome"], back["error"]["reason"]) == ("refused", reason)
+    assert deployed.outside.record()["charts"]["hello"]["state"] == "settled"

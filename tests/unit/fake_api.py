@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         obj = json.loads(body)
         if self.command == "POST":
             fake.put(obj)
-            return self.answer(201, obj)
+            return self.answer(201, fake.objects[path_of(obj)])
         if self.command == "PATCH" and path == NAMESPACE:
             return self.merge(path, obj)
         return self.answer(200, obj)

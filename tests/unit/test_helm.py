@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from fake_store import FakeStore
 
+from localloop import helm
 from localloop.errors import LocalloopError
 from localloop.helm import (
     Helm,
+    HelmHungError,
     Release,
     apply_flags,
     chart_flags,
@@ -185,6 +187,7 @@ def test_upgrade_argv() -> None:
         values_files=[Path("/project/values.yaml"), Path("/project/local.yaml")],
         labels={"localloop-transaction": "tx-1", "localloop-project": "hello"},
         apply_flags=("--server-side=true", "--force-conflicts"),
+        timeout=90.0,
     ) == [
         "/usr/bin/helm",
         "upgrade",
@@ -194,6 +197,7 @@ def test_upgrade_argv() -> None:
         "--create-namespace",
         "--history-max",
         "10",
+        "--timeout=90s",
         "--labels",
         "localloop-project=hello,localloop-transaction=tx-1",
         "--values",
@@ -222,6 +226,7 @@ def test_hostile_names_are_arguments_after_the_dashes(hostile: str) -> None:
         values_files=[],
         labels={},
         apply_flags=(),
+        timeout=60,
     )
     assert argv[argv.index("--") :] == ["--", hostile, f"/project/{hostile}"]
     assert hostile not in argv[: argv.index("--")]
@@ -262,6 +267,7 @@ def test_chart_flags(chart: str, repo: str, flags: tuple[str, ...]) -> None:
         chart_flags=flags,
         labels={},
         apply_flags=(),
+        timeout=60,
     )
     assert argv[-3 - len(flags) :] == [*flags, "--", "web", chart]
 
@@ -284,6 +290,7 @@ def test_values_file_is_one_field_of_csv(path: str, argument: str) -> None:
         values_files=[Path(path)],
         labels={},
         apply_flags=(),
+        timeout=60,
     )
     assert argv[argv.index("--values") + 1] == argument
 
@@ -303,6 +310,7 @@ def test_helm_reads_that_field_as_one_path(tmp_path: Path) -> None:
         values_files=[values],
         labels={},
         apply_flags=(),
+        timeout=60,
     )
     field = argv[argv.index("--values") + 1]
     done = subprocess.run(
@@ -377,16 +385,49 @@ def test_uninstall(fake_helm: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("said", "major"), [("v3.18.4", 3), ("v4.0.0", 4), ("v4.1.4+g05fa379", 4)])
-def test_major_version(fake_helm: Path, said: str, major: int) -> None:
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("v3.18.4", (3, 18, 4)),
+        ("v4.0.0-beta.1", (4, 0, 0)),
+        ("v4.1.4+g05fa379", (4, 1, 4)),
+        ("3.10.0", (3, 10, 0)),
+    ],
+)
+def test_version(fake_helm: Path, said: str, version: tuple[int, int, int]) -> None:
     fake_helm.write_text(f"#!/bin/sh\nprintf {said}\n")
-    assert Helm(Path("/k"), "c").major_version() == major
+    assert Helm(Path("/k"), "c").version() == version
 
 
-def test_major_version_of_something_else(fake_helm: Path) -> None:
+def test_version_of_something_else(fake_helm: Path) -> None:
     fake_helm.write_text("#!/bin/sh\necho unknown command >&2\nexit 1\n")
     with pytest.raises(LocalloopError, match="`helm version`: unknown command"):
-        Helm(Path("/k"), "c").major_version()
+        Helm(Path("/k"), "c").version()
+    fake_helm.write_text("#!/bin/sh\necho canary\n")
+    with pytest.raises(LocalloopError, match="`helm version`"):
+        Helm(Path("/k"), "c").version()
+
+
+def test_helm_gets_its_own_deadline_before_ours(
+    fake_helm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helm, "GRACE_SECONDS", 0.1)
+    runner = Helm(Path("/k"), "c")
+    done = runner.rollback("web", 3, namespace="app", apply_flags=(), timeout=7.5)
+    assert done.argv[5:] == (
+        "rollback",
+        "--namespace",
+        "app",
+        "--history-max",
+        "10",
+        "--timeout=8s",
+        "--",
+        "web",
+        "3",
+    )
+    fake_helm.write_text("#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(HelmHungError, match=r"did not end within 0\.3 s"):
+        runner.rollback("web", 3, namespace="app", apply_flags=(), timeout=0.2)
 
 
 def test_identity_changes_with_the_binary(fake_helm: Path) -> None:

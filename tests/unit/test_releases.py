@@ -6,7 +6,8 @@ import pytest
 
 from localloop.config import Chart
 from localloop.plan import ComponentPlan
-from localloop.releases import helm_said, in_order
+from localloop.releasefailure import helm_said
+from localloop.releases import in_order
 
 
 @pytest.mark.parametrize(

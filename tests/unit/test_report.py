@@ -243,6 +243,21 @@ RUNS = {
 }
 
 
+def test_evidence_of_a_helm_that_failed() -> None:
+    """Gathered by the release; no gate has run. That of the rollback's own failure comes after."""
+
+    def told(line: str) -> Event:
+        event = {"object": "Job/slow", "reason": "Odd", "message": line, "count": 1}
+        return {"event": "evidence", "evidence": [{"ref": "J", "pods": [], "events": [event]}]}
+
+    error = LocalloopError("release_failed:relay", "helm upgrade failed", component="relay")
+    events = [*deployed_run()[:6], told("first"), told("second"), failed(error), CLOSED]
+    report = build_report(journal(*events))
+    assert report["evidence"] == ("J\n  event Job/slow Odd: first\nJ\n  event Job/slow Odd: second")
+    assert report["readiness"]["readiness_gate_status"] == "not_run"
+    assert "## Evidence" in render(report)
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_golden(name: str) -> None:
     path = GOLDEN / f"{name}.md"

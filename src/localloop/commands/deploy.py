@@ -18,6 +18,7 @@ from ..gather import remember_inputs
 from ..opening import open_run, run_to_its_end
 from ..plan import Plan
 from ..planning import make_plan
+from ..preflight import require_tools
 from ..session import Session
 from ..transaction import Transaction
 from . import Console, Options, with_environment
@@ -61,6 +62,7 @@ def _deploy(session: Session, transaction: Transaction, options: Options, wish: 
     if plan.changes_nothing and facts is not None:
         _note_unchanged(session, plan, facts, transaction)
         return
+    require_tools(session, plan)
     if plan.cluster["verdict"] != "ok":
         transaction.require_exclusive()
     if plan.cluster["verdict"] == "bootstrap":  # nobody else may have come before the lock

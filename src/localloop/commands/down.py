@@ -10,6 +10,7 @@ from ..errors import InterruptedRun, LocalloopError, UsageError
 from ..helm import Helm
 from ..opening import open_run, run_to_its_end
 from ..others import others_on
+from ..preflight import require_helm
 from ..record import RecordStore
 from ..session import Session
 from ..transaction import Transaction
@@ -57,6 +58,7 @@ def _remove_project(session: Session, transaction: Transaction, options: Options
             f"cluster {session.cluster_name} does not run",
             hint="`localloop deploy` starts it; `localloop down --cluster` removes it.",
         )
+    require_helm(session)
     runner = Helm(session.kubeconfig, context_name(session.cluster_name))
     store = RecordStore(session.kube, session.project.name)
     record = store.load()

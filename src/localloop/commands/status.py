@@ -12,9 +12,13 @@ from ..facts import Facts
 from ..plan import Plan
 from ..planning import make_plan
 from ..record import ChartEntry
+from ..running import Running, running_charts
 from ..session import Session
 from . import Options
 from .plan import why
+
+# What tells in a plan that somebody changed by hand what was deployed.
+_DRIFT = ("drift", "pods_run_another_digest")
 
 
 def run(options: Options) -> int:
@@ -65,6 +69,7 @@ def _inputs(cluster: Mapping[str, str]) -> str:
 
 
 def _components(session: Session, plan: Plan, facts: Facts) -> dict[str, Any]:
+    running = running_charts(session, facts)
     found: dict[str, Any] = {}
     for name, part in plan.components.items():
         entry: dict[str, Any] = {
@@ -73,10 +78,8 @@ def _components(session: Session, plan: Plan, facts: Facts) -> dict[str, Any]:
             "fingerprint": part.previous,
         }
         if part.kind == "image":
-            image = facts.record.images.get(name)
-            entry["digest"] = image.digest if image else ""
-            runs = _runs_in(facts, name, entry["digest"])
-            entry["transaction"] = runs.target.transaction if runs else ""
+            entry |= image_row(name, facts, running)
+            entry["age_s"] = _age(session, entry.pop("created"))
         elif part.kind == "node_file":
             file = facts.record.node_files.get(name)
             entry["sha256"] = file.sha256 if file else ""
@@ -85,35 +88,49 @@ def _components(session: Session, plan: Plan, facts: Facts) -> dict[str, Any]:
             put = [str(note.get("mtime", "")) for note in file.nodes.values()] if file else []
             entry["age_s"] = _age(session, max(put, default=""))
         else:
-            chart = facts.record.charts.get(name)
-            seen = session.observed.get(name)
-            entry["state"] = chart.state if chart else "never_deployed"
-            entry["transaction"] = chart.target.transaction if chart else ""
-            entry["revision"] = chart.target.revision if chart else 0
-            entry["images"] = (
-                {image: held["digest"] for image, held in chart.target.images.items()}
-                if chart
-                else {}
-            )
-            release = facts.charts[name].release
-            entry["age_s"] = _age(session, release.created if release else "")
-            entry["drift"] = list(facts.charts[name].drift)
-            entry["ready"] = [
-                f"{verdict.ref.kind} {verdict.ref.name}: {verdict.detail}"
-                for verdict in (seen.objects if seen else ())
-                if verdict.ref.kind in ("Deployment", "StatefulSet", "DaemonSet", "Job")
-            ]
+            runs = running.get(name)
+            entry |= _chart_row(facts.record.charts.get(name), runs)
+            entry["drift"] = [reason.detail for reason in part.reasons if reason.name in _DRIFT]
+            entry["age_s"] = _age(session, runs.created if runs else "")
         found[name] = entry
     return found
 
 
-def _runs_in(facts: Facts, image: str, digest: str) -> ChartEntry | None:
-    """The settled chart that runs an image's digest."""
-    for entry in facts.record.charts.values():
-        held = entry.target.images.get(image)
-        if entry.state == "settled" and held and held["digest"] == digest:
-            return entry
-    return None
+def _chart_row(entry: ChartEntry | None, runs: Running | None) -> dict[str, Any]:
+    state = runs.state if runs else None
+    return {
+        "state": entry.state if entry else "never_deployed",
+        "fingerprint": state.fingerprint if state else "",
+        "transaction": state.transaction if state else "",
+        "revision": state.revision if state else 0,
+        "images": {image: held["digest"] for image, held in state.images.items()} if state else {},
+        "ready": list(runs.ready) if runs else [],
+    }
+
+
+def image_row(name: str, facts: Facts, running: Mapping[str, Running]) -> dict[str, Any]:
+    """What the charts that consume an image run of it; without such charts, what was last built.
+
+    ``charts``: the digest in each; the rest is that of the newest of them. The fingerprint is
+    known of no other digest than the one last built.
+    """
+    built = facts.record.images.get(name)
+    consumed = any(name in chart.consumes for chart in facts.charts.values())
+    using = {chart: runs for chart, runs in running.items() if name in runs.state.images}
+    digests = {chart: runs.state.images[name]["digest"] for chart, runs in using.items()}
+    newest = max(using, key=lambda chart: using[chart].created, default="")
+    digest = digests.get(newest, "")
+    if not consumed and not using and built:
+        digest = built.digest
+    settling = any(facts.record.charts[chart].state == "settling" for chart in using)
+    return {
+        "state": "settling" if settling else "settled" if using else "",
+        "fingerprint": built.fingerprint if built and built.digest == digest else "",
+        "digest": digest,
+        "charts": digests,
+        "transaction": using[newest].state.transaction if newest else "",
+        "created": using[newest].created if newest else "",
+    }
 
 
 def _age(session: Session, since: str) -> int | None:
@@ -145,7 +162,7 @@ def _show(options: Options, components: dict[str, Any]) -> None:
             [
                 name,
                 entry["fingerprint"][:12] or "-",
-                _runs(entry) or "nothing",
+                _runs(entry),
                 entry.get("transaction") or "-",
                 _words(entry.get("age_s")),
                 "; ".join(ready) or "-",
@@ -156,8 +173,13 @@ def _show(options: Options, components: dict[str, Any]) -> None:
 
 
 def _runs(entry: dict[str, Any]) -> str:
-    if entry["kind"] == "image":
-        return str(entry["digest"][7:19])
     if entry["kind"] == "node_file":
-        return str(entry["sha256"][:12])
-    return f"revision {entry['revision']}"
+        return str(entry["sha256"][:12]) or "nothing"
+    if entry["kind"] == "image":
+        digests = dict.fromkeys((entry["digest"], *entry["charts"].values()))
+        runs = ", ".join(digest[7:19] for digest in digests if digest)
+    else:
+        runs = f"revision {entry['revision']}" if entry["transaction"] else ""
+    marks = ["settling"] if entry["state"] == "settling" else []
+    marks += ["drift"] if entry.get("drift") else []
+    return (runs or "nothing") + (f" ({', '.join(marks)})" if marks else "")

@@ -48,13 +48,18 @@ class Diagnosis:
         return "\n".join(filter(None, found))
 
 
-def diagnose(reason: str, detail: str, evidence: Sequence[Evidence] = ()) -> Diagnosis:
-    """What the evidence says of the first object in it."""
+def diagnose(
+    reason: str, detail: str, evidence: Sequence[Evidence] = (), *, meaning: str = ""
+) -> Diagnosis:
+    """What the evidence says of the first object in it.
+
+    ``meaning``: of a reason that is none of the gate's.
+    """
     entry: Evidence = evidence[0] if evidence else {"ref": "", "pods": [], "events": []}
     pod, container = _culprit(entry)
     cause = _cause(reason, detail, entry, container)
     row = reason_named(reason)
-    meaning = row.meaning if row else reason
+    meaning = meaning or (row.meaning if row else reason)
     if detail:
         meaning += f" ({detail})"
     if cause:

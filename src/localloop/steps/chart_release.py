@@ -17,7 +17,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     releasing = plan.with_step("release")
     if releasing and not context.check:
         from ..gating import NotReadyError
-        from ..releases import ReleaseFailedError, release_charts
+        from ..releasefailure import ReleaseFailedError
+        from ..releases import release_charts
         from ..session import Session
         from ..transaction import attach_or_refuse
 

@@ -46,6 +46,7 @@ def _made_by_the_command() -> dict[str, Any] | None:
 def _made_here(params: dict[str, Any], context: Context) -> dict[str, Any]:
     from ..clusterverdict import Wish, require_possible
     from ..planning import make_plan
+    from ..preflight import require_tools
 
     refuse = params["bootstrap"] == "refuse"
     session = _session(params, context)
@@ -61,7 +62,9 @@ def _made_here(params: dict[str, Any], context: Context) -> dict[str, Any]:
         ),
     )
     require_possible(made.cluster, session.cluster_name, bootstraps=not refuse)
-    if context.check and not made.components:  # there will be no cluster to plan them on
+    if not context.check:
+        require_tools(session, made)
+    elif not made.components:  # there will be no cluster to plan them on
         from ..unseen import with_inputs
 
         made = with_inputs(session, made)

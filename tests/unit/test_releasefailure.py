@@ -1,0 +1,176 @@
+"""What is told of a Helm that fails or hangs: a real process, and a scripted API server."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from fake_api import FakeApi
+
+from localloop import helm, releases
+from localloop.config import load_project
+from localloop.plan import ComponentPlan, Plan
+from localloop.releasefailure import ReleaseFailedError
+from localloop.session import Session
+from localloop.transaction import Journal
+
+Object = dict[str, Any]
+JOB: Object = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"name": "slow", "namespace": "app", "uid": "uid-slow"},
+    "spec": {},
+    "status": {"active": 1},
+}
+POD: Object = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "name": "slow-x",
+        "namespace": "app",
+        "uid": "uid-pod",
+        "ownerReferences": [{"kind": "Job", "name": "slow", "uid": "uid-slow", "controller": True}],
+    },
+    "spec": {"containers": [{"name": "main"}]},
+    "status": {
+        "phase": "Running",
+        "containerStatuses": [
+            {
+                "name": "main",
+                "restartCount": 0,
+                "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
+            }
+        ],
+    },
+}
+EVENT: Object = {
+    "apiVersion": "v1",
+    "kind": "Event",
+    "metadata": {"name": "e", "namespace": "app"},
+    "involvedObject": {"kind": "Job", "name": "slow"},
+    "type": "Warning",
+    "reason": "Odd",
+    "message": "a warning",
+    "count": 1,
+}
+
+
+def revision(number: int, *hooks: tuple[str, str]) -> Object:
+    """Helm's Secret of a revision with these hooks: manifest and phase."""
+    content = {
+        "manifest": "",
+        "hooks": [
+            {"manifest": manifest, "events": ["pre-upgrade"], "last_run": {"phase": phase}}
+            for manifest, phase in hooks
+        ],
+    }
+    labels = {"name": "web", "owner": "helm", "status": "failed", "version": str(number)}
+    inner = base64.b64encode(json.dumps(content).encode())
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": f"v{number}", "namespace": "app", "labels": labels},
+        "data": {"release": base64.b64encode(inner).decode()},
+    }
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
+    monkeypatch.setattr(releases, "HOOK_SECONDS", 0.0)
+    monkeypatch.setattr(helm, "GRACE_SECONDS", 0.2)
+    with FakeApi() as fake:
+        fake.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "localloop"}})
+        fake.put(revision(1))
+        yield fake
+
+
+def fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Any:
+    """Release by a fake helm: the error, and the events before it."""
+    binary = tmp_path / "bin" / "helm"
+    binary.parent.mkdir()
+    binary.write_text(f'#!/bin/sh\ncase "$*" in *version*) echo v4.1.4; exit;; esac\n{script}\n')
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{binary.parent}:/usr/bin:/bin")
+    (tmp_path / "localloop.yml").write_text(
+        "version: 1\nproject: demo\nreadiness: {timeout: 1}\n"
+        "charts: {web: {path: chart, namespace: app}}\n"
+    )
+    project = load_project(tmp_path, environ={})
+    session = SimpleNamespace(
+        project=project,
+        kube=api.kube(),
+        kubeconfig=tmp_path / "kubeconfig",
+        cluster_name="demo",
+        registry_address="127.0.0.1:5000",
+    )
+    api.answers["GET", "/version"] = [(200, {}, {"major": "1", "minor": "20"})]
+    part = ComponentPlan("web", "chart", steps=("release",), base_revision=1)
+    plan = Plan("demo", str(tmp_path), "", "auto", (), {"verdict": "ok"}, {"web": part})
+    journal = Journal("tx-1", tmp_path / "journal", tmp_path / "lock")
+    events: list[Object] = []
+    with pytest.raises(ReleaseFailedError) as caught:
+        releases.release_charts(cast("Session", session), plan, journal, events.append)
+    return caught.value, events
+
+
+def test_a_helm_that_hangs_in_a_hook(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.logs["/api/v1/namespaces/app/pods/slow-x/log"] = "waiting for godot\n"
+    hook = revision(2, (json.dumps(JOB), "Running"))
+    threading.Timer(0.4, api.put, (hook, JOB, POD, EVENT)).start()
+    error, events = fails(api, tmp_path, monkeypatch, "exec sleep 60")
+    assert (error.reason, error.component) == ("release_failed:web", "web")
+    assert "helm upgrade did not end within 1 s" in error.message
+    assert "the pre-upgrade hook Job slow is still running" in error.message
+    assert "waiting for godot" in error.message
+    assert "kubectl -n app delete job slow" in error.hint
+    (told,) = [event["evidence"] for event in events if event["event"] == "evidence"]
+    assert told[0]["ref"] == "batch/v1/Job/app/slow"
+    assert told[0]["pods"][0]["containers"][0]["logs"]["current"] == ["waiting for godot"]
+    assert told[0]["events"][0]["message"] == "a warning"
+
+
+def test_a_helm_that_hangs_before_it_does_anything(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error, events = fails(api, tmp_path, monkeypatch, "exec sleep 60")
+    assert error.reason == "release_failed:web"
+    assert "no hook was at work" in error.message
+    assert not any(event["event"] == "evidence" for event in events)
+
+
+def test_a_hook_that_fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the one that failed is told of; what Helm has deleted is named all the same."""
+    failed = {"conditions": [{"type": "Failed", "status": "True", "message": "too often"}]}
+    good = {**JOB, "metadata": {"name": "good"}}
+    gone = {**JOB, "metadata": {"name": "gone"}}
+    hooks = [(json.dumps(good), "Succeeded"), (json.dumps(JOB), "Failed")]
+    hooks += [(json.dumps(gone), "Unknown"), (json.dumps({**JOB, "kind": "ConfigMap"}), "Failed")]
+    put = (revision(2, *hooks), {**JOB, "status": failed}, POD)
+    threading.Timer(0.1, api.put, put).start()
+    error, _ = fails(api, tmp_path, monkeypatch, "sleep 0.5; echo Error: hooks failed >&2; exit 1")
+    assert "helm upgrade failed: Error: hooks failed" in error.message
+    assert "the pre-upgrade hook Job slow failed (too often)" in error.message
+    assert "the pre-upgrade hook Job gone failed, and Helm has deleted it" in error.message
+    assert "good" not in error.message
+    assert "delete job" not in error.hint
+
+
+def test_a_cluster_that_answers_no_more(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        api.down = True
+
+    threading.Timer(0.3, gone).start()
+    script = "sleep 0.7; echo Error: connection refused >&2; exit 1"
+    monkeypatch.setattr(releases._Run, "_made_way", lambda *_: False)
+    error, _ = fails(api, tmp_path, monkeypatch, script)
+    assert error.message == "helm upgrade failed: Error: connection refused"
