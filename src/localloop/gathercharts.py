@@ -16,7 +16,7 @@ from .gate.revisions import current_pods
 from .gatherimages import changes_since
 from .kube.kinds import WORKLOADS
 from .kube.objects import ObjectRef, Snapshot, note
-from .notes import live_release, manifest_objects, note_release
+from .notes import live_release, manifest_objects, note_release, object_refs
 from .record import ChartState, Record
 from .session import Session
 
@@ -114,7 +114,7 @@ def note_late(session: Session, chart: Chart, target: ChartState) -> tuple[Chart
     """``note_release`` long after Helm, and what is not as its manifest says: that is not noted."""
     noted = note_release(session, chart, target)
     unseen: dict[str, dict[str, Any]] = {text: {} for text in noted.objects}
-    view = _view(session, list(map(ObjectRef.parse, unseen)))
+    view = _view(session, object_refs(noted))
     release = live_release(session, chart)
     proof = _Proof(session, replace(noted, objects=unseen), release, view)
     drift = proof.drift()

@@ -9,6 +9,7 @@ from . import helm, manifest
 from .config import Chart
 from .errors import LocalloopError
 from .gate.observe import Source
+from .kube.client import ApiError
 from .kube.objects import Object, ObjectRef, note
 from .plan import Plan
 from .record import ChartState, ImageEntry, Record
@@ -52,7 +53,12 @@ def manifest_objects(session: Session, text: str, namespace: str) -> dict[Object
     """The objects of a release's manifest, by where they are in the cluster."""
     found = {}
     for obj in manifest.parse(text, namespace):
-        namespaced = session.kube.namespaced(obj["apiVersion"], obj["kind"])
+        try:
+            namespaced = session.kube.namespaced(obj["apiVersion"], obj["kind"])
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            namespaced = True  # the server does not know the kind (any more): so it is not there
         found[manifest.located(obj, namespaced=namespaced)] = obj
     return found
 

@@ -145,6 +145,16 @@ def test_long_after_helm_only_the_manifests_fields_are_noted(
     }
 
 
+def test_what_is_of_a_kind_that_the_server_does_not_know(session: Session, api: FakeApi) -> None:
+    """As after somebody deleted its CustomResourceDefinition."""
+    widget = {**obj("Widget", "w"), "apiVersion": "example.org/v1"}
+    release(api, PAGE, widget)
+    api.put(EDITED)
+    noted, drift = note_late(session, session.project.charts["page"], target())
+    assert noted.objects["example.org/v1/Widget/app/w"] == {}
+    assert set(drift) == {"ConfigMap page: data.title", "Widget w is gone"}
+
+
 # -- the plan -------------------------------------------------------------------------------------
 
 

@@ -65,14 +65,13 @@ def run_gate(
 ) -> GateResult:
     """Wait until every object in scope is ready and has stayed so, for at most ``timeout``.
 
-    ``expected`` maps our repositories to the digests allowed in them, ``own`` the objects for which
-    these are other ones to theirs; ``touched`` are the objects
-    that this run changed (the others pass by one observation); ``completed`` Jobs known to have
-    completed before, ``jobs`` those that may have since the given time of the server, and be gone
-    since; ``checks`` are asked, again and again, once all else is ready; ``unstick``
-    allows deleting a StatefulSet's pod that is stuck on an older,
-    broken revision. ``emit`` gets ``progress`` events, and one ``gate`` event at the end. Raises
-    nothing for a cluster in trouble: that is the result's ``status``.
+    ``expected`` maps our repositories to the digests allowed in them, ``own`` objects to theirs,
+    where those are other ones; ``touched`` are the objects that this run changed (the others pass
+    by one observation); ``completed`` Jobs known to have completed before, ``jobs`` those that were
+    made after a time of the server, and may have completed and gone unseen; ``checks`` are asked,
+    again and again, once all else is ready; ``unstick`` allows deleting a StatefulSet's pod that is
+    stuck on an older, broken revision. ``emit`` gets ``progress`` events, and one ``gate`` event at
+    the end. Raises nothing for a cluster in trouble: that is the result's ``status``.
     """
     watched = sources(scope, also, selected=True)
     tick = clock or Clock()
