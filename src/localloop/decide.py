@@ -296,8 +296,9 @@ def _why_release(
     if chart.release is None:
         return [Reason("release_missing", "Helm has no release of that name any more")]
     if entry.state == "settling":
-        if _is_live(chart.release, entry.target) and _wants(plan, entry.target):
-            return [Reason("settling", f"{entry.target.transaction} was not finished")]
+        if is_live(chart.release, entry.target) and _wants(plan, entry.target):
+            unfinished = Reason("settling", f"{entry.target.transaction} was not finished")
+            return [unfinished, *(Reason("drift", what) for what in chart.drift)]
         return [Reason("unsettled", f"{entry.target.transaction} did not reach Ready")]
     reasons = []
     target = entry.target
@@ -332,7 +333,8 @@ def _why_no_entry(chart: ChartFacts, facts: Facts) -> Reason:
     return Reason("never_deployed")
 
 
-def _is_live(release: Release, target: ChartState) -> bool:
+def is_live(release: Release, target: ChartState) -> bool:
+    """Whether the release is the one that a run made on its way to this state."""
     return (
         release.revision == target.base_revision + 1
         and release.status == "deployed"

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from . import declared, helm, manifest
-from .config import consumed_images
+from .config import Chart, consumed_images
+from .decide import is_live
 from .facts import ChartFacts
 from .gate.imageproof import expected_digests, image_proof
 from .gate.observe import Source, observe_once, sources
@@ -15,6 +16,7 @@ from .gate.revisions import current_pods
 from .gatherimages import changes_since
 from .kube.kinds import WORKLOADS
 from .kube.objects import ObjectRef, Snapshot, note
+from .notes import live_release, manifest_objects, note_release, object_refs
 from .record import ChartState, Record
 from .session import Session
 
@@ -41,6 +43,10 @@ def snapshot(session: Session, record: Record) -> Snapshot:
         if name in session.project.charts
         for text in entry.target.objects
     ]
+    return _view(session, refs)
+
+
+def _view(session: Session, refs: list[ObjectRef]) -> Snapshot:
     wanted = sources(refs)
     known = {(source.kind, source.namespace) for source in wanted}
     others = {
@@ -72,9 +78,11 @@ def chart_facts(
     )
     if entry is not None and entry.target.fingerprint != found.value:
         facts = replace(facts, changes=changes_since(session, entry.target.fingerprint, found))
-    if entry is None or entry.state != "settled" or release is None:
+    if entry is None or release is None:
         return facts
     target = entry.target
+    if entry.state == "settling":
+        return replace(facts, drift=tuple(_unfinished(session, chart, target, release, view)))
     if release.revision != target.revision:
         return facts
     proof = _Proof(session, target, release, view)
@@ -89,6 +97,28 @@ def chart_facts(
         other_pods=tuple(proof.other_pods()),
         not_ready="" if seen.status == "ready" else f"{seen.reason} {seen.detail}".strip(),
     )
+
+
+def _unfinished(
+    session: Session, chart: Chart, target: ChartState, release: helm.Release, view: Snapshot
+) -> list[str]:
+    """What is not as its manifest says, of a release that a run made and did not settle."""
+    if not is_live(release, target):
+        return []
+    if not target.revision:
+        return note_late(session, chart, target)[1]
+    return _Proof(session, target, release, view).drift()
+
+
+def note_late(session: Session, chart: Chart, target: ChartState) -> tuple[ChartState, list[str]]:
+    """``note_release`` long after Helm, and what is not as its manifest says: that is not noted."""
+    noted = note_release(session, chart, target)
+    unseen: dict[str, dict[str, Any]] = {text: {} for text in noted.objects}
+    view = _view(session, object_refs(noted))
+    release = live_release(session, chart)
+    proof = _Proof(session, replace(noted, objects=unseen), release, view)
+    drift = proof.drift()
+    return replace(noted, objects=unseen | proof.renoted), drift
 
 
 class _Proof:
@@ -132,16 +162,14 @@ class _Proof:
         return found
 
     def _compare(self, moved: list[ObjectRef]) -> list[str]:
-        wanted = {
-            (obj["kind"], obj["metadata"]["name"]): obj
-            for obj in manifest.parse(self._manifest().manifest, self._release.namespace)
-        }
+        text = self._manifest().manifest
+        wanted = manifest_objects(self._session, text, self._release.namespace)
         found = []
         for ref in moved:
             live = self._session.kube.read(ref)
             fields = (
-                manifest.differences(wanted[(ref.kind, ref.name)], live)
-                if live is not None and (ref.kind, ref.name) in wanted
+                manifest.differences(wanted[ref], live)
+                if live is not None and ref in wanted
                 else [""]
             )
             if fields or live is None:

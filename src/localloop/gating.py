@@ -15,11 +15,13 @@ from .gate.imageproof import expected_digests
 from .gate.observe import Also
 from .gate.result import GateResult
 from .gate.run import run_gate
+from .gate.verdict import Expected
 from .gather import remember_cluster, remember_inputs
+from .gathercharts import note_late
 from .gathernodefiles import held_on_nodes
-from .kube.objects import ObjectRef
-from .notes import note_release, object_refs, with_images
-from .plan import ComponentPlan, Image, Plan
+from .kube.objects import ObjectRef, timestamp
+from .notes import live_release, object_refs, with_images
+from .plan import ComponentPlan, Plan
 from .record import ChartEntry, Record, RecordStore
 from .session import Session
 from .steps import Emit
@@ -59,7 +61,9 @@ def run(
     scope: list[ObjectRef] = []
     touched: set[ObjectRef] = set()
     completed: set[ObjectRef] = set()
-    images: dict[str, Image] = {}
+    jobs: dict[ObjectRef, float] = {}
+    expected: dict[str, frozenset[str]] = {}
+    own: dict[ObjectRef, Expected] = {}
     owners: dict[str, str] = {}
     for part in plan.components.values():
         entry = record.charts.get(part.name)
@@ -71,9 +75,13 @@ def run(
         scope += refs
         owners |= {str(ref): part.name for ref in refs}
         completed |= {ObjectRef.parse(text) for text in entry.target.completed_jobs}
-        images |= entry.target.images
+        digests = expected_digests(entry.target.images)
+        own |= dict.fromkeys(refs, digests)
+        for repository, allowed in digests.items():
+            expected[repository] = expected.get(repository, frozenset()) | allowed
         if part.steps:
             touched |= set(refs)
+            jobs |= _jobs_since(session, part.name, refs)
     readiness = session.project.readiness
     started = time.monotonic()
     result = run_gate(
@@ -81,19 +89,30 @@ def run(
         scope,
         timeout=timeout or readiness.timeout,
         stable_for=readiness.stable_for,
-        expected=expected_digests(images),
+        expected=expected,
+        own=own,
         touched=touched,
         emit=emit,
         also=[*declared.also(readiness), *_users_of_files(session, plan)] if declared_too else (),
         checks=declared.checks(readiness) if declared_too else (),
         rules=declared.rules(readiness),
         completed=frozenset(completed),
+        jobs=jobs,
     )
     _emit_spans(plan, result, time.monotonic() - started, emit)
     if not result.ready:
         raise _not_ready(result, owners)
     _require_files(session, plan, record)
     return result
+
+
+def _jobs_since(session: Session, name: str, refs: list[ObjectRef]) -> dict[ObjectRef, float]:
+    """A release's Jobs, which may be gone before the gate has seen them, and when it began."""
+    jobs = [ref for ref in refs if ref.key[:2] == ("batch", "Job")]
+    if not jobs:
+        return {}
+    live = live_release(session, session.project.charts[name])
+    return dict.fromkeys(jobs, timestamp(live.created) or 0.0)
 
 
 def _files_in_scope(session: Session, plan: Plan) -> list[NodeFile]:
@@ -129,7 +148,7 @@ def _require_files(session: Session, plan: Plan, record: Record) -> None:
 
 def _noted(session: Session, name: str, entry: ChartEntry) -> ChartEntry:
     """An entry whose run was killed before it could note what its helm had made."""
-    noted = note_release(session, session.project.charts[name], entry.target)
+    noted, _ = note_late(session, session.project.charts[name], entry.target)
     return replace(entry, target=noted)
 
 

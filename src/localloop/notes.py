@@ -9,19 +9,19 @@ from . import helm, manifest
 from .config import Chart
 from .errors import LocalloopError
 from .gate.observe import Source
-from .kube.objects import ObjectRef, note
+from .kube.client import ApiError
+from .kube.objects import Object, ObjectRef, note
 from .plan import Plan
 from .record import ChartState, ImageEntry, Record
 from .session import Session
 
 
 def note_release(session: Session, chart: Chart, target: ChartState) -> ChartState:
-    """``target`` with what the cluster now has of it: revision, manifest, objects."""
-    live = helm.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
-    if live is None:
-        raise LocalloopError(
-            "release_gone", f"Helm has no release {chart.release}", component=chart.name
-        )
+    """``target`` with what the cluster now has of it: revision, manifest, objects.
+
+    An object that is gone already gets an empty note: it is in the gate's scope all the same.
+    """
+    live = live_release(session, chart)
     stored = helm.stored(session.kube, live)
     return replace(
         target,
@@ -32,18 +32,34 @@ def note_release(session: Session, chart: Chart, target: ChartState) -> ChartSta
     )
 
 
+def live_release(session: Session, chart: Chart) -> helm.Release:
+    """The newest revision of a release that there has to be."""
+    live = helm.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
+    if live is None:
+        raise LocalloopError(
+            "release_gone", f"Helm has no release {chart.release}", component=chart.name
+        )
+    return live
+
+
 def _notes(session: Session, text: str, namespace: str) -> dict[str, dict[str, Any]]:
-    refs = []
-    for obj in manifest.parse(text, namespace):
-        namespaced = session.kube.namespaced(obj["apiVersion"], obj["kind"])
-        refs.append(manifest.located(obj, namespaced=namespaced))
+    refs = manifest_objects(session, text, namespace)
     collections = {(ref.api_version, ref.kind, ref.namespace) for ref in refs}
     view = session.fetch([Source(*key, metadata_only=True) for key in sorted(collections)])
+    return {str(ref): note(live) if (live := view.get(ref)) else {} for ref in refs}
+
+
+def manifest_objects(session: Session, text: str, namespace: str) -> dict[ObjectRef, Object]:
+    """The objects of a release's manifest, by where they are in the cluster."""
     found = {}
-    for ref in refs:
-        live = view.get(ref)
-        if live is not None:
-            found[str(ref)] = note(live)
+    for obj in manifest.parse(text, namespace):
+        try:
+            namespaced = session.kube.namespaced(obj["apiVersion"], obj["kind"])
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            namespaced = True  # the server does not know the kind (any more): so it is not there
+        found[manifest.located(obj, namespaced=namespaced)] = obj
     return found
 
 

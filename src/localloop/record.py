@@ -40,7 +40,8 @@ class ChartState:
     """One state of a Helm release.
 
     ``images``: per image {repository, digest, config}. ``objects``: per object reference {uid,
-    generation} or, where there is none, {uid, resource_version}. ``base_revision``: the revision
+    generation} or, where there is none, {uid, resource_version}; empty for one that nobody saw as
+    its manifest has it. ``base_revision``: the revision
     (0: none) that was live before the release; ``revision``, ``manifest`` (sha256), ``secret``
     ({uid, resource_version} of Helm's Secret) and ``objects`` are known once it is settled.
     ``settled``: the record's serial when it was.

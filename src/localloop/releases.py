@@ -16,6 +16,7 @@ from .decide import is_pending
 from .errors import BusyError
 from .immutable import Immutable, find_immutable, remove
 from .locks import step_lock
+from .namespaces import await_end
 from .notes import note_release, with_images
 from .plan import ComponentPlan, Plan
 from .preflight import helm_version
@@ -105,7 +106,7 @@ class _Run:
     def release(self, part: ComponentPlan) -> ChartState:
         """Settling, Helm, and what came of it (settling still: the gate has the last word)."""
         chart = self._session.project.charts[part.name]
-        _check_live(self._session, chart, part, self.record)
+        part = replace(part, base_revision=self._check_live(chart, part))
         # A rollback keeps the earlier revision's labels, so its state keeps their transaction.
         target = ChartState(
             transaction=part.back_to.transaction or self._journal.id,
@@ -126,11 +127,32 @@ class _Run:
         self._save(self.record.note(part.name, state))
         return state
 
+    def _check_live(self, chart: Chart, part: ComponentPlan) -> int:
+        """The live revision; 0 (none) also where the namespace was on its way out: it is gone."""
+        live = self._live(chart)
+        if live is None and not part.back_to.revision and self._namespace_ended(chart):
+            return 0
+        _check_live(self._session, chart, part, self.record, live)
+        return part.base_revision
+
+    def _namespace_ended(self, chart: Chart) -> bool:
+        """Whether the chart's namespace was being deleted; then it is gone now."""
+        timeout = self._session.project.readiness.timeout
+        return await_end(
+            self._session.kube, chart, timeout, lambda text: self._emit(_progress(chart.name, text))
+        )
+
     def _save(self, record: Record) -> None:
         self.record = self._store.save(record)
 
     def _made_way(self, chart: Chart, name: str, target: ChartState) -> bool:
-        """Whether Helm can try again: only Jobs and bare Pods were in its way, now deleted."""
+        """Whether Helm can try again: what was in its way is gone.
+
+        That is a namespace on its way out, or Jobs and bare Pods alone: they are deleted.
+        """
+        if self._namespace_ended(chart):
+            self._save(self.record.note(name, replace(target, base_revision=0)))
+            return True
         live = self._live(chart)
         if live is None or live.revision == target.base_revision:
             return False
@@ -220,9 +242,14 @@ def _immutable(chart: Chart, found: Sequence[Immutable]) -> ReleaseFailedError:
     )
 
 
-def _check_live(session: Session, chart: Chart, part: ComponentPlan, record: Record) -> None:
+def _check_live(
+    session: Session,
+    chart: Chart,
+    part: ComponentPlan,
+    record: Record,
+    live: helm.Release | None,
+) -> None:
     """The release is still what the plan saw; one that a dead run left pending is freed."""
-    live = helm.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
     if (live.revision if live else 0) != part.base_revision:
         raise cluster_moved(
             f"release {chart.release} is at revision {live.revision if live else 0},"

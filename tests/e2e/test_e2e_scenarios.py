@@ -121,6 +121,52 @@ def test_job_that_its_ttl_deleted(project: Project) -> None:
     assert states[f"batch/v1/Job/{project.name}/once"] == "ready"
 
 
+# A hook after the release's objects: Helm returns only once it is done.
+LATE_HOOK = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: late
+  annotations: {helm.sh/hook: "post-install,post-upgrade"}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: late
+          image: {{ .Values.image | quote }}
+          command: [/bin/busybox, sleep, "12"]
+"""
+
+
+@pytest.mark.parametrize("ends_well", [True, False], ids=["complete", "failed"])
+def test_job_that_is_gone_when_helm_returns(project: Project, ends_well: bool) -> None:
+    """Its TTL has deleted it before anybody could look: how it ended decides all the same."""
+    project.write("chart/templates/late.yaml", LATE_HOOK)
+    job = JOB if ends_well else JOB.replace('"true"', '"false"')
+    project.write(
+        "chart/templates/job.yaml", job.replace("spec:\n", "spec:\n  backoffLimit: 0\n", 1)
+    )
+    project.set_readiness_timeout(10)
+    run = project.deploy(code=0 if ends_well else 1)
+    jobs = {
+        found["metadata"]["name"] for found in project.cluster.items("-n", project.name, "jobs")
+    }
+    assert jobs == {"late"}
+    if ends_well:
+        assert project.deploy().report["outcome"] == "unchanged"
+        return
+    assert run.report["error"]["reason"] == "timeout:not found"
+    assert "BackoffLimitExceeded" in run.report["evidence"]
+    # Again: it is no no-op, and runs the Job again. Mended, it gets ready.
+    again = project.deploy(code=1)
+    assert "Job once is gone" in again.reasons("hello")
+    project.write("chart/templates/job.yaml", JOB)
+    project.deploy()
+    assert project.deploy().report["outcome"] == "unchanged"
+
+
 def test_unrelated_edit(deployed: Project) -> None:
     before = deployed.outside.see()
     deployed.append("README.md", "\nMore words.\n")

@@ -32,6 +32,13 @@ spec:
           command: ["/bin/busybox", "sleep", "5"]
 """
 
+NOTES = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: notes}
+data: {by: the chart}
+"""
+
 
 def converges(project: Project, *named: str, page: str) -> None:
     before = project.outside.see()
@@ -75,6 +82,40 @@ def test_between_release_and_gate(deployed: Project, whole_tree: bool) -> None:
     assert report["outcome"] == "killed"
     assert report["components"]["hello"]["revision"] == 2
     assert deployed.outside.see().revision == 2  # it needed the gate alone
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("delete", "service", "hello"), "Service hello is gone"),
+        (("patch", "configmap", "notes", "-p", '{"data": {"by": "hand"}}'), "notes: data.by"),
+    ],
+    ids=["deleted", "edited"],
+)
+def test_changed_by_hand_after_a_kill(
+    deployed: Project, words: tuple[str, ...], named: str
+) -> None:
+    """The run was killed before it noted what its helm had made: the manifest says what it was."""
+    deployed.write("chart/templates/notes.yaml", NOTES)
+    deployed.write("chart/templates/late.yaml", HOOK.replace("pre-upgrade", "post-upgrade"))
+    run = deployed.start("deploy")
+    run.until(
+        "pending-upgrade",
+        lambda: any(e["status"] == "pending-upgrade" for e in deployed.outside.history()),
+    )
+    run.kill_all_but("helm")
+    eventually(
+        "helm's end", lambda: deployed.outside.history()[-1]["status"] == "deployed", within=40
+    )
+    assert deployed.outside.record()["charts"]["hello"]["target"]["revision"] == 0
+    deployed.outside.kubectl(*words)
+    again = deployed.deploy()
+    assert f"drift ({named}" in again.reasons("hello").replace("ConfigMap ", "")
+    assert deployed.outside.see().revision == 3
+    notes = deployed.cluster.get("-n", deployed.name, "configmap", "notes")
+    assert notes["data"] == {"by": "the chart"}
+    assert "Hello from localloop" in deployed.outside.page()
+    assert deployed.deploy().report["outcome"] == "unchanged"
 
 
 def test_in_the_middle_of_helm(deployed: Project) -> None:

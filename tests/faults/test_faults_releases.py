@@ -275,3 +275,34 @@ def test_field_of_another_manager(healthy: Project) -> None:
     run = healthy.deploy()
     assert "drift (Deployment hello: spec.replicas)" in run.reasons("hello")
     assert healthy.outside.deployment()["spec"]["replicas"] == 1
+
+
+HELD = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: held, finalizers: [example.org/kept]}
+"""
+LET_GO = ("patch", "configmap", "held", "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+
+
+def test_namespace_that_is_being_deleted(healthy: Project) -> None:
+    """One that something holds is named; one that goes is waited for, and made anew."""
+    healthy.outside.kubectl("apply", "-f", "-", stdin=HELD)
+    healthy.cluster.kubectl("delete", "namespace", healthy.name, "--wait=false")
+    eventually("no release any more", lambda: not healthy.outside.history())
+    original = healthy.read("localloop.yml")
+    healthy.set_readiness_timeout(4)
+    run = healthy.deploy(code=1)
+    assert run.seconds < 4 + 15
+    assert run.report["error"]["reason"] == "namespace_terminating:hello"
+    assert "example.org/kept" in run.report["error"]["message"]
+    assert "kubectl get namespace" in run.report["error"]["hint"]
+    assert healthy.outside.history() == []
+
+    healthy.write("localloop.yml", original)
+    waiting = healthy.start("deploy")
+    waiting.until_said("hello", "release", "is being deleted")
+    healthy.outside.kubectl(*LET_GO)
+    run = waiting.end()
+    assert run.code == 0, run.text
+    assert healthy.outside.see().revisions == ((1, "deployed"),)

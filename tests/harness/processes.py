@@ -25,10 +25,18 @@ def marked(mark: str) -> dict[int, str]:
     return found
 
 
-def kill_all(mark: str) -> None:
-    """SIGKILL to the whole tree of a run, as if the machine had taken it away at once."""
+def kill_all(mark: str, *, but: str = "") -> None:
+    """SIGKILL to the whole tree of a run, as if the machine had taken it away at once.
+
+    ``but``: the name of a tool that is left alone.
+    """
+
+    def left() -> list[int]:
+        found = marked(mark).items()
+        return [pid for pid, words in found if not but or Path(words.partition(" ")[0]).name != but]
+
     deadline = time.monotonic() + 10
-    while pids := marked(mark):
+    while pids := left():
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

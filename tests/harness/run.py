@@ -170,6 +170,11 @@ class Running:
         kill_all(self.mark)
         self.process.wait()
 
+    def kill_all_but(self, tool: str) -> None:
+        """SIGKILL to the whole tree, but for a tool that goes on to its end."""
+        kill_all(self.mark, but=tool)
+        self.process.wait()
+
     def end(self, *, within: float = DEADLINE) -> Run:
         """Wait for its end, bounded."""
         try:

@@ -236,6 +236,12 @@ BROKEN: dict[str, tuple[Change, dict[str, str]]] = {
         lambda f: entry(chart(f, release=LIVE_TX_2), settling()),
         {"relay": "settle: settling (tx-2 was not finished)"},
     ),
+    "chart: settling, and something of it was changed or is gone": (
+        lambda f: entry(
+            chart(f, release=LIVE_TX_2, drift=("ConfigMap page: data.title",)), settling()
+        ),
+        {"relay": "release: settling (tx-2 was not finished); drift (ConfigMap page: data.title)"},
+    ),
     "chart: settling, and the killed run had not released yet": (
         lambda f: entry(f, settling(base_revision=3)),
         {"relay": "release: unsettled (tx-2 did not reach Ready)"},

@@ -261,8 +261,8 @@ def test_cause(reason: str, said: dict[str, Any], cause: str) -> None:
 
 def test_each_cause_is_found_in_something_that_was_said() -> None:
     found = {cause for _, _, cause in SAID}
-    assert {cause.name for cause in CAUSES} - found == {"on_delete", "job_suspended"}
-    assert diagnose("timeout:ready 1/2", "1 pods wait to be deleted by hand").cause == "on_delete"
+    assert {cause.name for cause in CAUSES} - found == {"on_delete", "job_suspended", "gone"}
+    assert diagnose("timeout:not found", "not found").cause == "gone"
     assert diagnose("timeout:the Job", "the Job is suspended").cause == "job_suspended"
 
 

@@ -321,6 +321,15 @@ def test_another_image_than_expected(api: FakeApi) -> None:
     assert (result.reason, result.duration_s) == ("wrong_image:web", 20)
 
 
+def test_each_object_has_to_run_its_own_digest(api: FakeApi) -> None:
+    """As where two releases run one image, at the digests of two deploys."""
+    api.put(deployment(), replicaset(), pod(digest=B))
+    other, right = {REPOSITORY: frozenset({A})}, {REPOSITORY: frozenset({B})}
+    both = {REPOSITORY: frozenset({A, B})}
+    assert gate(api, expected=other, own={WEB: right}).ready
+    assert gate(api, expected=both, own={WEB: other}).reason == "wrong_image:web"
+
+
 def test_deadline(api: FakeApi) -> None:
     api.put(unready(deployment()), replicaset(), pod(False))
     result = gate(api, timeout=30)
@@ -392,6 +401,69 @@ def test_a_job_deleted_before_it_completed_is_not_the_one_that_did(api: FakeApi)
     api.put(unready(deployment()), replicaset(), pod(False))
     result = gate(api, scope=(ref_of(job()), WEB), script=script, timeout=5)
     assert result.reason == "timeout:not found"
+
+
+def told(uid: str, reason: str, seconds: int = 1000) -> Object:
+    """What a Job's controller told of it, at that second of the server's clock."""
+    minutes, rest = divmod(seconds, 60)
+    created = f"2026-01-01T00:{minutes:02}:{rest:02}Z"
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{uid}-{reason}",
+            "namespace": "app",
+            "creationTimestamp": created,
+        },
+        "involvedObject": {"kind": "Job", "name": "j", "uid": uid},
+        "reason": reason,
+    }
+
+
+MADE, DONE = told("j", "SuccessfulCreate"), told("j", "Completed")
+OLD = [told("old", "SuccessfulCreate", 500), told("old", "Completed", 500)]
+GAVE_UP = told("j", "BackoffLimitExceeded")
+
+
+@pytest.mark.parametrize(
+    ("events", "ready"),
+    [
+        ([MADE, DONE], True),
+        ([*OLD, MADE, DONE], True),
+        ([], False),
+        ([MADE], False),
+        ([MADE, GAVE_UP], False),
+        # That one was the release's before, whose Job had the same name.
+        (OLD, False),
+        ([*OLD, MADE], False),
+        ([*OLD, MADE, GAVE_UP], False),
+        # Somebody has made another one since.
+        ([MADE, DONE, told("k", "SuccessfulCreate", 1001)], False),
+        ([MADE, GAVE_UP, told("k", "Completed", 1001)], False),
+    ],
+)
+def test_a_job_that_is_gone_before_the_gate(
+    api: FakeApi, events: list[Object], ready: bool
+) -> None:
+    """Its TTL was 0: what its controller told of it since the release is the only proof."""
+    api.put(*events)
+    since = {ref_of(job()): EPOCH + 900}
+    result = gate(api, scope=(ref_of(job()),), jobs=since, timeout=20)
+    assert result.ready is ready, result
+    if not ready:
+        assert (result.reason, result.duration_s) == ("timeout:not found", 20)
+        assert result.diagnosis is not None
+        assert result.diagnosis.cause == "gone"
+
+
+def test_an_event_that_comes_after_the_job_is_gone(api: FakeApi) -> None:
+    since = {ref_of(job()): EPOCH + 900}
+    script = {3.0: lambda: api.put(MADE, DONE)}
+    result = gate(api, scope=(ref_of(job()),), jobs=since, script=script)
+    assert (result.status, result.objects[0].detail) == ("ready", "complete (deleted since)")
+    assert result.duration_s < 10
+    asked = [path for path in api.methods("GET") if path.endswith("/events")]
+    assert len(asked) < 6
 
 
 def test_a_container_that_shows_later_came_without_restarts(api: FakeApi) -> None:

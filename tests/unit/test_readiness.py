@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from golden.__main__ import new_seed
+from golden.compare import mistake
 from golden.generated import generate
 from golden.states import State, bases, states
 
 from localloop.gate.imageproof import image_digest, image_proof, split_image
+from localloop.gate.podrule import Suspect
 from localloop.gate.readiness import is_gated, missing
 from localloop.gate.revisions import current_pods
 from localloop.kube.objects import ObjectRef, Snapshot
@@ -42,6 +45,16 @@ def test_generated_states() -> None:
     seed = new_seed()
     wrong = [made for made in generate(seed, 10_000) if made.mistake()]
     assert not wrong, f"GATE_SEED={seed}: {wrong[0]}: {wrong[0].verdict()}"
+
+
+def test_a_suspect_too_many_is_a_mistake() -> None:
+    """A cause held against a pod that is merely slow would fail it in the end."""
+    made = next(made for made in generate(1, 10_000) if made.clause == "a pod not ready")
+    verdict = made.verdict()
+    suspect = Suspect(("crash_loop", "", ""), "crash_loop", "bogus", 20.0, verdict.ref)
+    assert mistake(verdict, made.state, made.reason, made.suspects) == ""
+    bogus = replace(verdict, suspects=(suspect,))
+    assert mistake(bogus, made.state, made.reason, made.suspects)
 
 
 def test_missing() -> None:

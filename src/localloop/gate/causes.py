@@ -68,6 +68,15 @@ CAUSES: tuple[Cause, ...] = (
         "the Job has suspend: true and does not start",
         "Remove spec.suspend from the chart.",
     ),
+    # Gone.
+    _cause(
+        "gone",
+        (EVENT,),
+        r"^timeout not found$",
+        "it was made, and deleted since",
+        "Run the deploy again: it is made anew. How a Job ended its events tell; a longer"
+        " ttlSecondsAfterFinished keeps its last lines.",
+    ),
     # Images.
     _cause(
         "image_platform",

@@ -18,6 +18,7 @@ from ..kube.client import ApiError, ApiUnreachable, Kube
 from ..kube.objects import ObjectRef, Snapshot
 from .diagnosis import diagnose
 from .evidence import collect_evidence, missing_node_file
+from .finished import Finished
 from .httpcheck import Check
 from .observe import CHECK_SECONDS, Also, expand, not_gated, sources
 from .podrule import DEFAULT_RULES, Rules, Suspect
@@ -26,7 +27,7 @@ from .store import Store, Watchers, refused
 from .suspects import Suspects
 from .tracking import Tracked, Tracker
 from .unstick import Unstick
-from .verdict import Verdict
+from .verdict import Expected, Verdict
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -49,11 +50,13 @@ def run_gate(
     *,
     timeout: float,
     stable_for: float | None = None,
-    expected: Mapping[str, frozenset[str]] | None = None,
+    expected: Expected | None = None,
+    own: Mapping[ObjectRef, Expected] | None = None,
     touched: Iterable[ObjectRef] = (),
     emit: Emit | None = None,
     also: Sequence[Also] = (),
     completed: frozenset[ObjectRef] = frozenset(),
+    jobs: Mapping[ObjectRef, float] | None = None,
     rules: Rules = DEFAULT_RULES,
     checks: Sequence[Check] = (),
     unstick: bool = True,
@@ -62,18 +65,20 @@ def run_gate(
 ) -> GateResult:
     """Wait until every object in scope is ready and has stayed so, for at most ``timeout``.
 
-    ``expected`` maps our repositories to the digests allowed in them; ``touched`` are the objects
-    that this run changed (the others pass by one observation); ``completed`` Jobs known to have
-    completed before; ``checks`` are asked, again and again, once all else is ready; ``unstick``
-    allows deleting a StatefulSet's pod that is stuck on an older,
-    broken revision. ``emit`` gets ``progress`` events, and one ``gate`` event at the end. Raises
-    nothing for a cluster in trouble: that is the result's ``status``.
+    ``expected`` maps our repositories to the digests allowed in them, ``own`` objects to theirs,
+    where those are other ones; ``touched`` are the objects that this run changed (the others pass
+    by one observation); ``completed`` Jobs known to have completed before, ``jobs`` those that were
+    made after a time of the server, and may have completed and gone unseen; ``checks`` are asked,
+    again and again, once all else is ready; ``unstick`` allows deleting a StatefulSet's pod that is
+    stuck on an older, broken revision. ``emit`` gets ``progress`` events, and one ``gate`` event at
+    the end. Raises nothing for a cluster in trouble: that is the result's ``status``.
     """
     watched = sources(scope, also, selected=True)
     tick = clock or Clock()
     store = Store(watched, tick.now)
     tracker = Tracker(
         expected=expected or {},
+        own=own or {},
         touched=frozenset(ref.key for ref in touched),
         completed=completed,
         seen_complete=store.completed,
@@ -83,6 +88,7 @@ def run_gate(
     tell = emit or (lambda _event: None)
     gate = _Gate(kube, store, tracker, tick, tell, timeout=timeout, backoff=backoff)
     gate.scope, gate.also, gate.checks = tuple(scope), tuple(also), tuple(checks)
+    gate.finished = Finished(kube, store, jobs or {})
     if unstick:
         gate.unstick = Unstick(kube, rules, gate.warn)
     with Watchers(kube, store, watched, backoff=backoff):
@@ -95,6 +101,7 @@ class _Gate:
     scope: tuple[ObjectRef, ...] = ()
     also: tuple[Also, ...] = ()
     checks: tuple[Check, ...] = ()
+    finished: Finished
     unstick: Unstick | None = None
 
     def __init__(
@@ -146,7 +153,7 @@ class _Gate:
 
     def _evaluate(self, view: Snapshot, trouble: LocalloopError | None) -> GateResult | None:
         targets, unmatched = expand(self.scope, self.also, view)
-        entries = [self.tracker.judge(ref, view) for ref in targets]
+        entries = [self._judge(ref, view) for ref in targets]
         self.tracker.forget_others(targets)
         passed = not unmatched
         for entry in entries:
@@ -172,6 +179,13 @@ class _Gate:
             self.answered.clear()
             return None
         return self._success(view)
+
+    def _judge(self, ref: ObjectRef, view: Snapshot) -> Tracked:
+        entry = self.tracker.judge(ref, view)
+        if entry.verdict and entry.verdict.reason == "missing" and ref in self.finished.since:
+            self._wake_at(self.finished.ask(ref, self.clock.now()))
+            entry = self.tracker.judge(ref, view)
+        return entry
 
     def _lasted(self, entries: Sequence[Tracked]) -> Verdict | None:
         present = [

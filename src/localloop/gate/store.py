@@ -84,6 +84,12 @@ class Store:
 
     # Called by the gate.
 
+    def note_completed(self, ref: ObjectRef, uid: str) -> None:
+        """Note that a Job had completed that is gone."""
+        with self.changed:
+            self.completed[ref] = uid
+            self._wake()
+
     def read(self, ref: ObjectRef, obj: Object | None) -> None:
         """Take the fresh read of one object."""
         for source in self._sources:

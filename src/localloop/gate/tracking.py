@@ -10,7 +10,7 @@ from .observe import judge_ref, settled_in, window_of
 from .podrule import Rules, container_statuses
 from .result import ObjectVerdict
 from .revisions import current_pods
-from .verdict import Verdict
+from .verdict import Expected, Verdict
 
 
 @dataclass
@@ -49,11 +49,13 @@ class Tracked:
 class Tracker:
     """Judges objects by name and holds them to their window; ``stable_for`` in seconds.
 
+    ``expected`` as in ``image_proof``; ``own`` per object, where those are other ones.
     ``completed`` are Jobs that earlier runs saw complete, ``seen_complete`` the uids of those that
     this gate saw.
     """
 
-    expected: Mapping[str, frozenset[str]]
+    expected: Expected
+    own: Mapping[ObjectRef, Expected]
     touched: frozenset[tuple[str, str, str, str]]
     completed: frozenset[ObjectRef]
     seen_complete: Mapping[ObjectRef, str]
@@ -70,9 +72,8 @@ class Tracker:
         uid = self.seen_complete.get(ref)
         if uid is not None and entry.uid in ("", uid):
             completed |= {ref}
-        verdict = judge_ref(
-            ref, view, expected=self.expected, rules=self.rules, completed=completed
-        )
+        expected = self.own.get(ref, self.expected)
+        verdict = judge_ref(ref, view, expected=expected, rules=self.rules, completed=completed)
         obj = view.get(ref)
         if obj is not None:
             if entry.uid and uid_of(obj) != entry.uid:

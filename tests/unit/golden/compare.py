@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from localloop.gate.verdict import Verdict
 
 FALSE_READY, FALSE_FAILED, OTHER = "false Ready", "false Failed", "other"
@@ -11,23 +13,23 @@ def mistake(
     verdict: Verdict,
     state: str,
     reason: str,
-    suspects: list[str] | None = None,
+    suspects: Sequence[str] = (),
     warns: str | None = None,
 ) -> str:
-    """How the verdict is wrong, or an empty string; also a wrong reason or warning is a mistake.
+    """How the verdict is wrong, or an empty string.
 
-    ``reason`` is the verdict's or, where suspects are not given, one of them; ``warns`` a part of
-    its warning, None where it must not warn.
+    Also a wrong reason, warning, or list of suspects is a mistake; ``warns`` is a part of its
+    warning, None where it must not warn.
     """
     if verdict.ready and state not in ("ready", "not_gated"):
         return FALSE_READY
     if verdict.state == "failed" and state != "failed":
         return FALSE_FAILED
-    found = [suspect.reason for suspect in verdict.suspects]
+    found = tuple(suspect.reason for suspect in verdict.suspects)
     right = (
         verdict.state == state
-        and reason in ([verdict.reason] if suspects is not None else [verdict.reason, *found])
-        and (suspects is None or found == suspects)
+        and verdict.reason == reason
+        and found == tuple(suspects)
         and (
             not verdict.warnings
             if warns is None

@@ -14,8 +14,8 @@ from localloop.kube.objects import Snapshot
 from .compare import mistake
 from .worlds import HASH, KINDS, REPOSITORY, Object, World, digest, make, set_condition
 
-Break = tuple[str, Callable[[World], None], str, str]
-"""The clause, what breaks it, the state that follows, the reason (of the verdict or a suspect)."""
+Break = tuple[str, Callable[[World], None], str, str, *tuple[str, ...]]
+"""The clause, what breaks it, the state that follows, the reason; then the reasons of suspects."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,14 @@ class Made:
     world: World
     state: str
     reason: str
+    suspects: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.clause}"
 
     def mistake(self) -> str:
         """How the code is wrong, or an empty string."""
-        return mistake(self.verdict(), self.state, self.reason)
+        return mistake(self.verdict(), self.state, self.reason, self.suspects)
 
     def verdict(self) -> Verdict:
         world = self.world
@@ -51,9 +52,9 @@ def generate(seed: int, count: int) -> Iterator[Made]:
         if rng.random() < 0.25:
             yield Made(kind, "as it is", world, "ready", "")
             continue
-        clause, act, state, reason = rng.choice(_BREAKS[kind])
+        clause, act, state, reason, *suspects = rng.choice(_BREAKS[kind])
         act(world)
-        yield Made(kind, clause, world, state, reason)
+        yield Made(kind, clause, world, state, reason, tuple(suspects))
 
 
 # -- what breaks ----------------------------------------------------------------------------------
@@ -194,24 +195,38 @@ _PATIENT = {
 _POD_RULE: list[Break] = [
     ("a pod not ready", _a_pod(_unready), "progressing", "not_ready"),
     *(
-        (f"pod rule: {why}", _a_pod(_waits(why)), "progressing", reason)
+        (f"pod rule: {why}", _a_pod(_waits(why)), "progressing", "not_ready", reason)
         for why, reason in _PATIENT.items()
     ),
-    ("pod rule: restarts", _a_pod(_restarts), "progressing", "crash_loop"),
-    ("pod rule: unschedulable", _a_pod(_unscheduled), "progressing", "unschedulable"),
+    ("pod rule: restarts", _a_pod(_restarts), "progressing", "not_ready", "crash_loop"),
+    (
+        "pod rule: unschedulable",
+        _a_pod(_unscheduled),
+        "progressing",
+        "not_ready",
+        "unschedulable",
+    ),
     (
         "pod rule: InvalidImageName",
         _a_pod(_waits("InvalidImageName")),
         "failed",
         "invalid_image_name",
+        "invalid_image_name",
     ),
-    ("pod rule: never pull", _a_pod(_waits("ErrImageNeverPull")), "failed", "image_never_pull"),
+    (
+        "pod rule: never pull",
+        _a_pod(_waits("ErrImageNeverPull")),
+        "failed",
+        "image_never_pull",
+        "image_never_pull",
+    ),
 ]
 _IMAGES: list[Break] = [
     (
         "another digest runs",
         _a_pod(_image(lambda world: f"{REPOSITORY}@{digest(world.rng)}")),
         "progressing",
+        "wrong_image",
         "wrong_image",
     ),
     ("no image id", _a_pod(_image(lambda world: "")), "progressing", "image_unknown"),
@@ -223,7 +238,7 @@ _PODS: list[Break] = [
     ("a pod missing", _a_pod(_gone), "progressing", "not_ready"),
     ("a pod terminating", _a_pod(_terminating), "progressing", "not_ready"),
     ("a pod of another revision", _a_pod(_older), "progressing", "not_ready"),
-    ("the template's image", _template, "progressing", "wrong_image"),
+    ("the template's image", _template, "progressing", "wrong_image", "wrong_image"),
 ]
 
 
@@ -333,6 +348,7 @@ _BREAKS: dict[str, list[Break]] = {
             _condition("ReplicaFailure", "True", message="quota"),
             "progressing",
             "replica_failure",
+            "replica_failure",
         ),
         ("paused", _set(paused=True), "failed", "paused"),
     ],
@@ -374,8 +390,8 @@ _BREAKS: dict[str, list[Break]] = {
     ],
     "Pod": [
         ("deletionTimestamp", _delete, "progressing", "terminating"),
-        *((name, _pod_runs(act), state, why) for name, act, state, why in _POD_RULE),
-        *((name, _pod_runs(act), state, why) for name, act, state, why in _IMAGES),
+        *((name, _pod_runs(act), *rest) for name, act, *rest in _POD_RULE),
+        *((name, _pod_runs(act), *rest) for name, act, *rest in _IMAGES),
         ("ended", _pod_ended, "progressing", "pod_ended"),
         ("failed", _phase("Failed"), "failed", "pod_failed"),
     ],

@@ -47,7 +47,7 @@ class State:
     state: str
     reason: str = ""
     detail: str | None = None
-    suspects: list[str] | None = None
+    suspects: tuple[str, ...] = ()
     warns: str | None = None
     set: Mapping[str, Any] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
