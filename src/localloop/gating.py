@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from .gathercharts import note_late
 from .gathernodefiles import held_on_nodes
 from .kube.objects import ObjectRef, timestamp
 from .notes import live_release, object_refs, with_images
-from .plan import ComponentPlan, Plan
+from .plan import ComponentPlan, Image, Plan
 from .record import ChartEntry, Record, RecordStore
 from .session import Session
 from .steps import Emit
@@ -65,6 +65,7 @@ def run(
     expected: dict[str, frozenset[str]] = {}
     own: dict[ObjectRef, Expected] = {}
     owners: dict[str, str] = {}
+    images: dict[str, Image] = {}
     for part in plan.components.values():
         entry = record.charts.get(part.name)
         if part.kind != "chart" or part.skip == "not_targeted" or entry is None:
@@ -75,6 +76,7 @@ def run(
         scope += refs
         owners |= {str(ref): part.name for ref in refs}
         completed |= {ObjectRef.parse(text) for text in entry.target.completed_jobs}
+        images |= entry.target.images
         digests = expected_digests(entry.target.images)
         own |= dict.fromkeys(refs, digests)
         for repository, allowed in digests.items():
@@ -101,7 +103,7 @@ def run(
     )
     _emit_spans(plan, result, time.monotonic() - started, emit)
     if not result.ready:
-        raise _not_ready(result, owners)
+        raise _not_ready(result, owners, _forgotten(session, result, images))
     _require_files(session, plan, record)
     return result
 
@@ -159,7 +161,21 @@ def _emit_spans(plan: Plan, result: GateResult, duration: float, emit: Emit) -> 
     emit({"event": "span", "name": "readiness_gate", "duration_s": duration})
 
 
-def _not_ready(result: GateResult, owners: Mapping[str, str]) -> LocalloopError:
+def _forgotten(session: Session, result: GateResult, images: Mapping[str, Image]) -> Sequence[str]:
+    """The images that could not be pulled since the registry's disk damaged them."""
+    if result.reason.partition(":")[0] != "image_pull_failed":
+        return ()
+    from .publishcheck import forget_damaged
+
+    try:
+        return forget_damaged(session, images)
+    except LocalloopError:  # the gate's own verdict is what counts
+        return ()
+
+
+def _not_ready(
+    result: GateResult, owners: Mapping[str, str], forgotten: Sequence[str]
+) -> LocalloopError:
     """The one screen for a person; ``owners`` maps objects to the charts that have them."""
     what = "not ready" if result.status == "failed" else "readiness unknown"
     found = result.diagnosis
@@ -168,6 +184,9 @@ def _not_ready(result: GateResult, owners: Mapping[str, str]) -> LocalloopError:
     if found is not None:
         text = f"{text}\n{found}"
         steps.insert(0, found.next_step)
+    if forgotten:
+        names = ", ".join(forgotten)
+        steps = [f"The registry held {names} damaged: the next deploy publishes that anew.", KEPT]
     kind = NotReadyError if result.status == "failed" else LocalloopError
     return kind(
         result.reason,

@@ -25,7 +25,8 @@ def read_file(registry: Registry, component: str, image: Image | None, path: str
             hint="Run the deploy again: it builds what is missing.",
         )
     for layer in reversed(json.loads(manifest.body)["layers"]):
-        found = _in_layer(registry.blob(repository, layer["digest"]), posixpath.normpath(path))
+        blob = _blob(registry, component, repository, manifest.digest, layer["digest"])
+        found = _in_layer(blob, posixpath.normpath(path))
         if found is not None:
             return found
     raise LocalloopError(
@@ -34,6 +35,18 @@ def read_file(registry: Registry, component: str, image: Image | None, path: str
         component=component,
         hint=f"Let the stage copy it there, or mend `file:` under node_files.{component}.",
     )
+
+
+def _blob(registry: Registry, component: str, repository: str, image: str, digest: str) -> bytes:
+    """A layer; where it is damaged its image goes, so that the next deploy publishes it anew."""
+    try:
+        return registry.blob(repository, digest)
+    except LocalloopError as error:
+        if error.reason == "registry_corrupt":
+            registry.delete_manifest(repository, image)
+            error.component = component
+            error.hint = "Run the deploy again: it builds and pushes what was damaged."
+        raise
 
 
 def _in_layer(blob: bytes, path: str) -> bytes | None:

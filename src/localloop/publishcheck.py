@@ -7,12 +7,14 @@ however often it is pushed. Its file has to go first.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from . import tools
 from .bake import DOCKER_HINT, FULL
 from .docker import free_of
 from .errors import LocalloopError
+from .plan import Image
 from .registry import Registry
 from .session import Session
 
@@ -46,6 +48,20 @@ def broken_blobs(registry: Registry, repository: str, digest: str) -> list[str]:
         return [
             blob for blob, whole in zip(blobs, pool.map(is_whole, blobs), strict=True) if not whole
         ]
+
+
+def forget_damaged(session: Session, images: Mapping[str, Image]) -> list[str]:
+    """Remove the manifests of images that the registry does not hold whole; their components.
+
+    The next deploy misses them, builds and pushes them, and mends their blobs.
+    """
+    found = []
+    for component, image in images.items():
+        repository = session.repository_name(component)
+        if broken_blobs(session.registry, repository, image["digest"]):
+            session.registry.delete_manifest(repository, image["digest"])
+            found.append(component)
+    return found
 
 
 def refuse_full(session: Session) -> None:

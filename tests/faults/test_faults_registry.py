@@ -288,6 +288,49 @@ def test_damaged_blobs_are_pushed_again(deployed: Project) -> None:
     unchanged(deployed.deploy(), outside, last)
 
 
+def test_damaged_blobs_of_an_image_that_nobody_builds(deployed: Project) -> None:
+    """The way back needs no build: a pod finds the damage, and a plain rerun mends it."""
+    outside, node = deployed.outside, deployed.cluster.node
+    original, first = deployed.read("site/index.html"), outside.see()
+    deployed.set_page("Between")
+    deployed.deploy()
+    *_, page = blobs_of(deployed, first.image.partition("@")[2])
+    damage(deployed.cluster, page, FLIPPED)
+    held = docker("exec", node, "ctr", "-n", "k8s.io", "images", "ls", "-q").splitlines()
+    mine = [name for name in held if first.image.partition("@")[2] in name]
+    assert mine
+    docker("exec", node, "ctr", "-n", "k8s.io", "images", "rm", "--sync", *mine)
+
+    deployed.write("site/index.html", original)
+    failed = deployed.deploy(code=1)
+    assert failed.plan_of("web")["skip"] == "in_registry"
+    assert failed.report["error"]["reason"].startswith("image_pull_failed:")
+    assert "The registry held web damaged" in failed.text
+    mended = deployed.deploy()
+    assert mended.plan_of("web")["steps"] == ["build", "publish"]
+    assert any("registry_corrupt" in text for text in mended.plan_of("web")["warnings"])
+    assert outside.page() == original
+    unchanged(deployed.deploy(), outside, outside.see())
+
+
+def test_a_damaged_node_file_is_published_anew(deployed: Project) -> None:
+    deployed.add_node_file("one")
+    deployed.deploy()
+    digest = deployed.outside.digest_of(
+        next(tag for tag in deployed.outside.tags("tool") if tag.startswith("d-")), "tool"
+    )
+    url = f"{deployed.name}/tool/manifests/{digest}"
+    layer = json.loads(deployed.cluster.registry("GET", url)[2])["layers"][0]["digest"]
+    damage(deployed.cluster, layer, FLIPPED)
+    docker("exec", deployed.cluster.node, "rm", deployed.node_path)
+    failed = deployed.deploy(code=1)
+    assert failed.report["error"]["reason"] == "registry_corrupt"
+    assert failed.report["error"]["component"] == "tool"
+    deployed.deploy()
+    assert docker("exec", deployed.cluster.node, "cat", deployed.node_path) == "one"
+    assert deployed.deploy().report["outcome"] == "unchanged"
+
+
 def test_its_disk_is_full(deployed: Project) -> None:
     """Named with what is free, nothing released; once there is room a plain rerun does it."""
     cluster, before = deployed.cluster, deployed.outside.see()
