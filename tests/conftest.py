@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +31,8 @@ pytest_plugins = ["harness.parttimes"]
 def pytest_configure() -> None:
     # Set before the workers of pytest-xdist start: they are to have the same one.
     os.environ.setdefault("SEED", str(random.SystemRandom().randrange(10**9)))
+    # A shell without job control has what it puts into the background ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

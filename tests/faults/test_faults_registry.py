@@ -291,15 +291,17 @@ def test_damaged_blobs_are_pushed_again(deployed: Project) -> None:
 def test_damaged_blobs_of_an_image_that_nobody_builds(deployed: Project) -> None:
     """The way back needs no build: a pod finds the damage, and a plain rerun mends it."""
     outside, node = deployed.outside, deployed.cluster.node
+    deployed.set_page("A layer that no other project has")
+    deployed.deploy()
     original, first = deployed.read("site/index.html"), outside.see()
     deployed.set_page("Between")
     deployed.deploy()
     *_, page = blobs_of(deployed, first.image.partition("@")[2])
     damage(deployed.cluster, page, FLIPPED)
-    held = docker("exec", node, "ctr", "-n", "k8s.io", "images", "ls", "-q").splitlines()
-    mine = [name for name in held if first.image.partition("@")[2] in name]
-    assert mine
-    docker("exec", node, "ctr", "-n", "k8s.io", "images", "rm", "--sync", *mine)
+    held = docker("exec", node, "ctr", "-n", "k8s.io", "images", "ls").splitlines()
+    names = [line.split()[0] for line in held if first.image.partition("@")[2] in line]
+    assert len(names) > 1  # by its reference and by its configuration's digest
+    docker("exec", node, "ctr", "-n", "k8s.io", "images", "rm", "--sync", *names)
 
     deployed.write("site/index.html", original)
     failed = deployed.deploy(code=1)
