@@ -36,7 +36,6 @@ FIXED = [
     "p/x|q*",
     "*\n!p/x[*|y]*",
     "a{2}\nx.c",
-    "x.c\fy\n\vb\n",
     *(f"p/?{char}*" for char in PUNCTUATION if char not in "[\\"),
     *(f"*\n!p/*\\{char}y" for char in PUNCTUATION),
     *(f"p/x[{char}b]y" for char in PUNCTUATION if char not in "[]\\^-"),

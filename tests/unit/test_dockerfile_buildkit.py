@@ -1,0 +1,61 @@
+"""Dockerfiles as BuildKit has them: what a build copies is what counts for us."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from buildkit import Build, bake, copied
+from print_project import write
+
+from localloop.inputs.dockerfile import analyse
+from localloop.inputs.ignore import Matcher
+from localloop.inputs.sources import resolve_sources
+from localloop.inputs.tree import manifest
+from localloop.inputs.walk import walk_context
+from localloop.statcache import StatCache
+
+pytestmark = pytest.mark.docker
+
+NAMES = ["a", "b", "a\xa0b", "a\u2028b", "a\x85b", "deps.git/f", "github.com/a/b.git/f"]
+NAMES += ["git@home", "x\vy", "EOF"]
+DOCKERFILES = [
+    "FROM scratch\nCOPY a /\n# old:\fFROM scratch\n",
+    "FROM scratch\nCOPY a /\n# old:\u2028FROM scratch\n",
+    "FROM scratch\nCOPY a /\n# old:\rFROM scratch\n",
+    "FROM scratch\nCOPY a /\n# old:\x1cFROM scratch\n",
+    "FROM scratch\r\nCOPY a \\\r\n b /\r\n",
+    "FROM scratch\nCOPY\ta\vb\f/\n",
+    "FROM\fscratch\nCOPY a\rb /\n",
+    "FROM scratch\nCOPY a\xa0b /\n",
+    "FROM scratch\nCOPY a\u2028b /\n",
+    "FROM scratch\nCOPY a\x85b /\n",
+    "FROM scratch\nCOPY <<EOF /EOF\nx\x85EOF\nCOPY b /\nEOF\nCOPY a /\n",
+    "FROM scratch\nADD deps.git /deps.git/\n",
+    "FROM scratch\nADD github.com/a/b.git /github.com/a/b.git/\n",
+    "FROM scratch\nADD git@home /\n",
+]
+
+
+def test_lines_words_and_addresses(tmp_path: Path) -> None:
+    context = tmp_path / "context"
+    for name in NAMES:
+        write(context / name, name)
+    builds = {f"d{n}": Build(context, dockerfile=text) for n, text in enumerate(DOCKERFILES)}
+    bake(tmp_path / "builds", builds)
+    files = set(NAMES)
+    for number, text in enumerate(DOCKERFILES):
+        theirs = copied(tmp_path / "builds", f"d{number}") & files
+        ours = counted(context, text) & files
+        if "EOF" in text:
+            theirs -= {"EOF"}
+        assert ours == theirs != set(), text
+
+
+def counted(context: Path, dockerfile: str) -> set[str]:
+    root = os.fsencode(context)
+    found = analyse(dockerfile)
+    assert found.sources is not None
+    sources = resolve_sources(root, found.sources)
+    return {*manifest(walk_context(root, Matcher([]), sources, StatCache(context)))}
