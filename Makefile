@@ -66,9 +66,9 @@ teardown: venv ## remove the demo's cluster (images are kept)
 	@$(BIN)/localloop down --cluster --project $(PROJECT)
 
 test-fast: venv ## unit and module tests, no Docker
-	@$(BIN)/python -m pytest tests/unit tests/modules -q -n auto --dist loadfile -m "not cluster and not docker"
+	@$(BIN)/python -m pytest tests/unit tests/modules -q -n auto --dist loadfile -m "not cluster and not docker and not slow"
 
-test: venv tools lint ## everything, on the bundled cluster (45 minutes)
+test: venv tools lint ## everything, on the bundled cluster (about 50 minutes)
 	@$(BIN)/python -m pytest --durations=15
 
 lint: venv ## ruff, mypy, ansible-lint, yamllint

@@ -165,6 +165,7 @@ def test_quick_look_agrees_with_the_patterns(rules: list[str], path: str) -> Non
     assert alone == (matcher._any(path) is not None)
 
 
+@pytest.mark.slow
 @given(st.lists(patterns.map("\n".join) | st.text("#!/. *a\r\t\ufeff", max_size=6), max_size=3))
 @settings(max_examples=2000, deadline=None)
 def test_generated_ignore_file_means_what_was_read(rules: list[str]) -> None:

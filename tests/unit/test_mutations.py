@@ -96,6 +96,7 @@ class Taken:
         return self.known - self.read
 
 
+@pytest.mark.slow
 def test_every_change_that_counts_is_seen_and_no_other(
     place: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
