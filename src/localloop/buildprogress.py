@@ -16,6 +16,7 @@ _ENDED = re.compile(r"#(\d+) (DONE|CACHED|CANCELED)\b")
 _PLACE = re.compile(r"[^\s:]+:(?P<line>\d+)")
 _ERROR = re.compile(r"#(\d+) ERROR: (?P<text>.*)")
 _INTERNAL = ("internal", "auth")
+_PASSED_ON = re.compile(r"\[[^\]]+\] (?:pushing|exporting) ")
 _RULE = "------"
 TAIL_LINES = 15
 WIDTH = 100
@@ -68,7 +69,7 @@ class BuildProgress:
         self._tails: dict[str, deque[str]] = {}
         self._names: dict[str, str] = {}
         self._unsaid: list[str] = []
-        self._failed = ""
+        self._errors: list[str] = []
         self._previous = ""
         self._line = 0
         self._spoke = clock()
@@ -83,7 +84,7 @@ class BuildProgress:
                 if ended[1] in self._unsaid:
                     self._unsaid.remove(ended[1])
             elif error := _ERROR.fullmatch(line):
-                self._failed = self._failed or error[1]
+                self._errors.append(error[1])
                 self._end(error[1])
                 self._tails.setdefault(error[1], deque(maxlen=TAIL_LINES)).append(error["text"])
             elif (output := _OUTPUT.fullmatch(line)) and output["text"] != "...":
@@ -120,9 +121,15 @@ class BuildProgress:
             return list(self._steps.values())
 
     def failure(self) -> tuple[str, list[str]]:
-        """The failing step and its last lines."""
+        """The failing step and its last lines.
+
+        Another build's push or export that a failure cancels fails too, in BuildKit's words.
+        """
         with self._lock:
-            return self._names.get(self._failed, ""), list(self._tails.get(self._failed, ()))
+            numbers = self._errors or [""]
+            own = [each for each in numbers if not _PASSED_ON.match(self._names.get(each, ""))]
+            failed = (own or numbers)[0]
+            return self._names.get(failed, ""), list(self._tails.get(failed, ()))
 
     def _begin(self, number: str, name: str, command: str) -> None:
         if any(word in _INTERNAL for word in name.split()):  # bake puts the target's name first

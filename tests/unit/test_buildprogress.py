@@ -126,3 +126,24 @@ def test_each_build_tells_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
         progress.tick()
         seconds = f"{clock.now:.0f} s"
         assert said == [f"[web 1/2] {seconds}: compiling", f"[api other 1/1] {seconds}"]
+
+
+def test_a_push_that_is_cancelled_is_not_the_failure() -> None:
+    """As BuildKit says it where one build fails while another one's result is pushed."""
+    lines = [
+        "#7 [web] pushing 127.0.0.1:25740/p/web:tx with docker",
+        "#8 [tool 2/2] COPY absent /",
+        "#7 ERROR: failed to solve: failed to compute cache key: absent: not found",
+        '#8 ERROR: failed to calculate checksum of ref x: "/absent": not found',
+    ]
+    for order in (lines, [lines[1], lines[0], lines[3], lines[2]]):
+        progress = BuildProgress(lambda _text: None)
+        for line in order:
+            progress.feed(line)
+        step, said = progress.failure()
+        assert step == "[tool 2/2] COPY absent /"
+        assert said == ['failed to calculate checksum of ref x: "/absent": not found']
+    alone = BuildProgress(lambda _text: None)
+    for line in (lines[0], "#7 ERROR: unexpected status: 500 Internal Server Error"):
+        alone.feed(line)
+    assert alone.failure()[0].startswith("[web] pushing ")
