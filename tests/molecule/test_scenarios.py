@@ -54,6 +54,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     yield environ
     project.localloop("down", "--cluster", "--force", code=None)
     cluster.remove()
+    Cluster("molecule", cluster.state).remove()  # of the roles that have no project
 
 
 @pytest.mark.cluster
