@@ -1,0 +1,93 @@
+"""What the schema of ``localloop.yml`` is written in: patterns, and shapes that recur."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+RELEASE = r"^[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?$"
+PROFILE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+ARG = r"^[A-Za-z_][A-Za-z0-9_]*$"
+ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+CACHE = r"^type=[a-z0-9]+(,[a-z][a-z-]*=[^\u0000-\u001f\u007f,\"]+)*$"
+PATH = r"^[^\u0000-\u001f\u007f]+$"
+DEST = r"^/[^\u0000-\u001f\u007f]*[^/\u0000-\u001f\u007f]$"
+OWNER = r"^[0-9]{1,10}(:[0-9]{1,10})?$"
+SELECTOR = r"^[A-Za-z0-9./_=!,() -]+$"
+PLATFORM = r"^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9_.]+)?$"
+STEP = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+SERVICE = (
+    r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
+    r":[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$"
+)
+LOOPBACK = r"^http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/[!-~]*)?$"
+URL_PATH = r"^/[!-~]*$"
+CHART = r"^(oci://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+|[A-Za-z0-9][A-Za-z0-9._-]*)$"
+REPO = r"^https?://[!-~]+$"
+VERSION = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$"
+KEY = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
+CONTEXT = r"^[^\u0000-\u001f\u007f-][^\u0000-\u001f\u007f]*$"
+
+
+def obj(properties: dict[str, Any], required: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        **more,
+    }
+    if required:
+        schema["required"] = list(required)
+    return schema
+
+
+def one_of(keys: tuple[str, ...]) -> dict[str, Any]:
+    """That an object has exactly one of these keys."""
+    return {"oneOf": [{"required": [key]} for key in keys]}
+
+
+def text(description: str, pattern: str | None = None, **more: Any) -> dict[str, Any]:
+    schema = {"type": "string", "description": description, **more}
+    if pattern:
+        schema["pattern"] = pattern
+    else:
+        schema["minLength"] = 1
+    return schema
+
+
+def mapping(description: str, keys: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": description,
+        "propertyNames": {"pattern": keys},
+        "additionalProperties": values,
+        "default": {},
+    }
+
+
+def paths(description: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "array",
+        "description": description,
+        "items": {"type": "string", "pattern": PATH},
+        **more,
+    }
+
+
+def keys(description: str) -> dict[str, Any]:
+    return {
+        "type": "array",
+        "description": description,
+        "items": {"type": "string", "pattern": KEY},
+        "uniqueItems": True,
+        "default": [],
+    }
+
+
+def seconds(description: str, **more: Any) -> dict[str, Any]:
+    return {"type": "number", "description": description, "maximum": 86400, **more}
+
+
+def caches(description: str) -> dict[str, Any]:
+    items = {"type": "string", "pattern": CACHE}
+    return {"type": "array", "description": description, "items": items, "default": []}
