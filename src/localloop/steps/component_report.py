@@ -48,8 +48,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _to_a_new_cluster(plan: dict[str, Any], name: str) -> bool:
     """Whether it is deployed once there is a cluster; before that it has no steps."""
-    wanted = not plan["targets"] or name in plan["targets"]
-    return wanted and bool(plan["cluster"]["verdict"] == "create")
+    targets = plan.get("targets") or (name,)
+    return name in targets and plan.get("cluster", {}).get("verdict") == "create"
 
 
 def summary(part: dict[str, Any]) -> str:
