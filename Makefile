@@ -65,8 +65,11 @@ demo: venv tools ## deploy an example (PROJECT=examples/hello) and fetch its pag
 teardown: venv ## remove the demo's cluster (images are kept)
 	@$(BIN)/localloop down --cluster --project $(PROJECT)
 
+# One more than cores: many tests wait for what they have started.
+WORKERS = $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))')
+
 test-fast: venv ## unit and module tests, no Docker
-	@$(BIN)/python -m pytest tests/unit tests/modules -q -n auto --dist loadfile -m "not cluster and not docker and not slow"
+	@$(BIN)/python -m pytest tests/unit tests/modules -q -n $(WORKERS) --dist loadfile -m "not cluster and not docker and not slow"
 
 test: venv tools lint ## everything, on the bundled cluster (about 50 minutes)
 	@$(BIN)/python -m pytest --durations=15
