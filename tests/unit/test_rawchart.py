@@ -115,12 +115,12 @@ ENTRIES = [
 
 @pytest.mark.parametrize("key", FOLDERS)
 def test_edit_in_a_folder_that_a_kustomization_names(tmp_path: Path, key: str) -> None:
-    kustomization(tmp_path, "overlay", f"{key}: [../shared]\n")
-    kustomization(tmp_path, "shared", "resources: [deep/a.yaml]\n")
-    (tmp_path / "shared/deep").mkdir()
+    kustomization(tmp_path, "overlay", f"{key}: [../common]\n")
+    kustomization(tmp_path, "common", "resources: [deep/a.yaml]\n")
+    (tmp_path / "common/deep").mkdir()
     seen = set()
     for text in ("1", "2"):
-        (tmp_path / "shared/deep/a.yaml").write_text(text)
+        (tmp_path / "common/deep/a.yaml").write_text(text)
         seen.add(value(project(tmp_path, "kustomize: overlay")))
     assert len(seen) == 2
 
@@ -129,18 +129,18 @@ def test_edit_in_a_folder_that_a_kustomization_names(tmp_path: Path, key: str) -
     "entry", [*(f"{key}: [PATH]" for key in FILES), *ENTRIES], ids=lambda entry: entry[:40]
 )
 def test_edit_of_a_file_that_a_kustomization_names(tmp_path: Path, entry: str) -> None:
-    for path in ("../shared/file.yaml", "in/file.yaml"):
+    for path in ("../common/file.yaml", "in/file.yaml"):
         kustomization(tmp_path, "overlay", entry.replace("PATH", path))
         file = tmp_path / "overlay" / path
         file.parent.mkdir(exist_ok=True)
         seen = set()
         for text in ("1", "2", "3"):
             file.write_text(text)
-            (tmp_path / "shared/aside").write_text(text) if path.startswith("..") else None
+            (tmp_path / "common/aside").write_text(text) if path.startswith("..") else None
             seen.add(value(project(tmp_path, "kustomize: overlay")))
         assert len(seen) == 3
         if path.startswith(".."):
-            (tmp_path / "shared/aside").write_text("other")
+            (tmp_path / "common/aside").write_text("other")
             assert value(project(tmp_path, "kustomize: overlay")) in seen
 
 
