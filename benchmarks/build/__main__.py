@@ -28,6 +28,8 @@ from localloop.session import host_platform
 
 BASE = "debian:bookworm-slim"
 PARTS = ("gateway", "worker", "supervisor")
+# What makes the last one a node file: a stage with the one file.
+EXPORT = {"supervisor": "FROM scratch AS export\nCOPY --from=own /out /supervisor\n"}
 WAYS = ("one bake", "one after another")
 MEGABYTES = 600
 _RAN = re.compile(r"^#(\d+) \[[^\]]*\b(shared|own) \d+/\d+\] RUN ", re.MULTILINE)
@@ -47,7 +49,7 @@ class Workshop:
             # The stage is the same text in each, so to BuildKit it is one.
             (self.root / f"Dockerfile.{part}").write_text(
                 f"FROM {BASE} AS shared\n{_burn(f'shared {self.salt}')}\n"
-                f"FROM shared AS own\n{_burn(f'{part} {self.salt}')}\n"
+                f"FROM shared AS own\n{_burn(f'{part} {self.salt}')}\n{EXPORT.get(part, '')}"
             )
 
     def build(self, way: str) -> None:
