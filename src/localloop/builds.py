@@ -117,7 +117,7 @@ def bake_targets(
         build_target(
             session,
             image,
-            make(session.project, image, restored=session.restored(image)),
+            make(session.project, image, copy=session.copy_name(image)),
             reference=f"{session.repository(image.name)}:{tag}",
             contexts=contexts_of(image, plan),
         )

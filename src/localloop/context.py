@@ -71,10 +71,10 @@ def read_input(project: Project, relative: str, key: str) -> bytes:
         raise UsageError("input_unreadable", message, where=project.config_path.name) from exc
 
 
-def build_context(project: Project, image: Image, *, restored: str = "") -> BuildContext:
+def build_context(project: Project, image: Image, *, copy: str = "") -> BuildContext:
     """The context of an image or node file; of one that a command builds, where its inputs lie.
 
-    ``restored`` (see restored.py) names a link to it, which a build is called with instead.
+    ``copy`` (see contextcopy.py) names a link to it, which a build is called with instead.
     """
     kind = "images" if image.kind == "image" else "node_files"
     key = f"{kind}.{image.name}"
@@ -103,7 +103,7 @@ def build_context(project: Project, image: Image, *, restored: str = "") -> Buil
             patterns += user
     directory = project.root / ".cache/localloop/build" / image.name
     return BuildContext(
-        context=directory / f"{_LINK}{restored}" if restored else context,
+        context=directory / f"{_LINK}{copy}" if copy else context,
         dockerfile=directory / "Dockerfile",
         dockerfile_bytes=dockerfile,
         patterns=tuple(patterns),
@@ -111,15 +111,15 @@ def build_context(project: Project, image: Image, *, restored: str = "") -> Buil
     )
 
 
-def write_build_context(project: Project, image: Image, *, restored: str = "") -> BuildContext:
+def write_build_context(project: Project, image: Image, *, copy: str = "") -> BuildContext:
     """Put the Dockerfile's copy, its ignore file and the link in place for BuildKit."""
-    made = build_context(project, image, restored=restored)
+    made = build_context(project, image, copy=copy)
     if image.build:
         return made
     directory = cache_dir(project.root, "build", image.name)
     for old in directory.glob(f"{_LINK}*"):
         old.unlink()
-    if restored:
+    if copy:
         made.context.symlink_to(build_context(project, image).context.resolve())
     files = {
         made.dockerfile.name: made.dockerfile_bytes,

@@ -23,6 +23,7 @@ from .cluster import (
 )
 from .config import Chart, Image, Project, load_project
 from .context import build_context
+from .contextcopy import copy_name
 from .docker import Docker
 from .errors import LocalloopError, UsageError
 from .explain import last_bases
@@ -44,7 +45,6 @@ from .kube.kubeconfig import KubeConfig, load_kubeconfig
 from .kube.objects import Snapshot
 from .plan import Plan
 from .registry import Registry
-from .restored import restored
 
 
 class Session:
@@ -191,10 +191,10 @@ class Session:
             )
         return self._fingerprints[image.name]
 
-    def restored(self, image: Image) -> str:
-        """What tells BuildKit's copies of the image's context apart (see restored.py)."""
+    def copy_name(self, image: Image) -> str:
+        """What tells BuildKit's copies of the image's context apart (see contextcopy.py)."""
         root = build_context(self.project, image).context
-        return restored(os.fsencode(root), self.fingerprint_image(image).tree)
+        return copy_name(os.fsencode(root), self.fingerprint_image(image).tree)
 
     def fingerprint(self, component: str) -> Fingerprint:
         """A component's fingerprint, whatever its kind."""

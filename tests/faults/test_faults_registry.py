@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from harness.claims import unchanged
-from harness.outside import Cluster, docker, output
+from harness.outside import Cluster, docker, eventually, output
 from harness.project import Project
 
 pytestmark = pytest.mark.cluster
@@ -301,6 +301,8 @@ def test_damaged_blobs_of_an_image_that_nobody_builds(deployed: Project) -> None
     held = docker("exec", node, "ctr", "-n", "k8s.io", "images", "ls").splitlines()
     names = [line.split()[0] for line in held if first.image.partition("@")[2] in line]
     assert len(names) > 1  # by its reference and by its configuration's digest
+    # What is unpacked for a container is not pulled again; the kubelet removes a pod's last.
+    eventually("the old pods' end", lambda: not first.pods.keys() & outside.uids())
     docker("exec", node, "ctr", "-n", "k8s.io", "images", "rm", "--sync", *names)
 
     deployed.write("site/index.html", original)

@@ -200,10 +200,17 @@ class Outside:
             return []
         return json.loads(done.stdout)
 
+    def all_pods(self) -> list[dict[str, Any]]:
+        """The pods, also those on their way out."""
+        return self.cluster.items("-n", self.name, "pods", "-l", "app=hello")
+
     def pods(self) -> list[dict[str, Any]]:
         """The pods that are not on their way out."""
-        pods = self.cluster.items("-n", self.name, "pods", "-l", "app=hello")
-        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        return [pod for pod in self.all_pods() if "deletionTimestamp" not in pod["metadata"]]
+
+    def uids(self) -> set[str]:
+        """The uids of all pods, also of those on their way out."""
+        return {pod["metadata"]["uid"] for pod in self.all_pods()}
 
     def tags(self, component: str = "web") -> frozenset[str]:
         status, _, body = self.cluster.registry("GET", f"{self.name}/{component}/tags/list")

@@ -19,6 +19,7 @@ FOLDER_MODES = [0o755, 0o700]
 MOST = 14
 
 Node = tuple[str, ...]
+Item = tuple[str, Node]
 
 
 class Context:
@@ -193,7 +194,7 @@ class Context:
 
     # -- views
 
-    def state(self) -> frozenset[tuple[str, Node]]:
+    def state(self) -> frozenset[Item]:
         """The model as a value."""
         return frozenset(self.model.items())
 

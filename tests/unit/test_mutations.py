@@ -7,13 +7,13 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from buildkit import Build, bake, layers, remove
-from mutations import Context
+from mutations import Context, Item
 
 from localloop import statcache
 from localloop.config import Project, load_project
@@ -148,6 +148,28 @@ def test_every_change_that_counts_is_seen_and_no_other(
     print(dict(done), f"{counted.taken} folders taken, {counted.read} read again")
 
 
+def mixed_up(states: Sequence[frozenset[Item]], layers: Sequence[object]) -> list[int]:
+    """Moments with a layer of others, from whose state theirs differs in folders' modes alone."""
+    by_layer: dict[object, list[int]] = {}
+    for number, layer in enumerate(layers):
+        by_layer.setdefault(layer, []).append(number)
+    return [
+        number
+        for numbers in by_layer.values()
+        for number in numbers
+        if any(
+            states[number] != states[other]
+            and without_modes(states[number]) == without_modes(states[other])
+            for other in numbers
+        )
+    ]
+
+
+def without_modes(state: frozenset[Item]) -> frozenset[Item]:
+    """A state as it would be if no folder had a mode of its own."""
+    return frozenset((path, ("d",) if node[0] == "d" else node) for path, node in state)
+
+
 @pytest.mark.docker
 def test_what_counts_is_what_buildkit_sees(place: Path, tmp_path: Path, seed: int) -> None:
     """Two hundred moments, and some again with other times: equal layers where equal states."""
@@ -177,9 +199,16 @@ def test_what_counts_is_what_buildkit_sees(place: Path, tmp_path: Path, seed: in
         bake(tmp_path / "first", builds)
         bake(tmp_path / "second", repeats)
         found = layers(tmp_path, tags)
+        first, second = found[:SAMPLE], found[SAMPLE:]
+        # BuildKit mixes up contexts of one bake of which only a folder's mode tells
+        # (moby/buildkit#7176): these it has to build again, alone and from nothing.
+        for number in mixed_up(states, first):
+            alone = replace(builds[f"m{number}"], tag=f"{tags[number]}-alone", cached=False)
+            tags.append(alone.tag)
+            bake(tmp_path / f"alone-{number}", {"alone": alone})
+            [first[number]] = layers(tmp_path, [alone.tag])
     finally:
         remove(tags)
-    first, second = found[:SAMPLE], found[SAMPLE:]
     assert second == [first[number] for number in again]
     by_layers: dict[object, object] = {}
     by_state: dict[object, object] = {}

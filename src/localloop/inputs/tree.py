@@ -20,6 +20,9 @@ class Folder(NamedTuple):
     section: bytes
 
 
+OPEN = b"r-"
+"""The bits of a folder that all may read and enter."""
+
 Tree = dict[bytes, Folder]
 """Folders by their path relative to what was walked; ``b""`` is the root."""
 
@@ -31,7 +34,7 @@ def file_bits(mode: int) -> bytes:
 
 def folder_bits(mode: int) -> bytes:
     """What counts of a directory's mode: whether others may read and enter it."""
-    return b"r-" if mode & 0o005 == 0o005 else b"--"
+    return OPEN if mode & 0o005 == 0o005 else b"--"
 
 
 def item(kind: bytes, bits: bytes, name: bytes, content: bytes) -> bytes:
