@@ -249,20 +249,10 @@ class Helm:
             raise HelmHungError(error.reason, error.message) from error
 
     def uninstall(self, release: str, *, namespace: str, timeout: float) -> tools.Completed:
-        return tools.run(
-            [
-                self.path,
-                *self._target,
-                "uninstall",
-                "--namespace",
-                namespace,
-                "--ignore-not-found",
-                "--",
-                release,
-            ],
-            timeout=timeout,
-            env=_environment(),
-        )
+        """Remove a release, with what it left; ``timeout`` as for ``upgrade``."""
+        argv = ["uninstall", "--namespace", namespace, "--ignore-not-found"]
+        argv += [f"--timeout={ceil(timeout)}s", "--", release]
+        return self._run(argv, timeout, None, ())
 
 
 def upgrade_argv(

@@ -16,16 +16,15 @@ from .gate.readiness import judge
 from .kube.client import Kube
 from .kube.kinds import WORKLOADS
 from .kube.objects import ObjectRef, Snapshot
-from .plan import ComponentPlan
 from .session import Session
 from .steps import Emit
 from .tools import Completed
 
 _MOST = 3  # objects to gather evidence of
-_MEND = "Mend the chart or what Helm names, then run the deploy again."
+_MEND = "Mend the chart or what Helm names, then run it again."
 _HUNG = (
     "Mend what hangs (a hook's Job may bound itself by activeDeadlineSeconds), or raise"
-    " readiness.timeout; then run the deploy again."
+    " readiness.timeout; then run it again."
 )
 
 
@@ -48,19 +47,22 @@ class _Hook:
 
 def release_failed(
     session: Session,
-    part: ComponentPlan,
+    name: str,
     done: Completed | None,
     *,
     verb: str,
     bound: float,
     emit: Emit,
+    reason: str = "release_failed",
+    base_revision: int | None = None,
 ) -> ReleaseFailedError:
     """The error of a Helm that failed, or (``done`` is None) was ended past its time.
 
     What the release's hooks and pods say is gathered now, before anybody undoes anything, and
-    told as ``evidence``. ``bound``: the seconds that hooks had.
+    told as ``evidence``. ``bound``: the seconds that hooks had; ``base_revision``: the chart's
+    before Helm was called, where Helm was to make another.
     """
-    hooks, evidence = _look(session.kube, session.project.charts[part.name], part.base_revision)
+    hooks, evidence = _look(session.kube, session.project.charts[name], base_revision)
     if evidence:
         emit({"event": "evidence", "evidence": list(evidence)})
     said = helm_said(done.stderr) if done else ""
@@ -73,7 +75,7 @@ def release_failed(
         text = f"helm {verb} failed: {said}"
     if done and "must have at most 1048576 bytes" in done.stderr:  # a Secret's limit
         hints = ["Helm keeps the whole chart in one Secret: name large files in its .helmignore."]
-    reason = f"release_failed:{part.name}"
+    reason = f"{reason}:{name}"
     if hooks:
         found = diagnose(reason, "", evidence, meaning="; ".join(map(str, hooks)))
         text = f"{text}\n{found}"
@@ -81,7 +83,7 @@ def release_failed(
         hints += [_end(hook.ref) for hook in hooks if hook.running]
     elif hung:
         text = f"{text}\nno hook was at work: Helm itself, or the API server, hung"
-    return ReleaseFailedError(reason, text, component=part.name, hint=" ".join(filter(None, hints)))
+    return ReleaseFailedError(reason, text, component=name, hint=" ".join(filter(None, hints)))
 
 
 def _end(ref: ObjectRef) -> str:
@@ -100,7 +102,7 @@ def helm_said(stderr: str) -> str:
 
 
 def _look(
-    kube: Kube, chart: Chart, base_revision: int
+    kube: Kube, chart: Chart, base_revision: int | None
 ) -> tuple[list[_Hook], tuple[dict[str, Any], ...]]:
     """The hooks that the failed revision ended with, and evidence of them and of its workloads.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import gating, helm
 from .cluster import context_name
-from .config import Chart, ImageRef, resolve_values
+from .config import Chart, ImageRef, Project, resolve_values
 from .decide import is_pending
 from .errors import BusyError
 from .immutable import Immutable, find_immutable, remove
@@ -38,6 +38,11 @@ from .values import keeping, value_at
 
 # What a chart's hooks may take beside the readiness timeout.
 HOOK_SECONDS = 60.0
+
+
+def hook_bound(project: Project) -> float:
+    """The seconds that a chart's hooks may take."""
+    return project.readiness.timeout + HOOK_SECONDS
 
 
 def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Plan:
@@ -121,7 +126,13 @@ class _Run:
             done = self._call(chart, part)
         if done is None or done.returncode:
             raise release_failed(
-                self._session, part, done, verb=_verb(part), bound=self._bound, emit=self._emit
+                self._session,
+                part.name,
+                done,
+                verb=_verb(part),
+                bound=hook_bound(self._session.project),
+                emit=self._emit,
+                base_revision=part.base_revision,
             )
         state = note_release(self._session, chart, target)
         self._save(self.record.note(part.name, state))
@@ -170,10 +181,6 @@ class _Run:
         found = helm.releases(self._session.kube, chart.namespace, [chart.release])
         return found.get(chart.release)
 
-    @property
-    def _bound(self) -> float:
-        return self._session.project.readiness.timeout + HOOK_SECONDS
-
     def _call(self, chart: Chart, part: ComponentPlan) -> Completed | None:
         """What Helm came to; None where it did not end in time."""
         try:
@@ -191,7 +198,7 @@ class _Run:
                     part.back_to.revision,
                     namespace=chart.namespace,
                     apply_flags=self._apply_flags,
-                    timeout=self._bound,
+                    timeout=hook_bound(self._session.project),
                     pass_fds=(descriptor,),
                 )
             images = _image_refs(self._session, part)
@@ -207,7 +214,7 @@ class _Run:
                 else (),
                 labels={PROJECT_LABEL: project.name, helm.TRANSACTION_LABEL: journal.id},
                 apply_flags=self._apply_flags,
-                timeout=self._bound,
+                timeout=hook_bound(self._session.project),
                 pass_fds=(descriptor,),
             )
         hidden = Redactor(str(value_at(values, path)) for path in chart.generate)

@@ -158,6 +158,21 @@ def test_pending_install_of_somebody_else(healthy: Project) -> None:
     healthy.deploy()
 
 
+def test_a_hook_before_the_end_fails(healthy: Project) -> None:
+    """What ``down`` could not remove is named with its hook; the next deploy mends it."""
+    hook = SLOW_HOOK.replace("pre-install,pre-upgrade", "pre-delete")
+    healthy.write("chart/templates/slow.yaml", hook.replace('"sleep", "20"', '"false"'))
+    healthy.deploy()
+    run = healthy.localloop("down", code=1)
+    assert run.report["error"]["reason"] == "uninstall_failed:hello"
+    assert "the pre-delete hook Job slow failed" in run.text
+    (healthy.root / "chart/templates/slow.yaml").unlink()
+    healthy.deploy()
+    assert healthy.outside.page() == healthy.read("site/index.html")
+    healthy.localloop("down")
+    assert healthy.outside.history() == []
+
+
 def test_first_install_that_helm_fails(healthy: Project) -> None:
     healthy.localloop("down")
     failing = SLOW_HOOK.replace('"sleep", "20"', '"false"')

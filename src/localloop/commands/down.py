@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from ..cluster import context_name
-from ..config import load_project
+from ..config import Chart, load_project
 from ..errors import InterruptedRun, LocalloopError, UsageError
-from ..helm import Helm
+from ..helm import Helm, HelmHungError
 from ..opening import open_run, run_to_its_end
 from ..others import others_on
 from ..preflight import require_helm
 from ..record import RecordStore
+from ..releasefailure import release_failed
+from ..releases import hook_bound
 from ..session import Session
 from ..transaction import Transaction
 from . import Options
@@ -66,18 +69,27 @@ def _remove_project(session: Session, transaction: Transaction, options: Options
         if chart.name not in record.charts:
             continue
         options.console.say(f"{chart.name}: helm uninstall {chart.namespace}/{chart.release}")
-        done = runner.uninstall(
-            chart.release, namespace=chart.namespace, timeout=session.project.readiness.timeout + 60
-        )
-        if done.returncode:
-            raise LocalloopError(
-                f"uninstall_failed:{chart.name}",
-                f"helm uninstall failed: {done.stderr.strip()[-500:]}",
-                component=chart.name,
-            )
+        _uninstall(session, transaction, runner, chart)
     if not record.missing:
         store.delete()
     transaction.emit({"event": "removed", "charts": sorted(record.charts)})
+
+
+def _uninstall(session: Session, transaction: Transaction, runner: Helm, chart: Chart) -> None:
+    bound = hook_bound(session.project)
+    done = None
+    with suppress(HelmHungError):
+        done = runner.uninstall(chart.release, namespace=chart.namespace, timeout=bound)
+    if done is None or done.returncode:
+        raise release_failed(
+            session,
+            chart.name,
+            done,
+            verb="uninstall",
+            bound=bound,
+            emit=transaction.emit,
+            reason="uninstall_failed",
+        )
 
 
 def _remove_cluster(session: Session, transaction: Transaction, options: Options) -> None:
