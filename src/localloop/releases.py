@@ -46,13 +46,15 @@ def hook_bound(project: Project) -> float:
 
 
 def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Plan:
-    """Release each chart of the plan, or take it back; the plan with their revisions in it."""
+    """Release each chart of the plan, or take it back; the plan with their revisions in it.
+
+    It is told after each one, before anybody can read of the revision.
+    """
     releasing = [*plan.with_step("release"), *plan.with_step("rollback")]
     if not releasing:
         return plan
     started = time.monotonic()
     run = _Run(session, plan, journal, emit)
-    components = dict(plan.components)
     waiting = {part.name: part for part in plan.with_step("settle") if part.kind == "chart"}
     for part in in_order(releasing, session.project.charts):
         for need in session.project.charts[part.name].needs:
@@ -61,11 +63,16 @@ def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -
                 gating.run_for(session, plan, waiting.pop(need), emit)
         emit(_progress(part.name, f"helm {_verb(part)}"))
         state = run.release(part)
-        components[part.name] = replace(part, revision=state.revision, changed=True)
-        waiting[part.name] = components[part.name]
+        waiting[part.name] = replace(part, revision=state.revision, changed=True)
+        plan = replace(
+            plan,
+            components={**plan.components, part.name: waiting[part.name]},
+            serial=run.record.serial,
+        )
+        emit({"event": "plan", "plan": plan.as_dict()})
         emit(_progress(part.name, f"revision {state.revision}"))
     emit({"event": "span", "name": "helm_upgrade", "duration_s": time.monotonic() - started})
-    return replace(plan, components=components, serial=run.record.serial)
+    return plan
 
 
 def in_order(

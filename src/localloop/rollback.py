@@ -153,7 +153,9 @@ def after_failure(
     names = {name: state.transaction for name, state in back.items()}
     done: dict[str, Any] = {"event": "rolled_back", "charts": names}
     try:
-        going = release_charts(session, rollback_plan(session, record, back), journal, emit)
+        going = release_charts(
+            session, rollback_plan(session, record, back), journal, _renamed(emit)
+        )
         result = gating.run(session, going, _renamed(emit))
         jobs = gating.completed_jobs(result.as_dict())
         gating.settle(session, going, _renamed(emit), jobs)
@@ -168,10 +170,10 @@ def after_failure(
 
 
 def _renamed(emit: Emit) -> Emit:
-    """The gate and the settling of a way back are not those of the deploy."""
+    """The plan, the gate and the settling of a way back are not those of the deploy."""
 
     def tell(event: dict[str, Any]) -> None:
-        if event["event"] in ("gate", "settled"):
+        if event["event"] in ("plan", "gate", "settled"):
             event = {**event, "event": f"rollback_{event['event']}"}
         emit(event)
 
@@ -204,6 +206,5 @@ def go_back(
     show(plan)
     require_tools(session, plan)
     plan = release_charts(session, plan, journal, emit)
-    emit({"event": "plan", "plan": plan.as_dict()})
     result = gating.run(session, plan, emit)
     gating.settle(session, plan, emit, gating.completed_jobs(result.as_dict()))

@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -92,6 +93,19 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
 
 def fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Any:
     """Release by a fake helm: the error, and the events before it."""
+    events: list[Object] = []
+    with pytest.raises(ReleaseFailedError) as caught:
+        release(api, tmp_path, monkeypatch, script, events)
+    return caught.value, events
+
+
+def release(
+    api: FakeApi,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    events: list[Object],
+) -> Plan:
     binary = tmp_path / "bin" / "helm"
     binary.parent.mkdir()
     binary.write_text(f'#!/bin/sh\ncase "$*" in *version*) echo v4.1.4; exit;; esac\n{script}\n')
@@ -113,10 +127,21 @@ def fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script:
     part = ComponentPlan("web", "chart", steps=("release",), base_revision=1)
     plan = Plan("demo", str(tmp_path), "", "auto", (), {"verdict": "ok"}, {"web": part})
     journal = Journal("tx-1", tmp_path / "journal", tmp_path / "lock")
+    return releases.release_charts(cast("Session", session), plan, journal, events.append)
+
+
+def test_the_journal_has_a_revision_before_anybody_can_read_of_it(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at that moment, the run's report names it."""
+    monkeypatch.setattr(releases, "note_release", lambda *args: replace(args[2], revision=2))
     events: list[Object] = []
-    with pytest.raises(ReleaseFailedError) as caught:
-        releases.release_charts(cast("Session", session), plan, journal, events.append)
-    return caught.value, events
+    plan = release(api, tmp_path, monkeypatch, "exit 0", events)
+    assert plan.components["web"].revision == 2
+    kinds = [event["event"] for event in events]
+    said = [event.get("text") for event in events].index("revision 2")
+    assert kinds[:said].count("plan") == 1
+    assert events[kinds.index("plan")]["plan"] == plan.as_dict()
 
 
 def test_a_helm_that_hangs_in_a_hook(

@@ -32,5 +32,4 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             from ..rollback import after_failure
 
             raise after_failure(session, plan, journal, context.emit, error) from error
-        context.emit({"event": "plan", "plan": plan.as_dict()})
     return {"changed": bool(releasing), "plan": plan.as_dict()}
