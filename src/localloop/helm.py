@@ -26,7 +26,7 @@ INSTALL_HINT = (
     f"Install Helm {'.'.join(map(str, OLDEST))} or newer (https://helm.sh/docs/intro/install/)."
 )
 TRANSACTION_LABEL = "localloop-transaction"
-PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
+PENDING = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalling")
 # What Helm gets beyond the time that its hooks may take, to end by itself and say why.
 GRACE_SECONDS = 5.0
 
@@ -120,9 +120,9 @@ def stored(kube: Kube, release: Release) -> Stored:
 
 
 def mark_failed(kube: Kube, release: Release) -> None:
-    """Turn a revision whose helm died half-way (``pending-*``) into a failed one.
+    """Turn a revision whose helm died half-way (see ``PENDING``) into a failed one.
 
-    Helm refuses any operation on a pending release; a failed one it upgrades.
+    Helm refuses to upgrade such a release; a failed one it upgrades.
     """
     secret = _secret(kube, release)
     content = decode_secret(secret)

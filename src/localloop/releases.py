@@ -279,7 +279,8 @@ def _check_live(
         or entry.target.transaction != ours  # a helm by hand inherits the label, hence:
         or entry.target.base_revision + 1 != live.revision
     ):
-        way = "uninstall" if live.status == "pending-install" else "rollback"
+        ways = {"pending-install": "uninstall", "uninstalling": "uninstall --no-hooks"}
+        way = ways.get(live.status, "rollback")
         raise BusyError(
             "release_pending",
             f"a helm that is not this project's run has {chart.release} in status {live.status}",

@@ -166,11 +166,28 @@ def test_a_hook_before_the_end_fails(healthy: Project) -> None:
     run = healthy.localloop("down", code=1)
     assert run.report["error"]["reason"] == "uninstall_failed:hello"
     assert "the pre-delete hook Job slow failed" in run.text
+    assert healthy.outside.history()[-1]["status"] == "failed"
     (healthy.root / "chart/templates/slow.yaml").unlink()
     healthy.deploy()
     assert healthy.outside.page() == healthy.read("site/index.html")
     healthy.localloop("down")
     assert healthy.outside.history() == []
+
+
+def test_uninstalling_by_somebody_else(healthy: Project) -> None:
+    hook = SLOW_HOOK.replace("pre-install,pre-upgrade", "pre-delete")
+    healthy.write("chart/templates/slow.yaml", hook)
+    healthy.deploy()
+    argv = ["helm", "--kubeconfig", str(healthy.cluster.kubeconfig), "-n", healthy.name]
+    theirs = subprocess.Popen([*argv, "uninstall", "hello"])
+    until_pending(healthy, "uninstalling")
+    theirs.kill()
+    theirs.wait()
+    (healthy.root / "chart/templates/slow.yaml").unlink()
+    run = healthy.deploy(code=75)
+    assert run.report["error"]["reason"] == "release_pending"
+    healthy.cluster.helm(*command_of(run.report["error"]["hint"], "helm"))
+    healthy.deploy()
 
 
 def test_first_install_that_helm_fails(healthy: Project) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from ..cluster import context_name
 from ..config import Chart, load_project
 from ..errors import InterruptedRun, LocalloopError, UsageError
-from ..helm import Helm, HelmHungError
+from ..helm import Helm, HelmHungError, mark_failed, releases
 from ..opening import open_run, run_to_its_end
 from ..others import others_on
 from ..preflight import require_helm
@@ -48,6 +48,7 @@ def run(options: Options) -> int:
     remove = _remove_cluster if options.cluster else _remove_project
     report, error = run_to_its_end(transaction, lambda: remove(session, transaction, options))
     if error:
+        options.console.say(f"Report: {report}")
         raise error
     options.console.document({"outcome": "removed", "report": str(report)})
     options.console.say(f"Report: {report}")
@@ -80,16 +81,22 @@ def _uninstall(session: Session, transaction: Transaction, runner: Helm, chart: 
     done = None
     with suppress(HelmHungError):
         done = runner.uninstall(chart.release, namespace=chart.namespace, timeout=bound)
-    if done is None or done.returncode:
-        raise release_failed(
-            session,
-            chart.name,
-            done,
-            verb="uninstall",
-            bound=bound,
-            emit=transaction.emit,
-            reason="uninstall_failed",
-        )
+    if done is not None and not done.returncode:
+        return
+    error = release_failed(
+        session,
+        chart.name,
+        done,
+        verb="uninstall",
+        bound=bound,
+        emit=transaction.emit,
+        reason="uninstall_failed",
+    )
+    with suppress(LocalloopError):  # the cluster may be what failed
+        live = releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
+        if live is not None and live.status == "uninstalling":
+            mark_failed(session.kube, live)  # so that a deploy can upgrade it
+    raise error
 
 
 def _remove_cluster(session: Session, transaction: Transaction, options: Options) -> None:

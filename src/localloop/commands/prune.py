@@ -38,6 +38,7 @@ def run(options: Options) -> int:
         transaction, lambda: _prune(session, transaction, options, removed), outcome="pruned"
     )
     if error:
+        options.console.say(f"Report: {report}")
         raise error
     options.console.document({"outcome": "pruned", "removed": removed, "report": str(report)})
     options.console.say(f"{sum(map(len, removed.values()))} images removed. Report: {report}")
