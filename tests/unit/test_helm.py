@@ -380,6 +380,7 @@ def test_uninstall(fake_helm: Path) -> None:
         "--namespace",
         "app",
         "--ignore-not-found",
+        "--timeout=10s",
         "--",
         "web",
     )
