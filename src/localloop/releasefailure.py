@@ -21,10 +21,10 @@ from .steps import Emit
 from .tools import Completed
 
 _MOST = 3  # objects to gather evidence of
-_MEND = "Mend the chart or what Helm names, then run it again."
+_MEND = "Mend the chart or what Helm names, then run the command again."
 _HUNG = (
     "Mend what hangs (a hook's Job may bound itself by activeDeadlineSeconds), or raise"
-    " readiness.timeout; then run it again."
+    " readiness.timeout; then run the command again."
 )
 
 

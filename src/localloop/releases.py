@@ -275,6 +275,7 @@ def _check_live(
     ours = live.labels.get(helm.TRANSACTION_LABEL)
     if (
         entry is None
+        or live.status == "uninstalling"  # makes no revision, so nothing tells whose it is
         or entry.state != "settling"
         or entry.target.transaction != ours  # a helm by hand inherits the label, hence:
         or entry.target.base_revision + 1 != live.revision

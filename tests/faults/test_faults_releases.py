@@ -174,18 +174,30 @@ def test_a_hook_before_the_end_fails(healthy: Project) -> None:
     assert healthy.outside.history() == []
 
 
-def test_uninstalling_by_somebody_else(healthy: Project) -> None:
+@pytest.mark.parametrize("failed_before", [False, True], ids=["settled", "failed-before"])
+def test_uninstalling_by_somebody_else(healthy: Project, failed_before: bool) -> None:
+    """It makes no revision: also after a deploy of ours that failed it is never taken for ours."""
+    template, config = (
+        healthy.read("chart/templates/deployment.yaml"),
+        healthy.read("localloop.yml"),
+    )
     hook = SLOW_HOOK.replace("pre-install,pre-upgrade", "pre-delete")
     healthy.write("chart/templates/slow.yaml", hook)
     healthy.deploy()
+    if failed_before:
+        healthy.set_readiness_timeout(4)
+        healthy.edit("chart/templates/deployment.yaml", "path: /,", "path: /no-such-page,")
+        healthy.deploy(code=1)
+        healthy.write("localloop.yml", config)
+        healthy.write("chart/templates/deployment.yaml", template)
     argv = ["helm", "--kubeconfig", str(healthy.cluster.kubeconfig), "-n", healthy.name]
     theirs = subprocess.Popen([*argv, "uninstall", "hello"])
     until_pending(healthy, "uninstalling")
-    theirs.kill()
-    theirs.wait()
     (healthy.root / "chart/templates/slow.yaml").unlink()
     run = healthy.deploy(code=75)
     assert run.report["error"]["reason"] == "release_pending"
+    theirs.kill()
+    theirs.wait()
     healthy.cluster.helm(*command_of(run.report["error"]["hint"], "helm"))
     healthy.deploy()
 

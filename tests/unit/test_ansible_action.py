@@ -94,7 +94,10 @@ def test_diff_only_where_changed_and_wanted(
     assert ("+++ after" in adhoc(tree, "gateway", {"text": text}, *options).text) is shown
 
 
-@pytest.mark.skipif(not OTHER_PYTHON.exists(), reason="needs a second Python")
+@pytest.mark.skipif(
+    not OTHER_PYTHON.exists(),
+    reason=f"{OTHER_PYTHON} is not there: a task needs a Python that lacks localloop",
+)
 @pytest.mark.parametrize("host", ["gateway", "localhost"])
 def test_another_interpreter_gets_the_module(tree: Tree, host: str) -> None:
     ran = adhoc(

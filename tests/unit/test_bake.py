@@ -122,7 +122,7 @@ def has_bake() -> bool:
 
 
 @pytest.mark.docker
-@pytest.mark.skipif(not has_bake(), reason="needs docker buildx")
+@pytest.mark.skipif(not has_bake(), reason="docker buildx is not installed: `make tools` brings it")
 def test_bake_reads_the_values_as_they_were_meant(tmp_path: Path) -> None:
     values = {f"A{n}": value for n, value in enumerate(LITERALS)}
     target = Target("web", tmp_path, tmp_path / "Dockerfile", "x:1", "linux/amd64", values)

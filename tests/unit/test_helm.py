@@ -295,7 +295,9 @@ def test_values_file_is_one_field_of_csv(path: str, argument: str) -> None:
     assert argv[argv.index("--values") + 1] == argument
 
 
-@pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm")
+@pytest.mark.skipif(
+    shutil.which("helm") is None, reason="helm is not installed: `make tools` brings it"
+)
 def test_helm_reads_that_field_as_one_path(tmp_path: Path) -> None:
     values = tmp_path / 'a,b".yaml'
     values.write_text("x: seven\n")
