@@ -1,12 +1,13 @@
-"""Changes that BuildKit would not see in a context, of which it keeps a copy by the context's path.
+"""Changes that BuildKit would not see in a context, of which it keeps a copy.
 
+The copy goes by the last name of the context's path (buildx's ``SharedKey``), whatever the project.
 A file is fetched again only where its size, mode or mtime differs. ``cp -p``, an archive or a
 reproducible generator gives other bytes the same ones. The ctime tells such files, since nobody can
 set it. And a folder's mode alone is no change to BuildKit (moby/buildkit#7176): ``COPY`` stays
 cached. Most folders may be read by all, so the others tell.
 
-A context with such files or folders gets a path that is named by them, so that BuildKit starts
-another copy where one of them changes.
+A context with such files or folders gets a path whose last name is made of them, so that BuildKit
+starts another copy where one of them changes.
 """
 
 from __future__ import annotations

@@ -15,16 +15,12 @@ AT_A_TIME = 40  # BuildKit loses track of many more
 
 @dataclass(frozen=True)
 class Build:
-    """A build of ``dockerfile``, with ``ignore`` beside it; ``tag`` keeps the image.
-
-    ``cached``: whether what BuildKit has from earlier builds may serve.
-    """
+    """A build of ``dockerfile``, with ``ignore`` beside it; ``tag`` keeps the image."""
 
     context: Path
     ignore: str = ""
     dockerfile: str = "FROM scratch\nCOPY . /\n"
     tag: str = ""
-    cached: bool = True
 
 
 class Entry(NamedTuple):
@@ -58,7 +54,6 @@ def _bake(place: Path, builds: Mapping[str, Build]) -> None:
             "dockerfile": str(folder / "Dockerfile"),
             "output": ["type=docker" if build.tag else f"type=tar,dest={folder}.tar"],
             "tags": [build.tag] if build.tag else [],
-            "no-cache": not build.cached,
         }
     file = place / "bake.json"
     file.write_text(json.dumps({"group": {"default": {"targets": [*targets]}}, "target": targets}))
