@@ -13,7 +13,7 @@ from .errors import UsageError
 from .facts import ChartFacts, Facts, ImageFacts, NodeFileFacts
 from .helm import PENDING, TRANSACTION_LABEL, Release
 from .plan import ON_A_NEW_CLUSTER, ComponentPlan, FilePlan, Image, Reason
-from .record import PROJECT_LABEL, ChartEntry, ChartState, NodeFileEntry, Record
+from .record import ChartEntry, ChartState, NodeFileEntry, Record
 
 
 @dataclass(frozen=True)
@@ -348,18 +348,15 @@ def _wants(plan: ComponentPlan, target: ChartState) -> bool:
 
 def refuse_foreign(name: str, chart: ChartFacts, project: str) -> None:
     """Refuse a release that carries no label of this project."""
-    if chart.release is None:
+    release = chart.release
+    if release is None or release.belongs_to(project, adopt=chart.adopt):
         return
-    owner = chart.release.labels.get(PROJECT_LABEL)
-    if owner == project or (owner is None and chart.adopt):
-        return
-    whose = f"project {owner}'s" if owner else "not one of localloop's"
     raise UsageError(
         "release_not_ours",
-        f"the Helm release {chart.release.namespace}/{chart.release.name} is {whose}",
+        f"the Helm release {release.place} is {release.whose}",
         component=name,
         hint="Choose another release name"
-        + ("." if owner else f", or take it over with `adopt: true` under charts.{name}."),
+        + ("." if release.owner else f", or take it over with `adopt: true` under charts.{name}."),
     )
 
 

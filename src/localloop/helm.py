@@ -9,7 +9,7 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -19,7 +19,7 @@ from . import tools
 from .errors import LocalloopError
 from .kube.client import Kube
 from .kube.objects import ObjectRef
-from .record import HISTORY_MAX
+from .record import HISTORY_MAX, PROJECT_LABEL
 
 OLDEST = (3, 18, 4)
 INSTALL_HINT = (
@@ -49,14 +49,42 @@ class Release:
     resource_version: str = ""
     created: str = ""
 
+    @property
+    def place(self) -> str:
+        """NAMESPACE/NAME."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def owner(self) -> str:
+        """The project whose label it carries; empty where it has none."""
+        return self.labels.get(PROJECT_LABEL, "")
+
+    @property
+    def whose(self) -> str:
+        """In words: whose it is, where it is not this project's."""
+        return f"project {self.owner}'s" if self.owner else "not one of localloop's"
+
+    def belongs_to(self, project: str, *, adopt: bool) -> bool:
+        """Whether it is this project's; ``adopt``: one without an owner is, too."""
+        return self.owner == project or (adopt and not self.owner)
+
 
 def releases(kube: Kube, namespace: str, names: Sequence[str]) -> dict[str, Release]:
     """The newest revision of each named release in a namespace, by one metadata-only list."""
-    newest: dict[str, Release] = {}
-    for release in revisions(kube, namespace, names):
-        if release.name not in newest or newest[release.name].revision < release.revision:
-            newest[release.name] = release
-    return newest
+    return {release.name: release for release in _newest(revisions(kube, namespace, names))}
+
+
+def all_releases(kube: Kube) -> list[Release]:
+    """The newest revision of each release in the cluster, by one metadata-only list."""
+    items, _ = kube.list("v1", "Secret", label_selector="owner=helm", metadata_only=True)
+    return _newest([_release(item["metadata"]) for item in items])
+
+
+def _newest(revisions: Iterable[Release]) -> list[Release]:
+    newest: dict[tuple[str, str], Release] = {}
+    for release in sorted(revisions, key=lambda each: each.revision):
+        newest[release.namespace, release.name] = release
+    return list(newest.values())
 
 
 def revisions(kube: Kube, namespace: str, names: Sequence[str]) -> list[Release]:

@@ -1,7 +1,11 @@
-"""Whatever else is deployed on a cluster: what its removal would take from somebody."""
+"""Whose the releases of a cluster are: others', or this project's that it names no more."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from .config import Project
+from .helm import Release, all_releases
 from .kube.client import Kube
 from .record import NAMESPACE, PROJECT_LABEL
 
@@ -11,15 +15,22 @@ def others_on(kube: Kube, project: str) -> list[str]:
     records, _ = kube.list(
         "v1", "Secret", NAMESPACE, label_selector=PROJECT_LABEL, metadata_only=True
     )
-    releases, _ = kube.list("v1", "Secret", label_selector="owner=helm", metadata_only=True)
     names = {
         f"project {record['metadata']['name']}"
         for record in records
         if record["metadata"]["name"] != project
     }
     names |= {
-        f"release {release['metadata']['namespace']}/{release['metadata']['labels'].get('name')}"
-        for release in releases
-        if release["metadata"]["labels"].get(PROJECT_LABEL) != project
+        f"release {release.place}" for release in all_releases(kube) if release.owner != project
     }
     return sorted(names)
+
+
+def left_behind(releases: Iterable[Release], project: Project) -> list[Release]:
+    """The project's releases that are no chart's of its configuration: renamed, moved, removed."""
+    named = {chart.place for chart in project.charts.values()}
+    return [
+        release
+        for release in releases
+        if release.owner == project.name and release.place not in named
+    ]

@@ -47,7 +47,7 @@ class _Hook:
 
 def release_failed(
     session: Session,
-    name: str,
+    chart: Chart,
     done: Completed | None,
     *,
     verb: str,
@@ -62,7 +62,7 @@ def release_failed(
     told as ``evidence``. ``bound``: the seconds that hooks had; ``base_revision``: the chart's
     before Helm was called, where Helm was to make another.
     """
-    hooks, evidence = _look(session.kube, session.project.charts[name], base_revision)
+    hooks, evidence = _look(session.kube, chart, base_revision)
     if evidence:
         emit({"event": "evidence", "evidence": list(evidence)})
     said = helm_said(done.stderr) if done else ""
@@ -75,7 +75,7 @@ def release_failed(
         text = f"helm {verb} failed: {said}"
     if done and "must have at most 1048576 bytes" in done.stderr:  # a Secret's limit
         hints = ["Helm keeps the whole chart in one Secret: name large files in its .helmignore."]
-    reason = f"{reason}:{name}"
+    reason = f"{reason}:{chart.name}"
     if hooks:
         found = diagnose(reason, "", evidence, meaning="; ".join(map(str, hooks)))
         text = f"{text}\n{found}"
@@ -83,7 +83,9 @@ def release_failed(
         hints += [_end(hook.ref) for hook in hooks if hook.running]
     elif hung:
         text = f"{text}\nno hook was at work: Helm itself, or the API server, hung"
-    return ReleaseFailedError(reason, text, component=name, hint=" ".join(filter(None, hints)))
+    return ReleaseFailedError(
+        reason, text, component=chart.name, hint=" ".join(filter(None, hints))
+    )
 
 
 def _end(ref: ObjectRef) -> str:

@@ -134,7 +134,7 @@ class _Run:
         if done is None or done.returncode:
             raise release_failed(
                 self._session,
-                part.name,
+                chart,
                 done,
                 verb=_verb(part),
                 bound=hook_bound(self._session.project),

@@ -156,6 +156,28 @@ def test_down(deployed: Project) -> None:
     assert "never_deployed" in again.reasons("hello")
 
 
+def test_a_release_that_the_project_names_no_more(deployed: Project) -> None:
+    """``status`` tells of it, ``down`` removes it."""
+    deployed.edit("localloop.yml", "    path: chart\n", "    path: chart\n    release: renamed\n")
+    deployed.deploy()
+    status = deployed.localloop("status")
+    assert f"left behind: release {deployed.name}/hello" in status.text
+    assert "Hello" in deployed.outside.page()
+    deployed.localloop("down")
+    assert deployed.outside.kubectl("get", "secrets", "-l", "owner=helm", "-o", "name") == ""
+
+
+def test_down_leaves_a_release_that_somebody_else_made_in_its_place(deployed: Project) -> None:
+    helm, image = deployed.cluster.helm, deployed.outside.see().image
+    helm("-n", deployed.name, "uninstall", "hello")
+    chart = str(deployed.root / "chart")
+    helm("-n", deployed.name, "install", "hello", chart, "--set", f"image={image}", *client_side())
+    run = deployed.localloop("down")
+    assert f"{deployed.name}/hello is left, it is not one of localloop's" in run.text
+    assert [each["status"] for each in deployed.outside.history()] == ["deployed"]
+    assert deployed.outside.record() == {}
+
+
 def test_down_with_the_cluster_is_refused_for_others(
     make_project: Callable[..., Project], cluster: Cluster
 ) -> None:

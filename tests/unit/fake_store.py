@@ -86,7 +86,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self.create(path, obj)
         if path not in store.objects:
             if self.command == "GET" and path.endswith("/secrets"):
-                found = [o for p, o in store.objects.items() if p.startswith(path + "/")]
+                every = path == "/api/v1/secrets"  # those of all namespaces
+                found = [
+                    obj
+                    for place, obj in store.objects.items()
+                    if place.startswith(f"{path}/") or (every and "/secrets/" in place)
+                ]
                 return 200, {"metadata": {"resourceVersion": str(store.version)}, "items": found}
             return 404, _status(404, "NotFound")
         if self.command == "GET":

@@ -8,16 +8,16 @@ from contextlib import suppress
 from ..cluster import context_name
 from ..config import Chart, load_project
 from ..errors import InterruptedRun, LocalloopError, UsageError
-from ..helm import Helm, HelmHungError, mark_failed, releases
+from ..helm import Helm, HelmHungError, all_releases, mark_failed, releases
 from ..opening import open_run, run_to_its_end
-from ..others import others_on
+from ..others import left_behind, others_on
 from ..preflight import require_helm
-from ..record import RecordStore
+from ..record import Record, RecordStore
 from ..releasefailure import release_failed
 from ..releases import hook_bound
 from ..session import Session
 from ..transaction import Transaction
-from . import Options
+from . import Console, Options
 from .deploy import task_shower
 
 
@@ -66,14 +66,29 @@ def _remove_project(session: Session, transaction: Transaction, options: Options
     runner = Helm(session.kubeconfig, context_name(session.cluster_name))
     store = RecordStore(session.kube, session.project.name)
     record = store.load()
-    for chart in session.project.charts.values():
-        if chart.name not in record.charts:
-            continue
-        options.console.say(f"{chart.name}: helm uninstall {chart.namespace}/{chart.release}")
+    for chart in _ours(session, record, options.console):
+        options.console.say(f"{chart.name}: helm uninstall {chart.place}")
         _uninstall(session, transaction, runner, chart)
     if not record.missing:
         store.delete()
     transaction.emit({"event": "removed", "charts": sorted(record.charts)})
+
+
+def _ours(session: Session, record: Record, console: Console) -> list[Chart]:
+    """The charts whose releases are this project's, also those that it names no more."""
+    every = all_releases(session.kube)
+    live = {release.place: release for release in every}
+    found = []
+    for chart in session.project.charts.values():
+        release, deployed = live.get(chart.place), chart.name in record.charts
+        if release is None:
+            continue
+        if release.belongs_to(session.project.name, adopt=chart.adopt and deployed):
+            found.append(chart)
+        elif deployed:
+            console.say(f"{chart.name}: {chart.place} is left, it is {release.whose}")
+    left = left_behind(every, session.project)
+    return found + [Chart(name=one.name, release=one.name, namespace=one.namespace) for one in left]
 
 
 def _uninstall(session: Session, transaction: Transaction, runner: Helm, chart: Chart) -> None:
@@ -85,7 +100,7 @@ def _uninstall(session: Session, transaction: Transaction, runner: Helm, chart: 
         return
     error = release_failed(
         session,
-        chart.name,
+        chart,
         done,
         verb="uninstall",
         bound=bound,

@@ -9,6 +9,8 @@ from typing import Any
 
 from ..config import load_project
 from ..facts import Facts
+from ..helm import all_releases
+from ..others import left_behind
 from ..plan import Plan
 from ..planning import make_plan
 from ..record import ChartEntry
@@ -40,6 +42,7 @@ def run(options: Options) -> int:
             },
         },
         "components": _components(session, plan, facts) if facts is not None else {},
+        "left_behind": _left_behind(session) if facts is not None else [],
     }
     options.console.document(found)
     state = cluster.verdict if cluster.verdict == "ok" else f"{cluster.verdict}: {cluster.reason}"
@@ -52,7 +55,16 @@ def run(options: Options) -> int:
         options.console.say(f"cluster inputs: {inputs}")
     if facts is not None:
         _show(options, found["components"])
+    for place in found["left_behind"]:
+        options.console.say(
+            f"left behind: release {place}, no chart of {project.config_path.name} any more"
+            " (`localloop down` removes it with the rest)"
+        )
     return 0
+
+
+def _left_behind(session: Session) -> list[str]:
+    return [release.place for release in left_behind(all_releases(session.kube), session.project)]
 
 
 def _inputs(cluster: Mapping[str, str]) -> str:

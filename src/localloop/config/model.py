@@ -110,6 +110,11 @@ class Chart:
 
     kind = "chart"
 
+    @property
+    def place(self) -> str:
+        """NAMESPACE/RELEASE."""
+        return f"{self.namespace}/{self.release}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterConfig:
