@@ -55,6 +55,11 @@ class Release:
         return f"{self.namespace}/{self.name}"
 
     @property
+    def removal(self) -> str:
+        """The command that removes it by hand."""
+        return f"helm -n {self.namespace} uninstall {self.name}"
+
+    @property
     def owner(self) -> str:
         """The project whose label it carries; empty where it has none."""
         return self.labels.get(PROJECT_LABEL, "")

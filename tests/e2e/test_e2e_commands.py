@@ -162,6 +162,9 @@ def test_a_release_that_the_project_names_no_more(deployed: Project) -> None:
     deployed.deploy()
     status = deployed.localloop("status")
     assert f"left behind: release {deployed.name}/hello" in status.text
+    assert f"helm -n {deployed.name} uninstall hello;" in status.text
+    told = json.loads(deployed.localloop("status", "-o", "json").out)
+    assert told["left_behind"] == [f"{deployed.name}/hello"]
     assert "Hello" in deployed.outside.page()
     deployed.localloop("down")
     assert deployed.outside.kubectl("get", "secrets", "-l", "owner=helm", "-o", "name") == ""
@@ -174,6 +177,7 @@ def test_down_leaves_a_release_that_somebody_else_made_in_its_place(deployed: Pr
     helm("-n", deployed.name, "install", "hello", chart, "--set", f"image={image}", *client_side())
     run = deployed.localloop("down")
     assert f"{deployed.name}/hello is left, it is not one of localloop's" in run.text
+    assert f"helm -n {deployed.name} uninstall hello)" in run.text
     assert [each["status"] for each in deployed.outside.history()] == ["deployed"]
     assert deployed.outside.record() == {}
 

@@ -693,7 +693,13 @@ def test_foreign_release_outside_the_scope_is_not_looked_at() -> None:
 
 @pytest.mark.parametrize(
     ("status", "pending"),
-    [("pending-install", True), ("uninstalling", True), ("deployed", False)],
+    [
+        ("pending-install", True),
+        ("pending-upgrade", True),
+        ("pending-rollback", True),
+        ("uninstalling", True),
+        ("deployed", False),
+    ],
 )
 def test_is_pending(status: str, pending: bool) -> None:
     assert is_pending(live(status=status)) is pending

@@ -86,7 +86,10 @@ def _ours(session: Session, record: Record, console: Console) -> list[Chart]:
         if release.belongs_to(session.project.name, adopt=chart.adopt and deployed):
             found.append(chart)
         elif deployed:
-            console.say(f"{chart.name}: {chart.place} is left, it is {release.whose}")
+            console.say(
+                f"{chart.name}: {chart.place} is left, it is {release.whose}"
+                f" (if it may go: {release.removal})"
+            )
     left = left_behind(every, session.project)
     return found + [Chart(name=one.name, release=one.name, namespace=one.namespace) for one in left]
 

@@ -42,8 +42,9 @@ def run(options: Options) -> int:
             },
         },
         "components": _components(session, plan, facts) if facts is not None else {},
-        "left_behind": _left_behind(session) if facts is not None else [],
     }
+    left = left_behind(all_releases(session.kube), project) if facts is not None else []
+    found["left_behind"] = [release.place for release in left]
     options.console.document(found)
     state = cluster.verdict if cluster.verdict == "ok" else f"{cluster.verdict}: {cluster.reason}"
     inputs = _inputs(plan.cluster)
@@ -55,16 +56,12 @@ def run(options: Options) -> int:
         options.console.say(f"cluster inputs: {inputs}")
     if facts is not None:
         _show(options, found["components"])
-    for place in found["left_behind"]:
+    for release in left:
         options.console.say(
-            f"left behind: release {place}, no chart of {project.config_path.name} any more"
-            " (`localloop down` removes it with the rest)"
+            f"left behind: release {release.place}, no chart of {project.config_path.name} any more"
+            f" (to remove it: {release.removal}; `localloop down` does so with the rest)"
         )
     return 0
-
-
-def _left_behind(session: Session) -> list[str]:
-    return [release.place for release in left_behind(all_releases(session.kube), session.project)]
 
 
 def _inputs(cluster: Mapping[str, str]) -> str:
