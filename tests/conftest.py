@@ -17,7 +17,7 @@ import pytest
 
 from harness.outside import Cluster
 from harness.project import Project
-from harness.run import Run
+from harness.run import FIRST_CLUSTER, Run
 
 # Two sessions at once on one machine need two names.
 CLUSTER = os.environ.get("E2E_CLUSTER", "pytest")
@@ -59,7 +59,7 @@ def first_deploy(
     cluster = Cluster(CLUSTER, state_home)
     cluster.remove()
     project = Project(tmp_path_factory.mktemp("first") / "project", "first", cluster)
-    yield project, project.deploy(code=None)
+    yield project, project.start("deploy").end(within=FIRST_CLUSTER)
     project.localloop("down", "--cluster", "--force", code=None)
     left = cluster.objects_of_docker()
     cluster.remove()

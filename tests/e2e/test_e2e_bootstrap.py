@@ -20,7 +20,7 @@ from conftest import CLUSTER
 from harness.claims import unchanged
 from harness.outside import Cluster, Seen, docker
 from harness.project import REPOSITORY, Project
-from harness.run import Run
+from harness.run import FIRST_CLUSTER, Run
 
 pytestmark = pytest.mark.cluster
 
@@ -73,7 +73,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Anew, Run]]
     cluster = Cluster(f"{CLUSTER}-boot", base / "state")
     cluster.remove()
     project = Anew(base / "project", "boot", cluster)
-    yield project, project.bootstrap(code=None)
+    yield project, project.start("bootstrap").end(within=FIRST_CLUSTER)
     project.localloop("down", "--cluster", "--force", code=None)
     cluster.remove()
 

@@ -17,7 +17,7 @@ from conftest import CLUSTER
 from harness.outside import Cluster, docker
 from harness.processes import left_behind
 from harness.relay import NODE_PATH, Relay, RelaySeen
-from harness.run import Run
+from harness.run import FIRST_CLUSTER, Run
 
 pytestmark = pytest.mark.cluster
 
@@ -29,7 +29,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Relay, Run
     cluster = Cluster(f"{CLUSTER}-relay", base / "state")
     cluster.remove()
     project = Relay(base / "project", "relay", cluster)
-    yield project, project.deploy(code=None)
+    yield project, project.start("deploy").end(within=FIRST_CLUSTER)
     project.localloop("down", "--cluster", "--force", code=None)
     left = cluster.objects_of_docker()
     cluster.remove()

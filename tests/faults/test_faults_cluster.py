@@ -12,13 +12,19 @@ from conftest import SPARE
 from harness.claims import seen_by_inputs, unchanged
 from harness.outside import Cluster, docker
 from harness.project import Project
+from harness.run import Run
 
 pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
-def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project on a cluster of its own, which no test finds running unless one left it so."""
+def spare(
+    first_deploy: tuple[Project, Run], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Project]:
+    """A project on a cluster of its own, which no test finds running unless one left it so.
+
+    It comes after the first cluster, which has built what clusters are made of.
+    """
     base = tmp_path_factory.mktemp("spare")
     cluster = Cluster(SPARE, base / "state")
     cluster.remove()
