@@ -22,6 +22,13 @@ _LOST = re.compile(
     r"code = Unavailable|error reading from server|connection (?:refused|reset)|broken pipe"
     r"|\bEOF\b|i/o timeout|Cannot connect to the Docker daemon"
 )
+TAKEN = "image_taken"
+# Docker removes an image with all its names when its last one goes: also one that it just got from
+# another build of the same bytes.
+_TAKEN = re.compile(
+    r"An image does not exist locally with the tag"
+    r"|failed to get digest sha256:\w+: open \S+: no such file or directory"
+)
 FULL = "disk_full"
 _FULL = re.compile(r"no space left on device", re.IGNORECASE)
 DOCKER_HINT = "Install Docker with its buildx plugin, or run `make tools` on Debian."
@@ -189,7 +196,19 @@ def push_failure(component: str, said: str) -> LocalloopError:
         return LocalloopError(LOST, f"the push was cut off: {last}", component=component)
     if _FULL.search(last):
         return LocalloopError(FULL, f"no space left on the device: {last}", component=component)
+    if _TAKEN.search(last):
+        return taken(last, component)
     return LocalloopError("push_failed", last, component=component)
+
+
+def taken(said: str, component: str | None = None) -> LocalloopError:
+    """What was built, and gone before it was pushed."""
+    return LocalloopError(
+        TAKEN,
+        f"the image was removed from Docker's store before it was pushed: {said}",
+        component=component,
+        hint="Run the deploy again while nobody removes images.",
+    )
 
 
 def _failure(
@@ -203,6 +222,8 @@ def _failure(
             f"the connection to Docker or the registry was lost: {_last_error(stderr)[-300:]}",
             hint=f"Look whether both run, then deploy again. All that BuildKit said: {log}",
         )
+    if _TAKEN.search(_last_error(stderr)):
+        return taken(_last_error(stderr)[-300:])
     component = _component_of(step, [target.component for target in targets]) or None
     if _FULL.search("\n".join([*said, _last_error(stderr)])):
         return LocalloopError(

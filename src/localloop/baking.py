@@ -1,4 +1,4 @@
-"""From bake to results: a failure costs its own component only, a lost connection is tried again.
+"""From bake to results: a failure costs its own component only, bad luck is tried again.
 
 BuildKit gives up on all targets with the first that fails. The others are built without it, so that
 their results are kept; what they had done already is cached.
@@ -6,16 +6,17 @@ their results are kept; what they had done already is cached.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
-from .bake import FULL, LOST, Target, run_bake
+from .bake import FULL, LOST, TAKEN, Target, run_bake
 from .errors import LocalloopError
 from .paths import cache_dir
 from .redact import Redactor
 from .session import Session
 
 RETRIES = 2
+BAD_LUCK = {LOST: "the connection was lost", TAKEN: "somebody removed the image"}
 DOCKER_BACK_SECONDS = 30.0
 
 Result = TypeVar("Result")
@@ -60,18 +61,23 @@ def _run(session: Session, targets: Sequence[Target], on_step: OnStep, hide: Red
     return persistently(session, act, on_step)
 
 
-def persistently(session: Session, act: Callable[[], Result], on_step: OnStep) -> Result:
-    """Once more, and once again, where the connection to Docker or the registry was lost."""
+def persistently(
+    session: Session,
+    act: Callable[[], Result],
+    on_step: OnStep,
+    over: Collection[str] = tuple(BAD_LUCK),
+) -> Result:
+    """Once more, and once again, where it fails for one of these reasons of ``BAD_LUCK``."""
     for attempt in range(RETRIES + 1):
         try:
             return act()
         except LocalloopError as error:
             if error.reason == FULL:
                 error.message += f": {session.docker.free_space()}"
-            if error.reason != LOST or attempt == RETRIES:
+            if error.reason not in over or attempt == RETRIES:
                 raise
             session.docker.wait(DOCKER_BACK_SECONDS)
-            on_step("", f"the connection was lost: try {attempt + 2} of {RETRIES + 1}")
+            on_step("", f"{BAD_LUCK[error.reason]}: try {attempt + 2} of {RETRIES + 1}")
     raise AssertionError("unreachable")
 
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import tools
-from .bake import DOCKER_HINT, Target, push_failure
+from .bake import DOCKER_HINT, LOST, TAKEN, Target, push_failure, taken
 from .baking import Digests, OnStep, bake, needs, persistently, together, without
 from .buildprogress import Ticker, quiet_seconds
 from .cachefiles import cache_dir
@@ -72,9 +72,14 @@ def of_bake(targets: Sequence[Target]) -> list[Target]:
 
 def _make(session: Session, target: Target, on_step: OnStep, hide: Redactor) -> dict[str, str]:
     started = time.monotonic()
-    on_step(target.component, f"runs {shlex.join(target.command)}")
-    run_command(session, target, on_step, hide)
-    manifest = _published(session, target, on_step)
+
+    def act() -> Manifest:
+        since = time.time()
+        on_step(target.component, f"runs {shlex.join(target.command)}")
+        run_command(session, target, on_step, hide)
+        return _published(session, target, on_step, since)
+
+    manifest = persistently(session, act, on_step, over={TAKEN})
     on_step(target.component, f"command and push, {time.monotonic() - started:.1f} s")
     return {"digest": manifest.digest, "config": manifest.config}
 
@@ -125,15 +130,20 @@ def _environment(target: Target) -> dict[str, str]:
     }
 
 
-def _published(session: Session, target: Target, on_step: OnStep) -> Manifest:
-    """What was left, in the registry under the target's reference, as one platform's manifest."""
+def _published(session: Session, target: Target, on_step: OnStep, since: float) -> Manifest:
+    """What was left, in the registry under the target's reference, as one platform's manifest.
+
+    ``since``: when the command began, as Unix time.
+    """
     reference = target.reference or ""
     repository = session.repository_name(target.component)
     tag = reference.rpartition(":")[2]
     if session.docker.inspect_image(reference):
-        persistently(session, lambda: _push(session, target), on_step)
+        persistently(session, lambda: _push(session, target), on_step, over={LOST})
     found = session.registry.manifest(repository, tag)
     if found is None:
+        if session.docker.was_tagged(reference, since):
+            raise taken(f"no image {reference}", target.component)
         raise LocalloopError(
             "image_not_left",
             f"{shlex.join(target.command)} ended well and left no image {reference}",

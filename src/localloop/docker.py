@@ -112,6 +112,13 @@ class Docker:
         path = f"/containers/{quote(container, safe='')}/restart?t={grace}"
         self._call("POST", path, timeout=timeout)
 
+    def was_tagged(self, reference: str, since: float) -> bool:
+        """Whether an image got that name since then (Unix time), by Docker's own events."""
+        wanted = quote(json.dumps({"type": ["image"], "event": ["tag"]}))
+        path = f"/events?since={since:.9f}&until={time.time():.9f}&filters={wanted}"
+        events = map(json.loads, self._call("GET", path)[1].splitlines())
+        return any(event["Actor"]["Attributes"].get("name") == reference for event in events)
+
     def remove_image(self, reference: str) -> None:
         """Remove a tag, and the image where it was its last one; absent already is as good."""
         path = f"/images/{quote(reference, safe='/:@')}"

@@ -18,6 +18,7 @@ import pytest
 
 from harness.dockerd import PrivateDockerd
 from harness.outside import MANIFEST, MANIFEST_V2, Cluster
+from harness.remover import Remover
 from harness.uploads import UploadWatch
 from localloop import baking
 from localloop.bake import Target
@@ -89,7 +90,7 @@ class Builder:
         return f"{self.root.name.replace('_', '-')}/web"
 
     def tries(self) -> list[str]:
-        return [text for text in self.said if "connection was lost" in text]
+        return [text for text in self.said if ": try " in text]
 
 
 MakeBuilder = Callable[[PrivateDockerd], Builder]
@@ -189,6 +190,42 @@ def test_docker_dies_in_every_try(dockerd: PrivateDockerd, make_builder: MakeBui
         builder.build("sleep 4", lambda text: dockerd.restart() if "sleep 4" in text else None)
     assert caught.value.reason == "builder_lost"
     assert builder.tries() == [f"the connection was lost: try {number} of 3" for number in (2, 3)]
+
+
+SOMEBODY = "somebody removed the image: try {} of 3"
+
+
+def test_image_that_somebody_removes_before_its_push(
+    dockerd: PrivateDockerd, make_builder: MakeBuilder
+) -> None:
+    builder = make_builder(dockerd)
+    for _ in range(50):  # a push that has begun is safe, and it begins within milliseconds
+        with Remover(dockerd.host, times=1):
+            digests, failures = builder.build("echo taken > /file")
+        assert not failures
+        status, headers, _ = held(builder, "tx-1")
+        assert (status, headers["docker-content-digest"]) == (200, digests["web"]["digest"])
+        if builder.tries():
+            break
+    assert builder.tries() == [SOMEBODY.format(2)]
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_image_of_a_command_that_somebody_removes(
+    times: int, dockerd: PrivateDockerd, make_builder: MakeBuilder
+) -> None:
+    builder = make_builder(dockerd)
+    script = "tar -c -T /dev/null | docker import - $LOCALLOOP_IMAGE; sleep 1"
+    with Remover(dockerd.host, times=times):
+        digests, failures = builder.run(script)
+    if times == 1:
+        assert not failures
+        assert builder.tries() == [SOMEBODY.format(2)]
+        status, headers, _ = held(builder, "tx-1")
+        assert (status, headers["docker-content-digest"]) == (200, digests["web"]["digest"])
+    else:
+        assert [failure.reason for failure in failures] == ["image_taken"]
+        assert builder.tries() == [SOMEBODY.format(number) for number in (2, 3)]
 
 
 def test_docker_stays_away(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from localloop.bake import Target, bake_file, run_bake
+from localloop.bake import LOST, TAKEN, Target, bake_file, run_bake
 from localloop.buildprogress import BuildProgress
 from localloop.errors import LocalloopError
 from localloop.redact import Redactor
@@ -345,20 +345,29 @@ def test_failure_is_named(
 
 
 @pytest.mark.parametrize(
-    ("last", "lost"),
+    ("last", "reason"),
     [
-        ("failed to receive status: rpc error: code = Unavailable desc = error reading", True),
-        ('Get "http://127.0.0.1:9/v2/": dial tcp 127.0.0.1:9: connect: connection refused', True),
-        ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", True),
+        ("failed to receive status: rpc error: code = Unavailable desc = error reading", LOST),
+        ('Get "http://127.0.0.1:9/v2/": dial tcp 127.0.0.1:9: connect: connection refused', LOST),
+        ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", LOST),
+        ("An image does not exist locally with the tag: 127.0.0.1:25999/r1", TAKEN),
+        (
+            "failed to solve: failed to get digest sha256:e8fb4d6ecec0: open /var/lib/docker/image"
+            "/overlay2/imagedb/content/sha256/e8fb4d6ecec0: no such file or directory",
+            TAKEN,
+        ),
         (
             'failed to solve: process "curl: connection refused" did not complete successfully',
-            False,
+            "build_failed",
         ),
-        ("failed to solve: dockerfile parse error on line 2: unknown instruction: BOGUS", False),
+        (
+            "failed to solve: dockerfile parse error on line 2: unknown instruction: BOGUS",
+            "build_failed",
+        ),
     ],
 )
-def test_a_lost_connection_is_no_build_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str, lost: bool
+def test_bad_luck_is_no_build_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str, reason: str
 ) -> None:
     script = tmp_path / "docker"
     script.write_text(f"#!/bin/sh\ncat >&2 <<'END'\nERROR: {last}\nEND\nexit 1\n")
@@ -366,4 +375,4 @@ def test_a_lost_connection_is_no_build_failure(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(LocalloopError) as caught:
         run_bake([WEB], work=tmp_path / "work", on_step=no_step, hide=Redactor())
-    assert (caught.value.reason == "builder_lost") == lost
+    assert caught.value.reason == reason

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localloop import baking
-from localloop.bake import LOST, Target
+from localloop.bake import LOST, TAKEN, Target
 from localloop.baking import bake, together, with_needs, without
 from localloop.errors import LocalloopError
 from localloop.redact import Redactor
@@ -32,10 +32,10 @@ def names(targets: Sequence[Target]) -> list[str]:
 
 class FakeBuildKit:
     """``broken``: components whose builds fail, named by BuildKit or not; ``lost``: how often the
-    connection is lost before anything works."""
+    connection is lost, or what ``luck`` says, before anything works."""
 
-    def __init__(self, *broken: str, named: bool = True, lost: int = 0) -> None:
-        self.broken, self.named, self.lost = broken, named, lost
+    def __init__(self, *broken: str, named: bool = True, lost: int = 0, luck: str = LOST) -> None:
+        self.broken, self.named, self.lost, self.luck = broken, named, lost, luck
         self.calls: list[list[str]] = []
         self.waits = 0
 
@@ -43,7 +43,7 @@ class FakeBuildKit:
         self.calls.append(names(targets))
         if self.lost:
             self.lost -= 1
-            raise LocalloopError(LOST, "error reading from server: EOF")
+            raise LocalloopError(self.luck, "error reading from server: EOF")
         for name in names(targets):
             if name in self.broken:
                 component = name if self.named else None
@@ -97,17 +97,19 @@ def test_a_single_failure_is_its_component_s(monkeypatch: pytest.MonkeyPatch) ->
     assert fake.calls == [["web"]]
 
 
-def test_a_lost_connection_is_tried_twice_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = FakeBuildKit(lost=2)
+@pytest.mark.parametrize("luck", [LOST, TAKEN])
+def test_bad_luck_is_tried_twice_more(luck: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeBuildKit(lost=2, luck=luck)
     assert baked(fake, monkeypatch) == (["api", "base", "edge", "web"], [])
     assert fake.waits == 2
 
 
-def test_a_connection_that_stays_lost_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = FakeBuildKit(lost=9)
+@pytest.mark.parametrize("luck", [LOST, TAKEN])
+def test_bad_luck_that_lasts_is_named(luck: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeBuildKit(lost=9, luck=luck)
     with pytest.raises(LocalloopError) as caught:
         baked(fake, monkeypatch)
-    assert caught.value.reason == LOST
+    assert caught.value.reason == luck
     assert len(fake.calls) == 3
 
 

@@ -215,6 +215,7 @@ def test_what_docker_push_says(tmp_path: Path) -> None:
         'Get "http://127.0.0.1:25000/v2/": EOF': "builder_lost",
         "dial tcp 127.0.0.1:25000: connect: connection refused": "builder_lost",
         "write /var/lib/x: no space left on device": "disk_full",
+        "An image does not exist locally with the tag: 127.0.0.1:25000/p/web": "image_taken",
         "denied: requested access to the resource is denied": "push_failed",
     }
     for text, reason in reasons.items():
@@ -254,10 +255,10 @@ def test_of_an_index_the_nodes_platform_counts(tmp_path: Path, architecture: str
     )
     target = replace(asked(tmp_path, ""), platform=f"linux/{architecture}")
     if architecture == "amd64":
-        found = _published(session, target, lambda *_: None)
+        found = _published(session, target, lambda *_: None, 0)
         assert (found.digest, registry.tagged) == ("sha256:amd64", {"tx": "sha256:amd64"})
         return
     with pytest.raises(LocalloopError, match=f"without linux/{architecture}") as caught:
-        _published(session, target, lambda *_: None)
+        _published(session, target, lambda *_: None, 0)
     assert caught.value.reason == "image_platform"
     assert registry.tagged == {}
