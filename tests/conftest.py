@@ -1,4 +1,4 @@
-"""Fixtures of the tests on a real cluster: one bundled cluster for the whole session.
+"""Fixtures of the tests on a real cluster: one bundled cluster for each process of the session.
 
 It is made by the first deploy of the first test that wants it and removed at the end. Nothing here
 is touched by the tests in tests/unit and tests/modules.
@@ -6,6 +6,7 @@ is touched by the tests in tests/unit and tests/modules.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import re
@@ -19,13 +20,15 @@ from harness.outside import Cluster
 from harness.project import Project
 from harness.run import FIRST_CLUSTER, Run
 
-# Two sessions at once on one machine need two names.
-CLUSTER = os.environ.get("E2E_CLUSTER", "pytest")
+# Two sessions at once on one machine need two names, and so do two processes of one session.
+CLUSTER = "-".join(
+    [os.environ.get("E2E_CLUSTER", "pytest"), *os.environ.get("PYTEST_XDIST_WORKER", "").split()]
+)
 SPARE = f"{CLUSTER}-spare"
 
 MakeProject = Callable[..., Project]
 
-pytest_plugins = ["harness.parttimes"]
+pytest_plugins = ["harness.parttimes", "harness.rows"]
 
 
 def pytest_configure() -> None:
@@ -55,11 +58,17 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def first_deploy(
     state_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Project, Run]]:
-    """The cluster's first deploy, and the project that it was made of."""
+    """The cluster's first deploy, and the project that it was made of.
+
+    Whoever comes second finds built what clusters are made of.
+    """
     cluster = Cluster(CLUSTER, state_home)
     cluster.remove()
     project = Project(tmp_path_factory.mktemp("first") / "project", "first", cluster)
-    yield project, project.start("deploy").end(within=FIRST_CLUSTER)
+    with (tmp_path_factory.getbasetemp().parent / "first-cluster").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run = project.start("deploy").end(within=FIRST_CLUSTER)
+    yield project, run
     project.localloop("down", "--cluster", "--force", code=None)
     left = cluster.objects_of_docker()
     cluster.remove()

@@ -20,7 +20,7 @@ from conftest import CLUSTER
 from harness.claims import unchanged
 from harness.outside import Cluster, Seen, docker
 from harness.project import REPOSITORY, Project
-from harness.run import FIRST_CLUSTER, Run
+from harness.run import Run
 
 pytestmark = pytest.mark.cluster
 
@@ -67,13 +67,18 @@ class Anew(Project):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Anew, Run]]:
-    """A project, and the run that made its cluster."""
+def made(
+    first_deploy: tuple[Project, Run], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Anew, Run]]:
+    """A project, and the run that made its cluster.
+
+    It comes after the first cluster, which has built what clusters are made of.
+    """
     base = tmp_path_factory.mktemp("bootstrap")
     cluster = Cluster(f"{CLUSTER}-boot", base / "state")
     cluster.remove()
     project = Anew(base / "project", "boot", cluster)
-    yield project, project.start("bootstrap").end(within=FIRST_CLUSTER)
+    yield project, project.start("bootstrap").end()
     project.localloop("down", "--cluster", "--force", code=None)
     cluster.remove()
 

@@ -16,20 +16,26 @@ import pytest
 from conftest import CLUSTER
 from harness.outside import Cluster, docker
 from harness.processes import left_behind
+from harness.project import Project
 from harness.relay import NODE_PATH, Relay, RelaySeen
-from harness.run import FIRST_CLUSTER, Run
+from harness.run import Run
 
 pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Relay, Run]]:
-    """The project on a cluster of its own, and its first deploy."""
+def first(
+    first_deploy: tuple[Project, Run], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Relay, Run]]:
+    """The project on a cluster of its own, and its first deploy.
+
+    It comes after the first cluster, which has built what clusters are made of.
+    """
     base = tmp_path_factory.mktemp("relay")
     cluster = Cluster(f"{CLUSTER}-relay", base / "state")
     cluster.remove()
     project = Relay(base / "project", "relay", cluster)
-    yield project, project.start("deploy").end(within=FIRST_CLUSTER)
+    yield project, project.start("deploy").end()
     project.localloop("down", "--cluster", "--force", code=None)
     left = cluster.objects_of_docker()
     cluster.remove()
