@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from fake_api import FakeApi
 
-from localloop.gate.evidence import clean, render_evidence
+from localloop.gate.diagnosis import diagnose
+from localloop.gate.evidence import clean, collect_evidence, render_evidence
 from localloop.gate.httpcheck import Check
 from localloop.gate.observe import Also, Source, fetch, observe_once, sources
 from localloop.gate.result import GateResult
 from localloop.gate.run import Clock, run_gate
 from localloop.gate.store import Store
-from localloop.kube.objects import ObjectRef, ref_of
+from localloop.kube.objects import ObjectRef, Snapshot, ref_of
 
 Object = dict[str, Any]
 EPOCH = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -779,6 +780,25 @@ def test_evidence(api: FakeApi) -> None:
     assert text.count("panic: no database") == 50
     assert "event Pod/web-p1 BackOff (x4): back-off restarting" in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["behind", "gone"])
+def test_evidence_is_of_the_pods_as_they_are_now(api: FakeApi, gone: bool) -> None:
+    """The watch of a Job told of its failure, that of its pods not yet of theirs. (A pod that is
+    gone is told as it was seen last.)"""
+    seen = pod(False, waiting="ContainerCreating", owner="j")
+    seen["status"]["containerStatuses"][0]["lastState"] = {}
+    now = copy.deepcopy(seen)
+    ended = {"terminated": {"exitCode": 2, "reason": "Error"}}
+    now["status"]["containerStatuses"][0]["state"] = ended
+    api.logs = {f"{PODS}/web-p1/log": "no database\n"}
+    if not gone:
+        api.put(now)
+    view = Snapshot((job(), now if gone else seen))
+    (found,) = collect_evidence(api.kube(), [ref_of(job())], view)
+    (container,) = found["pods"][0]["containers"]
+    assert container["terminated"] == "exit 2, Error"
+    assert diagnose("job_failed:j", "", [found]).lines == ("no database",)
 
 
 def test_a_missing_node_file_has_its_own_reason(api: FakeApi) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from ..errors import LocalloopError
@@ -36,6 +38,8 @@ def collect_evidence(
 ) -> tuple[dict[str, Any], ...]:
     """Evidence for each of these objects, within ``budget`` seconds; never raises."""
     deadline = time.monotonic() + budget
+    refs = list(refs)
+    view = _with_pods_of_now(kube, sorted({ref.namespace for ref in refs}), view, deadline)
     events: dict[str, list[Object]] = {}
     found: list[dict[str, Any]] = []
     for ref in refs:
@@ -58,6 +62,17 @@ def collect_evidence(
             }
         )
     return tuple(found)
+
+
+def _with_pods_of_now(
+    kube: Kube, namespaces: Sequence[str], view: Snapshot, deadline: float
+) -> Snapshot:
+    """The view with its pods read again: the watch of their owners may be ahead of theirs."""
+    pods: list[Object] = []
+    for namespace in filter(None, namespaces):
+        with suppress(LocalloopError):
+            pods += kube.list("v1", "Pod", namespace, timeout=_left(deadline))[0]
+    return replace(view, objects=(*view.objects, *pods))
 
 
 def missing_node_file(evidence: Iterable[dict[str, Any]]) -> str | None:
