@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from .errors import LocalloopError
 
@@ -61,7 +61,7 @@ def run(
     (Ctrl-C above all) the group is ended likewise before the exception goes on.
     """
     started = time.monotonic()
-    interrupt = _HeldInterrupt()
+    interrupt = _HeldInterrupts()
     try:
         process = subprocess.Popen(
             list(argv),
@@ -105,26 +105,27 @@ def run(
     return Completed(tuple(argv), process.returncode, out.text(), err.text(), duration)
 
 
-class _HeldInterrupt:
-    """A Ctrl-C that waits until the process that was being started can be ended."""
+class _HeldInterrupts:
+    """Signals that wait until the process that was being started can be ended."""
 
     def __init__(self) -> None:
         self._came: tuple[int, FrameType | None] | None = None
-        handler = signal.getsignal(signal.SIGINT)
-        self._handler = handler if callable(handler) else None
-        if threading.current_thread() is not threading.main_thread():
-            self._handler = None
-        if self._handler:
-            signal.signal(signal.SIGINT, self._note)
+        self._handlers: dict[signal.Signals, Callable[[int, FrameType | None], Any]] = {}
+        if threading.current_thread() is threading.main_thread():
+            for each in (signal.SIGINT, signal.SIGTERM):
+                handler = signal.getsignal(each)
+                if callable(handler):
+                    self._handlers[each] = handler
+                    signal.signal(each, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self._came = (number, frame)
+        self._came = self._came or (number, frame)
 
     def release(self) -> None:
-        if self._handler:
-            signal.signal(signal.SIGINT, self._handler)
-            if self._came:
-                self._handler(*self._came)
+        for each, handler in self._handlers.items():
+            signal.signal(each, handler)
+        if self._came:
+            self._handlers[signal.Signals(self._came[0])](*self._came)
 
 
 def _feed(pipe: IO[bytes], content: bytes) -> None:

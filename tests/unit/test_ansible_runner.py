@@ -200,6 +200,44 @@ def test_an_interrupted_run_leaves_nothing(tree: Tree, signals: list[signal.Sign
     assert not list(tree.temporary.glob("localloop-*"))
 
 
+SLOW_BEGINNING = """
+import pathlib, sys, time
+
+if any(word.endswith("ansible-playbook") for word in sys.orig_argv):
+    pathlib.Path({path!r}).touch()
+    time.sleep(60)
+"""
+
+
+def test_a_playbook_that_has_not_begun_is_killed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """By Ctrl-C it would say where in its imports it was."""
+    tree = Tree(tmp_path_factory.mktemp("tree"))
+    tree.write("playbooks/echo.yml", "- hosts: all\n")
+    begun = tree.temporary / "begun"
+    tree.write("src/sitecustomize.py", SLOW_BEGINNING.format(path=str(begun)))
+    child = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "echo.yml"],
+        cwd=tree.project,
+        env=tree.environ(),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while not begun.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        started = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        *said, last = child.communicate(timeout=20)[0].splitlines()
+        assert time.monotonic() - started < 5
+    finally:
+        child.kill()
+    assert said == []
+    assert json.loads(last)["interrupted"] is True
+
+
 # -- processes
 
 TABLE = """\

@@ -201,7 +201,10 @@ def test_interrupt_ends_the_group(tmp_path: Path) -> None:
     assert wait_until_dead(int(wait_for_text(pids)))
 
 
-def test_interrupt_while_the_tool_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_while_the_tool_starts(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
     """It comes when the process is there and nobody knows it yet."""
     started = []
 
@@ -209,17 +212,21 @@ def test_interrupt_while_the_tool_starts(monkeypatch: pytest.MonkeyPatch) -> Non
         def __init__(self, *args: Any, **more: Any) -> None:
             super().__init__(*args, **more)
             started.append(self.pid)
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
 
     monkeypatch.setattr(tools.subprocess, "Popen", Started)
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        tools.run(["sleep", "60"], timeout=60)
-    assert wait_until_dead(started[0])
-    assert signal.getsignal(signal.SIGINT) is before
-    with pytest.raises(FileNotFoundError):
-        tools.run(["/nowhere"], timeout=60)
-    assert signal.getsignal(signal.SIGINT) is before
+    before = signal.getsignal(number)
+    signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            tools.run(["sleep", "60"], timeout=60)
+        assert wait_until_dead(started[0])
+        assert signal.getsignal(number) is signal.default_int_handler
+        with pytest.raises(FileNotFoundError):
+            tools.run(["/nowhere"], timeout=60)
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
 
 
 def test_second_interrupt_does_not_wait_for_the_grace(tmp_path: Path) -> None:

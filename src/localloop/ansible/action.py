@@ -8,14 +8,11 @@ plugin in ``action_plugins/`` is one call of ``step_action``; its module of the 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, ClassVar
 
 from ansible import constants
@@ -27,8 +24,10 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from .calls import call_step, plain, progress_line
+from .interrupts import StepInterrupts
 
 _AUTOMATIC = ("", "auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
+_INTERRUPTS = StepInterrupts()  # of this process: a worker runs one task
 
 
 class StepAction(ActionBase):
@@ -67,7 +66,7 @@ class StepAction(ActionBase):
         if validated.error_messages:
             return {"failed": True, "changed": False, "msg": mask(self._complaint(validated))}
         try:
-            with _interruptible():
+            with _INTERRUPTS.unwinding():
                 result = call_step(
                     self.step_name,
                     self.step.run,
@@ -110,32 +109,5 @@ def _is_ours(interpreter: str) -> bool:
 
 def _show(event: dict[str, Any]) -> None:
     if event.get("event") == "progress" and (line := progress_line(event)):
-        Display().display(line)  # from a worker it travels to the main process, in order
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGINT and SIGTERM unwind the step before they end the worker.
-
-    Ansible's own handler ends the worker on the spot, and with it the only process that knows the
-    tool it started (which lives in a process group of its own).
-    """
-    received: list[int] = []
-
-    def interrupt(signum: int, _frame: FrameType | None) -> None:
-        received.append(signum)
-        if len(received) == 1:
-            raise KeyboardInterrupt
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    previous = [signal.signal(each, interrupt) for each in signals]
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not received:
-            raise
-    finally:
-        for each, handler in zip(signals, previous, strict=True):
-            signal.signal(each, handler)
-        if received:
-            signal.raise_signal(received[0])
+        with _INTERRUPTS.telling():
+            Display().display(line)  # from a worker it travels to the main process, in order

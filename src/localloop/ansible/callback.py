@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from ansible import context
@@ -35,10 +34,11 @@ from ..opening import open_run
 from ..paths import content_dir
 from ..session import Session
 from ..transaction import Transaction, attach
+from .interrupts import RunInterrupts
 
 # The playbooks of localloop that change something, and the command that each one stands for.
 COMMANDS = {"deploy-fast.yml": "deploy", "bootstrap.yml": "bootstrap", "teardown.yml": "down"}
-_CHILD_GRACE_SECONDS = 6.0
+_CLOSING_SECONDS = 5.0
 _ORPHAN_POLL_SECONDS = 0.5
 
 
@@ -56,16 +56,19 @@ class CallbackModule(CallbackBase):
         self._within = False
         self._transaction: Transaction | None = None
         self._problem: LocalloopError | None = None
-        self._signal = 0
+        self._interrupts = RunInterrupts(self._close)
+        self._closing = threading.Lock()
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         path = Path(playbook._file_name)
         journal = attach(os.environ)
         if journal is not None:
             self._within = True
+            self._interrupts.watch()
             journal.emit({"event": "playbook", "pid": os.getpid(), "playbook": path.name})
             threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
         elif path.resolve().parent == content_dir() / "playbooks":
+            self._interrupts.watch()
             self._command = COMMANDS.get(path.name)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
@@ -94,6 +97,7 @@ class CallbackModule(CallbackBase):
                 f"the play's localloop_command {command!r} is not a command",
                 hint=f"Commands: {', '.join(COMMANDS.values())}.",
             )
+        self._interrupts.watch()
         session = Session(load_project(root), os.environ)
         wish = _wish(variables)
         if command == "bootstrap":
@@ -107,18 +111,6 @@ class CallbackModule(CallbackBase):
         found = container_verdict(session) if command == "down" else cluster_verdict(session, wish)
         if found["verdict"] != "ok":
             self._transaction.require_exclusive()
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, self._noting(signal.getsignal(each)))
-
-    def _noting(self, handler: Any) -> Any:
-        def note(signum: int, frame: FrameType | None) -> None:
-            self._signal = signum
-            if signum == signal.SIGTERM:
-                # Ansible's handler ends this process without any clean-up.
-                self._close()
-            handler(signum, frame)
-
-        return note
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         if not ignore_errors and self._problem is None:
@@ -130,6 +122,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._close()
+        if self._interrupts.received:
+            raise SystemExit(self._interrupts.exit_code)
 
     def _at_exit(self, pid: int) -> None:
         if os.getpid() != pid:
@@ -143,15 +137,22 @@ class CallbackModule(CallbackBase):
         self._close()
 
     def _close(self) -> None:
-        transaction, self._transaction = self._transaction, None
-        if transaction is None:
-            return
+        if not self._closing.acquire(timeout=_CLOSING_SECONDS):
+            return  # another thread is at it
+        try:
+            transaction, self._transaction = self._transaction, None
+            if transaction is not None:
+                self._write_report(transaction)
+        finally:
+            self._closing.release()
+
+    def _write_report(self, transaction: Transaction) -> None:
         error = self._problem
-        if self._signal:
-            error = InterruptedRun("interrupted", f"ended by {signal.Signals(self._signal).name}")
-            # Workers end their tools first; the report and the locks come after them.
-            for child in multiprocessing.active_children():
-                child.join(_CHILD_GRACE_SECONDS)
+        if self._interrupts.received:
+            name = signal.Signals(self._interrupts.received).name
+            error = InterruptedRun("interrupted", f"ended by {name}")
+            self._display.display(f"localloop: {error}", color="red", stderr=True)
+            self._interrupts.wait_for_workers()
         elif any(event.get("event") == "failed" for event in transaction.events()):
             error = None  # the step has said it better
         try:

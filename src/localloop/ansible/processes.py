@@ -74,8 +74,11 @@ class Family:
         return set(self._known)
 
     def kill(self) -> None:
-        """KILL to the process group of each; never to our own."""
+        """KILL to the process group of each, or to itself where it is in our own."""
         ours = os.getpgrp()
-        for group in {process.group for process in self.look()} - {ours}:
+        for process in self.look():
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, signal.SIGKILL)
+                if process.group == ours:
+                    os.kill(process.pid, signal.SIGKILL)
+                else:
+                    os.killpg(process.group, signal.SIGKILL)

@@ -273,26 +273,31 @@ class _Run:
 
     def _answer_signals(self) -> None:
         if self._signals > self._handled:
-            self._handled = self._signals
-            if self._signals == 1:
+            if self._kill_at is None:
                 self._kill_at = time.monotonic() + INTERRUPT_GRACE_SECONDS
-                self._interrupt()
-            else:
+            if self._signals > 1:
                 self._family.kill()
+            elif not self._interrupt():
+                return  # nothing is there yet: look again
+            self._handled = self._signals
         if self._kill_at is not None and time.monotonic() > self._kill_at:
             self._kill_at = None
             self._family.kill()
 
-    def _interrupt(self) -> None:
-        """SIGINT to ansible-playbook alone: it ends its workers, and each of them its tool."""
-        alive = self._family.look()
+    def _interrupt(self) -> bool:
+        """SIGINT to ansible-playbook alone: it ends its workers, and each of them its tool.
+
+        One that has not begun, and would only say where in its imports it was, is killed. Whether
+        there was one.
+        """
+        alive = {each.pid for each in self._family.look()}
         noted = self._noted_playbook()
-        pids = {each.pid for each in alive if each.pid == noted} or {
-            each.pid for each in alive if each.parent == os.getpid()
-        }
-        for pid in pids:
+        if noted is not None and noted in alive:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGINT)
+                os.kill(noted, signal.SIGINT)
+        elif alive:
+            self._family.kill()
+        return bool(alive)
 
     def _noted_playbook(self) -> int | None:
         if self._transaction is None:
