@@ -13,6 +13,7 @@ from .config import NodeFile
 from .errors import BusyError, LocalloopError
 from .gate.imageproof import expected_digests
 from .gate.observe import Also
+from .gate.podrule import PULL
 from .gate.result import GateResult
 from .gate.run import run_gate
 from .gate.verdict import Expected
@@ -25,6 +26,7 @@ from .plan import ComponentPlan, Image, Plan
 from .record import ChartEntry, Record, RecordStore
 from .session import Session
 from .steps import Emit
+from .transaction import attach
 
 # What a failed deploy leaves, where nothing else is asked for.
 KEPT = "Run the deploy again then; nothing was rolled back."
@@ -100,6 +102,7 @@ def run(
         rules=declared.rules(readiness),
         completed=frozenset(completed),
         jobs=jobs,
+        run_age=_run_age(session) if touched else None,
     )
     _emit_spans(plan, result, time.monotonic() - started, emit)
     if not result.ready:
@@ -115,6 +118,14 @@ def _jobs_since(session: Session, name: str, refs: list[ObjectRef]) -> dict[Obje
         return {}
     live = live_release(session, session.project.charts[name])
     return dict.fromkeys(jobs, timestamp(live.created) or 0.0)
+
+
+def _run_age(session: Session) -> float | None:
+    """For how many seconds the open transaction has been open."""
+    journal = attach(session.environ)
+    if journal is None:
+        return None
+    return time.monotonic() - float(journal.events()[0]["mono"])
 
 
 def _files_in_scope(session: Session, plan: Plan) -> list[NodeFile]:
@@ -163,7 +174,7 @@ def _emit_spans(plan: Plan, result: GateResult, duration: float, emit: Emit) -> 
 
 def _forgotten(session: Session, result: GateResult, images: Mapping[str, Image]) -> Sequence[str]:
     """The images that could not be pulled since the registry's disk damaged them."""
-    if result.reason.partition(":")[0] != "image_pull_failed":
+    if result.reason.partition(":")[0] != PULL:
         return ()
     from .publishcheck import forget_damaged
 

@@ -87,6 +87,26 @@ def test_image_that_cannot_be_pulled(deployed: Project) -> None:
     assert deployed.deploy().report["outcome"] == "unchanged"
 
 
+def test_what_a_crash_needed_is_mended_beside_the_pods_template(deployed: Project) -> None:
+    """The pod that crashed waits for the kubelet, longer each time: it is replaced."""
+    deployed.write(
+        "chart/templates/wanted.yaml",
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: wanted}\ndata: {code: "1"}\n',
+    )
+    deployed.set_entrypoint("test $code = 0 && exec /bin/busybox httpd -f -p 8080 -h /site")
+    deployed.edit(
+        "chart/templates/deployment.yaml",
+        "        - name: web\n",
+        "        - name: web\n          envFrom: [{configMapRef: {name: wanted}}]\n",
+    )
+    failed = deployed.deploy(code=1)
+    assert failed.report["error"]["reason"] == "crash_loop:hello"
+    deployed.edit("chart/templates/wanted.yaml", '"1"', '"0"')
+    mended = deployed.deploy()
+    assert "left by an earlier run (crash_loop)" in mended.text
+    assert deployed.deploy().report["outcome"] == "unchanged"
+
+
 def test_build_that_fails(deployed: Project) -> None:
     before = deployed.outside.see()
     deployed.add_build_step("echo the-compiler-says-no >&2; exit 7")

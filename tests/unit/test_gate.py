@@ -580,6 +580,60 @@ def test_a_stuck_pod_of_a_statefulset_is_deleted_once(api: FakeApi) -> None:
     assert result.warnings == ("deleted the pod db-0, stuck on an older revision (crash_loop)",)
 
 
+LEFT_WAITING = pytest.mark.parametrize(
+    ("waiting", "reason"),
+    [
+        ("ErrImagePull", "image_pull_failed"),
+        ("ImagePullBackOff", "image_pull_failed"),
+        ("CrashLoopBackOff", "crash_loop"),
+    ],
+)
+BEFORE, WITHIN = "2026-01-01T00:16:30Z", "2026-01-01T00:16:36Z"  # the gate begins at 00:16:40
+
+
+def left(waiting: str, made: str) -> Object:
+    found = pod(False, waiting=waiting)
+    found["metadata"]["creationTimestamp"] = made
+    return found
+
+
+@LEFT_WAITING
+def test_a_pod_that_an_earlier_run_left_is_deleted_once(
+    api: FakeApi, waiting: str, reason: str
+) -> None:
+    """It waits for the kubelet, for minutes, and says nothing of what this run has mended."""
+    api.put(unready(deployment()), replicaset(), left(waiting, BEFORE))
+    api.answers[("DELETE", f"{PODS}/web-p1")] = [(200, {}, {})]  # accepted, not gone yet
+    script = {
+        1.0: lambda: api.put(left(waiting, BEFORE)),
+        2.0: lambda: api.remove(left(waiting, BEFORE)),
+        30.0: lambda: api.put(pod(uid="p2"), deployment()),
+    }
+    result = gate(api, script=script, run_age=5.0)
+    assert result.ready
+    assert api.methods("DELETE") == [f"DELETE {PODS}/web-p1"]
+    assert result.warnings == (f"deleted the pod web-p1, left by an earlier run ({reason})",)
+
+
+@LEFT_WAITING
+@pytest.mark.parametrize("why", ["this run's", "untouched", "no run", "a bare pod"])
+def test_no_other_pod_is_deleted(api: FakeApi, waiting: str, reason: str, why: str) -> None:
+    found = left(waiting, WITHIN if why == "this run's" else BEFORE)
+    if why == "a bare pod":
+        del found["metadata"]["ownerReferences"]
+        api.put(found)
+    else:
+        api.put(unready(deployment()), replicaset(), found)
+    result = gate(
+        api,
+        scope=(ref_of(found),) if why == "a bare pod" else (WEB,),
+        touched=why != "untouched",
+        run_age=None if why == "no run" else 5.0,
+    )
+    assert (result.reason.partition(":")[0], result.duration_s) == (reason, 20)
+    assert api.methods("DELETE") == []
+
+
 def test_also_by_selector(api: FakeApi) -> None:
     api.put(deployment(), replicaset(), pod())
     loose = pod(False, uid="loose", owner="somebody")

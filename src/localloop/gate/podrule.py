@@ -46,15 +46,16 @@ class Suspect:
 
 
 CRASH = "crash_loop"
+PULL = "image_pull_failed"
 # What the kubelet gives as a waiting reason → our name for it, and whether waiting can help.
 _WAITING: dict[str, tuple[str, bool]] = {
     "InvalidImageName": ("invalid_image_name", False),
     "ErrImageNeverPull": ("image_never_pull", False),
-    "ErrImagePull": ("image_pull_failed", True),
-    "ImagePullBackOff": ("image_pull_failed", True),
-    "ImageInspectError": ("image_pull_failed", True),
-    "RegistryUnavailable": ("image_pull_failed", True),
-    "SignatureValidationFailed": ("image_pull_failed", True),
+    "ErrImagePull": (PULL, True),
+    "ImagePullBackOff": (PULL, True),
+    "ImageInspectError": (PULL, True),
+    "RegistryUnavailable": (PULL, True),
+    "SignatureValidationFailed": (PULL, True),
     "CreateContainerConfigError": ("container_config_error", True),
     "CreateContainerError": ("container_create_failed", True),
     "RunContainerError": ("container_start_failed", True),

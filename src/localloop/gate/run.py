@@ -60,6 +60,7 @@ def run_gate(
     rules: Rules = DEFAULT_RULES,
     checks: Sequence[Check] = (),
     unstick: bool = True,
+    run_age: float | None = None,
     clock: Clock | None = None,
     backoff: float = 0.2,
 ) -> GateResult:
@@ -69,9 +70,10 @@ def run_gate(
     where those are other ones; ``touched`` are the objects that this run changed (the others pass
     by one observation); ``completed`` Jobs known to have completed before, ``jobs`` those that were
     made after a time of the server, and may have completed and gone unseen; ``checks`` are asked,
-    again and again, once all else is ready; ``unstick`` allows deleting a StatefulSet's pod that is
-    stuck on an older, broken revision. ``emit`` gets ``progress`` events, and one ``gate`` event at
-    the end. Raises nothing for a cluster in trouble: that is the result's ``status``.
+    again and again, once all else is ready; ``unstick`` allows deleting pods that hold up what this
+    run has mended, and ``run_age`` is how long ago it began, in seconds. ``emit`` gets ``progress``
+    events, and one ``gate`` event at the end. Raises nothing for a cluster in trouble: that is the
+    result's ``status``.
     """
     watched = sources(scope, also, selected=True)
     tick = clock or Clock()
@@ -90,7 +92,7 @@ def run_gate(
     gate.scope, gate.also, gate.checks = tuple(scope), tuple(also), tuple(checks)
     gate.finished = Finished(kube, store, jobs or {})
     if unstick:
-        gate.unstick = Unstick(kube, rules, gate.warn)
+        gate.unstick = Unstick(kube, rules, gate.warn, run_age)
     with Watchers(kube, store, watched, backoff=backoff):
         result = gate.run()
     tell({"event": "gate", **result.as_dict()})
