@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from localloop.gate.causes import CAUSES
-from localloop.gate.reasons import REASONS, Reason
+from localloop.readiness.causes import CAUSES
+from localloop.readiness.reasons import REASONS, Reason
 
 PAGE = Path(__file__).with_name("troubleshooting.md")
-BEGIN = "<!-- {0}:begin (written by `make docs` from src/localloop/gate/{0}s.py) -->\n"
+BEGIN = "<!-- {0}:begin (written by `make docs` from src/localloop/readiness/{0}s.py) -->\n"
 END = "<!-- {0}:end -->"
 
 

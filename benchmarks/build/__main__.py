@@ -22,9 +22,9 @@ from pathlib import Path
 from benchmarks.loop.measure import Case, interleave, ratio
 from benchmarks.loop.table import rows, write
 
-from localloop.bake import LOG, Target, run_bake
-from localloop.redact import Redactor
+from localloop.build.bake import LOG, Target, run_bake
 from localloop.session import host_platform
+from localloop.system.redact import Redactor
 
 BASE = "debian:bookworm-slim"
 PARTS = ("gateway", "worker", "supervisor")

@@ -20,10 +20,10 @@ from benchmarks.loop.bed import Workbench
 from benchmarks.loop.machine import describe
 from benchmarks.loop.table import rows, write
 
-from localloop.gate.run import run_gate
 from localloop.kube.client import Kube
 from localloop.kube.kubeconfig import load_kubeconfig
 from localloop.kube.objects import ObjectRef
+from localloop.readiness.wait import run_gate
 
 NAMESPACE = "hello"
 SCOPE = [

@@ -71,11 +71,13 @@ def run(phases, arguments, requests):
     phases.open.append("the rest")
     import http.client
 
-    from localloop import __main__, cluster, session, transaction
+    from localloop import __main__, session
+    from localloop.cluster import state as cluster
     from localloop.commands import deploy
-    from localloop.docker import Docker, _UnixConnection
     from localloop.kube.client import Kube
-    from localloop.registry import Registry
+    from localloop.registry.client import Registry
+    from localloop.system.docker import Docker, _UnixConnection
+    from localloop.transaction import transaction
 
     def server(connection):
         if isinstance(connection, _UnixConnection):

@@ -10,9 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from platform import machine
 
-from .bases import Bases
-from .builder import builder_kind
-from .cluster import (
+from .cluster.identity import cluster_uid, refuse_remote
+from .cluster.state import (
     ClusterState,
     context_name,
     ensure_kubeconfig,
@@ -22,12 +21,10 @@ from .cluster import (
     registry_container,
 )
 from .config import Chart, Image, Project, load_project
-from .context import build_context
-from .contextcopy import copy_name
-from .docker import Docker
 from .errors import LocalloopError, UsageError
-from .explain import last_bases
-from .fingerprint import (
+from .fingerprint.bases import Bases
+from .fingerprint.builder_kind import builder_kind
+from .fingerprint.components import (
     Fingerprint,
     analyse_image,
     base_images,
@@ -35,16 +32,19 @@ from .fingerprint import (
     fingerprint_cluster,
     fingerprint_image,
 )
-from .foldercache import InputCache
-from .gate.observe import Source, fetch_sources
-from .gate.result import GateResult
-from .identity import cluster_uid, refuse_remote
+from .fingerprint.explain import last_bases
+from .fingerprint.folder_cache import InputCache
+from .inputs.context import build_context
+from .inputs.context_copy import copy_name
 from .inputs.dockerfile import Analysis
 from .kube.client import ApiUnreachable, Kube
 from .kube.kubeconfig import KubeConfig, load_kubeconfig
 from .kube.objects import Snapshot
-from .plan import Plan
-from .registry import Registry
+from .plan.model import Plan
+from .readiness.look import Source, fetch_sources
+from .readiness.result import GateResult
+from .registry.client import Registry
+from .system.docker import Docker
 
 
 class Session:

@@ -30,8 +30,8 @@ from harness.scenes import (
     with_container,
     workload,
 )
-from localloop.gate.httpcheck import Check
-from localloop.gate.result import GateResult
+from localloop.readiness.http_check import Check
+from localloop.readiness.result import GateResult
 
 pytestmark = pytest.mark.cluster
 

@@ -20,15 +20,15 @@ from harness.dockerd import PrivateDockerd
 from harness.outside import MANIFEST, MANIFEST_V2, Cluster
 from harness.remover import Remover
 from harness.uploads import UploadWatch
-from localloop import baking
-from localloop.bake import Target
-from localloop.baking import Digests, bake
-from localloop.custombuild import build
-from localloop.docker import Docker
+from localloop.build import retry as baking
+from localloop.build.bake import Target
+from localloop.build.command import build
+from localloop.build.retry import Digests, bake
 from localloop.errors import LocalloopError
-from localloop.publishcheck import broken_blobs
-from localloop.redact import Redactor
-from localloop.registry import Registry
+from localloop.publish.check import broken_blobs
+from localloop.registry.client import Registry
+from localloop.system.docker import Docker
+from localloop.system.redact import Redactor
 
 pytestmark = pytest.mark.cluster
 

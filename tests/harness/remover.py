@@ -8,8 +8,8 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from localloop.docker import Docker
 from localloop.errors import LocalloopError
+from localloop.system.docker import Docker
 
 
 class Remover:

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from localloop.gate.result import GateResult
-from localloop.gate.run import run_gate
 from localloop.kube.client import Kube
 from localloop.kube.kubeconfig import load_kubeconfig
 from localloop.kube.objects import ObjectRef, ref_of
+from localloop.readiness.result import GateResult
+from localloop.readiness.wait import run_gate
 
 from .outside import Cluster, eventually
 

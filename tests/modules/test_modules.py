@@ -15,7 +15,7 @@ import pytest
 from calls import FORMS, REPOSITORY, Call, Results, clean, judge, perform
 
 from localloop.config import load_project
-from localloop.plan import UNCHECKED, ComponentPlan, Plan, Reason
+from localloop.plan.model import UNCHECKED, ComponentPlan, Plan, Reason
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "library").glob("*.py"))
 SPECS = {name: import_module(f"localloop.steps.{name}").ARGUMENT_SPEC for name in MODULES}

@@ -58,7 +58,7 @@ def run(params, context):
     if params["mode"] == "crash":
         raise RuntimeError(f"a bug near {params['token']}")
     if params["mode"] == "sleep":
-        from ..tools import run as run_tool
+        from ..system.tools import run as run_tool
 
         run_tool(["sleep", os.environ["LOCALLOOP_TEST_SLEEP"]], timeout=400)
     types = {type(value).__name__ for value in _leaves(params)}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from print_project import make
 
-from localloop import statcache
+from localloop.fingerprint import stat_cache as statcache
 
 settings.register_profile("unit", derandomize=True, deadline=None, max_examples=50, database=None)
 settings.load_profile("unit")

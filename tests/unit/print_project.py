@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from localloop.config import load_project
-from localloop.fingerprint import Fingerprint, fingerprint_chart, fingerprint_image
+from localloop.fingerprint.components import Fingerprint, fingerprint_chart, fingerprint_image
 
 CONFIG = """\
 version: 1

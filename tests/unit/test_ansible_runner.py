@@ -13,9 +13,9 @@ import pytest
 from ansible_tree import SLEEP, Tree
 
 from localloop.ansible import runner
-from localloop.ansible.processes import Process, below, parse_table
-from localloop.paths import content_dir
-from localloop.transaction import Journal
+from localloop.system.paths import content_dir
+from localloop.system.processes import Process, below, parse_table
+from localloop.transaction.transaction import Journal
 
 BIN = str(Path(sys.executable).parent)
 CONTENT = str(content_dir())
@@ -114,7 +114,7 @@ SCRIPT = """
 import json, os, sys
 from pathlib import Path
 from localloop.ansible.runner import run_playbook
-from localloop.transaction import open_transaction
+from localloop.transaction.transaction import open_transaction
 
 root = Path.cwd()
 opened = open_transaction(root, command="deploy", project="relay", cluster="auto/relay",

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from localloop.bake import LOST, TAKEN, Target, bake_file, run_bake
-from localloop.buildprogress import BuildProgress
+from localloop.build.bake import LOST, TAKEN, Target, bake_file, run_bake
+from localloop.build.progress import BuildProgress
 from localloop.errors import LocalloopError
-from localloop.redact import Redactor
+from localloop.system.redact import Redactor
 
 CAPTURED = Path(__file__).parent / "fixtures" / "buildkit"  # buildx 0.13.1, Docker 26.1.5
 

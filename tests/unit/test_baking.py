@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from localloop import baking
-from localloop.bake import LOST, TAKEN, Target
-from localloop.baking import bake, together, with_needs, without
+from localloop.build import retry as baking
+from localloop.build.bake import LOST, TAKEN, Target
+from localloop.build.retry import bake, together, with_needs, without
 from localloop.errors import LocalloopError
-from localloop.redact import Redactor
+from localloop.system.redact import Redactor
 
 
 def target(name: str, *needs: str) -> Target:

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from localloop.baselinesteps import in_order, needed, prepare, refer, scopes
-from localloop.baselinetable import Baseline, Measured, csv_text, markdown_text
+from localloop.baseline.steps import in_order, needed, prepare, refer, scopes
+from localloop.baseline.table import Baseline, Measured, csv_text, markdown_text
 from localloop.config import load_project
-from localloop.locks import Lock, lock_path
+from localloop.system.locks import Lock, lock_path
 
 BASELINE = Baseline(
     run_id="20260102-030405",

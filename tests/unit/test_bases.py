@@ -13,11 +13,11 @@ import pytest
 from print_project import CONFIG, prints, write
 
 from localloop.__main__ import main
-from localloop.bases import Bases
 from localloop.config import load_project
-from localloop.docker import Docker
-from localloop.explain import last_bases, save_manifest
+from localloop.fingerprint.bases import Bases
+from localloop.fingerprint.explain import last_bases, save_manifest
 from localloop.session import Session
+from localloop.system.docker import Docker
 
 PINNED = "x@sha256:" + "a" * 64
 

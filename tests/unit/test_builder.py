@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localloop.builder import builder_kind
+from localloop.fingerprint.builder_kind import builder_kind
 
 
 @pytest.fixture

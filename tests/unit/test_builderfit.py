@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from localloop.builderfit import Builder, parse, refuse_unfit
+from localloop.build.builder_fit import Builder, parse, refuse_unfit
 from localloop.errors import UsageError
 
 RECORDED = Path(__file__).parent / "fixtures" / "buildx"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from localloop.buildprogress import BuildProgress, told
-from localloop.nodeimage import content_tag
+from localloop.build.node_image import content_tag
+from localloop.build.progress import BuildProgress, told
 
 
 class Clock:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from localloop.buildtargets import build_target, redactor
+from localloop.build.targets import build_target, redactor
 from localloop.config import Image, Secret
-from localloop.context import BuildContext
 from localloop.errors import LocalloopError
+from localloop.inputs.context import BuildContext
 
 
 def image(**more: Any) -> Image:

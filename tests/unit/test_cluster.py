@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 
-from localloop.cluster import cluster_state, ensure_kubeconfig, kubeconfig_path, registry_state
+from localloop.cluster.ports import PORTS, choose_port, note_port
+from localloop.cluster.state import (
+    cluster_state,
+    ensure_kubeconfig,
+    kubeconfig_path,
+    registry_state,
+)
 from localloop.errors import LocalloopError
-from localloop.ports import PORTS, choose_port, note_port
 
 OURS = {"localloop.cluster": "demo"}
 

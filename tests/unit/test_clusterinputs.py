@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from fake_api import NAMESPACE, FakeApi
 
-from localloop.clusterinputs import ACCEPTED, BOOTSTRAPPED, Noted, annotation, load, save
+from localloop.record.cluster_inputs import ACCEPTED, BOOTSTRAPPED, Noted, annotation, load, save
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from localloop.cluster import ClusterState
-from localloop.clusterinputs import ACCEPTED, BOOTSTRAPPED, Noted
-from localloop.clusterverdict import Wish, guard, judge, require_answer, require_possible
+from localloop.cluster.state import ClusterState
 from localloop.errors import LocalloopError, UsageError
+from localloop.plan.cluster_verdict import Wish, guard, judge, require_answer, require_possible
+from localloop.record.cluster_inputs import ACCEPTED, BOOTSTRAPPED, Noted
 
 OLD, NEW = "a" * 64, "b" * 64
 

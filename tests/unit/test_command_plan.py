@@ -12,7 +12,7 @@ from print_project import prints, write
 
 from localloop.__main__ import main
 from localloop.config import load_project
-from localloop.explain import save_manifest
+from localloop.fingerprint.explain import save_manifest
 from localloop.session import Session, host_platform
 
 FIRST = """\

@@ -10,7 +10,7 @@ import pytest
 from print_project import write
 
 from localloop.config import load_project
-from localloop.context import write_build_context
+from localloop.inputs.context import write_build_context
 from localloop.session import Session
 
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from localloop.bake import Target, push_failure
-from localloop.baking import without
+from localloop.build.bake import Target, push_failure
+from localloop.build.command import _published, of_bake, run_command
+from localloop.build.retry import without
 from localloop.config import Image, Project, load_project
-from localloop.context import build_context, write_build_context
-from localloop.custombuild import _published, of_bake, run_command
 from localloop.errors import LocalloopError, UsageError
-from localloop.fingerprint import Fingerprint, fingerprint_image
-from localloop.redact import Redactor
-from localloop.registry import Manifest
+from localloop.fingerprint.components import Fingerprint, fingerprint_image
+from localloop.inputs.context import build_context, write_build_context
+from localloop.registry.client import Manifest
+from localloop.system.redact import Redactor
 
 BUILD = "build: {command: [make, image]}, inputs: [src]"
 

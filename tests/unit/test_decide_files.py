@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localloop.compare import with_built_bytes
-from localloop.decide import Request, make_components
-from localloop.facts import Facts, NodeFileFacts
-from localloop.plan import ComponentPlan, Image, Plan
-from localloop.record import NodeFileEntry, Record
+from localloop.observe.facts import Facts, NodeFileFacts
+from localloop.plan.compare import with_built_bytes
+from localloop.plan.decide import Request, make_components
+from localloop.plan.model import ComponentPlan, Image, Plan
+from localloop.record.store import NodeFileEntry, Record
 
 AUTO, FULL, TARGET = Request(), Request("full"), Request("auto", ("tool",))
 OTHER = Request("auto", ("gateway",))

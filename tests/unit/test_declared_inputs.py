@@ -11,9 +11,9 @@ from print_project import CONFIG, prints, value, write
 
 from localloop.__main__ import main
 from localloop.config import load_project
-from localloop.context import build_context
 from localloop.errors import UsageError
-from localloop.fingerprint import Fingerprint, fingerprint_cluster
+from localloop.fingerprint.components import Fingerprint, fingerprint_cluster
+from localloop.inputs.context import build_context
 from localloop.inputs.declared import invert, unmatched
 
 OTHERWISE = {

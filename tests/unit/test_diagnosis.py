@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from golden.states import states
 
-from localloop.gate.causes import CAUSES
-from localloop.gate.diagnosis import diagnose
-from localloop.gate.evidence import render_evidence
-from localloop.gate.reasons import REASONS, reason_named
+from localloop.readiness.causes import CAUSES
+from localloop.readiness.diagnosis import diagnose
+from localloop.readiness.evidence import render_evidence
+from localloop.readiness.reasons import REASONS, reason_named
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOT_FOUND = (

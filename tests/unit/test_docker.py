@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from localloop.docker import DEFAULT_SOCKET, Docker, _unframed, socket_path
 from localloop.errors import LocalloopError, UsageError
+from localloop.system.docker import DEFAULT_SOCKET, Docker, _unframed, socket_path
 
 
 def tar_of(name: str, content: bytes) -> bytes:

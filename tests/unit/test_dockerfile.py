@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from localloop.inputs.docker_syntax import DockerfileError
 from localloop.inputs.dockerfile import Analysis, analyse
-from localloop.inputs.dockersyntax import DockerfileError
 
 
 def read(text: str, **more: Any) -> Analysis:

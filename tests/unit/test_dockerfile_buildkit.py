@@ -9,12 +9,12 @@ import pytest
 from buildkit import Build, bake, copied
 from print_project import write
 
+from localloop.fingerprint.stat_cache import StatCache
 from localloop.inputs.dockerfile import analyse
 from localloop.inputs.ignore import Matcher
 from localloop.inputs.sources import resolve_sources
 from localloop.inputs.tree import manifest
 from localloop.inputs.walk import walk_context
-from localloop.statcache import StatCache
 
 pytestmark = pytest.mark.docker
 

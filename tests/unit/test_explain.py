@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from print_project import CONFIG, DOCKERFILE, git, make, prints, value, write
 
-from localloop import explain as explain_module
-from localloop.decide import summary_of
-from localloop.explain import KEPT, explain, last_deployed, load_manifest, save_manifest
+from localloop.fingerprint import explain as explain_module
+from localloop.fingerprint.explain import KEPT, explain, last_deployed, load_manifest, save_manifest
+from localloop.plan.decide import summary_of
 
 
 def replace_config(root: Path, old: str, new: str) -> None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from print_project import CONFIG, DOCKERFILE, make, prints, value, write
 
 from localloop.config import load_project
-from localloop.context import build_context, write_build_context
 from localloop.errors import UsageError
-from localloop.fingerprint import base_images, fingerprint_cluster
+from localloop.fingerprint.components import base_images, fingerprint_cluster
+from localloop.inputs.context import build_context, write_build_context
 
 
 def test_cluster_inputs(root: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from print_project import CONFIG, DOCKERFILE, git, prints, value, write
 
-from localloop import fingerprint
 from localloop.config import load_project
-from localloop.fingerprint import fingerprint_cluster
+from localloop.fingerprint import components as fingerprint
+from localloop.fingerprint.components import fingerprint_cluster
 
 
 def test_differs_boundary_between_path_and_content(root: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from print_project import make, prints, value, write
 
 from localloop.errors import UsageError
-from localloop.explain import load_manifest, save_manifest
+from localloop.fingerprint.explain import load_manifest, save_manifest
 
 NAMES = [
     b"new\nline",

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from fake_api import FakeApi
 
-from localloop.gate.diagnosis import diagnose
-from localloop.gate.evidence import clean, collect_evidence, render_evidence
-from localloop.gate.httpcheck import Check
-from localloop.gate.observe import Also, Source, fetch, observe_once, sources
-from localloop.gate.result import GateResult
-from localloop.gate.run import Clock, run_gate
-from localloop.gate.store import Store
 from localloop.kube.objects import ObjectRef, Snapshot, ref_of
+from localloop.readiness.diagnosis import diagnose
+from localloop.readiness.evidence import clean, collect_evidence, render_evidence
+from localloop.readiness.http_check import Check
+from localloop.readiness.look import Also, Source, fetch, observe_once, sources
+from localloop.readiness.result import GateResult
+from localloop.readiness.store import Store
+from localloop.readiness.wait import Clock, run_gate
 
 Object = dict[str, Any]
 EPOCH = 1_767_225_600.0  # 2026-01-01T00:00:00Z

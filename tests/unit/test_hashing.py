@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from print_project import write
 
-from localloop import hashing
 from localloop.errors import UsageError
-from localloop.hashing import hash_files
+from localloop.fingerprint import hashing
+from localloop.fingerprint.hashing import hash_files
 from localloop.inputs.walk import Job, job
 
 HERE = threading.main_thread()

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from fake_store import FakeStore
 
-from localloop import helm
 from localloop.errors import LocalloopError
-from localloop.helm import (
+from localloop.helm import command as helm
+from localloop.helm.command import (
     Helm,
     HelmHungError,
     Release,

@@ -10,7 +10,7 @@ import pytest
 
 from localloop.config import Hook
 from localloop.errors import LocalloopError
-from localloop.hooks import run_hooks
+from localloop.release.hooks import run_hooks
 
 
 def session(root: Path, *hooks: Hook) -> Any:

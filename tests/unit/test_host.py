@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localloop.host import Host, examine, parse_version
+from localloop.system.host import Host, examine, parse_version
 
 COMPLETE = Host(
     distribution="debian",

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from fake_store import FakeStore
 
+from localloop.cluster.identity import cluster_uid, pin, pin_path, pinned_uid, refuse_remote
 from localloop.errors import UsageError
-from localloop.identity import cluster_uid, pin, pin_path, pinned_uid, refuse_remote
 from localloop.kube.client import Kube
 from localloop.kube.kubeconfig import KubeConfig
 

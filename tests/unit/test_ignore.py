@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localloop.context import ignore_text
 from localloop.errors import UsageError
-from localloop.inputs.helmignore import HelmIgnore
+from localloop.inputs.context import ignore_text
+from localloop.inputs.helm_ignore import HelmIgnore
 from localloop.inputs.ignore import CLEAR, Matcher, parse
 
 TABLE = [

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from buildkit import AT_A_TIME, Build, bake, copied
 
-from localloop.context import ignore_text
 from localloop.errors import UsageError
+from localloop.fingerprint.stat_cache import StatCache
+from localloop.inputs.context import ignore_text
 from localloop.inputs.ignore import Matcher, parse
 from localloop.inputs.tree import manifest
 from localloop.inputs.walk import walk_context
-from localloop.statcache import StatCache
 
 pytestmark = pytest.mark.docker
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from localloop.errors import LocalloopError
-from localloop.imagefile import read_file
-from localloop.registry import Manifest
+from localloop.registry.client import Manifest
+from localloop.registry.image_file import read_file
 
 IMAGE = {"repository": "127.0.0.1:5001/relay/tool", "digest": "sha256:m", "config": "sha256:c"}
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from fake_api import FakeApi, path_of
 
-from localloop.helm import Release
-from localloop.immutable import find_immutable, remove
+from localloop.helm.command import Release
 from localloop.kube.objects import ref_of
+from localloop.release.immutable import find_immutable, remove
 
 Object = dict[str, Any]
 

@@ -24,12 +24,12 @@ import pytest
 import yaml
 from fake_api import FakeApi
 
-from localloop.cluster import kubeconfig_path
+from localloop.cluster.state import kubeconfig_path
 from localloop.config import load_project
 from localloop.kube.objects import note, ref_of
-from localloop.record import PROJECT_LABEL, ChartState, ImageEntry, Record, encode
+from localloop.record.store import PROJECT_LABEL, ChartState, ImageEntry, Record, encode
+from localloop.registry.tags import fingerprint_tag
 from localloop.session import Session
-from localloop.tags import fingerprint_tag
 
 BANNED = {
     "ansible",
@@ -42,8 +42,8 @@ BANNED = {
     "jsonschema",
     "kubernetes",
     "localloop.ansible",
-    "localloop.gate.run",
-    "localloop.gate.store",
+    "localloop.readiness.wait",
+    "localloop.readiness.store",
     "multiprocessing",
     "pydantic",
     "requests",

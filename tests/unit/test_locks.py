@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from localloop import locks
 from localloop.errors import BusyError, LocalloopError
-from localloop.locks import Lock, holder_of, is_held, lock_path, step_lock, wait_for_step
+from localloop.system import locks
+from localloop.system.locks import Lock, holder_of, is_held, lock_path, step_lock, wait_for_step
 
 HOLDER = """
 import json, os, sys, time
 from pathlib import Path
-from localloop.locks import Lock
+from localloop.system.locks import Lock
 holder = {"pid": os.getpid(), "transaction": "tx-theirs", "command": "deploy", "root": "/other",
           "since": "2026-01-01T00:00:00.000Z"}
 Lock(Path(sys.argv[1])).acquire(holder, exclusive=sys.argv[2] == "exclusive")
@@ -32,7 +32,7 @@ sys.stdin.read()
 STEP = """
 import os, subprocess, sys
 from pathlib import Path
-from localloop.locks import step_lock
+from localloop.system.locks import step_lock
 holder = {"pid": os.getpid(), "transaction": "tx-dead", "tool": "helm"}
 with step_lock(Path(sys.argv[1]), holder) as descriptor:
     subprocess.Popen(["sh", "-c", "read line"], stdin=0, pass_fds=(descriptor,))

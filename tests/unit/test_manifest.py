@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localloop.helm.manifest import differences, located, parse
 from localloop.kube.objects import ObjectRef
-from localloop.manifest import differences, located, parse
 
 Object = dict[str, Any]
 

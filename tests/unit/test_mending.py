@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from localloop import builds
-from localloop.bake import Target
+from localloop.build.bake import Target
 from localloop.errors import LocalloopError
+from localloop.publish import images as builds
 
 WEB, API = (Target(name, Path("/p"), Path("/p/D"), "r", "linux/amd64") for name in ("web", "api"))
 BLOB = "sha256:" + "a" * 64

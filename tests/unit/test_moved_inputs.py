@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from print_project import CONFIG, write
 
-from localloop import statcache
 from localloop.config import load_project
+from localloop.fingerprint import stat_cache as statcache
 from localloop.session import Session
 
 CLOCK = 0.02

@@ -15,10 +15,10 @@ import pytest
 from buildkit import Build, bake, layers, remove
 from mutations import Context
 
-from localloop import statcache
 from localloop.config import Project, load_project
-from localloop.fingerprint import fingerprint_image
-from localloop.foldercache import FolderCache, InputCache
+from localloop.fingerprint import stat_cache as statcache
+from localloop.fingerprint.components import fingerprint_image
+from localloop.fingerprint.folder_cache import FolderCache, InputCache
 from localloop.inputs.walk import Known
 
 CONFIG = """\

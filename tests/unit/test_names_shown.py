@@ -17,15 +17,15 @@ from print_project import CONFIG, prints, write
 from localloop.__main__ import main
 from localloop.commands.progress import Progress
 from localloop.config import load_project
-from localloop.decide import Request, summary_of
 from localloop.errors import LocalloopError
-from localloop.explain import explain, last_deployed, load_manifest, save_manifest
-from localloop.plan import ComponentPlan, Reason
-from localloop.report import build_report
-from localloop.reportmarkdown import render
+from localloop.fingerprint.explain import explain, last_deployed, load_manifest, save_manifest
+from localloop.plan.decide import Request, summary_of
+from localloop.plan.model import ComponentPlan, Reason
+from localloop.plan.unseen import with_inputs, without_cluster
+from localloop.report.content import build_report
+from localloop.report.markdown import render
 from localloop.session import Session, host_platform
 from localloop.steps.component_report import run, summary
-from localloop.unseen import with_inputs, without_cluster
 
 NAMES = {
     b"a\x1b[2J\nb": r"a\x1b[2J\nb",

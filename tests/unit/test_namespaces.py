@@ -12,7 +12,7 @@ from fake_api import FakeApi
 
 from localloop.config import Chart
 from localloop.errors import LocalloopError
-from localloop.namespaces import await_end
+from localloop.release.namespaces import await_end
 
 Object = dict[str, Any]
 CHART = Chart(name="page", release="page", namespace="app")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from localloop.newcluster import on_a_new_cluster, with_built
-from localloop.plan import ComponentPlan, Plan, Reason
+from localloop.plan.model import ComponentPlan, Plan, Reason
+from localloop.plan.new_cluster import on_a_new_cluster, with_built
 
 IMAGE = {"repository": "127.0.0.1:5001/demo/web", "digest": "sha256:1", "config": "sha256:2"}
 WEB = ComponentPlan(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localloop.errors import InterruptedRun, LocalloopError
-from localloop.opening import run_to_its_end
+from localloop.transaction.run import run_to_its_end
 
 
 class FakeTransaction:

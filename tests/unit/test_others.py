@@ -10,9 +10,9 @@ import pytest
 from fake_store import FakeStore
 
 from localloop.config import Chart, Project
-from localloop.helm import Release, all_releases
-from localloop.others import left_behind, others_on
-from localloop.record import PROJECT_LABEL
+from localloop.helm.command import Release, all_releases
+from localloop.observe.others import left_behind, others_on
+from localloop.record.store import PROJECT_LABEL
 
 PROJECT = cast(
     Project,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from localloop.errors import UsageError
-from localloop.paths import perf_dir, report_dir
+from localloop.system.paths import perf_dir, report_dir
 
 # Which of them the name is given by, and how the error calls it.
 GIVEN = {

@@ -10,8 +10,8 @@ import pytest
 
 from localloop.config import load_project
 from localloop.errors import UsageError
-from localloop.plan import ComponentPlan, Plan
-from localloop.preflight import require_helm, require_tools
+from localloop.plan.model import ComponentPlan, Plan
+from localloop.plan.preflight import require_helm, require_tools
 from localloop.session import Session
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from localloop import publishcheck
 from localloop.errors import LocalloopError
-from localloop.publishcheck import WHOLE_BYTES, broken_blobs, damaged_blobs, refuse_full
-from localloop.registry import Manifest
+from localloop.publish import check as publishcheck
+from localloop.publish.check import WHOLE_BYTES, broken_blobs, damaged_blobs, refuse_full
+from localloop.registry.client import Manifest
 
 LARGE = WHOLE_BYTES + 1
 CONFIG, LAYER, HUGE = (f"sha256:{letter * 64}" for letter in "abc")

@@ -9,8 +9,8 @@ import yaml
 
 from localloop.config import ImageRef, Project, load_project
 from localloop.errors import UsageError
-from localloop.fingerprint import fingerprint_chart
-from localloop.rawchart import kustomize_roots, write_chart
+from localloop.fingerprint.components import fingerprint_chart
+from localloop.helm.raw_chart import kustomize_roots, write_chart
 
 REF = ImageRef(registry="127.0.0.1:5000", name="demo/web", digest="sha256:" + "1" * 64)
 OBJECTS = """\

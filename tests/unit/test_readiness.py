@@ -11,11 +11,11 @@ from golden.compare import mistake
 from golden.generated import generate
 from golden.states import State, bases, states
 
-from localloop.gate.imageproof import image_digest, image_proof, split_image
-from localloop.gate.podrule import Suspect
-from localloop.gate.readiness import is_gated, missing
-from localloop.gate.revisions import current_pods
 from localloop.kube.objects import ObjectRef, Snapshot
+from localloop.readiness.image_proof import image_digest, image_proof, split_image
+from localloop.readiness.judge import is_gated, missing
+from localloop.readiness.pod_rule import Suspect
+from localloop.readiness.revisions import current_pods
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from localloop import reconcile, session, transaction
-from localloop.plan import ComponentPlan, FilePlan, Plan
+from localloop import session
+from localloop.node_files import reconcile
+from localloop.plan.model import ComponentPlan, FilePlan, Plan
 from localloop.steps import Context, node_file_reconcile
+from localloop.transaction import transaction
 
 TOOL = ComponentPlan("tool", "node_file", steps=("put", "reconcile"), changed=True)
 PLAN = Plan(

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localloop.errors import BusyError, LocalloopError, UsageError
-from localloop.record import (
+from localloop.record.store import (
     ChartEntry,
     ChartState,
     ImageEntry,

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from localloop.redact import Redactor
+from localloop.system.redact import Redactor
 
 SECRET = 'pa"ss/w?rd é'
 FORMS = {

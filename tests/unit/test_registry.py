@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from localloop.errors import LocalloopError
-from localloop.registry import MANIFEST_TYPES, Manifest, Registry
+from localloop.registry.client import MANIFEST_TYPES, Manifest, Registry
 
 BODY = json.dumps({"schemaVersion": 2, "config": {"digest": "sha256:" + "c" * 64}}).encode()
 DIGEST = "sha256:" + hashlib.sha256(BODY).hexdigest()

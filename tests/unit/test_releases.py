@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from localloop.config import Chart
-from localloop.plan import ComponentPlan
-from localloop.releasefailure import helm_said
-from localloop.releases import in_order
+from localloop.plan.model import ComponentPlan
+from localloop.release.charts import in_order
+from localloop.release.failure import helm_said
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from localloop.errors import BusyError, InterruptedRun, LocalloopError, UsageError
-from localloop.plan import ComponentPlan, Plan, Reason
-from localloop.report import build_report, outcome_of, write_report
-from localloop.reportmarkdown import clean, render
+from localloop.plan.model import ComponentPlan, Plan, Reason
+from localloop.report.content import build_report, outcome_of, write_report
+from localloop.report.markdown import clean, render
 
 GOLDEN = Path(__file__).parent / "fixtures" / "reports"
 Event = dict[str, Any]

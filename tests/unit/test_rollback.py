@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from localloop.errors import UsageError
-from localloop.record import ChartState, Record
-from localloop.rollback import states_of
+from localloop.record.store import ChartState, Record
+from localloop.release.rollback import states_of
 
 
 def deployed(record: Record, transaction: str, *charts: str) -> Record:

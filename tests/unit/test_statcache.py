@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from print_project import prints, value, write
 
-from localloop import statcache
-from localloop.foldercache import InputCache
+from localloop.fingerprint import stat_cache as statcache
+from localloop.fingerprint.folder_cache import InputCache
 
 FOLDERS = ".cache/localloop/folders/app"
 HASHES = ".cache/localloop/stat-cache"

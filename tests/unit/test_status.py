@@ -15,12 +15,12 @@ from fake_api import FakeApi
 
 from localloop.commands.status import _runs, image_row
 from localloop.config import load_project
-from localloop.facts import ChartFacts, Facts, ImageFacts
-from localloop.gate.observe import fetch_sources
-from localloop.helm import TRANSACTION_LABEL, Release
+from localloop.helm.command import TRANSACTION_LABEL, Release
 from localloop.kube.objects import note
-from localloop.record import ChartEntry, ChartState, ImageEntry, Record
-from localloop.running import Running, running_charts, state_that_runs
+from localloop.observe.facts import ChartFacts, Facts, ImageFacts
+from localloop.observe.running import Running, running_charts, state_that_runs
+from localloop.readiness.look import fetch_sources
+from localloop.record.store import ChartEntry, ChartState, ImageEntry, Record
 from localloop.session import Session
 
 Object = dict[str, Any]

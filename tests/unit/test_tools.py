@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from localloop import tools
 from localloop.errors import LocalloopError
+from localloop.system import tools
 
 
 def alive(pid: int) -> bool:
@@ -172,7 +172,7 @@ def test_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 RUNNER = """
 import sys
-from localloop import tools
+from localloop.system import tools
 tools.TERM_GRACE_SECONDS = float(sys.argv[1])
 tools.ORPHAN_GRACE_SECONDS = 0.2
 try:

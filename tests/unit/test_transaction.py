@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from localloop.errors import BusyError, LocalloopError, UsageError
-from localloop.locks import Lock, holder_of, is_held, lock_path
-from localloop.transaction import (
+from localloop.system.locks import Lock, holder_of, is_held, lock_path
+from localloop.transaction.transaction import (
     Journal,
     Transaction,
     attach,
@@ -111,7 +111,7 @@ def test_opened_tells_who_and_where(root: Path) -> None:
 
 WRITER = """
 import os, sys
-from localloop.transaction import attach
+from localloop.transaction.transaction import attach
 journal = attach(os.environ)
 assert journal is not None
 journal.require_lock()
@@ -156,7 +156,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from localloop.errors import LocalloopError
-from localloop.transaction import Journal
+from localloop.transaction.transaction import Journal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 journal = Journal("tx", Path(sys.argv[1]), Path("/none"))
@@ -302,7 +302,7 @@ def test_report_that_cannot_be_written_goes_to_stderr(
 KILLED = """
 import os, sys, time
 from pathlib import Path
-from localloop.transaction import open_transaction
+from localloop.transaction.transaction import open_transaction
 transaction = open_transaction(
     Path(sys.argv[1]), command="deploy", project=sys.argv[2], cluster="bundled/hello",
     details={"mode": "auto", "targets": []}, environ={},

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localloop.config import Chart
-from localloop.values import keeping, new_secret, value_at, with_value
+from localloop.helm.values import keeping, new_secret, value_at, with_value
 
 
 def chart(*, keep: tuple[str, ...] = (), generate: tuple[str, ...] = ()) -> Chart:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from localloop.errors import UsageError
-from localloop.inputs.chartwalk import walk_chart
-from localloop.inputs.helmignore import HelmIgnore
+from localloop.fingerprint.stat_cache import StatCache
+from localloop.inputs.chart_walk import walk_chart
+from localloop.inputs.helm_ignore import HelmIgnore
 from localloop.inputs.ignore import Matcher, parse
 from localloop.inputs.names import show
 from localloop.inputs.sources import resolve_sources
 from localloop.inputs.tree import manifest
 from localloop.inputs.walk import walk_context
-from localloop.statcache import StatCache
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import LocalloopError
 from ..steps import Context, Emit
-from ..transaction import attach
+from ..transaction.transaction import attach
 
 Run = Callable[[dict[str, Any], Context], dict[str, Any]]
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from .processes import Family
+from ..system.processes import Family
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How long workers have for ending their tools, and then the main process for ending by itself.

@@ -23,11 +23,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ..environ import passed
 from ..errors import LocalloopError
-from ..paths import content_dir
-from ..transaction import Journal
-from .processes import Family
+from ..system.environ import passed
+from ..system.paths import content_dir
+from ..system.processes import Family
+from ..transaction.transaction import Journal
 
 # After the first Ctrl-C: how long tools, workers and the playbook have to end by themselves.
 INTERRUPT_GRACE_SECONDS = 8.0

@@ -7,11 +7,11 @@ import sys
 from typing import Any
 
 from ..ansible.calls import progress_line
-from ..baseline import plan_baseline, run_baseline
-from ..baselinetable import rows
+from ..baseline.measure import plan_baseline, run_baseline
+from ..baseline.table import rows
 from ..config import load_project
-from ..paths import perf_dir
 from ..session import Session
+from ..system.paths import perf_dir
 from . import Options
 
 

@@ -6,9 +6,9 @@ import os
 import sys
 import time
 
-from ..clusterverdict import Wish, require_answer
 from ..config import load_project
 from ..errors import UsageError
+from ..plan.cluster_verdict import Wish, require_answer
 from ..session import Session
 from . import Console, Options
 from .deploy import run_loop

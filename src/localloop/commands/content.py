@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..paths import content_dir
+from ..system.paths import content_dir
 from . import Options
 
 

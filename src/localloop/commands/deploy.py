@@ -9,18 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..clusterverdict import Wish, cluster_verdict, require_possible
 from ..config import Project, load_project
-from ..decide import request
 from ..errors import InterruptedRun, LocalloopError
-from ..facts import Facts
-from ..gather import remember_inputs
-from ..opening import open_run, run_to_its_end
-from ..plan import Plan
-from ..planning import make_plan
-from ..preflight import require_tools
+from ..observe.facts import Facts
+from ..observe.gather import remember_inputs
+from ..plan.cluster_verdict import Wish, cluster_verdict, require_possible
+from ..plan.decide import request
+from ..plan.make import make_plan
+from ..plan.model import Plan
+from ..plan.preflight import require_tools
 from ..session import Session
-from ..transaction import Transaction
+from ..transaction.run import open_run, run_to_its_end
+from ..transaction.transaction import Transaction
 from . import Console, Options, with_environment
 from .plan import show_plan
 
@@ -85,11 +85,11 @@ def _note_unchanged(session: Session, plan: Plan, facts: Facts, transaction: Tra
     )
     renoted = {name: chart.renoted for name, chart in facts.charts.items() if chart.renoted}
     if renoted:
-        from ..gating import renote
+        from ..gate.run import renote
 
         renote(session, renoted)
     if plan.cluster.get("inputs"):
-        from ..clusterinputs import accept
+        from ..record.cluster_inputs import accept
 
         accept(session, plan.cluster, transaction.id, transaction.emit)
 

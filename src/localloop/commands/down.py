@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from ..cluster import context_name
+from ..cluster.state import context_name
 from ..config import Chart, load_project
 from ..errors import InterruptedRun, LocalloopError, UsageError
-from ..helm import Helm, HelmHungError, all_releases, mark_failed, releases
-from ..opening import open_run, run_to_its_end
-from ..others import left_behind, others_on
-from ..preflight import require_helm
-from ..record import Record, RecordStore
-from ..releasefailure import release_failed
-from ..releases import hook_bound
+from ..helm.command import Helm, HelmHungError, all_releases, mark_failed, releases
+from ..observe.others import left_behind, others_on
+from ..plan.preflight import require_helm
+from ..record.store import Record, RecordStore
+from ..release.charts import hook_bound
+from ..release.failure import release_failed
 from ..session import Session
-from ..transaction import Transaction
+from ..transaction.run import open_run, run_to_its_end
+from ..transaction.transaction import Transaction
 from . import Console, Options
 from .deploy import task_shower
 

@@ -6,14 +6,14 @@ import os
 import sys
 from pathlib import Path
 
-from ..context import declared_patterns, own_patterns
 from ..errors import UsageError
+from ..fingerprint.stat_cache import StatCache
+from ..inputs.context import declared_patterns, own_patterns
 from ..inputs.declared import invert, unmatched
 from ..inputs.ignore import Matcher
 from ..inputs.names import one_line
 from ..inputs.tree import Folder, Tree, digest, item, items
 from ..inputs.walk import walk_context
-from ..statcache import StatCache
 from . import Options
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import find_config
-from ..paths import report_dir
+from ..system.paths import report_dir
 from . import Options
 
 

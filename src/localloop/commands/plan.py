@@ -6,10 +6,10 @@ import os
 from typing import Any
 
 from ..config import load_project
-from ..decide import request
 from ..errors import LocalloopError, UsageError
-from ..plan import UNCHECKED, ComponentPlan, Plan
-from ..planning import make_plan
+from ..plan.decide import request
+from ..plan.make import make_plan
+from ..plan.model import UNCHECKED, ComponentPlan, Plan
 from ..session import Session
 from . import Console, Options, with_environment
 
@@ -40,10 +40,10 @@ def run(options: Options) -> int:
 
 def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
     """What ``docker buildx bake`` would read; the tag ``tx`` stands for the transaction's id."""
-    from ..bake import bake_file
-    from ..builds import bake_targets
-    from ..context import build_context
-    from ..custombuild import of_bake
+    from ..build.bake import bake_file
+    from ..build.command import of_bake
+    from ..inputs.context import build_context
+    from ..publish.images import bake_targets
 
     if not plan.registry:
         raise UsageError(
@@ -56,7 +56,7 @@ def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
 
 def _plan(session: Session, options: Options) -> tuple[Plan, Session]:
     """The plan; where there is no cluster to ask, what the inputs alone say."""
-    from ..unseen import UNREACHABLE, with_inputs, without_cluster
+    from ..plan.unseen import UNREACHABLE, with_inputs, without_cluster
 
     try:
         plan, _ = make_plan(session, options.targets, full=options.full, emit=_nothing)
@@ -109,7 +109,7 @@ def why(part: ComponentPlan) -> str:
 
 def changes(session: Session, part: ComponentPlan) -> list[str]:
     """``M web site/index.html``: a line a changed input, ``* web Dockerfile`` what is no file."""
-    from ..explain import load_manifest
+    from ..fingerprint.explain import load_manifest
     from ..inputs.names import one_line
     from ..inputs.tree import differences
 

@@ -7,7 +7,7 @@ import shutil
 import unicodedata
 from typing import TextIO
 
-from ..environ import in_ci
+from ..system.environ import in_ci
 
 
 def redraws(stream: TextIO) -> bool:

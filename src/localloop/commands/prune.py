@@ -11,12 +11,12 @@ from ..config import load_project
 from ..errors import LocalloopError
 from ..kube.client import Kube
 from ..kube.kinds import WORKLOADS
-from ..opening import open_run, run_to_its_end
-from ..pruning import Named, Published, to_remove
-from ..record import NAMESPACE, PROJECT_LABEL
-from ..registry import Registry
+from ..publish.prune import Named, Published, to_remove
+from ..record.store import NAMESPACE, PROJECT_LABEL
+from ..registry.client import Registry
 from ..session import Session
-from ..transaction import Transaction
+from ..transaction.run import open_run, run_to_its_end
+from ..transaction.transaction import Transaction
 from . import Options
 
 COLLECT_SECONDS = 600.0

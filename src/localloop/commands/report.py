@@ -6,7 +6,7 @@ import os
 
 from ..config import find_config
 from ..errors import UsageError
-from ..paths import report_dir
+from ..system.paths import report_dir
 from . import Options
 from .history import reports
 

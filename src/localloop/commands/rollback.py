@@ -8,15 +8,15 @@ import time
 from ..ansible.calls import progress_line
 from ..config import load_project
 from ..errors import LocalloopError
-from ..opening import open_run, run_to_its_end
 from ..session import Session
+from ..transaction.run import open_run, run_to_its_end
 from . import Options
 from .deploy import say_outcome
 from .plan import show_plan
 
 
 def run(options: Options) -> int:
-    from ..rollback import go_back
+    from ..release.rollback import go_back
 
     started = time.monotonic()
     project = load_project(options.project, profile=options.profile)

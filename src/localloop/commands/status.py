@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from ..config import load_project
-from ..facts import Facts
-from ..helm import all_releases
-from ..others import left_behind
-from ..plan import Plan
-from ..planning import make_plan
-from ..record import ChartEntry
-from ..running import Running, running_charts
+from ..helm.command import all_releases
+from ..observe.facts import Facts
+from ..observe.others import left_behind
+from ..observe.running import Running, running_charts
+from ..plan.make import make_plan
+from ..plan.model import Plan
+from ..record.store import ChartEntry
 from ..session import Session
 from . import Options
 from .plan import why

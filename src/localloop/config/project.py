@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..environ import in_ci
 from ..errors import UsageError
+from ..system.environ import in_ci
 from .builds import read_builds
 from .charts import read_charts
 from .environment import builder, overrides

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .schemabuilds import BUILD_DEFS
-from .schemawords import (
+from .schema_builds import BUILD_DEFS
+from .schema_words import (
     ARG,
     CHART,
     CONTEXT,

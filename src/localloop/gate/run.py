@@ -1,377 +1,268 @@
-"""The gate: waits, driven by watches, until everything in scope is ready, or is known not to be.
-
-``run_gate`` opens the watches, then judges the snapshot on every change and whenever a rule that
-needs time comes due; nothing polls. ``observe_once`` (in ``observe``) is the same judgement on one
-snapshot.
-"""
+"""The gate of a plan, and the record's last word: what passed is settled."""
 
 from __future__ import annotations
 
-import random
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..errors import LocalloopError
-from ..kube.client import ApiError, ApiUnreachable, Kube
-from ..kube.objects import ObjectRef, Snapshot
-from .diagnosis import diagnose
-from .evidence import collect_evidence, missing_node_file
-from .finished import Finished
-from .httpcheck import Check
-from .observe import CHECK_SECONDS, Also, expand, not_gated, sources
-from .podrule import DEFAULT_RULES, Rules, Suspect
-from .result import OUR_DEADLINE, GateResult
-from .store import Store, Watchers, refused
-from .suspects import Suspects
-from .tracking import Tracked, Tracker
-from .unstick import Unstick
-from .verdict import Expected, Verdict
+from ..config import NodeFile
+from ..errors import BusyError, LocalloopError
+from ..kube.objects import ObjectRef, timestamp
+from ..observe import declared
+from ..observe.charts import note_late
+from ..observe.gather import remember_cluster, remember_inputs
+from ..observe.node_files import held_on_nodes
+from ..plan.compare import SAME
+from ..plan.model import ComponentPlan, Image, Plan
+from ..readiness.image_proof import expected_digests
+from ..readiness.look import Also
+from ..readiness.pod_rule import PULL
+from ..readiness.result import GateResult
+from ..readiness.verdict import Expected
+from ..readiness.wait import run_gate
+from ..record.notes import live_release, object_refs, with_images
+from ..record.store import ChartEntry, Record, RecordStore
+from ..session import Session
+from ..steps import Emit
+from ..transaction.transaction import attach
 
-Emit = Callable[[dict[str, Any]], None]
-
-
-class Clock:
-    """Monotonic time, and waiting for a change until a moment."""
-
-    def now(self) -> float:
-        """Seconds, from an arbitrary start."""
-        return time.monotonic()
-
-    def wait(self, changed: threading.Condition, seconds: float) -> None:
-        """Wait (holding ``changed``) for a notification, at most so long."""
-        changed.wait(max(0.0, seconds))
+# What a failed deploy leaves, where nothing else is asked for.
+KEPT = "Run the deploy again then; nothing was rolled back."
 
 
-def run_gate(
-    kube: Kube,
-    scope: Sequence[ObjectRef],
+class NotReadyError(LocalloopError):
+    """The gate has failed: something is known not to get ready."""
+
+
+def run_for(session: Session, plan: Plan, part: ComponentPlan, emit: Emit) -> None:
+    """Gate one release of a plan, for another that needs it; what passes is no verdict yet."""
+
+    def tell(event: dict[str, Any]) -> None:
+        if event["event"] != "gate" or event["status"] != "ready":
+            emit(event)
+
+    run(session, replace(plan, components={part.name: part}), tell, declared_too=False)
+
+
+def run(
+    session: Session,
+    plan: Plan,
+    emit: Emit,
     *,
-    timeout: float,
-    stable_for: float | None = None,
-    expected: Expected | None = None,
-    own: Mapping[ObjectRef, Expected] | None = None,
-    touched: Iterable[ObjectRef] = (),
-    emit: Emit | None = None,
-    also: Sequence[Also] = (),
-    completed: frozenset[ObjectRef] = frozenset(),
-    jobs: Mapping[ObjectRef, float] | None = None,
-    rules: Rules = DEFAULT_RULES,
-    checks: Sequence[Check] = (),
-    unstick: bool = True,
-    run_age: float | None = None,
-    clock: Clock | None = None,
-    backoff: float = 0.2,
+    timeout: float | None = None,
+    declared_too: bool = True,
 ) -> GateResult:
-    """Wait until every object in scope is ready and has stayed so, for at most ``timeout``.
+    """Gate every release in the plan's scope; raises ``LocalloopError`` unless all is ready.
 
-    ``expected`` maps our repositories to the digests allowed in them, ``own`` objects to theirs,
-    where those are other ones; ``touched`` are the objects that this run changed (the others pass
-    by one observation); ``completed`` Jobs known to have completed before, ``jobs`` those that were
-    made after a time of the server, and may have completed and gone unseen; ``checks`` are asked,
-    again and again, once all else is ready; ``unstick`` allows deleting pods that hold up what this
-    run has mended, and ``run_age`` is how long ago it began, in seconds. ``emit`` gets ``progress``
-    events, and one ``gate`` event at the end. Raises nothing for a cluster in trouble: that is the
-    result's ``status``.
+    ``timeout`` in seconds; the project's, where none is given. ``declared_too``: with the pods and
+    requests that the project declares.
     """
-    watched = sources(scope, also, selected=True)
-    tick = clock or Clock()
-    store = Store(watched, tick.now)
-    tracker = Tracker(
-        expected=expected or {},
-        own=own or {},
-        touched=frozenset(ref.key for ref in touched),
-        completed=completed,
-        seen_complete=store.completed,
-        rules=rules,
-        stable_for=stable_for,
+    record = RecordStore(session.kube, session.project.name).load()
+    scope: list[ObjectRef] = []
+    touched: set[ObjectRef] = set()
+    completed: set[ObjectRef] = set()
+    jobs: dict[ObjectRef, float] = {}
+    expected: dict[str, frozenset[str]] = {}
+    own: dict[ObjectRef, Expected] = {}
+    owners: dict[str, str] = {}
+    images: dict[str, Image] = {}
+    for part in plan.components.values():
+        entry = record.charts.get(part.name)
+        if part.kind != "chart" or part.skip == "not_targeted" or entry is None:
+            continue
+        if not entry.target.revision:
+            entry = _noted(session, part.name, entry)
+        refs = object_refs(entry.target)
+        scope += refs
+        owners |= {str(ref): part.name for ref in refs}
+        completed |= {ObjectRef.parse(text) for text in entry.target.completed_jobs}
+        images |= entry.target.images
+        digests = expected_digests(entry.target.images)
+        own |= dict.fromkeys(refs, digests)
+        for repository, allowed in digests.items():
+            expected[repository] = expected.get(repository, frozenset()) | allowed
+        if part.steps:
+            touched |= set(refs)
+            jobs |= _jobs_since(session, part.name, refs)
+    readiness = session.project.readiness
+    started = time.monotonic()
+    result = run_gate(
+        session.kube,
+        scope,
+        timeout=timeout or readiness.timeout,
+        stable_for=readiness.stable_for,
+        expected=expected,
+        own=own,
+        touched=touched,
+        emit=emit,
+        also=[*declared.also(readiness), *_users_of_files(session, plan)] if declared_too else (),
+        checks=declared.checks(readiness) if declared_too else (),
+        rules=declared.rules(readiness),
+        completed=frozenset(completed),
+        jobs=jobs,
+        run_age=_run_age(session) if touched else None,
     )
-    tell = emit or (lambda _event: None)
-    gate = _Gate(kube, store, tracker, tick, tell, timeout=timeout, backoff=backoff)
-    gate.scope, gate.also, gate.checks = tuple(scope), tuple(also), tuple(checks)
-    gate.finished = Finished(kube, store, jobs or {})
-    if unstick:
-        gate.unstick = Unstick(kube, rules, gate.warn, run_age)
-    with Watchers(kube, store, watched, backoff=backoff):
-        result = gate.run()
-    tell({"event": "gate", **result.as_dict()})
+    _emit_spans(plan, result, time.monotonic() - started, emit)
+    if not result.ready:
+        raise _not_ready(result, owners, _forgotten(session, result, images))
+    _require_files(session, plan, record)
     return result
 
 
-class _Gate:
-    scope: tuple[ObjectRef, ...] = ()
-    also: tuple[Also, ...] = ()
-    checks: tuple[Check, ...] = ()
-    finished: Finished
-    unstick: Unstick | None = None
-
-    def __init__(
-        self,
-        kube: Kube,
-        store: Store,
-        tracker: Tracker,
-        clock: Clock,
-        emit: Emit,
-        *,
-        timeout: float,
-        backoff: float,
-    ) -> None:
-        self.kube = kube
-        self.store = store
-        self.tracker = tracker
-        self.clock = clock
-        self.emit = emit
-        self.timeout = timeout
-        self.backoff = backoff
-        self.suspects = Suspects(self._look_again, self.warn)
-        self.warnings: dict[str, None] = {}
-        self.answered: set[str] = set()
-        self.unanswered: tuple[str, str] | None = None
-        self.start = clock.now()
-        self.due = self.start
-        self.not_before = self.start
-        self.version = 0
-
-    def run(self) -> GateResult:
-        self.start = self.clock.now()
-        deadline = self.start + self.timeout
-        while True:
-            version, view, trouble = self.store.state()
-            self.version = version
-            self.due = deadline
-            result = self._evaluate(view, trouble) if view else None
-            if result is None and self.store.hopeless:
-                result = self._unknown(trouble)
-            if result is None and self.clock.now() >= deadline:
-                result = self._expired(view, trouble)
-            if result is not None:
-                return result
-            with self.store.changed:
-                if self.store.version == version:
-                    self.clock.wait(self.store.changed, self.due - self.clock.now())
-
-    # -- one evaluation ---------------------------------------------------------------------
-
-    def _evaluate(self, view: Snapshot, trouble: LocalloopError | None) -> GateResult | None:
-        targets, unmatched = expand(self.scope, self.also, view)
-        entries = [self._judge(ref, view) for ref in targets]
-        self.tracker.forget_others(targets)
-        passed = not unmatched
-        for entry in entries:
-            self._show(entry)
-            now = self.clock.now()
-            left = self.tracker.left(entry, view, now)
-            if left:
-                self._wake_at(now + left)
-            passed = passed and left == 0
-        failed = next(
-            (e.verdict for e in entries if e.verdict and e.verdict.state == "failed"), None
-        )
-        if failed is None and trouble is None:
-            failed = self._lasted(entries)
-        if failed is not None:
-            return self._failed(view, failed)
-        if trouble is not None:
-            return None
-        if self.unstick is not None:
-            for entry in entries:
-                self.unstick.look(entry, view)
-        if not passed:
-            self.answered.clear()
-            return None
-        return self._success(view)
-
-    def _judge(self, ref: ObjectRef, view: Snapshot) -> Tracked:
-        entry = self.tracker.judge(ref, view)
-        if entry.verdict and entry.verdict.reason == "missing" and ref in self.finished.since:
-            self._wake_at(self.finished.ask(ref, self.clock.now()))
-            entry = self.tracker.judge(ref, view)
-        return entry
-
-    def _lasted(self, entries: Sequence[Tracked]) -> Verdict | None:
-        present = [
-            (entry.ref, suspect)
-            for entry in entries
-            if entry.verdict and not entry.verdict.ready
-            for suspect in entry.verdict.suspects
-        ]
-        cause, due = self.suspects.lasted(present, self.clock.now())
-        if due is not None:
-            self._wake_at(due)
-        return Verdict("failed", cause[1].reason, cause[1].detail, cause[0]) if cause else None
-
-    def _look_again(self, suspect: Suspect) -> bool:
-        if self.clock.now() < self.not_before:
-            self._wake_at(self.not_before)
-            return False
-        try:
-            fresh = self.kube.read(suspect.ref, timeout=3.0)
-        except (ApiError, ApiUnreachable):
-            self._retry_later()
-            return False
-        self.store.read(suspect.ref, fresh)
-        return True
-
-    # -- endings ----------------------------------------------------------------------------
-
-    def _success(self, view: Snapshot) -> GateResult | None:
-        if self.clock.now() < self.not_before:
-            self._wake_at(self.not_before)
-            return None
-        try:
-            if not self.kube.ready(timeout=3.0):
-                raise ApiUnreachable(self.kube.config.server, "/readyz says no")
-        except (ApiError, ApiUnreachable):
-            self._retry_later()
-            return None
-        pending = [check for check in self.checks if check.name not in self.answered]
-        if pending and not self._ask(pending):
-            return None
-        if pending and self.store.version != self.version:
-            self._wake_at(self.clock.now())  # something changed while they were asked
-            return None
-        for entry in self.tracker.objects.values():
-            for warning in entry.verdict.warnings if entry.verdict else ():
-                self.warnings[warning] = None
-        return self._result("ready", view)
-
-    def _ask(self, checks: Sequence[Check]) -> bool:
-        """Whether each was answered as declared; else notes when to ask again."""
-        for check in checks:
-            left = self.start + self.timeout - self.clock.now()
-            why = check.why_not(self.kube, max(0.1, min(CHECK_SECONDS, left)))
-            if why:
-                if self.unanswered != (check.name, why):
-                    self._tell(f"{check.name}: {why}")
-                self.unanswered = check.name, why
-                self._retry_later()
-                return False
-            self.answered.add(check.name)
-        self.unanswered = None
-        return True
-
-    def _failed(self, view: Snapshot, verdict: Verdict) -> GateResult:
-        ref = verdict.ref
-        evidence = collect_evidence(self.kube, [ref], view)
-        self.tracker.objects[ref].verdict = verdict
-        return self._result(
-            "failed",
-            view,
-            f"{verdict.reason}:{ref.name}",
-            ref.name,
-            verdict.detail,
-            evidence=evidence,
-            deadline=_deadline(verdict, view),
-        )
-
-    def _expired(self, view: Snapshot | None, trouble: LocalloopError | None) -> GateResult:
-        """The deadline has passed: unknown if the server cannot be asked, else failed."""
-        try:
-            if trouble is None and not self.kube.ready(timeout=2.0):
-                trouble = ApiUnreachable(self.kube.config.server, "/readyz says no")
-        except (ApiError, ApiUnreachable) as error:
-            trouble = error
-        if trouble is not None or view is None:
-            return self._unknown(trouble)
-        waiting = self.tracker.waiting()
-        if not waiting:
-            return self._expired_with_all_ready(view)
-        verdict = waiting[0].verdict
-        detail = verdict.detail if verdict else ""
-        reason = f"timeout:{detail.partition(':')[0]}"
-        if verdict is not None and verdict.ready:
-            reason = "timeout:not stable"
-        evidence = collect_evidence(self.kube, [entry.ref for entry in waiting[:3]], view)
-        path = missing_node_file(evidence)
-        if path:
-            reason, detail = f"node_file_missing:{path}", "a pod cannot mount its node file"
-        subject = waiting[0].ref.name
-        return self._result("failed", view, reason, subject, detail, evidence=evidence)
-
-    def _expired_with_all_ready(self, view: Snapshot) -> GateResult:
-        if self.unanswered:
-            name, why = self.unanswered
-            return self._result("failed", view, f"http_check:{name}", name, why)
-        _, unmatched = expand(self.scope, self.also, view)
-        if unmatched:
-            selector = unmatched[0].selector
-            return self._result("failed", view, f"no_match:{selector}", selector, "nothing matches")
-        return self._result("failed", view, "timeout:not stable")
-
-    def _unknown(self, trouble: LocalloopError | None) -> GateResult:
-        reason = trouble.reason if trouble else "apiserver_unreachable"
-        if isinstance(trouble, ApiError) and not refused(trouble):
-            reason = "apiserver_unreachable"
-        detail = trouble.message if trouble else "not all objects could be listed in time"
-        return self._result("unknown", None, reason, "", detail)
-
-    def _result(
-        self,
-        status: str,
-        view: Snapshot | None,
-        reason: str = "",
-        subject: str = "",
-        detail: str = "",
-        *,
-        evidence: tuple[dict[str, Any], ...] = (),
-        deadline: tuple[float, str] | None = None,
-    ) -> GateResult:
-        seconds, whose = deadline or (self.timeout, OUR_DEADLINE)
-        objects = tuple(entry.as_result(self.start) for entry in self.tracker.objects.values())
-        firsts = [entry.first_ready_s for entry in objects]
-        together = (
-            None if None in firsts else max((f for f in firsts if f is not None), default=0.0)
-        )
-        return GateResult(
-            status=status,
-            reason=reason,
-            subject=subject,
-            detail=detail,
-            objects=objects,
-            warnings=tuple(self.warnings),
-            not_gated=not_gated(objects),
-            evidence=evidence,
-            first_ready_s=together if view is not None else None,
-            duration_s=self.clock.now() - self.start,
-            deadline_s=seconds,
-            deadline_by=whose,
-            diagnosis=None if status == "ready" else diagnose(reason, detail, evidence),
-        )
-
-    # -- telling ----------------------------------------------------------------------------
-
-    def _wake_at(self, moment: float) -> None:
-        self.due = min(self.due, moment)
-
-    def _retry_later(self) -> None:
-        """The server did not answer a question of our own: note when to ask again."""
-        pause = self.backoff * random.uniform(2.5, 5.0)  # noqa: S311 (jitter)
-        self.not_before = self.clock.now() + pause
-        self._wake_at(self.not_before)
-
-    def _show(self, entry: Tracked) -> None:
-        verdict = entry.verdict
-        if verdict is None or verdict.state == "not_gated":
-            return
-        text = f"{entry.ref.kind} {entry.ref.name}: {verdict.detail}"
-        if text != entry.shown:
-            entry.shown = text
-            self._tell(text)
-
-    def warn(self, text: str) -> None:
-        if text not in self.warnings:
-            self.warnings[text] = None
-            self._tell(text)
-
-    def _tell(self, text: str) -> None:
-        self.emit({"event": "progress", "component": None, "step": "gate", "text": text})
+def _jobs_since(session: Session, name: str, refs: list[ObjectRef]) -> dict[ObjectRef, float]:
+    """A release's Jobs, which may be gone before the gate has seen them, and when it began."""
+    jobs = [ref for ref in refs if ref.key[:2] == ("batch", "Job")]
+    if not jobs:
+        return {}
+    live = live_release(session, session.project.charts[name])
+    return dict.fromkeys(jobs, timestamp(live.created) or 0.0)
 
 
-def _deadline(verdict: Verdict, view: Snapshot) -> tuple[float, str] | None:
-    """A Deployment's own deadline in seconds, and its name, where that one has ended the gate."""
-    obj = view.get(verdict.ref) if verdict.reason == "progress_deadline" else None
-    if obj is None:
+def _run_age(session: Session) -> float | None:
+    """For how many seconds the open transaction has been open."""
+    journal = attach(session.environ)
+    if journal is None:
         return None
-    seconds = float((obj.get("spec") or {}).get("progressDeadlineSeconds") or 0)
-    return seconds, f"progressDeadlineSeconds of Deployment {verdict.ref.name}"
+    return time.monotonic() - float(journal.events()[0]["mono"])
+
+
+def _files_in_scope(session: Session, plan: Plan) -> list[NodeFile]:
+    files = session.project.node_files
+    return [
+        files[part.name]
+        for part in plan.components.values()
+        if part.kind == "node_file" and part.skip != "not_targeted"
+    ]
+
+
+def _users_of_files(session: Session, plan: Plan) -> list[Also]:
+    """The pods that use a node file are gated too, whoever made them."""
+    return [
+        Also(file.reconcile.namespace, file.reconcile.selector, optional=True)
+        for file in _files_in_scope(session, plan)
+        if file.reconcile is not None
+    ]
+
+
+def _require_files(session: Session, plan: Plan, record: Record) -> None:
+    """Every node holds the bytes that the record names."""
+    for file in _files_in_scope(session, plan):
+        other, missing = held_on_nodes(session, file, record.node_files.get(file.name))
+        if other or missing:
+            raise LocalloopError(
+                f"node_file_missing:{file.name}",
+                f"{', '.join((*other, *missing))} does not hold {file.dest} as it was put",
+                component=file.name,
+                hint="Something removed or replaced it: run the deploy again.",
+            )
+
+
+def _noted(session: Session, name: str, entry: ChartEntry) -> ChartEntry:
+    """An entry whose run was killed before it could note what its helm had made."""
+    noted, _ = note_late(session, session.project.charts[name], entry.target)
+    return replace(entry, target=noted)
+
+
+def _emit_spans(plan: Plan, result: GateResult, duration: float, emit: Emit) -> None:
+    for part in (*plan.with_step("release"), *plan.with_step("rollback")):
+        rollout = result.first_ready_s if result.first_ready_s is not None else duration
+        emit({"event": "span", "name": f"{part.name}_rollout", "duration_s": rollout})
+    emit({"event": "span", "name": "readiness_gate", "duration_s": duration})
+
+
+def _forgotten(session: Session, result: GateResult, images: Mapping[str, Image]) -> Sequence[str]:
+    """The images that could not be pulled since the registry's disk damaged them."""
+    if result.reason.partition(":")[0] != PULL:
+        return ()
+    from ..publish.check import forget_damaged
+
+    try:
+        return forget_damaged(session, images)
+    except LocalloopError:  # the gate's own verdict is what counts
+        return ()
+
+
+def _not_ready(
+    result: GateResult, owners: Mapping[str, str], forgotten: Sequence[str]
+) -> LocalloopError:
+    """The one screen for a person; ``owners`` maps objects to the charts that have them."""
+    what = "not ready" if result.status == "failed" else "readiness unknown"
+    found = result.diagnosis
+    text = f"{what}: {result.reason}"
+    steps = [KEPT]
+    if found is not None:
+        text = f"{text}\n{found}"
+        steps.insert(0, found.next_step)
+    if forgotten:
+        names = ", ".join(forgotten)
+        steps = [f"The registry held {names} damaged: the next deploy publishes that anew.", KEPT]
+    kind = NotReadyError if result.status == "failed" else LocalloopError
+    return kind(
+        result.reason,
+        text.rstrip(),
+        component=owners.get(result.ref),
+        hint=" ".join(filter(None, steps)),
+        details={"gate": result.status, "subject": result.subject},
+    )
+
+
+def completed_jobs(gate: Mapping[str, Any]) -> frozenset[str]:
+    """The Jobs that a gate (as data) saw complete: that a TTL deletes them is no drift."""
+    return frozenset(
+        entry["ref"]
+        for entry in gate.get("objects", ())
+        if entry["state"] == "ready" and ObjectRef.parse(entry["ref"]).kind == "Job"
+    )
+
+
+def settle(session: Session, plan: Plan, emit: Emit, completed: frozenset[str]) -> bool:
+    """Write what the gate has proven into the record; whether anything was written."""
+    remember_inputs(session)
+    remember_cluster(session)
+    store = RecordStore(session.kube, session.project.name)
+    before = store.load()
+    record = with_images(before, plan)
+    settled = {part.name for part in plan.components.values() if part.steps and not part.moved}
+    for part in plan.components.values():
+        if part.kind == "chart" and part.steps:
+            record = _settled(session, record, part.name, completed)
+        elif part.kind == "node_file" and part.skip == SAME and not part.moved:
+            # Other sources, the same bytes: that they lie there is proven for these sources too.
+            same = replace(record.node_files[part.name], fingerprint=part.fingerprint)
+            record = record.with_file(part.name, same)
+            settled.add(part.name)
+    settled |= {name for name, image in record.images.items() if before.images.get(name) != image}
+    if settled:
+        emit({"event": "settled", "components": sorted(settled)})
+    if record == before:
+        return False
+    store.save(record)
+    return True
+
+
+def _settled(session: Session, record: Record, name: str, completed: frozenset[str]) -> Record:
+    entry = record.charts.get(name)
+    if entry is None:
+        raise BusyError(
+            "record_moved",
+            f"the record no longer knows {name}: another run changed it",
+            hint="Run again: the plan is made anew from what runs now.",
+        )
+    if not entry.target.revision:
+        entry = _noted(session, name, entry)
+    jobs = tuple(sorted(completed & set(entry.target.objects)))
+    return record.settle(name, replace(entry.target, completed_jobs=jobs))
+
+
+def renote(session: Session, renoted: dict[str, dict[str, dict[str, object]]]) -> None:
+    """Keep the new generations of objects whose fields proved to be the manifest's still."""
+    store = RecordStore(session.kube, session.project.name)
+    record = store.load()
+    for name, notes in renoted.items():
+        entry = record.charts.get(name)
+        if entry is not None and entry.state == "settled":
+            objects = {**entry.target.objects, **notes}
+            record = record.settle(name, replace(entry.target, objects=objects))
+    store.save(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .gomatch import SPACE, clean
+from .go_match import SPACE, clean
 from .ignore import Pattern
 from .tree import Tree, items
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .dockersyntax import (
+from .docker_syntax import (
     BLANK,
     HEREDOC,
     Dockerfile,
@@ -21,7 +21,7 @@ from .dockersyntax import (
     split_words,
     words,
 )
-from .gomatch import clean
+from .go_match import clean
 
 _FRONTEND = re.compile(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?\Z")
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable
 
 from ..errors import UsageError
-from .gomatch import SPACE, BadPatternError, clean, translate
+from .go_match import SPACE, BadPatternError, clean, translate
 
 _ESCAPED = ".+()$"  # what the original escapes: its table does not reach { | }
 _WILD = "*[]?^\\"

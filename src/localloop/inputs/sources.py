@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable
 
 from ..errors import UsageError
-from .gomatch import BadPatternError, compile_match
+from .go_match import BadPatternError, compile_match
 from .names import failed, show
 
 _MAX_LINKS = 40

@@ -18,10 +18,10 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..baseline import plan_baseline, run_baseline
+    from ..baseline.measure import plan_baseline, run_baseline
     from ..config import load_project
-    from ..paths import perf_dir
     from ..session import Session
+    from ..system.paths import perf_dir
 
     project = load_project(Path(params["project"]), profile=params.get("profile") or None)
     planned = plan_baseline(

@@ -11,16 +11,16 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..plan import Plan
+    from ..plan.model import Plan
 
     plan = Plan.from_dict(params["plan"])
     releasing = plan.with_step("release")
     if releasing and not context.check:
-        from ..gating import NotReadyError
-        from ..releasefailure import ReleaseFailedError
-        from ..releases import release_charts
+        from ..gate.run import NotReadyError
+        from ..release.charts import release_charts
+        from ..release.failure import ReleaseFailedError
         from ..session import Session
-        from ..transaction import attach_or_refuse
+        from ..transaction.transaction import attach_or_refuse
 
         session = Session.of_plan(plan, os.environ)
         journal = attach_or_refuse(os.environ)
@@ -29,7 +29,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         except (ReleaseFailedError, NotReadyError) as error:
             if session.project.on_failure != "rollback":
                 raise
-            from ..rollback import after_failure
+            from ..release.rollback import after_failure
 
             raise after_failure(session, plan, journal, context.emit, error) from error
     return {"changed": bool(releasing), "plan": plan.as_dict()}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..cluster import ensure_kubeconfig, inspect_cluster, kubeconfig_path
-from ..docker import Docker
+from ..cluster.ports import choose_port, note_port, noted_ports
+from ..cluster.state import ensure_kubeconfig, inspect_cluster, kubeconfig_path
 from ..errors import LocalloopError
-from ..paths import cluster_dir
-from ..ports import choose_port, note_port, noted_ports
+from ..system.docker import Docker
+from ..system.paths import cluster_dir
 from . import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {

@@ -15,8 +15,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from .. import clusterinputs
     from ..config import load_project
+    from ..record import cluster_inputs as clusterinputs
     from ..session import Session
 
     session = Session(load_project(Path(params["project"])), os.environ, writes=not context.check)

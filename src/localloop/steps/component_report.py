@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..plan import UNCHECKED
+from ..plan.model import UNCHECKED
 from . import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {

@@ -35,7 +35,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _made_by_the_command() -> dict[str, Any] | None:
     """The plan that this transaction has already: the command decides before Ansible starts."""
-    from ..transaction import attach
+    from ..transaction.transaction import attach
 
     journal = attach(os.environ)
     events = journal.events() if journal is not None and journal.path.exists() else []
@@ -44,9 +44,9 @@ def _made_by_the_command() -> dict[str, Any] | None:
 
 
 def _made_here(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..clusterverdict import Wish, require_possible
-    from ..planning import make_plan
-    from ..preflight import require_tools
+    from ..plan.cluster_verdict import Wish, require_possible
+    from ..plan.make import make_plan
+    from ..plan.preflight import require_tools
 
     refuse = params["bootstrap"] == "refuse"
     session = _session(params, context)
@@ -65,7 +65,7 @@ def _made_here(params: dict[str, Any], context: Context) -> dict[str, Any]:
     if not context.check:
         require_tools(session, made)
     elif not made.components:  # there will be no cluster to plan them on
-        from ..unseen import with_inputs
+        from ..plan.unseen import with_inputs
 
         made = with_inputs(session, made)
     return _told(made.as_dict(), context)
@@ -73,10 +73,10 @@ def _made_here(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _after_the_build(params: dict[str, Any], context: Context) -> dict[str, Any]:
     """The plan for the new cluster, with what was built while the old one was there."""
-    from ..clusterverdict import Wish
-    from ..newcluster import with_built
-    from ..plan import Plan
-    from ..planning import make_plan
+    from ..plan.cluster_verdict import Wish
+    from ..plan.make import make_plan
+    from ..plan.model import Plan
+    from ..plan.new_cluster import with_built
 
     made, _ = make_plan(
         _session(params, context),

@@ -14,8 +14,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from .. import gating
-    from ..plan import Plan
+    from ..gate import run as gating
+    from ..plan.model import Plan
     from ..session import Session
 
     plan = Plan.from_dict(params["plan"])
@@ -25,7 +25,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     session = Session.of_plan(plan, os.environ)
     written = gating.settle(session, plan, context.emit, gating.completed_jobs(params["gate"]))
     if plan.cluster.get("inputs"):
-        from ..clusterinputs import accept
+        from ..record.cluster_inputs import accept
 
         accept(session, plan.cluster, context.transaction or "", context.emit)
     return {"changed": written, "settled": unsettled, "plan": params["plan"]}

@@ -11,8 +11,8 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..compare import with_built_bytes
-    from ..plan import Plan
+    from ..plan.compare import with_built_bytes
+    from ..plan.model import Plan
 
     plan = Plan.from_dict(params["plan"])
     wanted = [*plan.with_step("put"), *plan.with_step("release")]
@@ -35,7 +35,7 @@ def _digests(plan: Any) -> dict[str, str]:
         return {}
     import hashlib
 
-    from ..imagefile import read_file
+    from ..registry.image_file import read_file
     from ..session import Session
 
     session = Session.of_plan(plan, os.environ)

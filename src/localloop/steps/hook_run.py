@@ -14,11 +14,11 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..plan import Plan
+    from ..plan.model import Plan
 
     plan, hooks = Plan.from_dict(params["plan"]), []
     if (plan.with_step("release") or plan.with_step("put")) and not context.check:
-        from ..hooks import run_hooks
+        from ..release.hooks import run_hooks
         from ..session import Session
 
         hooks = run_hooks(Session.of_plan(plan, os.environ), params["when"], context.emit)

@@ -11,7 +11,7 @@ ARGUMENT_SPEC: dict[str, Any] = {}
 
 
 def run(_params: dict[str, Any], _context: Context) -> dict[str, Any]:
-    from ..host import examine, observe
+    from ..system.host import examine, observe
 
     host = observe()
     return {"changed": False, "host": asdict(host), **asdict(examine(host))}

@@ -11,10 +11,10 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..builds import build_images
-    from ..plan import Plan
+    from ..plan.model import Plan
+    from ..publish.images import build_images
     from ..session import Session
-    from ..transaction import new_id
+    from ..transaction.transaction import new_id
 
     plan = Plan.from_dict(params["plan"])
     building = plan.with_step("build")

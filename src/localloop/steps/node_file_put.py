@@ -11,14 +11,14 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..plan import Plan
+    from ..plan.model import Plan
 
     plan = Plan.from_dict(params["plan"])
     putting = plan.with_step("put")
     if putting and not context.check:
-        from ..puts import put_files
+        from ..node_files.put import put_files
         from ..session import Session
-        from ..transaction import attach_or_refuse
+        from ..transaction.transaction import attach_or_refuse
 
         session = Session.of_plan(plan, os.environ)
         plan = put_files(session, plan, attach_or_refuse(os.environ), context.emit)

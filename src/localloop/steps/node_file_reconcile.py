@@ -11,14 +11,14 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..plan import Plan
+    from ..plan.model import Plan
 
     plan = Plan.from_dict(params["plan"])
     reconciling = plan.with_step("reconcile")
     if reconciling and not context.check:
-        from ..reconcile import reconcile_pods
+        from ..node_files.reconcile import reconcile_pods
         from ..session import Session
-        from ..transaction import attach_or_refuse
+        from ..transaction.transaction import attach_or_refuse
 
         attach_or_refuse(os.environ)
         plan = reconcile_pods(Session.of_plan(plan, os.environ), plan, context.emit)

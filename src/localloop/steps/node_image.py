@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..docker import Docker
+from ..system.docker import Docker
 from . import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -21,7 +21,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..nodeimage import build_image, content_tag, ensure_base_image
+    from ..build.node_image import build_image, content_tag, ensure_base_image
 
     directory = Path(params["path"])
     base = params["base_image"]

@@ -14,8 +14,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from .. import gating
-    from ..plan import Plan
+    from ..gate import run as gating
+    from ..plan.model import Plan
     from ..session import Session
 
     plan = Plan.from_dict(params["plan"])
@@ -27,8 +27,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     except gating.NotReadyError as error:
         if session.project.on_failure != "rollback":
             raise
-        from ..rollback import after_failure
-        from ..transaction import attach_or_refuse
+        from ..release.rollback import after_failure
+        from ..transaction.transaction import attach_or_refuse
 
         journal = attach_or_refuse(os.environ)
         raise after_failure(session, plan, journal, context.emit, error) from error

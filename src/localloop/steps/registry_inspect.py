@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..cluster import inspect_registry, is_wired
-from ..docker import Docker
-from ..paths import cluster_dir
-from ..ports import choose_port, note_port
+from ..cluster.ports import choose_port, note_port
+from ..cluster.state import inspect_registry, is_wired
+from ..system.docker import Docker
+from ..system.paths import cluster_dir
 from . import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {

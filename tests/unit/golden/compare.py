@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from localloop.gate.verdict import Verdict
+from localloop.readiness.verdict import Verdict
 
 FALSE_READY, FALSE_FAILED, OTHER = "false Ready", "false Failed", "other"
 

@@ -6,10 +6,10 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from localloop.gate.podrule import Rules
-from localloop.gate.readiness import judge
-from localloop.gate.verdict import Verdict
 from localloop.kube.objects import Snapshot
+from localloop.readiness.judge import judge
+from localloop.readiness.pod_rule import Rules
+from localloop.readiness.verdict import Verdict
 
 from .compare import mistake
 from .worlds import HASH, KINDS, REPOSITORY, Object, World, digest, make, set_condition

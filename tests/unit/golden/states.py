@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from localloop.gate.podrule import Rules
-from localloop.gate.readiness import judge
-from localloop.gate.verdict import Verdict
 from localloop.kube.objects import Snapshot, timestamp, uid_of
+from localloop.readiness.judge import judge
+from localloop.readiness.pod_rule import Rules
+from localloop.readiness.verdict import Verdict
 
 from .compare import mistake
 

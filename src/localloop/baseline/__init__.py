@@ -1,0 +1,1 @@
+"""The baseline harness: the project's commands timed in cold, warm and full caches."""

@@ -1,0 +1,117 @@
+"""What a baseline measured, as plain data, CSV and markdown. Nothing here reads or writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InterruptedRun, LocalloopError
+from ..report.markdown import clean
+
+COLUMNS = ("run", "category", "step", "status", "duration_s")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One step of one run (``cold`` or ``warm``).
+
+    ``status`` is ``ok``, ``failed``, ``interrupted`` or, before it was its turn, ``not_run``;
+    ``error`` says why it is not ``ok``; ``changed`` whether it changed the cluster.
+    """
+
+    run: str
+    category: str
+    step: str
+    status: str = "not_run"
+    duration_s: float = 0.0
+    error: str = ""
+    changed: bool = False
+
+    def cells(self) -> list[str]:
+        """The row of the table and of the CSV: nothing in it needs quoting."""
+        return [self.run, self.category, self.step, self.status, f"{self.duration_s:.3f}"]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline, as far as it has come: the steps that it has not reached are ``not_run``."""
+
+    run_id: str
+    mode: str
+    include_deploy: bool
+    profile: str
+    csv: Path
+    steps: tuple[Measured, ...]
+
+    @property
+    def measured(self) -> list[Measured]:
+        """The steps that were begun."""
+        return [step for step in self.steps if step.status != "not_run"]
+
+    @property
+    def markdown(self) -> Path:
+        return self.csv.with_suffix(".md")
+
+    def error(self) -> LocalloopError | None:
+        """Why it is not a success, if it is none."""
+        if any(step.status == "interrupted" for step in self.steps):
+            return InterruptedRun("interrupted", "ended by Ctrl-C", where=str(self.csv))
+        failed = [step for step in self.steps if step.status == "failed"]
+        if not failed:
+            return None
+        names = ", ".join(f"{step.run} {step.category}/{step.step}" for step in failed)
+        return LocalloopError(
+            "baseline_failed",
+            f"{len(failed)} of {len(self.steps)} steps failed: {names}",
+            hint=f"What they said is in {self.markdown}.",
+            details=self.as_dict(),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The baseline as plain data."""
+        return {
+            "run_id": self.run_id,
+            "mode": self.mode,
+            "include_deploy": self.include_deploy,
+            "cargo_build_profile": self.profile or "none",
+            "csv": str(self.csv),
+            "markdown": str(self.markdown),
+            "steps": [asdict(step) for step in self.steps],
+        }
+
+
+def rows(steps: Iterable[Measured]) -> list[list[str]]:
+    """The table, its head first."""
+    return [list(COLUMNS), *(step.cells() for step in steps)]
+
+
+def csv_text(baseline: Baseline) -> str:
+    return "".join(f"{','.join(row)}\n" for row in rows(baseline.measured))
+
+
+def markdown_text(baseline: Baseline) -> str:
+    head, *body = rows(baseline.measured)
+    lines = [
+        f"# Baseline {baseline.run_id}",
+        "",
+        f"- run_id: {baseline.run_id}",
+        f"- mode: {baseline.mode}",
+        f"- include_deploy: {int(baseline.include_deploy)}",
+        f"- cargo_build_profile: {baseline.profile or 'none'}",
+        f"- csv: `{clean(str(baseline.csv)).replace('`', ' ')}`",
+        "",
+        _row(head),
+        "|---|---|---|---|---:|",
+        *map(_row, body),
+    ]
+    for step in baseline.steps:
+        if step.error:
+            lines += ["", f"## {step.run} {step.category}/{step.step}: {step.status}", ""]
+            lines += [f"    {line}".rstrip() for line in clean(step.error).splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,248 @@
+"""One ``docker buildx bake`` for everything that a plan builds: its file, its run, its output."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import LocalloopError
+from ..system import tools
+from ..system.redact import Redactor
+from .progress import BuildProgress, Ticker, told
+
+BUILD_TIMEOUT_SECONDS = 3600.0
+LOG = "bake.log"
+LOST = "builder_lost"
+# How Docker's client says that the daemon, BuildKit or the registry went away under it.
+_LOST = re.compile(
+    r"code = Unavailable|error reading from server|connection (?:refused|reset)|broken pipe"
+    r"|\bEOF\b|i/o timeout|Cannot connect to the Docker daemon"
+)
+TAKEN = "image_taken"
+# Docker removes an image with all its names when its last one goes: also one that it just got from
+# another build of the same bytes.
+_TAKEN = re.compile(
+    r"An image does not exist locally with the tag"
+    r"|failed to get digest sha256:\w+: open \S+: no such file or directory"
+)
+FULL = "disk_full"
+_FULL = re.compile(r"no space left on device", re.IGNORECASE)
+DOCKER_HINT = "Install Docker with its buildx plugin, or run `make tools` on Debian."
+
+
+@dataclass(frozen=True)
+class Target:
+    """What bake needs to know of one image.
+
+    ``reference`` is where the result is pushed; with None it stays in BuildKit's cache alone.
+    ``contexts`` names other images that its Dockerfile builds on: ``target:NAME`` for one that the
+    same bake builds, else ``docker-image://REFERENCE``. ``secrets``, ``ssh`` and the caches are in
+    buildx's own words (``id=NAME,env=VARIABLE``); no secret's value is among them. ``source``: what
+    the project calls the Dockerfile. With a ``command`` no bake builds it (see custombuild.py).
+    """
+
+    component: str
+    context: Path
+    dockerfile: Path
+    reference: str | None
+    platform: str
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    stage: str | None = None
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+    source: str = ""
+    command: tuple[str, ...] = ()
+    timeout: float = BUILD_TIMEOUT_SECONDS
+
+
+def bake_file(targets: Sequence[Target]) -> dict[str, Any]:
+    """The bake file, as the JSON that ``docker buildx bake --file`` reads."""
+    return {
+        "group": {"default": {"targets": [target.component for target in targets]}},
+        "target": {target.component: _target(target) for target in targets},
+    }
+
+
+def _target(target: Target) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "context": _literal(str(target.context)),
+        "dockerfile": _literal(str(target.dockerfile)),
+        "args": {key: _literal(value) for key, value in target.arguments.items()},
+        "platforms": [target.platform],
+        "output": ["type=registry"] if target.reference else ["type=cacheonly"],
+    }
+    if target.reference:
+        found["tags"] = [target.reference]
+    if target.contexts:
+        found["contexts"] = dict(target.contexts)
+    if target.stage:
+        found["target"] = target.stage
+    lists = {
+        "secret": target.secrets,
+        "ssh": target.ssh,
+        "cache-from": target.cache_from,
+        "cache-to": target.cache_to,
+    }
+    return {
+        **found,
+        **{key: [_literal(item) for item in items] for key, items in lists.items() if items},
+    }
+
+
+def _literal(text: str) -> str:
+    # Bake reads ${…} and %{…} in a JSON file as HCL templates; doubled they stand for themselves.
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
+def run_bake(
+    targets: Sequence[Target],
+    *,
+    work: Path,
+    builder: str | None = None,
+    on_step: Callable[[str, str], None],
+    hide: Redactor,
+) -> dict[str, dict[str, str]]:
+    """Build; per component that was pushed the digests of its manifest and configuration.
+
+    ``work`` is a directory for the bake file and its metadata. ``on_step(component, text)`` hears
+    of each build step as it begins; BuildKit's own output is kept in ``work/bake.log``, ``hide``
+    applied. Raises ``LocalloopError('build_failed')`` with the failing step's last lines.
+    """
+    docker = tools.find("docker", hint=DOCKER_HINT)
+    work.mkdir(parents=True, exist_ok=True)
+    file, metadata = work / "bake.json", work / "metadata.json"
+    file.write_text(json.dumps(bake_file(targets), indent=2))
+    metadata.unlink(missing_ok=True)
+    argv = [docker, "buildx", "bake", "--file", str(file), "--metadata-file", str(metadata)]
+    argv += ["--progress=plain", "--provenance=false", "--sbom=false"]
+    if builder:
+        argv += ["--builder", builder]
+    names = [target.component for target in targets]
+    progress = BuildProgress(
+        lambda text: on_step(_component_of(text, names), text),
+        whose=lambda text: _component_of(text, names),
+    )
+    with (work / LOG).open("w", buffering=1) as log, Ticker(progress.tick):
+
+        def on_line(line: str) -> None:
+            line = hide(line)
+            log.write(f"{line}\n")
+            progress.feed(line)
+
+        done = tools.run(argv, timeout=BUILD_TIMEOUT_SECONDS, cwd=work, on_stderr_line=on_line)
+    if done.returncode:
+        raise _failure(progress, targets, hide(done.stderr), work / LOG)
+    for name in names:
+        steps = [step for step in progress.steps() if _component_of(step.name, names) == name]
+        if steps:
+            on_step(name, told(steps))
+    return _digests(_read(metadata), targets)
+
+
+def _read(metadata: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(metadata.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _digests(metadata: Mapping[str, Any], targets: Sequence[Target]) -> dict[str, dict[str, str]]:
+    found = {}
+    for target in targets:
+        if target.reference is None:
+            continue
+        entry = metadata.get(target.component, {})
+        digest = entry.get("containerimage.digest")
+        if not digest:
+            raise LocalloopError(
+                "build_without_digest",
+                "BuildKit reported success but no digest",
+                component=target.component,
+            )
+        found[target.component] = {
+            "digest": digest,
+            "config": entry.get("containerimage.config.digest", ""),
+        }
+    return found
+
+
+def _component_of(step: str, components: Sequence[str]) -> str:
+    """Whose step ``[web stage-1 1/2] COPY …`` is; bake puts the target's name first."""
+    head = step.removeprefix("[").partition(" ")[0].rstrip("]")
+    if head in components:
+        return head
+    return components[0] if len(components) == 1 else ""
+
+
+def _last_error(stderr: str) -> str:
+    """BuildKit's own verdict; that a command in the Dockerfile failed is none about connections."""
+    errors = [line for line in stderr.splitlines() if line.startswith("ERROR: ")]
+    last = errors[-1] if errors else ""
+    return "" if "did not complete successfully" in last else last
+
+
+def push_failure(component: str, said: str) -> LocalloopError:
+    """A failed ``docker push``, by what it said."""
+    last = said.strip()[-300:]
+    if _LOST.search(last):
+        return LocalloopError(LOST, f"the push was cut off: {last}", component=component)
+    if _FULL.search(last):
+        return LocalloopError(FULL, f"no space left on the device: {last}", component=component)
+    if _TAKEN.search(last):
+        return taken(last, component)
+    return LocalloopError("push_failed", last, component=component)
+
+
+def taken(said: str, component: str | None = None) -> LocalloopError:
+    """What was built, and gone before it was pushed."""
+    return LocalloopError(
+        TAKEN,
+        f"the image was removed from Docker's store before it was pushed: {said}",
+        component=component,
+        hint="Run the deploy again while nobody removes images.",
+    )
+
+
+def _failure(
+    progress: BuildProgress, targets: Sequence[Target], stderr: str, log: Path
+) -> LocalloopError:
+    """The failed build as an error: its step with its Dockerfile's line, and its last lines."""
+    step, said = progress.failure()
+    if _LOST.search(_last_error(stderr)):
+        return LocalloopError(
+            LOST,
+            f"the connection to Docker or the registry was lost: {_last_error(stderr)[-300:]}",
+            hint=f"Look whether both run, then deploy again. All that BuildKit said: {log}",
+        )
+    if _TAKEN.search(_last_error(stderr)):
+        return taken(_last_error(stderr)[-300:])
+    component = _component_of(step, [target.component for target in targets]) or None
+    if _FULL.search("\n".join([*said, _last_error(stderr)])):
+        return LocalloopError(
+            FULL,
+            f"no space left on the device{f' at {step}' if step else ''}",
+            component=component,
+            hint="`docker system df` tells what is kept; `docker builder prune` empties the build"
+            " cache, `localloop prune` removes this project's old images.",
+        )
+    if not step:
+        last = [line for line in stderr.strip().splitlines() if line.strip()][-3:]
+        message = "docker buildx bake failed: " + " / ".join(last)
+        return LocalloopError("build_failed", message, hint=f"All that it said: {log}")
+    source = next((each.source for each in targets if each.component == component), "")
+    return LocalloopError(
+        f"build_failed:{component}" if component else "build_failed",
+        "\n".join([f"the build failed at {step}", *(f"    {line}" for line in said)]),
+        component=component,
+        where=f"{source}:{progress.failing_line}" if source and progress.failing_line else None,
+        hint=f"Mend it and run the deploy again. All that BuildKit said: {log}",
+        details={"step": step, "lines": said},
+    )

@@ -1,0 +1,103 @@
+"""The images that the bundled cluster itself consists of: built only when their files change."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..errors import LocalloopError
+from ..system import tools
+from ..system.docker import Docker
+from .progress import BuildProgress, Ticker
+
+Say = Callable[[str], None]
+DOCKER_HINT = "Install Docker: `make tools` does on Debian 12 and 13."
+PULL_SECONDS = 120
+BOOTSTRAP_SECONDS = 900
+
+
+def content_tag(directory: Path, build_args: Mapping[str, str], prefix: str) -> str:
+    """``PREFIX-<hash>`` of everything that the build is made of: names, modes, bytes, arguments."""
+    digest = hashlib.sha256()
+    for path in sorted(item for item in directory.rglob("*") if not item.is_dir()):
+        executable = os.access(path, os.X_OK)
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(directory)}\0{executable}\0{content}\n".encode())
+    for key, value in sorted(build_args.items()):
+        digest.update(f"{key}={value}\n".encode())
+    short = digest.hexdigest()[:12]
+    return f"{prefix}-{short}" if prefix else short
+
+
+def ensure_base_image(docker: Docker, reference: str, suite: str, say: Say) -> bool:
+    """Pull the base image, else make it from Debian's packages; whether it was missing."""
+    if docker.inspect_image(reference) is not None:
+        return False
+    client = tools.find("docker", hint=DOCKER_HINT)
+    say(f"pulling {reference}")
+    try:
+        pulled = tools.run([client, "pull", "--quiet", "--", reference], timeout=PULL_SECONDS)
+        problem = "" if pulled.returncode == 0 else pulled.stderr.strip()[-200:]
+    except LocalloopError as error:
+        problem = error.message
+    if not problem:
+        return True
+    say(f"{reference} cannot be pulled: making it from Debian's packages (about 20 s)")
+    mmdebstrap = tools.find(
+        "mmdebstrap",
+        hint=f"{reference} could not be pulled ({problem})."
+        " Install mmdebstrap (`apt-get install mmdebstrap`): it makes the image here.",
+    )
+    with tempfile.TemporaryDirectory(prefix="localloop-base-") as directory:
+        archive = Path(directory) / "base.tar"
+        _must(
+            [mmdebstrap, "--quiet", "--variant=minbase", suite, str(archive)],
+            f"{reference} could not be made",
+        )
+        _must(
+            [client, "import", "--change", 'CMD ["bash"]', "--", str(archive), reference],
+            f"{reference} could not be imported",
+        )
+    return True
+
+
+def _must(argv: list[str], what: str) -> None:
+    done = tools.run(argv, timeout=BOOTSTRAP_SECONDS)
+    if done.returncode:
+        last = "\n".join(done.stderr.strip().splitlines()[-5:])
+        raise LocalloopError("base_image_failed", f"{what}: {last}")
+
+
+def build_image(
+    reference: str,
+    directory: Path,
+    build_args: Mapping[str, str],
+    *,
+    component: str,
+    timeout: float,
+    say: Say,
+) -> None:
+    """One ``docker buildx build`` into Docker's own store; what it does is said line by line."""
+    client = tools.find("docker", hint=DOCKER_HINT)
+    argv = [client, "buildx", "build", "--builder=default", "--progress=plain", "--load"]
+    argv += ["--provenance=false", f"--tag={reference}"]
+    for key, value in sorted(build_args.items()):
+        argv += ["--build-arg", f"{key}={value}"]
+    progress = BuildProgress(say)
+    with Ticker(progress.tick):
+        done = tools.run([*argv, str(directory)], timeout=timeout, on_stderr_line=progress.feed)
+    if done.returncode == 0:
+        return
+    step, lines = progress.failure()
+    if not lines:
+        lines = done.stderr.strip().splitlines()[-5:]
+    raise LocalloopError(
+        "image_build_failed",
+        f"{reference} could not be built{f', at {step}' if step else ''}:\n" + "\n".join(lines),
+        component=component,
+        hint=f"The whole output: docker buildx build --progress=plain {directory}",
+        details={"step": step, "lines": lines},
+    )

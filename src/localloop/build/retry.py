@@ -1,0 +1,139 @@
+"""From bake to results: a failure costs its own component only, bad luck is tried again.
+
+BuildKit gives up on all targets with the first that fails. The others are built without it, so that
+their results are kept; what they had done already is cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
+
+from ..errors import LocalloopError
+from ..session import Session
+from ..system.paths import cache_dir
+from ..system.redact import Redactor
+from .bake import FULL, LOST, TAKEN, Target, run_bake
+
+RETRIES = 2
+BAD_LUCK = {LOST: "the connection was lost", TAKEN: "somebody removed the image"}
+DOCKER_BACK_SECONDS = 30.0
+
+Result = TypeVar("Result")
+OnStep = Callable[[str, str], None]
+Digests = dict[str, dict[str, str]]
+
+
+def bake(
+    session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
+) -> tuple[Digests, list[LocalloopError]]:
+    """The digests of what could be built, and the failures of what could not.
+
+    ``hide`` takes the secrets out of what BuildKit says.
+    """
+    if not targets:
+        return {}, []
+    try:
+        return _run(session, targets, on_step, hide), []
+    except LocalloopError as error:
+        if not _is_of_a_build(error):
+            raise
+        if len(targets) == 1:
+            error.component = error.component or targets[0].component
+            return {}, [error]
+        if error.component is None:
+            return _each_alone(session, targets, on_step, hide)
+        on_step(error.component, "failed; the others are built without it")
+        digests, more = bake(session, without(targets, error.component), on_step, hide)
+        return digests, [error, *more]
+
+
+def _run(session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor) -> Digests:
+    def act() -> Digests:
+        return run_bake(
+            targets,
+            work=cache_dir(session.project.root) / "build",
+            builder=session.project.builder,
+            on_step=on_step,
+            hide=hide,
+        )
+
+    return persistently(session, act, on_step)
+
+
+def persistently(
+    session: Session,
+    act: Callable[[], Result],
+    on_step: OnStep,
+    over: Collection[str] = tuple(BAD_LUCK),
+) -> Result:
+    """Once more, and once again, where it fails for one of these reasons of ``BAD_LUCK``."""
+    for attempt in range(RETRIES + 1):
+        try:
+            return act()
+        except LocalloopError as error:
+            if error.reason == FULL:
+                error.message += f": {session.docker.free_space()}"
+            if error.reason not in over or attempt == RETRIES:
+                raise
+            session.docker.wait(DOCKER_BACK_SECONDS)
+            on_step("", f"{BAD_LUCK[error.reason]}: try {attempt + 2} of {RETRIES + 1}")
+    raise AssertionError("unreachable")
+
+
+def _is_of_a_build(error: LocalloopError) -> bool:
+    return error.reason.partition(":")[0] == "build_failed"
+
+
+def _each_alone(
+    session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
+) -> tuple[Digests, list[LocalloopError]]:
+    """Where BuildKit does not say whose failure it is (a Dockerfile that cannot be read)."""
+    digests: Digests = {}
+    failures: list[LocalloopError] = []
+    for target in targets:
+        try:
+            digests |= _run(session, with_needs(targets, target.component), on_step, hide)
+        except LocalloopError as error:
+            if not _is_of_a_build(error):
+                raise
+            error.component = error.component or target.component
+            failures.append(error)
+    return digests, failures
+
+
+def needs(target: Target) -> set[str]:
+    """The targets of the same bake that this one builds on."""
+    prefix = "target:"
+    return {
+        context.removeprefix(prefix)
+        for context in target.contexts.values()
+        if context.startswith(prefix)
+    }
+
+
+def with_needs(targets: Sequence[Target], wanted: str) -> list[Target]:
+    """The target of that name and all that it builds on."""
+    found = {wanted}
+    for _ in targets:  # as often as a chain of needs may be long
+        found |= {name for target in targets if target.component in found for name in needs(target)}
+    return [target for target in targets if target.component in found]
+
+
+def without(targets: Sequence[Target], failed: str) -> list[Target]:
+    """The targets that neither are the failed one nor build on it."""
+    gone = {failed}
+    for _ in targets:
+        gone |= {target.component for target in targets if needs(target) & gone}
+    return [target for target in targets if target.component not in gone]
+
+
+def together(failures: Sequence[LocalloopError]) -> LocalloopError:
+    """One error for all of them."""
+    if len(failures) == 1:
+        return failures[0]
+    return LocalloopError(
+        "build_failed",
+        "\n".join(f"{failure.component}: {failure.message}" for failure in failures),
+        hint="Mend them and run the deploy again: what could be built is kept.",
+    )

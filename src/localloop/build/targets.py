@@ -1,0 +1,166 @@
+"""From a project's image to a target of the bake file: its arguments, its secrets, its needs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ..config import Image as ImageConfig
+from ..config import Secret, UnhashedArg
+from ..errors import LocalloopError
+from ..inputs.context import BuildContext
+from ..plan.model import ComponentPlan, Plan
+from ..session import Session
+from ..system.redact import Redactor
+from .bake import BUILD_TIMEOUT_SECONDS, Target
+from .cache_scope import SCOPE_ARG, cache_scope
+
+# BuildKit refuses a larger one.
+SECRET_BYTES = 500 * 1024
+
+
+def build_target(
+    session: Session,
+    image: ImageConfig,
+    made: BuildContext,
+    *,
+    reference: str | None,
+    contexts: Mapping[str, str],
+    arguments: Mapping[str, str] | None = None,
+) -> Target:
+    """One image as bake is told of it; ``arguments`` come on top of its own."""
+    return Target(
+        component=image.name,
+        context=made.context,
+        dockerfile=made.dockerfile,
+        reference=reference,
+        platform=image.platform or session.platform,
+        arguments={**build_arguments(session, image), **(arguments or {})},
+        stage=image.target,
+        contexts=contexts,
+        secrets=tuple(_source(name, secret) for name, secret in image.secrets.items()),
+        ssh=image.ssh,
+        cache_from=image.cache_from,
+        cache_to=image.cache_to,
+        source=image.dockerfile,
+        command=image.build.command if image.build else (),
+        timeout=image.build.timeout if image.build else BUILD_TIMEOUT_SECONDS,
+    )
+
+
+def context_of(needed: ComponentPlan) -> str:
+    """The build context that an image is to another one of the same plan."""
+    if "build" in needed.steps:
+        return f"target:{needed.name}"
+    if needed.image is None:
+        raise LocalloopError(
+            "need_not_published",
+            "another image needs it, and the registry does not hold it",
+            component=needed.name,
+            hint=f"Name {needed.name} as a target too, or deploy without targets.",
+        )
+    return f"docker-image://{needed.image['repository']}@{needed.image['digest']}"
+
+
+def contexts_of(image: ImageConfig, plan: Plan) -> dict[str, str]:
+    """The build contexts of all that an image needs."""
+    return {name: context_of(plan.components[name]) for name in image.needs}
+
+
+def build_arguments(session: Session, image: ImageConfig) -> dict[str, str]:
+    """All arguments of a build: the profile's, its own, and those that no fingerprint knows."""
+    return {
+        **session.project.profile_args,
+        **image.build_args,
+        **_scope(session, image),
+        **_unhashed(session, image),
+    }
+
+
+def _scope(session: Session, image: ImageConfig) -> dict[str, str]:
+    """The compiler caches' scope, for a Dockerfile that declares the argument."""
+    if SCOPE_ARG not in session.analysis(image).effective_args({SCOPE_ARG: ""}):
+        return {}
+    scope = cache_scope(session.project, image, session.environ, platform=session.platform)
+    return {SCOPE_ARG: scope}
+
+
+def _unhashed(session: Session, image: ImageConfig) -> dict[str, str]:
+    found = {}
+    for name, source in image.unhashed_args.items():
+        value = _unhashed_value(session, image.name, name, source)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _unhashed_value(session: Session, component: str, name: str, source: UnhashedArg) -> str | None:
+    if source.env is not None:
+        return session.environ.get(source.env)
+    if source.command is None:
+        return source.value
+    from ..system import tools
+
+    done = tools.run(source.command, timeout=30, cwd=session.project.root)
+    if done.returncode:
+        raise LocalloopError(
+            "unhashed_arg_failed",
+            f"the command of unhashed_args.{name} ended with {done.returncode}:"
+            f" {done.stderr.strip()[-200:]}",
+            component=component,
+            hint=f"Run {' '.join(source.command)} in {session.project.root}.",
+        )
+    return done.stdout.strip()
+
+
+def _source(name: str, secret: Secret) -> str:
+    """A secret in buildx's words, which are one line of CSV."""
+    fields = [f"id={name}", f"env={secret.env}" if secret.env else f"src={secret.file}"]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(fields)
+    return text.getvalue()
+
+
+def redactor(session: Session, images: Iterable[ImageConfig]) -> Redactor:
+    """What hides the values of the images' secrets; raises where one is missing."""
+    found = []
+    for image in images:
+        if image.ssh and not session.environ.get("SSH_AUTH_SOCK"):
+            raise LocalloopError(
+                "ssh_agent_missing",
+                "its build asks for ssh, and SSH_AUTH_SOCK is not set",
+                component=image.name,
+                hint="Start an agent (eval $(ssh-agent); ssh-add), or remove `ssh:`.",
+            )
+        for name, secret in image.secrets.items():
+            found.append(_value(session, image, name, secret))
+    return Redactor(found)
+
+
+def _value(session: Session, image: ImageConfig, name: str, secret: Secret) -> str:
+    if secret.env:
+        value = session.environ.get(secret.env)
+        if value is None:
+            raise _missing(image, name, f"{secret.env} is not set", f"Set {secret.env}")
+        return value
+    try:
+        with Path(secret.file).open("rb") as file:
+            data = file.read(SECRET_BYTES + 1)
+    except OSError as error:
+        said = f"{secret.file} cannot be read: {error.strerror}"
+        raise _missing(image, name, said, "Make it readable") from error
+    if len(data) > SECRET_BYTES:
+        said = f"{secret.file} has more than {SECRET_BYTES} bytes"
+        raise _missing(image, name, said, "BuildKit takes no larger one: shorten it")
+    return data.decode(errors="replace")
+
+
+def _missing(image: ImageConfig, name: str, said: str, hint: str) -> LocalloopError:
+    return LocalloopError(
+        "secret_missing",
+        f"the secret {name} of its build: {said}",
+        component=image.name,
+        hint=f"{hint}, or remove it from `secrets:`.",
+    )

@@ -1,0 +1,90 @@
+"""Files on the cluster's nodes, which are Docker containers here: looked at, compared, put."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import posixpath
+import re
+import time
+from typing import Any
+
+from ..config import NodeFile
+from ..errors import LocalloopError
+from ..system.docker import Docker
+
+Stat = dict[str, Any]
+"""{size, mode, mtime} of a file as Docker tells it."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def stat(docker: Docker, node: str, path: str) -> Stat | None:
+    """What Docker says of the file, by one request; ``None`` where there is none."""
+    found = docker.stat_path(node, path)
+    return {key: found[key] for key in ("size", "mode", "mtime")} if found else None
+
+
+def digest(docker: Docker, node: str, path: str) -> str:
+    """The sha256 of a file on the node, computed there; empty where that is no regular file."""
+    code, said = docker.execute(node, ["sha256sum", "--", path], timeout=60)
+    found = _SHA256.match(said.removeprefix("\\"))
+    return found.group(0) if code == 0 and found else ""
+
+
+def put(docker: Docker, node: str, file: NodeFile, content: bytes) -> Stat:
+    """Put the bytes at the file's place in one step: whoever opens it finds the old or the new.
+
+    They travel under a temporary name and replace the file only once their digest, computed on the
+    node, is right.
+    """
+    directory, name = posixpath.split(file.dest)
+    temporary = f".{name}.localloop"
+    place = posixpath.join(directory, temporary)
+    _must(docker, node, file, ["mkdir", "-p", "--", directory])
+    docker.put_archive(node, directory, _archive(temporary, file, content))
+    held = digest(docker, node, place)
+    if held != hashlib.sha256(content).hexdigest():
+        docker.execute(node, ["rm", "-f", "--", place])
+        raise LocalloopError(
+            f"node_file_damaged:{file.name}",
+            f"{node} holds other bytes at {place} than were sent",
+            component=file.name,
+            hint="Run the deploy again; if it stays, look at the node's disk.",
+        )
+    _must(docker, node, file, ["mv", "-f", "-T", "--", place, file.dest])
+    found = stat(docker, node, file.dest)
+    if found is None:
+        raise LocalloopError(
+            f"node_file_missing:{file.name}",
+            f"{file.dest} is gone from {node} right after it was put",
+            component=file.name,
+        )
+    return found
+
+
+def _must(docker: Docker, node: str, file: NodeFile, argv: list[str]) -> None:
+    code, said = docker.execute(node, argv)
+    if code:
+        raise LocalloopError(
+            f"put_failed:{file.name}",
+            f"{' '.join(argv)} on {node}: {said.strip()[-300:] or f'exit {code}'}",
+            component=file.name,
+            hint=f"Look at {file.dest} on the node: docker exec {node} ls -la "
+            f"{posixpath.dirname(file.dest)}",
+        )
+
+
+def _archive(name: str, file: NodeFile, content: bytes) -> bytes:
+    import tarfile
+
+    owner, _, group = file.owner.partition(":")
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    member.mode = int(file.mode, 8)
+    member.uid, member.gid = int(owner), int(group or owner)
+    member.mtime = time.time()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()

@@ -1,0 +1,157 @@
+"""The schema of what is built: images and node files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .schema_words import (
+    ARG,
+    DEST,
+    ID,
+    NAME,
+    OWNER,
+    PATH,
+    PLATFORM,
+    PROFILE,
+    SELECTOR,
+    caches,
+    mapping,
+    obj,
+    one_of,
+    paths,
+    seconds,
+    text,
+)
+
+_BUILD: dict[str, Any] = {
+    "dockerfile": text(
+        "The Dockerfile, relative to the project; it may lie outside the context.", PATH
+    ),
+    "context": text("The build context, relative to the project.", PATH, default="."),
+    "build_args": {"$ref": "#/$defs/build_args"},
+    "unhashed_args": mapping(
+        "Build arguments that reach the builder but no fingerprint: a value, the output of a "
+        "command, or an environment variable.",
+        ARG,
+        {"$ref": "#/$defs/unhashed_arg"},
+    ),
+    "inputs": paths(
+        "What the build may see, as .dockerignore patterns relative to the context. Narrows the "
+        "context too. Default: what the Dockerfile's COPY, ADD and bind mounts reach. Required "
+        "beside build.",
+        minItems=1,
+    ),
+    "cache_scope": paths(
+        "Files, relative to the project, whose change starts a new compiler cache (lock files).",
+        default=[],
+    ),
+    "needs": {
+        "type": "array",
+        "description": "Images of this project that the Dockerfile uses by their name.",
+        "items": {"type": "string", "pattern": NAME},
+        "uniqueItems": True,
+        "default": [],
+    },
+    "secrets": mapping(
+        "Secrets for RUN --mount=type=secret,id=NAME: a file or an environment variable.",
+        ID,
+        obj(
+            {
+                "file": text("The file (absolute, ~/… or relative to the project).", PATH),
+                "env": text("The environment variable.", ARG),
+            },
+            minProperties=1,
+            maxProperties=1,
+        ),
+    ),
+    "ssh": {
+        "type": "array",
+        "description": "Ids for RUN --mount=type=ssh; each is the agent of SSH_AUTH_SOCK.",
+        "items": {"type": "string", "pattern": ID},
+        "uniqueItems": True,
+        "default": [],
+    },
+    "cache_from": caches("Where BuildKit may take layers from, as buildx's --cache-from."),
+    "cache_to": caches("Where BuildKit leaves its layers, as buildx's --cache-to."),
+    "platform": text("os/arch to build for. Default: the cluster's nodes'.", PLATFORM),
+}
+
+BUILD_DEFS: dict[str, Any] = {
+    "unhashed_arg": {
+        "anyOf": [
+            {"type": ["string", "integer", "number", "boolean"]},
+            obj(
+                {
+                    "command": {
+                        "type": "array",
+                        "description": "Words of a command, run in the project's directory; "
+                        "its output is the value. No shell.",
+                        "items": {"type": "string"},
+                        "minItems": 1,
+                    },
+                    "env": text("The environment variable to pass on, if it is set.", ARG),
+                },
+                minProperties=1,
+                maxProperties=1,
+            ),
+        ]
+    },
+    "image": obj(
+        {
+            **_BUILD,
+            "target": text("The stage to build. Default: the last one.", PROFILE),
+            "build": {"$ref": "#/$defs/build_command"},
+        },
+        **one_of(("dockerfile", "build")),
+    ),
+    "build_command": obj(
+        {
+            "command": {
+                "type": "array",
+                "description": "Words of a command, run in the project's directory, that "
+                "leaves the image named by $LOCALLOOP_IMAGE. No shell.",
+                "items": {"type": "string"},
+                "minItems": 1,
+            },
+            "timeout": seconds("Seconds for it.", default=3600, exclusiveMinimum=0),
+        },
+        ("command",),
+        description="Builds an image that no Dockerfile makes; instead of `dockerfile`.",
+    ),
+    "node_file": obj(
+        {
+            **_BUILD,
+            "target": text("The export stage. Default: the last one.", PROFILE),
+            "file": text("The file's path in the export stage.", PATH),
+            "dest": text("Its absolute path on the node.", DEST),
+            "owner": {
+                "type": ["string", "integer"],
+                "description": "Numeric owner on the node, UID or UID:GID.",
+                "pattern": OWNER,
+                "default": "0:0",
+            },
+            "mode": {
+                "type": ["string", "integer"],
+                "description": "Octal permissions on the node.",
+                "pattern": r"^0?[0-7]{3}$",
+                "default": "0755",
+            },
+            "reconcile": {"$ref": "#/$defs/reconcile"},
+        },
+        ("dockerfile", "file", "dest"),
+    ),
+    "reconcile": obj(
+        {
+            "namespace": text("The namespace of the pods that use the file.", NAME),
+            "selector": text("Their label selector.", SELECTOR),
+            "mode": {
+                "enum": ["rolling-delete", "none"],
+                "description": "Delete those pods one by one after a put, or leave them.",
+                "default": "rolling-delete",
+            },
+            "timeout": seconds("Seconds for each pod.", default=90, exclusiveMinimum=0),
+        },
+        ("namespace", "selector"),
+        description="What happens to pods that still use the previous file. Default: nothing.",
+    ),
+}

@@ -1,0 +1,1 @@
+"""Helm: its command, its stored releases, their manifests and values."""

@@ -1,0 +1,118 @@
+"""Walking a chart: the files that Helm reads; links are followed, as Helm does."""
+
+# Paths are bytes here: names need not be text.
+# ruff: noqa: PTH118
+from __future__ import annotations
+
+import os
+import stat
+from typing import Protocol
+
+from ..errors import UsageError
+from ..system.cache_files import OWN_CACHES
+from .names import failed, refuse_special, show
+from .sources import list_names, read_link
+from .tree import Folder, Tree, file_bits, item
+from .walk import Files, Job, job
+
+_OWN = tuple(b"/.cache/" + name.encode() for name in OWN_CACHES)
+
+
+class Ignores(Protocol):
+    """What ``walk_chart`` asks."""
+
+    def ignored(self, path: str, is_dir: bool) -> bool:
+        """Whether a path relative to the chart is left out."""
+
+
+def walk_chart(root: bytes, ignore: Ignores, boundary: bytes, files: Files) -> Tree:
+    """The files of a chart as one folder, by their paths.
+
+    A link is followed inside ``boundary`` only; both its text and what lies behind it are inputs.
+    """
+    walk = _ChartWalk(ignore, os.path.realpath(boundary))
+    walk.folder(root, b"", frozenset((os.path.realpath(root),)))
+    digests = files.digests([found for _, _, found in walk.files])
+    items = [(path, b"l", item(b"l", b"--", path, text)) for path, text in walk.links]
+    items += [
+        (path, b"f", item(b"f", bits, path, digest))
+        for (path, bits, _), (digest, _) in zip(walk.files, digests, strict=True)
+        if digest
+    ]
+    items.sort(key=lambda found: (found[0], found[1] == b"f"))
+    return {b"": Folder(b"", b"".join(text for _, _, text in items))}
+
+
+def walk_files(root: bytes, paths: list[bytes], files: Files) -> Folder:
+    """Files that are named one by one, as one folder; links among them are followed."""
+    found = []
+    for path in sorted(paths):
+        place = os.path.realpath(os.path.join(root, path))
+        info = _lstat(place, path)
+        if info is not None:
+            refuse_special(path, info.st_mode)
+            found.append((path, file_bits(info.st_mode), job(place, path, info)))
+    digests = files.digests([job for _, _, job in found])
+    section = (
+        item(b"f", bits, path, digest)
+        for (path, bits, _), (digest, _) in zip(found, digests, strict=True)
+        if digest
+    )
+    return Folder(b"", b"".join(section))
+
+
+class _ChartWalk:
+    def __init__(self, ignore: Ignores, boundary: bytes) -> None:
+        self.ignore = ignore
+        self.boundary = boundary
+        self.links: list[tuple[bytes, bytes]] = []
+        self.files: list[tuple[bytes, bytes, Job]] = []
+
+    def folder(self, real: bytes, prefix: bytes, above: frozenset[bytes]) -> None:
+        """Everything below a directory; ``above`` are the real paths of those that lead to it."""
+        for name in list_names(real, prefix):
+            path = prefix + b"/" + name if prefix else name
+            self.entry(os.path.join(real, name), path, above)
+
+    def entry(self, place: bytes, path: bytes, above: frozenset[bytes]) -> None:
+        text = path.decode("utf-8", "surrogateescape")
+        info = _lstat(place, path)
+        if info is None or path.rpartition(b"/")[2] == b".git" or (b"/" + path).endswith(_OWN):
+            return
+        if stat.S_ISLNK(info.st_mode):
+            if self.ignore.ignored(text, False):
+                return
+            self.links.append((path, read_link(place, path)))
+            place = os.path.realpath(place)
+            info = self.behind(path, place)
+            if info is None:
+                return
+        directory = stat.S_ISDIR(info.st_mode)
+        if self.ignore.ignored(text, directory):
+            return
+        refuse_special(path, info.st_mode)
+        if not directory:
+            self.files.append((path, file_bits(info.st_mode), job(place, path, info)))
+            return
+        resolved = os.path.realpath(place)
+        if resolved in above:
+            message = f"the chart's link {show(path)} leads back to a directory above it"
+            raise UsageError("input_link_loop", message, details={"path": show(path)})
+        self.folder(place, path, above | {resolved})
+
+    def behind(self, path: bytes, place: bytes) -> os.stat_result | None:
+        """What a link leads to; None where it dangles: its text is all there is."""
+        if not (place + b"/").startswith(self.boundary.rstrip(b"/") + b"/"):
+            message = f"the chart's link {show(path)} leads out of the project"
+            hint = "copy what it points to into the project"
+            raise UsageError("input_link_outside", message, hint=hint, details={"path": show(path)})
+        return _lstat(place, path)
+
+
+def _lstat(place: bytes, path: bytes) -> os.stat_result | None:
+    try:
+        return os.lstat(place)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise failed(path, exc) from exc

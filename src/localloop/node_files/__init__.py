@@ -1,0 +1,1 @@
+"""Files on the nodes: put, and the pods that use them restarted."""

@@ -1,0 +1,211 @@
+"""What is observed of charts: their releases, objects and pods, and the proof that they stand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..config import Chart, consumed_images
+from ..helm import command as helm
+from ..helm import manifest
+from ..kube.kinds import WORKLOADS
+from ..kube.objects import ObjectRef, Snapshot, note
+from ..plan.decide import is_live
+from ..readiness.image_proof import expected_digests, image_proof
+from ..readiness.look import Source, observe_once, sources
+from ..readiness.result import GateResult
+from ..readiness.revisions import current_pods
+from ..record.notes import live_release, manifest_objects, note_release, object_refs
+from ..record.store import ChartState, Record
+from ..session import Session
+from . import declared
+from .facts import ChartFacts
+from .images import changes_since
+
+
+def releases(session: Session) -> dict[str, helm.Release | None]:
+    """Each chart's newest revision, by one list a namespace."""
+    charts = session.project.charts
+    by_namespace: dict[str, list[str]] = {}
+    for chart in charts.values():
+        by_namespace.setdefault(chart.namespace, []).append(chart.release)
+    found = {
+        (namespace, name): release
+        for namespace, names in by_namespace.items()
+        for name, release in helm.releases(session.kube, namespace, names).items()
+    }
+    return {name: found.get((chart.namespace, chart.release)) for name, chart in charts.items()}
+
+
+def snapshot(session: Session, record: Record) -> Snapshot:
+    """All recorded objects, and what judging them needs: one list a kind and namespace."""
+    refs = [
+        ObjectRef.parse(text)
+        for name, entry in record.charts.items()
+        if name in session.project.charts
+        for text in entry.target.objects
+    ]
+    return _view(session, refs)
+
+
+def _view(session: Session, refs: list[ObjectRef]) -> Snapshot:
+    wanted = sources(refs)
+    known = {(source.kind, source.namespace) for source in wanted}
+    others = {
+        (ref.api_version, ref.kind, ref.namespace)
+        for ref in refs
+        if (ref.kind, ref.namespace) not in known
+    }
+    wanted += [Source(*key, metadata_only=True) for key in sorted(others)]
+    return session.fetch(wanted)
+
+
+def chart_facts(
+    session: Session,
+    name: str,
+    record: Record,
+    release: helm.Release | None,
+    view: Snapshot,
+) -> ChartFacts:
+    """A chart, judged by its release and by ``snapshot``'s view of its objects."""
+    chart = session.project.charts[name]
+    found = session.fingerprint_chart(chart)
+    entry = record.charts.get(name)
+    facts = ChartFacts(
+        fingerprint=found.value,
+        consumes=tuple(sorted(consumed_images(chart))),
+        release=release,
+        adopt=chart.adopt,
+        warnings=tuple(found.warnings),
+    )
+    if entry is not None and entry.target.fingerprint != found.value:
+        facts = replace(facts, changes=changes_since(session, entry.target.fingerprint, found))
+    if entry is None or release is None:
+        return facts
+    target = entry.target
+    if entry.state == "settling":
+        return replace(facts, drift=tuple(_unfinished(session, chart, target, release, view)))
+    if release.revision != target.revision:
+        return facts
+    proof = _Proof(session, target, release, view)
+    drift = tuple(proof.drift())
+    seen = proof.readiness()
+    session.observed[name] = seen
+    return replace(
+        facts,
+        manifest_same=proof.manifest_same(),
+        drift=drift,
+        renoted=proof.renoted,
+        other_pods=tuple(proof.other_pods()),
+        not_ready="" if seen.status == "ready" else f"{seen.reason} {seen.detail}".strip(),
+    )
+
+
+def _unfinished(
+    session: Session, chart: Chart, target: ChartState, release: helm.Release, view: Snapshot
+) -> list[str]:
+    """What is not as its manifest says, of a release that a run made and did not settle."""
+    if not is_live(release, target):
+        return []
+    if not target.revision:
+        return note_late(session, chart, target)[1]
+    return _Proof(session, target, release, view).drift()
+
+
+def note_late(session: Session, chart: Chart, target: ChartState) -> tuple[ChartState, list[str]]:
+    """``note_release`` long after Helm, and what is not as its manifest says: that is not noted."""
+    noted = note_release(session, chart, target)
+    unseen: dict[str, dict[str, Any]] = {text: {} for text in noted.objects}
+    view = _view(session, object_refs(noted))
+    release = live_release(session, chart)
+    proof = _Proof(session, replace(noted, objects=unseen), release, view)
+    drift = proof.drift()
+    return replace(noted, objects=unseen | proof.renoted), drift
+
+
+class _Proof:
+    """Whether the cluster still runs a settled state."""
+
+    def __init__(
+        self, session: Session, target: ChartState, release: helm.Release, view: Snapshot
+    ) -> None:
+        self._session = session
+        self._target = target
+        self._release = release
+        self._view = view
+        self._stored: helm.Stored | None = None
+        self.renoted: dict[str, dict[str, Any]] = {}
+        self._expected = expected_digests(target.images)
+
+    def manifest_same(self) -> bool:
+        """Helm's Secret is the one that was read, or holds the same manifest."""
+        noted = {"uid": self._release.uid, "resource_version": self._release.resource_version}
+        return noted == self._target.secret or self._manifest().sha256 == self._target.manifest
+
+    def _manifest(self) -> helm.Stored:
+        if self._stored is None:
+            self._stored = helm.stored(self._session.kube, self._release)
+        return self._stored
+
+    def drift(self) -> list[str]:
+        """Recorded objects that are gone, or whose fields are not the manifest's any more."""
+        found = []
+        moved = []
+        for text, noted in self._target.objects.items():
+            ref = ObjectRef.parse(text)
+            live = self._view.get(ref)
+            if live is None:
+                if text not in self._target.completed_jobs:
+                    found.append(f"{ref.kind} {ref.name} is gone")
+            elif note(live) != noted:
+                moved.append(ref)
+        if moved:
+            found += self._compare(moved)
+        return found
+
+    def _compare(self, moved: list[ObjectRef]) -> list[str]:
+        text = self._manifest().manifest
+        wanted = manifest_objects(self._session, text, self._release.namespace)
+        found = []
+        for ref in moved:
+            live = self._session.kube.read(ref)
+            fields = (
+                manifest.differences(wanted[ref], live)
+                if live is not None and ref in wanted
+                else [""]
+            )
+            if fields or live is None:
+                found.append(f"{ref.kind} {ref.name}: {', '.join(fields[:3])}".rstrip(": "))
+            else:
+                self.renoted[str(ref)] = note(live)
+        return found
+
+    def other_pods(self) -> list[str]:
+        """Containers of current pods that run another digest than the recorded ones."""
+        return [
+            str(finding)
+            for ref in self._workloads()
+            for finding in image_proof(self._pods(ref), self._expected)
+            if finding.kind == "different"
+        ]
+
+    def _workloads(self) -> list[ObjectRef]:
+        refs = map(ObjectRef.parse, self._target.objects)
+        return [ref for ref in refs if ref.kind in WORKLOADS and ref.group == "apps"]
+
+    def _pods(self, ref: ObjectRef) -> list[dict[str, Any]]:
+        obj = self._view.get(ref)
+        return current_pods(obj, self._view) if obj is not None else []
+
+    def readiness(self) -> GateResult:
+        """The gate's judgement by this one observation."""
+        readiness = self._session.project.readiness
+        return observe_once(
+            self._session.kube,
+            list(map(ObjectRef.parse, self._target.objects)),
+            expected=self._expected,
+            stable_for=readiness.stable_for,
+            rules=declared.rules(readiness),
+            completed=frozenset(map(ObjectRef.parse, self._target.completed_jobs)),
+            snapshot=self._view,
+        )

@@ -1,0 +1,91 @@
+"""What is observed before a plan: fingerprints, registry, record, releases, objects, pods."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..cluster.identity import cluster_uid, pin, pin_path, pinned_uid
+from ..fingerprint.explain import save_manifest
+from ..plan.decide import Request
+from ..record.store import RecordStore
+from ..session import Session
+from . import declared
+from .charts import chart_facts, releases, snapshot
+from .facts import ChartFacts, Facts
+from .images import image_facts, with_kept
+from .node_files import node_file_facts
+
+
+def gather(session: Session, wanted: Request, *, anew: bool = False) -> Facts:
+    """Everything that the plan is made of; nothing is written.
+
+    ``anew``: the plan is for a cluster that takes this one's place.
+    """
+    project = session.project
+    uid = session.identify()
+    record = RecordStore(session.kube, project.name).load()
+    before = pinned_uid(_pin_path(session))
+    images = {name: image_facts(session, name, record, wanted) for name in project.images}
+    if wanted.targets:
+        images = with_kept(session, images, record)
+    files = {
+        name: node_file_facts(session, name, record, wanted, anew=anew)
+        for name in project.node_files
+    }
+    view = snapshot(session, record)
+    charts = {
+        name: chart_facts(session, name, record, release, view)
+        for name, release in releases(session).items()
+    }
+    charts = _with_declared(session, charts)
+    return Facts(
+        project=project.name,
+        images=images,
+        node_files=files,
+        charts=charts,
+        record=record,
+        recreated=bool(before) and before != uid,
+        anew=anew,
+        unchecked=unchecked_bases(session),
+    )
+
+
+def unchecked_bases(session: Session) -> tuple[str, ...]:
+    """The base images whose digest is that of the last build, or not known at all."""
+    return tuple(
+        f"base: unchecked ({name}: {reference})"
+        for name, image in session.project.builds.items()
+        for reference in session.missing_bases(image)
+    )
+
+
+def _with_declared(session: Session, charts: dict[str, ChartFacts]) -> dict[str, ChartFacts]:
+    """Charts that are ready are so only with the pods and answers that the project declares."""
+    if not all(chart.release and not chart.not_ready for chart in charts.values()):
+        return charts  # the gate will look
+    seen = declared.observe(session)
+    if seen is None:
+        return charts
+    session.observed["readiness.also"] = seen
+    if seen.ready:
+        return charts
+    why = f"{seen.reason} {seen.detail}".strip()
+    return {name: replace(chart, not_ready=why) for name, chart in charts.items()}
+
+
+def _pin_path(session: Session) -> Path:
+    return pin_path(session.provider, session.cluster_name, session.project.name)
+
+
+def remember_cluster(session: Session) -> None:
+    """Pin the cluster's identity, once a deploy to it has succeeded."""
+    pin(_pin_path(session), cluster_uid(session.kube))
+
+
+def remember_inputs(session: Session) -> None:
+    """Keep the inputs' manifests, so that a later plan can name what changed."""
+    for image in session.project.builds.values():
+        save_manifest(session.project.root, session.fingerprint_image(image))
+    for chart in session.project.charts.values():
+        save_manifest(session.project.root, session.fingerprint_chart(chart))

@@ -1,0 +1,79 @@
+"""What is observed of images: their fingerprints, and what the registry holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..fingerprint.components import Fingerprint
+from ..fingerprint.explain import explain, load_manifest
+from ..plan.decide import Request
+from ..plan.model import Image
+from ..record.store import Record
+from ..registry.tags import fingerprint_tag
+from ..session import Session
+from .facts import ImageFacts
+
+
+def image_facts(session: Session, name: str, record: Record, wanted: Request) -> ImageFacts:
+    """An image; its base images are pulled where it is going to be built without knowing them."""
+    image = session.project.images[name]
+    entry = record.images.get(name)
+
+    def look() -> tuple[Fingerprint, Image | None]:
+        found = session.fingerprint_image(image)
+        published = None
+        if entry is not None and entry.fingerprint == found.value:
+            published = held(session, name, entry.digest)
+        return found, published or held(session, name, fingerprint_tag(found.value))
+
+    found, published = look()
+    if (published is None or named(name, wanted)) and session.pull_bases(image):
+        found, published = look()
+    recorded = entry is not None and entry.fingerprint == found.value
+    changes: dict[str, Any] = {}
+    if entry is not None and entry.fingerprint != found.value:
+        changes = changes_since(session, entry.fingerprint, found)
+    return ImageFacts(
+        fingerprint=found.value,
+        published=published,
+        lost=recorded and published is None,
+        changes=changes,
+        warnings=found.warnings,
+        untracked=found.untracked,
+    )
+
+
+def named(name: str, wanted: Request) -> bool:
+    """Whether it is built whatever its fingerprint says."""
+    return wanted.mode == "full" or name in wanted.targets
+
+
+def held(session: Session, name: str, reference: str) -> Image | None:
+    """The image that the registry has under a tag or digest."""
+    found = session.registry.manifest(session.repository_name(name), reference)
+    if found is None:
+        return None
+    return {
+        "repository": session.repository(name),
+        "digest": found.digest,
+        "config": found.config,
+    }
+
+
+def with_kept(
+    session: Session, images: dict[str, ImageFacts], record: Record
+) -> dict[str, ImageFacts]:
+    """Add, per chart, the digests of its entry that the registry still holds (for targets)."""
+    kept: dict[str, dict[str, Image]] = {}
+    for chart, entry in record.charts.items():
+        for name, image in entry.target.images.items():
+            found = held(session, name, image["digest"]) if name in images else None
+            if found is not None:
+                kept.setdefault(name, {})[chart] = found
+    return {name: replace(facts, kept=kept.get(name, {})) for name, facts in images.items()}
+
+
+def changes_since(session: Session, previous: str, current: Fingerprint) -> dict[str, Any]:
+    """What differs from the inputs behind an earlier fingerprint (see explain.py)."""
+    return explain(load_manifest(session.project.root, previous), current)

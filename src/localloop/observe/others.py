@@ -1,0 +1,36 @@
+"""Whose the releases of a cluster are: others', or this project's that it names no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..config import Project
+from ..helm.command import Release, all_releases
+from ..kube.client import Kube
+from ..record.store import NAMESPACE, PROJECT_LABEL
+
+
+def others_on(kube: Kube, project: str) -> list[str]:
+    """Other projects' records and Helm releases, sorted: ``project x``, ``release ns/name``."""
+    records, _ = kube.list(
+        "v1", "Secret", NAMESPACE, label_selector=PROJECT_LABEL, metadata_only=True
+    )
+    names = {
+        f"project {record['metadata']['name']}"
+        for record in records
+        if record["metadata"]["name"] != project
+    }
+    names |= {
+        f"release {release.place}" for release in all_releases(kube) if release.owner != project
+    }
+    return sorted(names)
+
+
+def left_behind(releases: Iterable[Release], project: Project) -> list[Release]:
+    """The project's releases that are no chart's of its configuration: renamed, moved, removed."""
+    named = {chart.place for chart in project.charts.values()}
+    return [
+        release
+        for release in releases
+        if release.owner == project.name and release.place not in named
+    ]

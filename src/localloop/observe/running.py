@@ -1,0 +1,123 @@
+"""What a chart really runs: the recorded state that its live release is of, seen once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..errors import LocalloopError
+from ..helm import command as helm
+from ..kube.kinds import WORKLOADS
+from ..kube.objects import ObjectRef, Snapshot, note
+from ..readiness.image_proof import expected_digests
+from ..readiness.look import Source, fetch, observe_once
+from ..readiness.pod_rule import pod_ready
+from ..readiness.result import GateResult, ObjectVerdict
+from ..readiness.revisions import current_pods, wanted
+from ..record.notes import note_release, object_refs
+from ..record.store import ChartEntry, ChartState
+from ..session import Session
+from . import declared
+from .facts import Facts
+
+
+@dataclass(frozen=True)
+class Running:
+    """``created``: when its revision was made (RFC 3339); ``ready``: a line a workload."""
+
+    state: ChartState
+    created: str
+    ready: tuple[str, ...]
+
+
+def running_charts(session: Session, facts: Facts) -> dict[str, Running]:
+    """Per chart that has a live release, what it runs by the record and by observation."""
+    found = {}
+    for name, chart in facts.charts.items():
+        entry = facts.record.charts.get(name)
+        if entry is not None and chart.release is not None:
+            found[name] = _running(session, name, entry, chart.release)
+    return found
+
+
+def _running(session: Session, name: str, entry: ChartEntry, release: helm.Release) -> Running:
+    seen = session.observed.get(name)
+    if seen is not None:  # settled, and as recorded
+        return Running(entry.target, release.created, _lines(seen, None))
+    last = entry.last_good
+    untouched = last is not None and _untouched(session, last)
+    state = state_that_runs(entry, release, untouched=untouched)
+    if not state.objects:
+        state = _noted(session, name, release, state)
+    refs = object_refs(state)
+    view = fetch(session.kube, refs)
+    readiness = session.project.readiness
+    seen = observe_once(
+        session.kube,
+        refs,
+        expected=expected_digests(state.images),
+        stable_for=readiness.stable_for,
+        rules=declared.rules(readiness),
+        completed=frozenset(map(ObjectRef.parse, state.completed_jobs)),
+        snapshot=view,
+    )
+    return Running(state, _created(session, release, state), _lines(seen, view))
+
+
+def state_that_runs(entry: ChartEntry, release: helm.Release, *, untouched: bool) -> ChartState:
+    """Of an entry's two states the one that the newest revision is of.
+
+    ``untouched``: the objects are those of ``last_good`` still. That decides where Helm has failed
+    or was killed, since it may have changed all of them, or none.
+    """
+    last = entry.last_good
+    if entry.state == "settled" or last is None:
+        return entry.target
+    ours = release.labels.get(helm.TRANSACTION_LABEL) == entry.target.transaction
+    if release.status == "deployed" and ours and release.revision > entry.target.base_revision:
+        return entry.target
+    return last if untouched or release.revision == last.revision else entry.target
+
+
+def _untouched(session: Session, state: ChartState) -> bool:
+    refs = object_refs(state)
+    kinds = {Source(ref.api_version, ref.kind, ref.namespace, metadata_only=True) for ref in refs}
+    view = session.fetch(sorted(kinds))
+    for ref in refs:
+        live = view.get(ref)
+        if live is None or note(live) != state.objects[str(ref)]:
+            return False
+    return True
+
+
+def _noted(session: Session, name: str, release: helm.Release, state: ChartState) -> ChartState:
+    """A state of which a run that failed or was killed has noted nothing yet."""
+    try:
+        return note_release(session, session.project.charts[name], state)
+    except LocalloopError:
+        return replace(state, revision=release.revision)
+
+
+def _created(session: Session, release: helm.Release, state: ChartState) -> str:
+    if state.revision in (0, release.revision):
+        return release.created
+    kept = helm.revisions(session.kube, release.namespace, [release.name])
+    return next((each.created for each in kept if each.revision == state.revision), "")
+
+
+def _lines(seen: GateResult, view: Snapshot | None) -> tuple[str, ...]:
+    return tuple(
+        f"{verdict.ref.kind} {verdict.ref.name}: {_counted(verdict, view)}"
+        for verdict in seen.objects
+        if verdict.ref.kind in (*WORKLOADS, "Job")
+    )
+
+
+def _counted(verdict: ObjectVerdict, view: Snapshot | None) -> str:
+    """The verdict's detail; ``ready n/m`` first also where it is known to have failed."""
+    if view is None or verdict.ref.kind == "Job" or verdict.detail.startswith("ready "):
+        return verdict.detail
+    obj = view.get(verdict.ref)
+    if obj is None:
+        return verdict.detail
+    ready = sum(map(pod_ready, current_pods(obj, view)))
+    return f"ready {ready}/{wanted(obj)}: {verdict.detail}"

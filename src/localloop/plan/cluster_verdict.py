@@ -1,0 +1,183 @@
+"""What has to happen to the cluster before a component can be planned, and what must not happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import LocalloopError, UsageError
+from ..session import Session
+
+if TYPE_CHECKING:
+    from ..record.cluster_inputs import Noted
+
+Verdict = dict[str, str]
+"""``verdict``: ``ok``, ``create``, ``start``, ``restart``, ``registry``, ``bootstrap`` or
+``refused``; ``reason``; ``detail``: what changed; ``others``: what else is deployed there.
+
+With declared inputs: ``inputs`` (``same``, ``changed``, ``accept``: to be noted as accepted),
+``inputs_previous`` and ``inputs_current`` (fingerprints), ``inputs_state``, ``inputs_transaction``.
+"""
+
+ANSWERS = ("auto", "reuse", "recreate")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What may become of a cluster that exists.
+
+    ``answer``: ``auto`` (made anew where its inputs changed), ``reuse`` (kept, its inputs
+    accepted) or ``recreate``. ``force``: even though others are deployed there. ``transaction``: a
+    cluster that it has made already is not made anew again.
+    """
+
+    answer: str = "auto"
+    force: bool = False
+    transaction: str = ""
+
+
+def container_verdict(session: Session) -> Verdict:
+    """What Docker's word on the containers asks for; refuses what is not ours."""
+    cluster = session.cluster
+    if cluster.container_id and not cluster.ours:
+        raise _not_ours(session.container_name, "cluster")
+    if cluster.registry_verdict != "create" and not cluster.registry_ours:
+        raise _not_ours(session.registry_container_name, "registry")
+    if cluster.verdict != "ok":
+        return {"verdict": cluster.verdict, "reason": cluster.reason}
+    if cluster.starting and not session.answers():
+        return {"verdict": "start", "reason": "cluster_starting"}
+    if cluster.registry_verdict != "ok":
+        return {"verdict": "registry", "reason": cluster.registry_reason}
+    return {"verdict": "ok", "reason": ""}
+
+
+def _not_ours(container: str, what: str) -> UsageError:
+    return UsageError(
+        f"{what}_not_ours",
+        f"container {container} is not one of localloop's",
+        hint="Remove or rename it, or choose another cluster name (CLUSTER_NAME).",
+    )
+
+
+def cluster_verdict(session: Session, wish: Wish = Wish()) -> Verdict:
+    """The verdict on the cluster. Where inputs are declared that is one request more.
+
+    Raises ``UsageError`` where a cluster is to be made anew on which others are deployed.
+    """
+    found = container_verdict(session)
+    current = session.cluster_inputs
+    if found["verdict"] != "ok" or (current is None and wish.answer != "recreate"):
+        return found
+    from ..record import cluster_inputs as clusterinputs
+
+    session.identify()
+    noted = clusterinputs.load(session.kube, session.project.name)
+    found = judge(wish, noted, current.value if current else "")
+    if found["verdict"] != "bootstrap":
+        return found
+    from ..observe.others import others_on
+
+    if current is not None and noted is not None and found.get("inputs") == "changed":
+        found["detail"] = clusterinputs.what_changed(session, noted.fingerprint, current)
+    others = others_on(session.kube, session.project.name)
+    return guard(found, wish, session.cluster_name, ours=session.cluster.ours, others=others)
+
+
+def judge(wish: Wish, noted: Noted | None, current: str) -> Verdict:
+    """The verdict on a cluster that runs, by what it was made for and what is declared now."""
+    found: Verdict = {"verdict": "ok", "reason": ""}
+    if current:
+        known = noted is not None and bool(noted.fingerprint)
+        same = noted is not None and noted.fingerprint == current
+        found |= {
+            "inputs": "same" if same else "changed" if known else "accept",
+            "inputs_previous": noted.fingerprint if noted else "",
+            "inputs_current": current,
+            "inputs_state": noted.state if noted else "",
+            "inputs_transaction": noted.transaction if noted else "",
+        }
+    if _made_by(wish.transaction, noted):
+        return found
+    if wish.answer == "recreate":
+        return found | {"verdict": "bootstrap", "reason": "recreate_requested"}
+    if found.get("inputs") == "changed":
+        if wish.answer == "reuse":
+            return found | {"inputs": "accept"}
+        return found | {"verdict": "bootstrap", "reason": "cluster_inputs_changed"}
+    return found
+
+
+def _made_by(transaction: str, noted: Noted | None) -> bool:
+    from ..record.cluster_inputs import BOOTSTRAPPED
+
+    return (
+        bool(transaction)
+        and noted is not None
+        and (noted.state, noted.transaction) == (BOOTSTRAPPED, transaction)
+    )
+
+
+def guard(found: Verdict, wish: Wish, name: str, *, ours: bool, others: list[str]) -> Verdict:
+    """The verdict ``bootstrap``, unless that would take something from others.
+
+    On request that is an error, lifted by ``force``; unasked the verdict becomes ``refused``.
+    """
+    if found["reason"] == "recreate_requested":
+        if others and not wish.force:
+            raise UsageError(
+                "cluster_shared",
+                f"cluster {name} also has {', '.join(others)}",
+                hint="`localloop bootstrap --reuse-ok` keeps the cluster;"
+                " add --force to make it anew without them.",
+            )
+        return found
+    if ours and not others:
+        return found
+    return found | {"verdict": "refused", "others": ", ".join(others)}
+
+
+def require_possible(cluster: Mapping[str, str], name: str, *, bootstraps: bool = True) -> None:
+    """Raise where the run may not go on: the guard says no, or the play makes no cluster anew."""
+    verdict = cluster["verdict"]
+    if verdict not in ("refused", "bootstrap") or (verdict == "bootstrap" and bootstraps):
+        return
+    message = f"what cluster {name} depends on changed: {cluster.get('detail')}"
+    if verdict == "bootstrap":
+        raise LocalloopError(
+            cluster["reason"],
+            message,
+            hint="`localloop deploy` or playbooks/bootstrap.yml makes the cluster anew;"
+            " `localloop bootstrap --reuse-ok` keeps it.",
+        )
+    others = cluster.get("others")
+    why = f"it also has {others}" if others else "its node is not localloop's"
+    raise LocalloopError(
+        cluster["reason"],
+        f"{message}; it is not made anew unasked, for {why}",
+        hint="`localloop bootstrap --reuse-ok` keeps it as it is;"
+        " `localloop bootstrap --recreate --force` makes it anew, and all that is in it is lost.",
+    )
+
+
+def require_answer(session: Session, wish: Wish) -> None:
+    """Refuse a bootstrap over an existing cluster without an answer, or one that cannot be seen."""
+    name, found = session.cluster_name, container_verdict(session)
+    if found["verdict"] == "create":
+        return
+    if wish.answer == "auto":
+        raise UsageError(
+            "cluster_exists",
+            f"cluster {name} exists, and there is no terminal to ask what is to become of it",
+            hint="--reuse-ok keeps it and deploys to it; --recreate makes it anew, and all that is"
+            " in it is lost (in a playbook run: -e localloop_bootstrap=reuse or =recreate).",
+        )
+    down = found["verdict"] in ("start", "restart")
+    if wish.answer == "recreate" and down and not wish.force:
+        raise UsageError(
+            "cluster_unseen",
+            f"cluster {name} does not run ({found['reason']}),"
+            " so nobody can tell what else is deployed there",
+            hint="`localloop deploy` starts it; add --force to make it anew all the same.",
+        )

@@ -1,0 +1,1 @@
+"""Images under their immutable tags: pushed, verified, pruned."""

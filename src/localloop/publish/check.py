@@ -1,0 +1,130 @@
+"""What was pushed, read back: the manifest by its digest, each blob by its size and its bytes.
+
+A push skips the blobs that the registry says it has, so one whose file was damaged stays damaged
+however often it is pushed. Its file has to go first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from ..build.bake import DOCKER_HINT, FULL
+from ..errors import LocalloopError
+from ..plan.model import Image
+from ..registry.client import Registry
+from ..session import Session
+from ..system import tools
+from ..system.docker import free_of
+
+CORRUPT = "registry_corrupt"
+# Larger blobs are judged by their size alone: one core reads and hashes 100 MB in about 0.3 s.
+WHOLE_BYTES = 256 << 20
+_AT_ONCE = 4
+SCRUB_SECONDS = 600.0
+# A disk with less than this, and than 2 %, free is a full one.
+ROOM_BYTES = 64 << 20
+_ROOT = "/var/lib/registry"
+_BLOBS = f"{_ROOT}/docker/registry/v2/blobs"
+
+
+def broken_blobs(registry: Registry, repository: str, digest: str) -> list[str]:
+    """The digests of an image, its manifest's among them, that the registry does not hold whole."""
+    manifest = registry.manifest(repository, digest)
+    if manifest is None:
+        return [digest]
+    found = json.loads(manifest.body)
+    # Docker's own store copies the sizes that the registry answers; 0 is left out.
+    blobs = {blob["digest"]: blob.get("size", 0) for blob in (found["config"], *found["layers"])}
+
+    def is_whole(digest: str) -> bool:
+        mine, size = registry.another(), blobs[digest]
+        if mine.size(repository, digest) != size:
+            return False
+        return size > WHOLE_BYTES or mine.has_bytes_of(repository, digest)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return [
+            blob for blob, whole in zip(blobs, pool.map(is_whole, blobs), strict=True) if not whole
+        ]
+
+
+def forget_damaged(session: Session, images: Mapping[str, Image]) -> list[str]:
+    """Remove the manifests of images that the registry does not hold whole; their components.
+
+    The next deploy misses them, builds and pushes them, and mends their blobs.
+    """
+    found = []
+    for component, image in images.items():
+        repository = session.repository_name(component)
+        if broken_blobs(session.registry, repository, image["digest"]):
+            session.registry.delete_manifest(repository, image["digest"])
+            found.append(component)
+    return found
+
+
+def refuse_full(session: Session) -> None:
+    """Raise ``disk_full`` where the registry's volume has hardly any room left."""
+    words = _on_volume(session, "df", ["-Pk", _ROOT]).splitlines()[-1].split()
+    size, free = int(words[1]) << 10, int(words[3]) << 10
+    if free < min(ROOM_BYTES, size // 50):
+        name = session.registry_container_name
+        raise LocalloopError(
+            FULL,
+            f"the registry {name} has no room for what was built: {free_of(_ROOT, free, size)}",
+            hint="Free some on the disk with Docker's volumes, or `localloop prune` old images.",
+        )
+
+
+def refused(failure: LocalloopError) -> bool:
+    """Whether a push failed as it does over a damaged manifest or a full disk."""
+    return "500 Internal Server Error" in failure.message
+
+
+def remove_damaged(session: Session) -> list[str]:
+    """Remove from the registry's volume every blob that is not what its name says; their digests.
+
+    The next push of an image that has one brings it again, whosever it is.
+    """
+    found = _on_volume(session, "find", [_BLOBS, "-name", "data", "-exec", "sha256sum", "{}", "+"])
+    damaged = damaged_blobs(found)
+    if damaged:
+        _on_volume(session, "rm", ["-rf", "--", *damaged.values()])
+    return list(damaged)
+
+
+def damaged_blobs(sums: str) -> dict[str, str]:
+    """From what ``sha256sum`` says: the folder of each file that its folder is no name of."""
+    found = {}
+    for line in sums.splitlines():
+        value, _, path = line.partition("  ")
+        folder = path.removesuffix("/data")
+        named = folder.rpartition("/")[2]
+        if folder.startswith(f"{_BLOBS}/") and folder != path and named != value:
+            found[f"sha256:{named}"] = folder
+    return found
+
+
+def _on_volume(session: Session, program: str, words: list[str]) -> str:
+    """Run a program of the node's image on the volume of the cluster's registry."""
+    node = session.docker.inspect_container(session.container_name) or {}
+    argv = [tools.find("docker", hint=DOCKER_HINT), "run", "--rm", "--network=none"]
+    argv += ["--volumes-from", session.registry_container_name, f"--entrypoint={program}"]
+    argv += [str(node.get("Config", {}).get("Image", "")), *words]
+    done = tools.run(argv, timeout=SCRUB_SECONDS)
+    if done.returncode:
+        raise still_corrupt(session, f"it could not be repaired: {done.stderr.strip()[-300:]}")
+    return done.stdout
+
+
+def still_corrupt(session: Session, said: str, component: str | None = None) -> LocalloopError:
+    """The error that names what a person must do."""
+    name = session.registry_container_name
+    return LocalloopError(
+        CORRUPT,
+        f"the registry {name} holds damaged blobs, and {said}",
+        component=component,
+        hint=f"Look after the disk, then `docker rm -fv {name}; docker volume rm {name}`:"
+        " the next deploy makes it anew and fills it.",
+    )

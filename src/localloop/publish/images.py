@@ -1,0 +1,217 @@
+"""Build and publish: what bake pushed becomes an image with immutable tags."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from ..build.bake import Target
+from ..build.command import build
+from ..build.retry import Digests, together, with_needs
+from ..build.targets import build_target, contexts_of, redactor
+from ..config import Image as ImageConfig
+from ..errors import LocalloopError
+from ..fingerprint.builder_kind import DOCKER, builder_kind
+from ..inputs.context import BuildContext, write_build_context
+from ..plan.model import ComponentPlan, Image, Plan
+from ..registry.client import Manifest
+from ..registry.tags import digest_tag, fingerprint_tag
+from ..session import Session
+from ..steps import Emit
+from .check import CORRUPT, broken_blobs, refuse_full, refused, remove_damaged, still_corrupt
+
+OTHER_PLATFORM = "image_platform"
+
+
+def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> Plan:
+    """Build what the plan builds, publish it, and return the plan with the images in it."""
+    building = plan.with_step("build")
+    if not building:
+        return plan
+    if any(not session.project.builds[part.name].build for part in building):
+        _refuse_unfit_builder(session, emit)
+    hide = redactor(session, [session.project.builds[part.name] for part in building])
+    targets = bake_targets(session, plan, transaction)
+    started = time.monotonic()
+
+    def on_step(component: str, text: str) -> None:
+        emit({"event": "progress", "component": component, "step": "build", "text": text})
+
+    def run(some: Sequence[Target]) -> tuple[Digests, list[LocalloopError]]:
+        return build(session, some, on_step, hide)
+
+    with _left_in_the_registry_only(session, targets):
+        digests, failures = run(targets)
+        mended, digests, failures = _mend(session, targets, digests, failures, run)
+        emit({"event": "span", "name": "builds_total", "duration_s": time.monotonic() - started})
+        started = time.monotonic()
+        components = dict(plan.components)
+        on_nodes = {name for part in components.values() for name in part.consumes}
+        on_nodes |= set(session.project.node_files)
+        for part in building:
+            if part.name not in digests:
+                continue
+            try:
+                published, moved = _publish(
+                    session, part, digests[part.name], transaction, on_nodes=part.name in on_nodes
+                )
+            except LocalloopError as error:
+                if error.reason != OTHER_PLATFORM:
+                    raise
+                failures = [*failures, error]
+                continue
+            components[part.name] = replace(
+                part,
+                image=published,
+                moved=moved,
+                changed=True,
+                warnings=(*part.warnings, *mended.get(part.name, ())),
+            )
+            on_step(part.name, f"published {digest_tag(published['digest'])}")
+            if moved:
+                on_step(part.name, "inputs moved during the build: used, not recorded")
+    emit({"event": "span", "name": "image_push", "duration_s": time.monotonic() - started})
+    plan = replace(plan, components=components)
+    if failures:
+        emit({"event": "plan", "plan": plan.as_dict()})
+        raise together(failures)
+    return plan
+
+
+@contextmanager
+def _left_in_the_registry_only(session: Session, targets: Sequence[Target]) -> Iterator[None]:
+    """Docker's own builder keeps what it pushes or fails to; BuildKit's cache needs none of it."""
+    try:
+        yield
+    finally:
+        with suppress(LocalloopError):  # whatever is wrong with Docker has been said
+            for target in targets:
+                session.docker.remove_image(target.reference or "")
+
+
+def _refuse_unfit_builder(session: Session, emit: Emit) -> None:
+    """Docker's own builder always fits; any other, and what is named, is looked at and said."""
+    named = session.project.builder
+    if not named and builder_kind(named, session.environ) == DOCKER:
+        return
+    from ..build.builder_fit import inspect, refuse_unfit
+
+    found = inspect(named)
+    refuse_unfit(found, session.registry_address)
+    emit({"event": "progress", "component": "", "step": "build", "text": str(found)})
+
+
+def bake_targets(
+    session: Session,
+    plan: Plan,
+    tag: str,
+    *,
+    make: Callable[..., BuildContext] = write_build_context,
+) -> list[Target]:
+    """What the plan builds, to be pushed under ``tag``; ``make`` puts a build context in place."""
+    images = [session.project.builds[part.name] for part in plan.with_step("build")]
+    return [
+        build_target(
+            session,
+            image,
+            make(session.project, image, copy=session.copy_name(image)),
+            reference=f"{session.repository(image.name)}:{tag}",
+            contexts=contexts_of(image, plan),
+        )
+        for image in images
+    ]
+
+
+def _mend(
+    session: Session,
+    targets: Sequence[Target],
+    digests: Digests,
+    failures: list[LocalloopError],
+    run: Callable[[Sequence[Target]], tuple[Digests, list[LocalloopError]]],
+) -> tuple[dict[str, list[str]], Digests, list[LocalloopError]]:
+    """Push again, once, what the registry does not hold whole; first what is said of it.
+
+    The digests are those of the last push: Docker's own store compresses layers anew.
+    """
+    broken = _broken(session, digests)
+    names = {*broken, *(each.component or "" for each in failures if refused(each))}
+    if len(names) > len(broken):
+        refuse_full(session)
+    removed = remove_damaged(session) if names else []
+    if not broken and not removed:
+        return {}, digests, failures
+    wanted = {one.component for name in names for one in with_needs(targets, name)}
+    again, more = run([one for one in targets if one.component in wanted])
+    for name, left in _broken(session, again).items():
+        raise still_corrupt(session, f"pushing {', '.join(left)} again did not help", name)
+    blobs = sorted({*removed, *(blob for found in broken.values() for blob in found)})
+    said = [f"{CORRUPT}: {', '.join(blobs)} removed and pushed again"]
+    others = [each for each in failures if each.component not in names]
+    return dict.fromkeys(names, said), {**digests, **again}, [*others, *more]
+
+
+def _broken(session: Session, digests: Digests) -> dict[str, list[str]]:
+    """The blobs of what was pushed that the registry does not hold whole, by component."""
+    found = {
+        name: broken_blobs(session.registry, session.repository_name(name), pushed["digest"])
+        for name, pushed in digests.items()
+    }
+    return {name: blobs for name, blobs in found.items() if blobs}
+
+
+def _publish(
+    session: Session,
+    part: ComponentPlan,
+    digests: Mapping[str, str],
+    transaction: str,
+    *,
+    on_nodes: bool,
+) -> tuple[Image, bool]:
+    """Tag what was pushed; ``moved`` tells that the inputs changed while it was built.
+
+    ``on_nodes``: whether anything on the nodes uses it.
+    """
+    registry, name = session.registry, session.repository_name(part.name)
+    manifest = registry.manifest(name, transaction)
+    if manifest is None or manifest.digest != digests["digest"]:
+        held = manifest.digest if manifest else "nothing"
+        raise LocalloopError(
+            "push_lost",
+            f"{digests['digest']} was pushed, the registry holds {held}",
+            component=part.name,
+            hint="Run the deploy again.",
+        )
+    if on_nodes:
+        _refuse_other_platform(session, session.project.builds[part.name], manifest)
+    registry.put_manifest(name, digest_tag(manifest.digest), manifest)
+    image = session.project.builds[part.name]
+    after = session.fingerprint_image(image, fresh=True)
+    moved = bool(after.moved) or after.value != part.fingerprint
+    if not moved:
+        registry.put_manifest(name, fingerprint_tag(part.fingerprint), manifest)
+    published = {
+        "repository": session.repository(part.name),
+        "digest": manifest.digest,
+        "config": manifest.config,
+    }
+    return published, moved
+
+
+def _refuse_other_platform(session: Session, image: ImageConfig, manifest: Manifest) -> None:
+    """Refuse what no node could run, before anything is released."""
+    repository = session.repository_name(image.name)
+    config = json.loads(session.registry.blob(repository, manifest.config))
+    built = f"{config.get('os')}/{config.get('architecture')}"
+    wanted = "/".join(session.platform.split("/")[:2])
+    if built != wanted:
+        raise LocalloopError(
+            OTHER_PLATFORM,
+            f"it is built for {built}, and the cluster's nodes are {wanted}",
+            component=image.name,
+            hint="Have its command build it for $LOCALLOOP_PLATFORM."
+            if image.build
+            else "Remove `platform:` in localloop.yml and --platform from the last stage's FROM.",
+        )

@@ -1,0 +1,268 @@
+"""Why a workload is not ready, in the cluster's own words; taken before anything is undone."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from ..errors import LocalloopError
+from ..kube.client import ApiError, Kube
+from ..kube.objects import Object, ObjectRef, Snapshot, ref_of, timestamp
+from .pod_rule import container_statuses, pod_ready, terminating
+from .revisions import all_pods, current_pods
+
+LINES = 50
+_LINE_LENGTH = 400
+_LOG_BYTES = 64 * 1024
+_PODS = 3
+_CONTAINERS = 4
+_EVENTS = 10
+_BUDGET = 8.0
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_NODE_FILE = re.compile(r"hostPath type check failed: (\S+) is not a file")
+
+
+def clean(text: str, limit: int = _LINE_LENGTH) -> str:
+    """One line of foreign text: no control bytes, no escape sequences, bounded."""
+    flat = _CONTROL.sub("", _ESCAPES.sub("", text)).replace("\n", " ").replace("\t", " ")
+    return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
+
+
+def collect_evidence(
+    kube: Kube, refs: Iterable[ObjectRef], view: Snapshot, *, budget: float = _BUDGET
+) -> tuple[dict[str, Any], ...]:
+    """Evidence for each of these objects, within ``budget`` seconds; never raises."""
+    deadline = time.monotonic() + budget
+    refs = list(refs)
+    view = _with_pods_of_now(kube, sorted({ref.namespace for ref in refs}), view, deadline)
+    events: dict[str, list[Object]] = {}
+    found: list[dict[str, Any]] = []
+    for ref in refs:
+        obj = view.get(ref)
+        pods = _suspicious(obj, view)
+        if ref.namespace not in events:
+            events[ref.namespace] = _warnings(kube, ref.namespace, deadline)
+        names = {(ref.kind, ref.name)} | {("Pod", str(p["metadata"]["name"])) for p in pods}
+        if obj is not None and ref.kind == "Deployment":
+            names |= {
+                ("ReplicaSet", str(owner.get("name")))
+                for pod in pods
+                for owner in pod["metadata"].get("ownerReferences") or ()
+            }
+        found.append(
+            {
+                "ref": str(ref),
+                "pods": [_pod(kube, pod, deadline) for pod in pods[:_PODS]],
+                "events": _about(events[ref.namespace], names),
+            }
+        )
+    return tuple(found)
+
+
+def _with_pods_of_now(
+    kube: Kube, namespaces: Sequence[str], view: Snapshot, deadline: float
+) -> Snapshot:
+    """The view with its pods read again: the watch of their owners may be ahead of theirs."""
+    pods: list[Object] = []
+    for namespace in filter(None, namespaces):
+        with suppress(LocalloopError):
+            pods += kube.list("v1", "Pod", namespace, timeout=_left(deadline))[0]
+    return replace(view, objects=(*view.objects, *pods))
+
+
+def missing_node_file(evidence: Iterable[dict[str, Any]]) -> str | None:
+    """The path of a node file that a pod could not mount, if that is what the events say."""
+    for entry in evidence:
+        for event in entry["events"]:
+            hit = _NODE_FILE.search(event["message"])
+            if hit:
+                return hit.group(1).strip("\"'")
+    return None
+
+
+def render_evidence(evidence: Iterable[dict[str, Any]]) -> str:
+    """The evidence as plain lines for a person."""
+    lines: list[str] = []
+    for entry in evidence:
+        lines.append(entry["ref"])
+        for pod in entry["pods"]:
+            lines.append(f"  pod {pod['name']} ({pod['phase']})")
+            lines.extend(f"    {text}" for text in pod["conditions"])
+            for container in pod["containers"]:
+                lines.extend(_render_container(container))
+        for event in entry["events"]:
+            times = f" (x{event['count']})" if event["count"] > 1 else ""
+            lines.append(f"  event {event['object']} {event['reason']}{times}: {event['message']}")
+    return "\n".join(lines)
+
+
+def _render_container(container: dict[str, Any]) -> list[str]:
+    lines = [f"    container {container['name']}, {container['restarts']} restarts"]
+    if container["waiting"]:
+        lines.append(f"      waiting: {container['waiting']}")
+    if container["terminated"]:
+        lines.append(f"      last ended: {container['terminated']}")
+    for which in ("previous", "current"):
+        log: list[str] = container["logs"][which]
+        if log:
+            lines.append(f"      log ({which}, last {len(log)} lines):")
+            lines.extend(f"        {line}" for line in log)
+    return lines
+
+
+def _suspicious(obj: Object | None, view: Snapshot) -> list[Object]:
+    if obj is None:
+        return []
+    pods = current_pods(obj, view)
+    if not pods and obj["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "Job"):
+        pods = all_pods(obj, view)
+    return [pod for pod in pods if not pod_ready(pod) and not terminating(pod)] or pods[:1]
+
+
+def _pod(kube: Kube, pod: Object, deadline: float) -> dict[str, Any]:
+    status = pod.get("status") or {}
+    ref = ref_of(pod)
+    spec = pod.get("spec") or {}
+    specs = {
+        str(container.get("name")): {**container, "init": section == "initContainers"}
+        for section in ("initContainers", "containers")
+        for container in spec.get(section) or ()
+    }
+    containers = [
+        _container(kube, ref, entry, deadline) | _declared(specs.get(str(entry.get("name")), {}))
+        for entry in list(container_statuses(pod))[-_CONTAINERS:]
+        if not _fine(entry)
+    ]
+    return {
+        "name": ref.name,
+        "phase": clean(str(status.get("phase") or "Unknown")),
+        "conditions": [
+            clean(f"{c.get('type')}: {c.get('reason') or ''} {c.get('message') or ''}".strip())
+            for c in status.get("conditions") or ()
+            if c.get("status") != "True"
+        ],
+        "containers": containers,
+    }
+
+
+def _declared(container: Mapping[str, Any]) -> dict[str, Any]:
+    """What the pod says of a container: its ports, and where its readiness is asked for."""
+    ports = {str(p.get("name") or ""): p.get("containerPort") for p in container.get("ports") or ()}
+    probe = container.get("readinessProbe") or {}
+    asked = ""
+    for kind in ("httpGet", "tcpSocket", "grpc", "exec"):
+        how = probe.get(kind)
+        if how is not None:
+            port = how.get("port", "")
+            where = f" :{ports.get(str(port), port)}{how.get('path') or ''}" if port else ""
+            asked = clean(f"{kind}{where}")
+    return {
+        "init": bool(container.get("init")),
+        "ports": [port for port in ports.values() if port],
+        "readiness_probe": asked,
+    }
+
+
+def _fine(status: Any) -> bool:
+    ended = (status.get("state") or {}).get("terminated") or {}
+    return bool(ended) and ended.get("exitCode") == 0 and not status.get("restartCount")
+
+
+def _container(kube: Kube, pod: ObjectRef, status: Any, deadline: float) -> dict[str, Any]:
+    state, last = status.get("state") or {}, status.get("lastState") or {}
+    waiting = state.get("waiting") or {}
+    ended = last.get("terminated") or state.get("terminated") or {}
+    name = str(status.get("name"))
+    restarts = int(status.get("restartCount") or 0)
+    started = bool(state.get("running") or state.get("terminated") or restarts)
+    return {
+        "name": name,
+        "restarts": restarts,
+        "waiting": clean(f"{waiting.get('reason') or ''} {waiting.get('message') or ''}".strip()),
+        "terminated": clean(
+            f"exit {ended.get('exitCode')}, {ended.get('reason') or 'no reason'}"
+            f" {ended.get('message') or ''}".strip()
+        )
+        if ended
+        else "",
+        "logs": {
+            "current": _log(kube, pod, name, deadline) if started else [],
+            "previous": _log(kube, pod, name, deadline, previous=True) if restarts else [],
+        },
+    }
+
+
+def _log(
+    kube: Kube, pod: ObjectRef, container: str, deadline: float, *, previous: bool = False
+) -> list[str]:
+    query = {"container": container, "tailLines": str(LINES), "limitBytes": str(_LOG_BYTES)}
+    if previous:
+        query["previous"] = "true"
+    try:
+        body = kube.request(
+            "GET",
+            f"{kube.path_of(pod)}/log",
+            query=query,
+            accept="*/*",
+            timeout=_left(deadline),
+        ).body
+    except ApiError as error:
+        return [] if error.status in (400, 404) else [clean(f"(no log: {error.message})")]
+    except LocalloopError as error:
+        return [clean(f"(no log: {error.message})")]
+    lines = body[:_LOG_BYTES].decode("utf-8", "replace").splitlines()
+    return [clean(line) for line in lines[-LINES:]]
+
+
+def _warnings(kube: Kube, namespace: str, deadline: float) -> list[Object]:
+    if _left(deadline) <= 0.1 or not namespace:
+        return []
+    try:
+        items, _ = kube.list(
+            "v1", "Event", namespace, field_selector="type=Warning", timeout=_left(deadline)
+        )
+    except LocalloopError:
+        return []
+    return items
+
+
+def _about(events: Sequence[Object], names: set[tuple[str, str]]) -> list[dict[str, Any]]:
+    chosen = [
+        event
+        for event in events
+        if (
+            (event.get("involvedObject") or {}).get("kind"),
+            (event.get("involvedObject") or {}).get("name"),
+        )
+        in names
+    ]
+    chosen.sort(key=_when, reverse=True)
+    return [
+        {
+            "object": clean(f"{event['involvedObject']['kind']}/{event['involvedObject']['name']}"),
+            "reason": clean(str(event.get("reason") or "")),
+            "message": clean(str(event.get("message") or "")),
+            "count": int(event.get("count") or (event.get("series") or {}).get("count") or 1),
+            "last": str(
+                event.get("lastTimestamp")
+                or event.get("eventTime")
+                or event["metadata"].get("creationTimestamp")
+                or ""
+            ),
+        }
+        for event in chosen[:_EVENTS]
+    ]
+
+
+def _when(event: Object) -> float:
+    last = event.get("lastTimestamp") or event.get("eventTime")
+    return timestamp(last or event["metadata"].get("creationTimestamp")) or 0.0
+
+
+def _left(deadline: float) -> float:
+    return max(0.1, min(3.0, deadline - time.monotonic()))

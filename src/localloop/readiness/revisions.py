@@ -1,0 +1,98 @@
+"""Which pods a workload has, and which of them are of its current revision."""
+
+from __future__ import annotations
+
+from ..kube.objects import Object, Snapshot, uid_of
+from .pod_rule import pod_finished, terminating
+
+
+def observed(obj: Object) -> bool:
+    """Whether the controller has seen this generation (some write it as text)."""
+    try:
+        seen = int((obj.get("status") or {}).get("observedGeneration") or 0)
+    except (TypeError, ValueError):
+        return False
+    return seen > 0 and seen >= int(obj["metadata"].get("generation") or 1)
+
+
+def wanted(obj: Object) -> int:
+    """How many pods a workload asks for."""
+    if obj["kind"] == "DaemonSet":
+        return int((obj.get("status") or {}).get("desiredNumberScheduled") or 0)
+    replicas = (obj.get("spec") or {}).get("replicas")
+    return 1 if replicas is None else int(replicas)
+
+
+def current_pods(obj: Object, view: Snapshot) -> list[Object]:
+    """The pods of a workload's current revision: no terminating, no finished, no older ones.
+
+    (Of a Job: its pods, finished ones too. Of a Pod: itself.)
+    """
+    kind = obj["kind"]
+    if kind == "Pod":
+        return [obj]
+    if kind == "Deployment":
+        pods = [
+            pod
+            for replicaset in _current_replicasets(obj, view)
+            for pod in view.owned_by(uid_of(replicaset), "Pod")
+        ]
+    elif kind == "StatefulSet":
+        pods = _with_hash(obj, view, str((obj.get("status") or {}).get("updateRevision") or ""))
+    elif kind == "DaemonSet":
+        pods = _daemon_pods(obj, view)
+    else:
+        pods = view.owned_by(uid_of(obj), "Pod")
+        if kind == "Job":
+            return [pod for pod in pods if not terminating(pod)]
+    return [pod for pod in pods if not terminating(pod) and not pod_finished(pod)]
+
+
+def all_pods(obj: Object, view: Snapshot) -> list[Object]:
+    """The pods of every revision of a workload."""
+    if obj["kind"] != "Deployment":
+        return view.owned_by(uid_of(obj), "Pod")
+    return [
+        pod
+        for replicaset in view.owned_by(uid_of(obj), "ReplicaSet")
+        for pod in view.owned_by(uid_of(replicaset), "Pod")
+    ]
+
+
+def _current_replicasets(obj: Object, view: Snapshot) -> list[Object]:
+    name = "deployment.kubernetes.io/revision"
+    revision = (obj["metadata"].get("annotations") or {}).get(name)
+    return [
+        replicaset
+        for replicaset in view.owned_by(uid_of(obj), "ReplicaSet")
+        if revision and (replicaset["metadata"].get("annotations") or {}).get(name) == revision
+    ]
+
+
+def _with_hash(obj: Object, view: Snapshot, revision: str) -> list[Object]:
+    return [
+        pod
+        for pod in view.owned_by(uid_of(obj), "Pod")
+        if revision and label_of(pod, "controller-revision-hash") == revision
+    ]
+
+
+def _daemon_pods(obj: Object, view: Snapshot) -> list[Object]:
+    # A DaemonSet's status does not name its revision; its newest ControllerRevision does.
+    history = view.owned_by(uid_of(obj), "ControllerRevision")
+    if history:
+        newest = max(history, key=lambda entry: int(entry.get("revision") or 0))
+        return _with_hash(obj, view, label_of(newest, "controller-revision-hash"))
+    annotations = obj["metadata"].get("annotations") or {}
+    generation = annotations.get("deprecated.daemonset.template.generation")
+    pods = view.owned_by(uid_of(obj), "Pod")
+    return [
+        pod
+        for pod in pods
+        if generation is None or label_of(pod, "pod-template-generation") == generation
+    ]
+
+
+def label_of(obj: Object, name: str) -> str:
+    """A label's value, or an empty string."""
+    return str((obj["metadata"].get("labels") or {}).get(name) or "")

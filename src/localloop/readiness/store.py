@@ -1,0 +1,249 @@
+"""A live copy of the collections that a gate looks at, kept by one watching thread each."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from ..errors import LocalloopError
+from ..kube.client import ApiError, ApiUnreachable, Kube, WatchStream
+from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, uid_of
+from .look import Source
+from .pod_rule import container_statuses
+
+_STREAM = 60.0
+_REFUSED = (401, 403)
+# In a row, with growing pauses: a server that starts refuses everybody for a few seconds.
+_REFUSALS = 5
+
+
+class Store:
+    """Objects by source; every change wakes whoever waits on ``changed``.
+
+    ``completed`` holds the uids of Jobs that were seen complete, also of those that are gone
+    since: their last event may come before anybody has looked.
+    """
+
+    def __init__(self, sources: Sequence[Source], clock: Callable[[], float]) -> None:
+        self.changed = threading.Condition()
+        self.version = 0
+        self.began: float | None = None
+        self._clock = clock
+        self._objects: dict[Source, dict[str, Object]] = {}
+        self._sources = tuple(sources)
+        self._outages: dict[str, LocalloopError] = {}
+        self._baseline: dict[tuple[str, str], int] = {}
+        self._pods: set[str] = set()
+        self.completed: dict[ObjectRef, str] = {}
+        self.hopeless = False
+        self._offset: float | None = None
+
+    # Called by the watching threads.
+
+    def replace(self, source: Source, items: list[Object], server_date: float | None) -> None:
+        """Take a fresh list."""
+        with self.changed:
+            self._objects[source] = {_name(item): item for item in items}
+            self._note_completed(items)
+            self._first_seen(items)
+            if server_date is not None:
+                self._offset = server_date - self._clock()
+                self.began = self.began if self.began is not None else server_date
+            self._outages.pop(str(source), None)
+            self._wake()
+
+    def apply(self, source: Source, kind: str, obj: Object) -> None:
+        """Take one watch event. What is older than what we have is dropped."""
+        with self.changed:
+            objects = self._objects.setdefault(source, {})
+            have = objects.get(_name(obj))
+            self._note_completed([obj])
+            if kind == "DELETED":
+                if have is not None and uid_of(have) == uid_of(obj):
+                    del objects[_name(obj)]
+            elif have is None or uid_of(have) != uid_of(obj) or _newer(obj, have):
+                objects[_name(obj)] = obj
+                self._first_seen([obj])
+            self._outages.pop(str(source), None)
+            self._wake()
+
+    def outage(self, subject: str, error: LocalloopError, *, final: bool = False) -> None:
+        """Note that something cannot be seen at present; ``final``: nor later, so why wait."""
+        with self.changed:
+            self._outages[subject] = error
+            self.hopeless = self.hopeless or final
+            self._wake()
+
+    def recovered(self, subject: str) -> None:
+        """The opposite."""
+        with self.changed:
+            if self._outages.pop(subject, None) is not None:
+                self._wake()
+
+    # Called by the gate.
+
+    def note_completed(self, ref: ObjectRef, uid: str) -> None:
+        """Note that a Job had completed that is gone."""
+        with self.changed:
+            self.completed[ref] = uid
+            self._wake()
+
+    def read(self, ref: ObjectRef, obj: Object | None) -> None:
+        """Take the fresh read of one object."""
+        for source in self._sources:
+            if (source.kind, source.namespace) != (ref.kind, ref.namespace):
+                continue
+            have = self._objects.get(source, {}).get(ref.name)
+            if obj is not None:
+                self.apply(source, "MODIFIED", obj)
+            elif have is not None:
+                self.apply(source, "DELETED", have)
+
+    def state(self) -> tuple[int, Snapshot | None, LocalloopError | None]:
+        """Version, snapshot (``None`` until each source was listed), and what is in the way."""
+        with self.changed:
+            trouble = next(iter(self._outages.values()), None)
+            if any(source not in self._objects for source in self._sources):
+                return self.version, None, trouble
+            objects = tuple(o for entries in self._objects.values() for o in entries.values())
+            now = self._clock() + (self._offset or 0.0)
+            view = Snapshot(objects, now, self.began, dict(self._baseline))
+            return self.version, view, trouble
+
+    def _first_seen(self, items: list[Object]) -> None:
+        """Note the restarts that each pod came with: a container that shows later came with 0."""
+        for item in items:
+            if item["kind"] != "Pod":
+                continue
+            uid = uid_of(item)
+            for status in container_statuses(item):
+                restarts = 0 if uid in self._pods else int(status.get("restartCount") or 0)
+                self._baseline.setdefault((uid, str(status.get("name"))), restarts)
+            self._pods.add(uid)
+
+    def _note_completed(self, items: list[Object]) -> None:
+        for item in items:
+            if item["kind"] == "Job" and condition(item, "Complete").get("status") == "True":
+                self.completed[ref_of(item)] = uid_of(item)
+
+    def _wake(self) -> None:
+        self.version += 1
+        self.changed.notify_all()
+
+
+class Watchers:
+    """One thread a source: list, watch, and list again after an error."""
+
+    def __init__(
+        self, kube: Kube, store: Store, sources: Sequence[Source], *, backoff: float = 0.2
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._backoff = backoff
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._streams: dict[Source, WatchStream] = {}
+        self._threads = [
+            threading.Thread(
+                target=self._follow, args=(source,), name=f"gate-{source.kind}", daemon=True
+            )
+            for source in sources
+        ]
+
+    def __enter__(self) -> Watchers:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        with self._lock:
+            for stream in self._streams.values():
+                stream.close()
+        patience = time.monotonic() + 1.0
+        for thread in self._threads:
+            thread.join(timeout=max(0.0, patience - time.monotonic()))
+
+    def _follow(self, source: Source) -> None:
+        failures = 0
+        try:
+            while not self._stopping.is_set():
+                try:
+                    version = self._list(source)
+                    failures = 0
+                    self._watch(source, version)
+                except (ApiError, ApiUnreachable) as error:
+                    expired = isinstance(error, ApiError) and error.expired
+                    if not expired:
+                        failures += 1
+                        final = refused(error) and failures >= _REFUSALS
+                        self._store.outage(str(source), error, final=final)
+                    pause = min(5.0, self._backoff * 2.0 ** min(failures, 6))
+                    self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 (jitter)
+        except Exception as error:  # a thread must not end in silence
+            text = f"{type(error).__name__}: {error}"
+            self._store.outage(str(source), LocalloopError("gate_internal", text), final=True)
+            raise
+        finally:
+            self._kube.close()
+
+    def _list(self, source: Source) -> str:
+        try:
+            items, version = self._kube.list(
+                source.api_version,
+                source.kind,
+                source.namespace or None,
+                metadata_only=source.metadata_only,
+            )
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            # The kind itself is gone: nothing of it exists. Look again now and then.
+            self._store.replace(source, [], self._kube.server_date)
+            self._stopping.wait(1.0)
+            return ""
+        self._store.replace(source, items, self._kube.server_date)
+        return version
+
+    def _watch(self, source: Source, version: str) -> None:
+        while version and not self._stopping.is_set():
+            stream = self._kube.watch(
+                source.api_version,
+                source.kind,
+                source.namespace or None,
+                version,
+                timeout=_STREAM,
+                metadata_only=source.metadata_only,
+            )
+            self._store.recovered(str(source))
+            with self._lock:
+                self._streams[source] = stream
+                if self._stopping.is_set():
+                    stream.close()
+            quiet = True
+            for kind, obj in stream:
+                quiet = False
+                version = str(obj["metadata"].get("resourceVersion") or version)
+                if kind != "BOOKMARK":
+                    self._store.apply(source, kind, obj)
+            if quiet:
+                # A server that ends streams at once must not be asked in a tight loop.
+                self._stopping.wait(self._backoff * random.uniform(0.5, 1.0))  # noqa: S311
+
+
+def refused(error: LocalloopError | None) -> bool:
+    """Whether the server answers, but not to this user."""
+    return isinstance(error, ApiError) and error.status in _REFUSED
+
+
+def _name(obj: Object) -> str:
+    return ref_of(obj).name
+
+
+def _newer(obj: Object, have: Object) -> bool:
+    try:
+        return int(obj["metadata"]["resourceVersion"]) >= int(have["metadata"]["resourceVersion"])
+    except (KeyError, ValueError):
+        return True

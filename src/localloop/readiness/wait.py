@@ -1,0 +1,377 @@
+"""The gate: waits, driven by watches, until everything in scope is ready, or is known not to be.
+
+``run_gate`` opens the watches, then judges the snapshot on every change and whenever a rule that
+needs time comes due; nothing polls. ``observe_once`` (in ``observe``) is the same judgement on one
+snapshot.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..errors import LocalloopError
+from ..kube.client import ApiError, ApiUnreachable, Kube
+from ..kube.objects import ObjectRef, Snapshot
+from .diagnosis import diagnose
+from .evidence import collect_evidence, missing_node_file
+from .finished import Finished
+from .http_check import Check
+from .look import CHECK_SECONDS, Also, expand, not_gated, sources
+from .pod_rule import DEFAULT_RULES, Rules, Suspect
+from .result import OUR_DEADLINE, GateResult
+from .store import Store, Watchers, refused
+from .suspects import Suspects
+from .tracking import Tracked, Tracker
+from .unstick import Unstick
+from .verdict import Expected, Verdict
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+class Clock:
+    """Monotonic time, and waiting for a change until a moment."""
+
+    def now(self) -> float:
+        """Seconds, from an arbitrary start."""
+        return time.monotonic()
+
+    def wait(self, changed: threading.Condition, seconds: float) -> None:
+        """Wait (holding ``changed``) for a notification, at most so long."""
+        changed.wait(max(0.0, seconds))
+
+
+def run_gate(
+    kube: Kube,
+    scope: Sequence[ObjectRef],
+    *,
+    timeout: float,
+    stable_for: float | None = None,
+    expected: Expected | None = None,
+    own: Mapping[ObjectRef, Expected] | None = None,
+    touched: Iterable[ObjectRef] = (),
+    emit: Emit | None = None,
+    also: Sequence[Also] = (),
+    completed: frozenset[ObjectRef] = frozenset(),
+    jobs: Mapping[ObjectRef, float] | None = None,
+    rules: Rules = DEFAULT_RULES,
+    checks: Sequence[Check] = (),
+    unstick: bool = True,
+    run_age: float | None = None,
+    clock: Clock | None = None,
+    backoff: float = 0.2,
+) -> GateResult:
+    """Wait until every object in scope is ready and has stayed so, for at most ``timeout``.
+
+    ``expected`` maps our repositories to the digests allowed in them, ``own`` objects to theirs,
+    where those are other ones; ``touched`` are the objects that this run changed (the others pass
+    by one observation); ``completed`` Jobs known to have completed before, ``jobs`` those that were
+    made after a time of the server, and may have completed and gone unseen; ``checks`` are asked,
+    again and again, once all else is ready; ``unstick`` allows deleting pods that hold up what this
+    run has mended, and ``run_age`` is how long ago it began, in seconds. ``emit`` gets ``progress``
+    events, and one ``gate`` event at the end. Raises nothing for a cluster in trouble: that is the
+    result's ``status``.
+    """
+    watched = sources(scope, also, selected=True)
+    tick = clock or Clock()
+    store = Store(watched, tick.now)
+    tracker = Tracker(
+        expected=expected or {},
+        own=own or {},
+        touched=frozenset(ref.key for ref in touched),
+        completed=completed,
+        seen_complete=store.completed,
+        rules=rules,
+        stable_for=stable_for,
+    )
+    tell = emit or (lambda _event: None)
+    gate = _Gate(kube, store, tracker, tick, tell, timeout=timeout, backoff=backoff)
+    gate.scope, gate.also, gate.checks = tuple(scope), tuple(also), tuple(checks)
+    gate.finished = Finished(kube, store, jobs or {})
+    if unstick:
+        gate.unstick = Unstick(kube, rules, gate.warn, run_age)
+    with Watchers(kube, store, watched, backoff=backoff):
+        result = gate.run()
+    tell({"event": "gate", **result.as_dict()})
+    return result
+
+
+class _Gate:
+    scope: tuple[ObjectRef, ...] = ()
+    also: tuple[Also, ...] = ()
+    checks: tuple[Check, ...] = ()
+    finished: Finished
+    unstick: Unstick | None = None
+
+    def __init__(
+        self,
+        kube: Kube,
+        store: Store,
+        tracker: Tracker,
+        clock: Clock,
+        emit: Emit,
+        *,
+        timeout: float,
+        backoff: float,
+    ) -> None:
+        self.kube = kube
+        self.store = store
+        self.tracker = tracker
+        self.clock = clock
+        self.emit = emit
+        self.timeout = timeout
+        self.backoff = backoff
+        self.suspects = Suspects(self._look_again, self.warn)
+        self.warnings: dict[str, None] = {}
+        self.answered: set[str] = set()
+        self.unanswered: tuple[str, str] | None = None
+        self.start = clock.now()
+        self.due = self.start
+        self.not_before = self.start
+        self.version = 0
+
+    def run(self) -> GateResult:
+        self.start = self.clock.now()
+        deadline = self.start + self.timeout
+        while True:
+            version, view, trouble = self.store.state()
+            self.version = version
+            self.due = deadline
+            result = self._evaluate(view, trouble) if view else None
+            if result is None and self.store.hopeless:
+                result = self._unknown(trouble)
+            if result is None and self.clock.now() >= deadline:
+                result = self._expired(view, trouble)
+            if result is not None:
+                return result
+            with self.store.changed:
+                if self.store.version == version:
+                    self.clock.wait(self.store.changed, self.due - self.clock.now())
+
+    # -- one evaluation ---------------------------------------------------------------------
+
+    def _evaluate(self, view: Snapshot, trouble: LocalloopError | None) -> GateResult | None:
+        targets, unmatched = expand(self.scope, self.also, view)
+        entries = [self._judge(ref, view) for ref in targets]
+        self.tracker.forget_others(targets)
+        passed = not unmatched
+        for entry in entries:
+            self._show(entry)
+            now = self.clock.now()
+            left = self.tracker.left(entry, view, now)
+            if left:
+                self._wake_at(now + left)
+            passed = passed and left == 0
+        failed = next(
+            (e.verdict for e in entries if e.verdict and e.verdict.state == "failed"), None
+        )
+        if failed is None and trouble is None:
+            failed = self._lasted(entries)
+        if failed is not None:
+            return self._failed(view, failed)
+        if trouble is not None:
+            return None
+        if self.unstick is not None:
+            for entry in entries:
+                self.unstick.look(entry, view)
+        if not passed:
+            self.answered.clear()
+            return None
+        return self._success(view)
+
+    def _judge(self, ref: ObjectRef, view: Snapshot) -> Tracked:
+        entry = self.tracker.judge(ref, view)
+        if entry.verdict and entry.verdict.reason == "missing" and ref in self.finished.since:
+            self._wake_at(self.finished.ask(ref, self.clock.now()))
+            entry = self.tracker.judge(ref, view)
+        return entry
+
+    def _lasted(self, entries: Sequence[Tracked]) -> Verdict | None:
+        present = [
+            (entry.ref, suspect)
+            for entry in entries
+            if entry.verdict and not entry.verdict.ready
+            for suspect in entry.verdict.suspects
+        ]
+        cause, due = self.suspects.lasted(present, self.clock.now())
+        if due is not None:
+            self._wake_at(due)
+        return Verdict("failed", cause[1].reason, cause[1].detail, cause[0]) if cause else None
+
+    def _look_again(self, suspect: Suspect) -> bool:
+        if self.clock.now() < self.not_before:
+            self._wake_at(self.not_before)
+            return False
+        try:
+            fresh = self.kube.read(suspect.ref, timeout=3.0)
+        except (ApiError, ApiUnreachable):
+            self._retry_later()
+            return False
+        self.store.read(suspect.ref, fresh)
+        return True
+
+    # -- endings ----------------------------------------------------------------------------
+
+    def _success(self, view: Snapshot) -> GateResult | None:
+        if self.clock.now() < self.not_before:
+            self._wake_at(self.not_before)
+            return None
+        try:
+            if not self.kube.ready(timeout=3.0):
+                raise ApiUnreachable(self.kube.config.server, "/readyz says no")
+        except (ApiError, ApiUnreachable):
+            self._retry_later()
+            return None
+        pending = [check for check in self.checks if check.name not in self.answered]
+        if pending and not self._ask(pending):
+            return None
+        if pending and self.store.version != self.version:
+            self._wake_at(self.clock.now())  # something changed while they were asked
+            return None
+        for entry in self.tracker.objects.values():
+            for warning in entry.verdict.warnings if entry.verdict else ():
+                self.warnings[warning] = None
+        return self._result("ready", view)
+
+    def _ask(self, checks: Sequence[Check]) -> bool:
+        """Whether each was answered as declared; else notes when to ask again."""
+        for check in checks:
+            left = self.start + self.timeout - self.clock.now()
+            why = check.why_not(self.kube, max(0.1, min(CHECK_SECONDS, left)))
+            if why:
+                if self.unanswered != (check.name, why):
+                    self._tell(f"{check.name}: {why}")
+                self.unanswered = check.name, why
+                self._retry_later()
+                return False
+            self.answered.add(check.name)
+        self.unanswered = None
+        return True
+
+    def _failed(self, view: Snapshot, verdict: Verdict) -> GateResult:
+        ref = verdict.ref
+        evidence = collect_evidence(self.kube, [ref], view)
+        self.tracker.objects[ref].verdict = verdict
+        return self._result(
+            "failed",
+            view,
+            f"{verdict.reason}:{ref.name}",
+            ref.name,
+            verdict.detail,
+            evidence=evidence,
+            deadline=_deadline(verdict, view),
+        )
+
+    def _expired(self, view: Snapshot | None, trouble: LocalloopError | None) -> GateResult:
+        """The deadline has passed: unknown if the server cannot be asked, else failed."""
+        try:
+            if trouble is None and not self.kube.ready(timeout=2.0):
+                trouble = ApiUnreachable(self.kube.config.server, "/readyz says no")
+        except (ApiError, ApiUnreachable) as error:
+            trouble = error
+        if trouble is not None or view is None:
+            return self._unknown(trouble)
+        waiting = self.tracker.waiting()
+        if not waiting:
+            return self._expired_with_all_ready(view)
+        verdict = waiting[0].verdict
+        detail = verdict.detail if verdict else ""
+        reason = f"timeout:{detail.partition(':')[0]}"
+        if verdict is not None and verdict.ready:
+            reason = "timeout:not stable"
+        evidence = collect_evidence(self.kube, [entry.ref for entry in waiting[:3]], view)
+        path = missing_node_file(evidence)
+        if path:
+            reason, detail = f"node_file_missing:{path}", "a pod cannot mount its node file"
+        subject = waiting[0].ref.name
+        return self._result("failed", view, reason, subject, detail, evidence=evidence)
+
+    def _expired_with_all_ready(self, view: Snapshot) -> GateResult:
+        if self.unanswered:
+            name, why = self.unanswered
+            return self._result("failed", view, f"http_check:{name}", name, why)
+        _, unmatched = expand(self.scope, self.also, view)
+        if unmatched:
+            selector = unmatched[0].selector
+            return self._result("failed", view, f"no_match:{selector}", selector, "nothing matches")
+        return self._result("failed", view, "timeout:not stable")
+
+    def _unknown(self, trouble: LocalloopError | None) -> GateResult:
+        reason = trouble.reason if trouble else "apiserver_unreachable"
+        if isinstance(trouble, ApiError) and not refused(trouble):
+            reason = "apiserver_unreachable"
+        detail = trouble.message if trouble else "not all objects could be listed in time"
+        return self._result("unknown", None, reason, "", detail)
+
+    def _result(
+        self,
+        status: str,
+        view: Snapshot | None,
+        reason: str = "",
+        subject: str = "",
+        detail: str = "",
+        *,
+        evidence: tuple[dict[str, Any], ...] = (),
+        deadline: tuple[float, str] | None = None,
+    ) -> GateResult:
+        seconds, whose = deadline or (self.timeout, OUR_DEADLINE)
+        objects = tuple(entry.as_result(self.start) for entry in self.tracker.objects.values())
+        firsts = [entry.first_ready_s for entry in objects]
+        together = (
+            None if None in firsts else max((f for f in firsts if f is not None), default=0.0)
+        )
+        return GateResult(
+            status=status,
+            reason=reason,
+            subject=subject,
+            detail=detail,
+            objects=objects,
+            warnings=tuple(self.warnings),
+            not_gated=not_gated(objects),
+            evidence=evidence,
+            first_ready_s=together if view is not None else None,
+            duration_s=self.clock.now() - self.start,
+            deadline_s=seconds,
+            deadline_by=whose,
+            diagnosis=None if status == "ready" else diagnose(reason, detail, evidence),
+        )
+
+    # -- telling ----------------------------------------------------------------------------
+
+    def _wake_at(self, moment: float) -> None:
+        self.due = min(self.due, moment)
+
+    def _retry_later(self) -> None:
+        """The server did not answer a question of our own: note when to ask again."""
+        pause = self.backoff * random.uniform(2.5, 5.0)  # noqa: S311 (jitter)
+        self.not_before = self.clock.now() + pause
+        self._wake_at(self.not_before)
+
+    def _show(self, entry: Tracked) -> None:
+        verdict = entry.verdict
+        if verdict is None or verdict.state == "not_gated":
+            return
+        text = f"{entry.ref.kind} {entry.ref.name}: {verdict.detail}"
+        if text != entry.shown:
+            entry.shown = text
+            self._tell(text)
+
+    def warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings[text] = None
+            self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        self.emit({"event": "progress", "component": None, "step": "gate", "text": text})
+
+
+def _deadline(verdict: Verdict, view: Snapshot) -> tuple[float, str] | None:
+    """A Deployment's own deadline in seconds, and its name, where that one has ended the gate."""
+    obj = view.get(verdict.ref) if verdict.reason == "progress_deadline" else None
+    if obj is None:
+        return None
+    seconds = float((obj.get("spec") or {}).get("progressDeadlineSeconds") or 0)
+    return seconds, f"progressDeadlineSeconds of Deployment {verdict.ref.name}"

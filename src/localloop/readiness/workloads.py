@@ -1,0 +1,244 @@
+"""The workloads: Deployment, StatefulSet, DaemonSet, ReplicaSet, Job and bare Pod."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..kube.objects import Snapshot, condition, timestamp, uid_of
+from .image_proof import ImageFinding, image_proof, template_findings
+from .pod_rule import Suspect, has_any_probe, pod_finished, pod_ready, pod_suspects, terminating
+from .revisions import current_pods, label_of, observed, wanted
+from .verdict import Case, Problem, Verdict, with_suspects
+
+_NO_DEADLINE = 2**31 - 1
+
+
+def deployment(case: Case) -> Verdict:
+    """All replicas updated, ready and available; failed where its controller gave up."""
+    want = wanted(case.obj)
+    if case.spec.get("paused"):
+        return case.failed("paused", "the Deployment is paused")
+    if not observed(case.obj):
+        return _workload(case, ("not_observed", "not yet seen by its controller"), want, want)
+    progress = condition(case.obj, "Progressing")
+    extra: list[Suspect] = []
+    if progress.get("reason") == "ProgressDeadlineExceeded":
+        text = str(progress.get("message") or "progress deadline exceeded")
+        if not _stale(progress, case.view):
+            return case.failed("progress_deadline", text)
+        key = ("progress_deadline", uid_of(case.obj), "")
+        extra.append(Suspect(key, "progress_deadline", text, case.rules.hold, case.ref))
+    failure = condition(case.obj, "ReplicaFailure")
+    if failure.get("status") == "True":
+        text = str(failure.get("message") or failure.get("reason") or "pods cannot be created")
+        key = ("replica_failure", uid_of(case.obj), "")
+        hold = case.rules.replica_failure
+        extra.append(Suspect(key, "replica_failure", text, hold, case.ref))
+    return _workload(case, _deployment_problem(case, want, progress), want, want, tuple(extra))
+
+
+def _stale(progress: Mapping[str, Any], view: Snapshot) -> bool:
+    """Whether the condition was written before the gate began.
+
+    Back from a broken revision, the first status of the good one still carries it.
+    """
+    written = timestamp(progress.get("lastUpdateTime"))
+    return view.since is not None and written is not None and written < view.since
+
+
+def _deployment_problem(case: Case, want: int, progress: Mapping[str, Any]) -> Problem | None:
+    updated = case.count("updatedReplicas")
+    if updated != want:
+        return "not_updated", f"{updated} of {want} pods are of this revision"
+    if case.count("replicas") != updated:
+        return "old_pods", f"{case.count('replicas') - updated} pods of older revisions remain"
+    if case.count("readyReplicas") < want:
+        return "not_ready", ""
+    if case.count("availableReplicas") < want:
+        return "not_available", f"{case.count('availableReplicas')} of {want} available"
+    if condition(case.obj, "Available").get("status") != "True":
+        return "not_available", "not available"
+    deadline = case.spec.get("progressDeadlineSeconds")
+    limited = deadline is not None and deadline != _NO_DEADLINE
+    if limited and progress.get("reason") != "NewReplicaSetAvailable":
+        return "not_progressed", f"progress: {progress.get('reason') or 'none'}"
+    if condition(case.obj, "ReplicaFailure").get("status") == "True":
+        return "replica_failure", ""
+    return None
+
+
+def statefulset(case: Case) -> Verdict:
+    """The revision's pods ready, as far as partition and OnDelete let it roll."""
+    want = wanted(case.obj)
+    strategy = case.spec.get("updateStrategy") or {}
+    on_delete = strategy.get("type") == "OnDelete"
+    partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
+    need = want if on_delete else max(0, want - partition)
+    if not observed(case.obj):
+        problem: Problem | None = ("not_observed", "not yet seen by its controller")
+    else:
+        problem = _statefulset_problem(case, want, need, on_delete, partition)
+    return _workload(case, problem, need, want)
+
+
+def _statefulset_problem(
+    case: Case, want: int, need: int, on_delete: bool, partition: int
+) -> Problem | None:
+    ready, replicas = case.count("readyReplicas"), case.count("replicas")
+    revision = case.status.get("updateRevision")
+    if on_delete:
+        pods = [p for p in case.view.owned_by(uid_of(case.obj), "Pod") if not terminating(p)]
+        old = [p for p in pods if label_of(p, "controller-revision-hash") != revision]
+        if old:
+            return "on_delete", f"{len(old)} pods wait to be deleted by hand (OnDelete)"
+    elif case.count("updatedReplicas") < need:
+        return "not_updated", f"{case.count('updatedReplicas')} of {need} pods are of this revision"
+    if replicas != want:
+        return "wrong_count", f"{replicas} pods instead of {want}"
+    if ready != want:
+        return "not_ready", ""
+    available = case.status.get("availableReplicas")
+    if case.spec.get("minReadySeconds") and available is not None and int(available) < want:
+        return "not_available", f"{available} of {want} available"
+    if not on_delete and partition == 0 and case.status.get("currentRevision") != revision:
+        return "not_updated", "the new revision is not the current one yet"
+    return None
+
+
+def daemonset(case: Case) -> Verdict:
+    """One ready pod of this revision on each node that wants one."""
+    want = wanted(case.obj)
+    updated = case.count("updatedNumberScheduled")
+    problem: Problem | None = None
+    if not observed(case.obj) or case.status.get("desiredNumberScheduled") is None:
+        problem = ("not_observed", "not yet seen by its controller")
+    elif updated < want and (case.spec.get("updateStrategy") or {}).get("type") == "OnDelete":
+        problem = ("on_delete", f"{want - updated} pods wait to be deleted by hand (OnDelete)")
+    elif updated != want:
+        problem = ("not_updated", f"{updated} of {want} pods are of this revision")
+    elif case.count("numberReady") < want:
+        problem = ("not_ready", "")
+    elif case.count("numberAvailable") < want:
+        problem = ("not_available", f"{case.count('numberAvailable')} of {want} available")
+    return _workload(case, problem, want, want)
+
+
+def replicaset(case: Case) -> Verdict:
+    """As many available pods as asked for."""
+    want = wanted(case.obj)
+    problem: Problem | None = None
+    if not observed(case.obj):
+        problem = ("not_observed", "not yet seen by its controller")
+    elif case.count("replicas") != want:
+        problem = ("wrong_count", f"{case.count('replicas')} pods instead of {want}")
+    elif case.count("availableReplicas") < want:
+        problem = ("not_ready", "")
+    return _workload(case, problem, want, want)
+
+
+def job(case: Case) -> Verdict:
+    """Complete; a Job counts its crashes itself."""
+    if condition(case.obj, "Complete").get("status") == "True":
+        return case.ready("complete")
+    failure = condition(case.obj, "Failed")
+    if failure.get("status") == "True":
+        text = failure.get("message") or failure.get("reason") or "the Job failed"
+        return case.failed("job_failed", str(text))
+    if case.spec.get("suspend"):
+        return case.progressing("suspended", "the Job is suspended")
+    pods = current_pods(case.obj, case.view)
+    suspects = [
+        suspect
+        for pod in pods
+        if not pod_finished(pod)
+        for suspect in pod_suspects(pod, case.view.baseline, case.rules, crashes=False)
+    ]
+    done = f"{case.count('succeeded')}/{case.spec.get('completions') or 1} complete"
+    return with_suspects(case.progressing("job_running", done), suspects)
+
+
+def pod(case: Case) -> Verdict:
+    """Running and ready, or ended well where it was to end."""
+    phase = case.status.get("phase")
+    endless = case.spec.get("restartPolicy", "Always") == "Always"
+    if phase == "Failed":
+        text = case.status.get("message") or case.status.get("reason") or "the pod failed"
+        return case.failed("pod_failed", str(text))
+    findings = image_proof([case.obj], case.expected)
+    suspects = _image_suspects(case, findings)
+    if phase == "Succeeded":
+        if endless:
+            return case.progressing("pod_ended", "ended, though it should run for ever")
+        return case.ready("succeeded")
+    if not pod_ready(case.obj):
+        suspects.extend(pod_suspects(case.obj, case.view.baseline, case.rules))
+        return with_suspects(case.progressing("not_ready", "ready 0/1"), suspects)
+    if findings:
+        wrong = any(finding.kind == "different" for finding in findings)
+        reason = "wrong_image" if wrong else "image_unknown"
+        return with_suspects(case.progressing(reason, str(findings[0])), suspects)
+    bare = () if has_any_probe(case.spec) else (f"Pod {case.ref.name} has no probe",)
+    return case.ready("ready 1/1", *bare)
+
+
+# -- what they share
+
+
+def _workload(
+    case: Case,
+    problem: Problem | None,
+    need: int,
+    want: int,
+    extra: tuple[Suspect, ...] = (),
+) -> Verdict:
+    """The common end: the counts' problem if any, then the pods, their images, their probes."""
+    if problem is not None and problem[0] == "not_observed":
+        # Which revision is the current one is not known yet: no pod satisfies, none is to blame.
+        return case.progressing(problem[0], f"ready 0/{want or '?'}: {problem[1]}")
+    pods = current_pods(case.obj, case.view)
+    if case.ref.kind == "Deployment" and not case.count("updatedReplicas"):
+        pods = []  # those of the revision before: its controller has not moved the name yet
+    ready = sum(map(pod_ready, pods))
+    shown = max(ready, case.count("readyReplicas")) if need < want else ready
+    detail = f"ready {min(shown, want)}/{want}"
+    if problem is None and ready < need:
+        problem = ("not_ready", "the pods of this revision are not all ready")
+    template = (case.spec.get("template") or {}).get("spec") or {}
+    findings = [
+        *template_findings(template, case.expected, case.ref.name),
+        *image_proof(pods, case.expected),
+    ]
+    suspects = [*extra, *_image_suspects(case, findings)]
+    if findings and problem is None:
+        wrong = [finding for finding in findings if finding.kind == "different"]
+        name = "wrong_image" if wrong else "image_unknown"
+        problem = (name, str((wrong or findings)[0]))
+    if problem is not None:
+        for pod in pods:
+            suspects.extend(pod_suspects(pod, case.view.baseline, case.rules))
+        return with_suspects(case.progressing(problem[0], _join(detail, problem[1])), suspects)
+    warnings = []
+    if want == 0:
+        warnings.append(f"{case.ref.kind} {case.ref.name} wants no pods")
+    elif template and not has_any_probe(template):
+        warnings.append(f"{case.ref.kind} {case.ref.name}: its pods have no probe")
+    return case.ready(detail, *warnings)
+
+
+def _image_suspects(case: Case, findings: list[ImageFinding]) -> list[Suspect]:
+    return [
+        Suspect(
+            ("wrong_image", finding.pod, finding.container),
+            "wrong_image",
+            str(finding),
+            case.rules.hold,
+            case.ref,
+        )
+        for finding in findings
+        if finding.kind == "different"
+    ]
+
+
+def _join(detail: str, text: str) -> str:
+    return f"{detail}: {text}" if text else detail

@@ -1,0 +1,1 @@
+"""The record in the cluster: what it is known to run, by compare-and-swap."""

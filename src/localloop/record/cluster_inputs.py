@@ -1,0 +1,93 @@
+"""What a cluster was made for: the fingerprint of ``cluster.inputs``, noted in the cluster itself.
+
+It is an annotation on namespace ``localloop``, one a project: projects that share a cluster do not
+speak for each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from ..fingerprint.components import Fingerprint
+from ..fingerprint.explain import explain, load_manifest, save_manifest
+from ..kube.client import ApiError, Kube
+from ..kube.objects import ObjectRef
+from ..plan.decide import summary_of
+from ..session import Session
+from ..steps import Emit
+from .store import NAMESPACE, ensure_namespace
+
+BOOTSTRAPPED = "bootstrapped"
+ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True)
+class Noted:
+    """``state``: these inputs were ``accepted``, or the cluster was ``bootstrapped`` with them.
+
+    ``fingerprint`` is empty where the project declared none; ``transaction`` is the run's.
+    """
+
+    fingerprint: str
+    state: str
+    transaction: str
+
+
+def annotation(project: str) -> str:
+    """The annotation's name."""
+    return f"cluster-inputs.localloop/{project}"
+
+
+def load(kube: Kube, project: str) -> Noted | None:
+    """What is noted for a project; None where there is nothing, or nothing of ours. One GET."""
+    found = kube.get(f"/api/v1/namespaces/{NAMESPACE}") or {}
+    text = (found.get("metadata", {}).get("annotations") or {}).get(annotation(project), "")
+    try:
+        return Noted(**json.loads(text))
+    except (ValueError, TypeError):
+        return None
+
+
+def save(kube: Kube, project: str, noted: Noted) -> None:
+    """Note it; the namespace is created where it is missing."""
+    text = json.dumps(asdict(noted), sort_keys=True)
+    patch = {"metadata": {"annotations": {annotation(project): text}}}
+    namespace = ObjectRef("v1", "Namespace", "", NAMESPACE)
+    try:
+        kube.patch(namespace, patch)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        ensure_namespace(kube)
+        kube.patch(namespace, patch)
+
+
+def wanted(session: Session, state: str, transaction: str) -> Noted:
+    """What is to be noted of the inputs as they are now."""
+    current = session.cluster_inputs
+    return Noted(current.value if current else "", state, transaction)
+
+
+def note(session: Session, noted: Noted, emit: Emit, *, recreated: bool = False) -> None:
+    """Note it in the cluster and in the journal."""
+    if session.cluster_inputs is not None:
+        save_manifest(session.project.root, session.cluster_inputs)
+    save(session.kube, session.project.name, noted)
+    emit({"event": "cluster_record", **asdict(noted), "recreated": recreated})
+
+
+def accept(session: Session, cluster: Mapping[str, str], transaction: str, emit: Emit) -> None:
+    """Carry out what the plan's verdict on the cluster says of its inputs, once a run succeeded."""
+    noted = wanted(session, ACCEPTED, transaction)
+    if cluster.get("inputs") == "accept" and cluster["inputs_current"] == noted.fingerprint:
+        note(session, noted, emit)
+    elif session.cluster_inputs is not None:
+        save_manifest(session.project.root, session.cluster_inputs)
+
+
+def what_changed(session: Session, previous: str, current: Fingerprint) -> str:
+    """The changed paths in a few words; the patterns where the previous ones are not known here."""
+    changes = explain(load_manifest(session.project.root, previous), current)
+    return summary_of(changes) or f"one of {', '.join(session.project.cluster.inputs)}"

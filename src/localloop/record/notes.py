@@ -1,0 +1,84 @@
+"""What the record keeps of a release, and of the images of a plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..config import Chart
+from ..errors import LocalloopError
+from ..helm import command as helm
+from ..helm import manifest
+from ..kube.client import ApiError
+from ..kube.objects import Object, ObjectRef, note
+from ..plan.model import Plan
+from ..readiness.look import Source
+from ..session import Session
+from .store import ChartState, ImageEntry, Record
+
+
+def note_release(session: Session, chart: Chart, target: ChartState) -> ChartState:
+    """``target`` with what the cluster now has of it: revision, manifest, objects.
+
+    An object that is gone already gets an empty note: it is in the gate's scope all the same.
+    """
+    live = live_release(session, chart)
+    stored = helm.stored(session.kube, live)
+    return replace(
+        target,
+        revision=live.revision,
+        manifest=stored.sha256,
+        secret={"uid": live.uid, "resource_version": live.resource_version},
+        objects=_notes(session, stored.manifest, chart.namespace),
+    )
+
+
+def live_release(session: Session, chart: Chart) -> helm.Release:
+    """The newest revision of a release that there has to be."""
+    live = helm.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
+    if live is None:
+        raise LocalloopError(
+            "release_gone", f"Helm has no release {chart.release}", component=chart.name
+        )
+    return live
+
+
+def _notes(session: Session, text: str, namespace: str) -> dict[str, dict[str, Any]]:
+    refs = manifest_objects(session, text, namespace)
+    collections = {(ref.api_version, ref.kind, ref.namespace) for ref in refs}
+    view = session.fetch([Source(*key, metadata_only=True) for key in sorted(collections)])
+    return {str(ref): note(live) if (live := view.get(ref)) else {} for ref in refs}
+
+
+def manifest_objects(session: Session, text: str, namespace: str) -> dict[ObjectRef, Object]:
+    """The objects of a release's manifest, by where they are in the cluster."""
+    found = {}
+    for obj in manifest.parse(text, namespace):
+        try:
+            namespaced = session.kube.namespaced(obj["apiVersion"], obj["kind"])
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            namespaced = True  # the server does not know the kind (any more): so it is not there
+        found[manifest.located(obj, namespaced=namespaced)] = obj
+    return found
+
+
+def with_images(record: Record, plan: Plan) -> Record:
+    """The record with the images that this plan found or built (not those that moved)."""
+    images = dict(record.images)
+    for part in plan.components.values():
+        if part.kind != "image" or part.image is None or part.skip == "not_targeted":
+            continue
+        if part.moved:
+            images.pop(part.name, None)
+        else:
+            images[part.name] = ImageEntry(
+                part.fingerprint, part.image["digest"], part.image["config"]
+            )
+    return replace(record, images=images)
+
+
+def object_refs(state: ChartState) -> list[ObjectRef]:
+    """The objects of a noted release."""
+    return [ObjectRef.parse(text) for text in state.objects]

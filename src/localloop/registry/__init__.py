@@ -1,0 +1,1 @@
+"""The image registry's HTTP API, and the names under which images are published."""

@@ -1,0 +1,193 @@
+"""The registry's HTTP API (Docker Registry HTTP API V2), as far as the loop needs it."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import LocalloopError
+
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+
+_DIGEST = "docker-content-digest"
+# What distribution says of a manifest whose file it cannot parse (any more).
+_NOT_PARSED = "UNKNOWN unknown error"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A platform manifest: its digest, its configuration's, its media type and its bytes."""
+
+    digest: str
+    config: str
+    media_type: str
+    body: bytes
+
+
+class Registry:
+    """One connection to the registry at ``address`` (``127.0.0.1:PORT``, plain HTTP)."""
+
+    def __init__(self, address: str, *, timeout: float = 10.0) -> None:
+        self.address = address
+        self.calls = 0
+        self._timeout = timeout
+        self._connection: http.client.HTTPConnection | None = None
+
+    def another(self) -> Registry:
+        """A connection of its own, for use in another thread."""
+        return Registry(self.address, timeout=self._timeout)
+
+    def manifest(self, repository: str, reference: str) -> Manifest | None:
+        """The manifest of a tag or digest; ``None`` if it is absent or other bytes than it was."""
+        status, headers, body = self._request("GET", f"/v2/{repository}/manifests/{reference}")
+        if status == 404 or (status == 500 and _first_error(body) == _NOT_PARSED):
+            return None
+        self._expect(status, 200, f"reading {repository}:{reference}", body)
+        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        named = reference if reference.startswith("sha256:") else headers.get(_DIGEST, digest)
+        if named != digest:
+            return None
+        try:
+            config = json.loads(body).get("config", {}).get("digest", "")
+        except (ValueError, AttributeError) as error:
+            raise LocalloopError(
+                "registry_error",
+                f"{self.address} answers {repository}:{reference} with something that is no"
+                f" manifest: {_first_error(body)}",
+                hint="Is another server listening on the registry's port?",
+            ) from error
+        return Manifest(digest, config, headers.get("content-type", MANIFEST_TYPES[0]), body)
+
+    def size(self, repository: str, digest: str) -> int | None:
+        """How many bytes of a blob the registry holds; ``None`` if it is absent."""
+        status, headers, body = self._request("HEAD", f"/v2/{repository}/blobs/{digest}")
+        if status == 404:
+            return None
+        self._expect(status, 200, f"looking for {repository}@{digest}", body)
+        return int(headers["content-length"])
+
+    def blob(self, repository: str, digest: str) -> bytes:
+        """A blob's bytes, verified against its digest."""
+        status, _, body = self._request("GET", f"/v2/{repository}/blobs/{digest}")
+        self._expect(status, 200, f"reading {repository}@{digest}", body)
+        if "sha256:" + hashlib.sha256(body).hexdigest() != digest:
+            raise LocalloopError(
+                "registry_corrupt",
+                f"{self.address} serves other bytes for the blob {repository}@{digest}",
+                hint="Remove the registry with its volume (docs/clusters.md): a deploy fills it.",
+            )
+        return body
+
+    def has_bytes_of(self, repository: str, digest: str) -> bool:
+        """Whether a blob's bytes are those that its digest is of; none is kept in memory."""
+        path = f"/v2/{repository}/blobs/{digest}"
+        status, _, found = self._request("GET", path, read=_sha256)
+        self._expect(status, 200, f"reading {repository}@{digest}", found)
+        return found.decode() == digest
+
+    def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:
+        """Give a manifest that the registry holds one more tag."""
+        status, _, body = self._request(
+            "PUT",
+            f"/v2/{repository}/manifests/{tag}",
+            body=manifest.body,
+            headers={"Content-Type": manifest.media_type},
+        )
+        self._expect(status, 201, f"tagging {repository}:{tag}", body)
+
+    def delete_manifest(self, repository: str, digest: str) -> None:
+        """Remove a manifest and every tag that names it."""
+        status, _, body = self._request("DELETE", f"/v2/{repository}/manifests/{digest}")
+        if status != 404:
+            self._expect(status, 202, f"removing {repository}@{digest}", body)
+
+    def repositories(self) -> list[str]:
+        """All repositories, sorted; those whose images are all gone are among them."""
+        found: list[str] = []
+        path = "/v2/_catalog?n=1000"
+        while path:
+            status, headers, body = self._request("GET", path)
+            self._expect(status, 200, "listing the repositories", body)
+            found += json.loads(body).get("repositories") or []
+            path = headers.get("link", "").partition(">")[0].removeprefix("<")
+        return sorted(found)
+
+    def tags(self, repository: str) -> list[str]:
+        """All tags of a repository, sorted."""
+        status, _, body = self._request("GET", f"/v2/{repository}/tags/list")
+        if status == 404:
+            return []
+        self._expect(status, 200, f"listing {repository}", body)
+        return sorted(json.loads(body).get("tags") or [])
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        read: Callable[[http.client.HTTPResponse], bytes] = http.client.HTTPResponse.read,
+    ) -> tuple[int, dict[str, str], bytes]:
+        sent = {"Accept": ", ".join(MANIFEST_TYPES), **(headers or {})}
+        for attempt in (1, 2):
+            fresh = self._connection is None
+            try:
+                if self._connection is None:
+                    self._connection = http.client.HTTPConnection(
+                        self.address, timeout=self._timeout
+                    )
+                self.calls += 1
+                self._connection.request(method, path, body=body, headers=sent)
+                response = self._connection.getresponse()
+                content = read(response)
+                return (
+                    response.status,
+                    {key.lower(): value for key, value in response.getheaders()},
+                    content,
+                )
+            except (OSError, http.client.HTTPException) as error:
+                if self._connection is not None:
+                    self._connection.close()
+                self._connection = None
+                if fresh or attempt == 2:
+                    raise LocalloopError(
+                        "registry_unreachable",
+                        f"the registry at {self.address} does not answer: {error}",
+                        hint="`localloop deploy` starts or repairs the cluster's own registry.",
+                    ) from error
+        raise AssertionError("unreachable")
+
+    def _expect(self, status: int, wanted: int, doing: str, body: bytes) -> None:
+        if status != wanted:
+            raise LocalloopError(
+                "registry_error",
+                f"{self.address}: {doing}: status {status}: {_first_error(body)}",
+            )
+
+
+def _sha256(response: http.client.HTTPResponse) -> bytes:
+    """The digest of an answer's body, as ``sha256:…``; the body itself where it is no success."""
+    if response.status != 200:
+        return response.read()
+    digest = hashlib.sha256()
+    while chunk := response.read(1 << 20):
+        digest.update(chunk)
+    return f"sha256:{digest.hexdigest()}".encode()
+
+
+def _first_error(body: bytes) -> str:
+    try:
+        first: dict[str, Any] = json.loads(body)["errors"][0]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return body[:200].decode(errors="replace")
+    return f"{first.get('code')} {first.get('message')}"

@@ -1,0 +1,58 @@
+"""One file out of a published image: what a node file's export stage holds."""
+
+from __future__ import annotations
+
+import io
+import json
+import posixpath
+import tarfile
+from typing import Any
+
+from ..errors import LocalloopError
+from ..plan.model import Image
+from .client import Registry
+
+
+def read_file(registry: Registry, component: str, image: Image | None, path: str) -> bytes:
+    """The bytes of the regular file at ``path`` in the image's topmost layer that has it."""
+    repository = image["repository"].partition("/")[2] if image else ""
+    manifest = registry.manifest(repository, image["digest"]) if image else None
+    if manifest is None:
+        raise LocalloopError(
+            "registry_lost",
+            "the registry no longer has the file's image",
+            component=component,
+            hint="Run the deploy again: it builds what is missing.",
+        )
+    for layer in reversed(json.loads(manifest.body)["layers"]):
+        blob = _blob(registry, component, repository, manifest.digest, layer["digest"])
+        found = _in_layer(blob, posixpath.normpath(path))
+        if found is not None:
+            return found
+    raise LocalloopError(
+        "file_not_exported",
+        f"the export stage holds no regular file {path}",
+        component=component,
+        hint=f"Let the stage copy it there, or mend `file:` under node_files.{component}.",
+    )
+
+
+def _blob(registry: Registry, component: str, repository: str, image: str, digest: str) -> bytes:
+    """A layer; where it is damaged its image goes, so that the next deploy publishes it anew."""
+    try:
+        return registry.blob(repository, digest)
+    except LocalloopError as error:
+        if error.reason == "registry_corrupt":
+            registry.delete_manifest(repository, image)
+            error.component = component
+            error.hint = "Run the deploy again: it builds and pushes what was damaged."
+        raise
+
+
+def _in_layer(blob: bytes, path: str) -> bytes | None:
+    with tarfile.open(fileobj=io.BytesIO(blob), mode="r:*") as archive:
+        for member in archive:
+            if posixpath.normpath(member.name.lstrip("/")) == path and member.isreg():
+                content: Any = archive.extractfile(member)
+                return bytes(content.read())
+    return None

@@ -1,0 +1,1 @@
+"""Charts released, rolled back and removed, with the hooks around them."""

@@ -1,0 +1,305 @@
+"""Release: mark the chart as settling, run Helm, note what came of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..cluster.state import context_name
+from ..config import Chart, ImageRef, Project, resolve_values
+from ..errors import BusyError
+from ..gate import run as gating
+from ..helm import command as helm
+from ..helm.values import keeping, value_at
+from ..plan.decide import is_pending
+from ..plan.model import ComponentPlan, Plan
+from ..plan.preflight import helm_version
+from ..record.notes import note_release, with_images
+from ..record.store import (
+    PROJECT_LABEL,
+    ChartState,
+    Record,
+    RecordStore,
+    cluster_moved,
+    refuse_moved,
+)
+from ..session import Session
+from ..steps import Emit
+from ..system.locks import step_lock
+from ..system.redact import Redactor
+from ..system.tools import Completed
+from ..transaction.transaction import Journal, step_lock_path
+from .failure import ReleaseFailedError, release_failed
+from .immutable import Immutable, find_immutable, remove
+from .namespaces import await_end
+
+# What a chart's hooks may take beside the readiness timeout.
+HOOK_SECONDS = 60.0
+
+
+def hook_bound(project: Project) -> float:
+    """The seconds that a chart's hooks may take."""
+    return project.readiness.timeout + HOOK_SECONDS
+
+
+def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Plan:
+    """Release each chart of the plan, or take it back; the plan with their revisions in it.
+
+    It is told after each one, before anybody can read of the revision.
+    """
+    releasing = [*plan.with_step("release"), *plan.with_step("rollback")]
+    if not releasing:
+        return plan
+    started = time.monotonic()
+    run = _Run(session, plan, journal, emit)
+    waiting = {part.name: part for part in plan.with_step("settle") if part.kind == "chart"}
+    for part in in_order(releasing, session.project.charts):
+        for need in session.project.charts[part.name].needs:
+            if need in waiting:
+                emit(_progress(part.name, f"needs {need}"))
+                gating.run_for(session, plan, waiting.pop(need), emit)
+        emit(_progress(part.name, f"helm {_verb(part)}"))
+        state = run.release(part)
+        waiting[part.name] = replace(part, revision=state.revision, changed=True)
+        plan = replace(
+            plan,
+            components={**plan.components, part.name: waiting[part.name]},
+            serial=run.record.serial,
+        )
+        emit({"event": "plan", "plan": plan.as_dict()})
+        emit(_progress(part.name, f"revision {state.revision}"))
+    emit({"event": "span", "name": "helm_upgrade", "duration_s": time.monotonic() - started})
+    return plan
+
+
+def in_order(
+    parts: Sequence[ComponentPlan], charts: Mapping[str, Chart]
+) -> Iterator[ComponentPlan]:
+    """The parts, each after those that its chart needs (through others, too)."""
+    left = {part.name: part for part in parts}
+
+    def with_needs(name: str) -> Iterator[ComponentPlan]:
+        for need in charts[name].needs:
+            yield from with_needs(need)
+        if name in left:
+            yield left.pop(name)
+
+    for part in parts:
+        yield from with_needs(part.name)
+
+
+def _verb(part: ComponentPlan) -> str:
+    return f"rollback to revision {part.back_to.revision}" if part.back_to.revision else "upgrade"
+
+
+def _progress(component: str, text: str) -> dict[str, Any]:
+    return {"event": "progress", "component": component, "step": "release", "text": text}
+
+
+class _Run:
+    """The releases of one plan, each written into the record before and after."""
+
+    def __init__(self, session: Session, plan: Plan, journal: Journal, emit: Emit) -> None:
+        self._session = session
+        self._emit = emit
+        self._plan = plan
+        self._journal = journal
+        self._store = RecordStore(session.kube, session.project.name)
+        self._helm = helm.Helm(session.kubeconfig, context_name(session.cluster_name))
+        self._apply_flags = helm.apply_flags(
+            helm_version(session, self._helm)[0], session.kube.server_minor()
+        )
+        self.record = self._store.load()
+        refuse_moved(self.record.serial, plan.serial)
+
+    def release(self, part: ComponentPlan) -> ChartState:
+        """Settling, Helm, and what came of it (settling still: the gate has the last word)."""
+        chart = self._session.project.charts[part.name]
+        part = replace(part, base_revision=self._check_live(chart, part))
+        # A rollback keeps the earlier revision's labels, so its state keeps their transaction.
+        target = ChartState(
+            transaction=part.back_to.transaction or self._journal.id,
+            fingerprint=part.fingerprint,
+            images=part.images,
+            base_revision=part.base_revision,
+        )
+        self._save(with_images(self.record, self._plan).unsettle(part.name, target))
+        done = self._call(chart, part)
+        if done is not None and done.returncode and self._made_way(chart, part.name, target):
+            target = self.record.charts[part.name].target
+            done = self._call(chart, part)
+        if done is None or done.returncode:
+            raise release_failed(
+                self._session,
+                chart,
+                done,
+                verb=_verb(part),
+                bound=hook_bound(self._session.project),
+                emit=self._emit,
+                base_revision=part.base_revision,
+            )
+        state = note_release(self._session, chart, target)
+        self._save(self.record.note(part.name, state))
+        return state
+
+    def _check_live(self, chart: Chart, part: ComponentPlan) -> int:
+        """The live revision; 0 (none) also where the namespace was on its way out: it is gone."""
+        live = self._live(chart)
+        if live is None and not part.back_to.revision and self._namespace_ended(chart):
+            return 0
+        _check_live(self._session, chart, part, self.record, live)
+        return part.base_revision
+
+    def _namespace_ended(self, chart: Chart) -> bool:
+        """Whether the chart's namespace was being deleted; then it is gone now."""
+        timeout = self._session.project.readiness.timeout
+        return await_end(
+            self._session.kube, chart, timeout, lambda text: self._emit(_progress(chart.name, text))
+        )
+
+    def _save(self, record: Record) -> None:
+        self.record = self._store.save(record)
+
+    def _made_way(self, chart: Chart, name: str, target: ChartState) -> bool:
+        """Whether Helm can try again: what was in its way is gone.
+
+        That is a namespace on its way out, or Jobs and bare Pods alone: they are deleted.
+        """
+        if self._namespace_ended(chart):
+            self._save(self.record.note(name, replace(target, base_revision=0)))
+            return True
+        live = self._live(chart)
+        if live is None or live.revision == target.base_revision:
+            return False
+        found = find_immutable(self._session.kube, live)
+        if fixed := [each for each in found if not each.expendable]:
+            raise _immutable(chart, fixed)
+        for each in found:
+            self._emit(_progress(name, f"{each} cannot be changed: made anew"))
+            remove(self._session.kube, each)
+        if found:
+            self._save(self.record.note(name, replace(target, base_revision=live.revision)))
+        return bool(found)
+
+    def _live(self, chart: Chart) -> helm.Release | None:
+        found = helm.releases(self._session.kube, chart.namespace, [chart.release])
+        return found.get(chart.release)
+
+    def _call(self, chart: Chart, part: ComponentPlan) -> Completed | None:
+        """What Helm came to; None where it did not end in time."""
+        try:
+            return self._start(chart, part)
+        except helm.HelmHungError:
+            return None
+
+    def _start(self, chart: Chart, part: ComponentPlan) -> Completed:
+        project, journal = self._session.project, self._journal
+        holder = {"pid": os.getpid(), "transaction": journal.id, "tool": "helm"}
+        with step_lock(step_lock_path(journal.project_lock), holder) as descriptor:
+            if part.back_to.revision:
+                return self._helm.rollback(
+                    chart.release,
+                    part.back_to.revision,
+                    namespace=chart.namespace,
+                    apply_flags=self._apply_flags,
+                    timeout=hook_bound(self._session.project),
+                    pass_fds=(descriptor,),
+                )
+            images = _image_refs(self._session, part)
+            values = self._values(chart, images)
+            done = self._helm.upgrade(
+                chart.release,
+                self._chart(chart, images),
+                namespace=chart.namespace,
+                values=values,
+                values_files=[project.root / path for path in chart.values_files],
+                chart_flags=helm.chart_flags(chart.chart, chart.repo, chart.version)
+                if chart.chart
+                else (),
+                labels={PROJECT_LABEL: project.name, helm.TRANSACTION_LABEL: journal.id},
+                apply_flags=self._apply_flags,
+                timeout=hook_bound(self._session.project),
+                pass_fds=(descriptor,),
+            )
+        hidden = Redactor(str(value_at(values, path)) for path in chart.generate)
+        return replace(done, stderr=hidden(done.stderr))
+
+    def _chart(self, chart: Chart, images: Mapping[str, ImageRef]) -> Path | str:
+        """Where Helm finds the chart; one made of manifests is written first."""
+        if chart.manifests or chart.kustomize:
+            from ..helm.raw_chart import write_chart
+
+            return write_chart(self._session.project, chart, images)
+        return chart.chart or self._session.project.root / chart.path
+
+    def _values(self, chart: Chart, images: Mapping[str, ImageRef]) -> dict[str, Any]:
+        values = resolve_values(chart.values, images)
+        if not (chart.keep_values or chart.generate):
+            return values
+        live = self._live(chart)
+        deployed = helm.stored(self._session.kube, live).values if live is not None else {}
+        return keeping(values, chart, deployed)
+
+
+def _immutable(chart: Chart, found: Sequence[Immutable]) -> ReleaseFailedError:
+    first = found[0].ref
+    where = f"-n {first.namespace} " if first.namespace else ""
+    return ReleaseFailedError(
+        f"field_immutable:{chart.name}",
+        f"what cannot be changed once it exists has changed: {'; '.join(map(str, found))}",
+        component=chart.name,
+        hint="Take the change back; or delete the object, if what it holds may go, and run the"
+        f" deploy again: kubectl {where}delete {first.kind.lower()} {first.name}",
+    )
+
+
+def _check_live(
+    session: Session,
+    chart: Chart,
+    part: ComponentPlan,
+    record: Record,
+    live: helm.Release | None,
+) -> None:
+    """The release is still what the plan saw; one that a dead run left pending is freed."""
+    if (live.revision if live else 0) != part.base_revision:
+        raise cluster_moved(
+            f"release {chart.release} is at revision {live.revision if live else 0},"
+            f" the plan saw {part.base_revision}"
+        )
+    if live is None or not is_pending(live):
+        return
+    entry = record.charts.get(part.name)
+    ours = live.labels.get(helm.TRANSACTION_LABEL)
+    if (
+        entry is None
+        or live.status == "uninstalling"  # makes no revision, so nothing tells whose it is
+        or entry.state != "settling"
+        or entry.target.transaction != ours  # a helm by hand inherits the label, hence:
+        or entry.target.base_revision + 1 != live.revision
+    ):
+        ways = {"pending-install": "uninstall", "uninstalling": "uninstall --no-hooks"}
+        way = ways.get(live.status, "rollback")
+        raise BusyError(
+            "release_pending",
+            f"a helm that is not this project's run has {chart.release} in status {live.status}",
+            component=part.name,
+            hint="Run again once it is done. If it is surely dead:"
+            f" helm -n {chart.namespace} {way} {chart.release}",
+        )
+    # The locks say that its run is gone and its helm with it.
+    helm.mark_failed(session.kube, live)
+
+
+def _image_refs(session: Session, part: ComponentPlan) -> dict[str, ImageRef]:
+    return {
+        name: ImageRef(
+            registry=session.registry_address,
+            name=session.repository_name(name),
+            digest=image["digest"],
+        )
+        for name, image in part.images.items()
+    }

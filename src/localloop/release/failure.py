@@ -1,0 +1,156 @@
+"""What is told of a Helm that failed or did not end: its words, its hooks, what their pods say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..config import Chart
+from ..errors import LocalloopError
+from ..helm import command as helm
+from ..helm import manifest
+from ..kube.client import Kube
+from ..kube.kinds import WORKLOADS
+from ..kube.objects import ObjectRef, Snapshot
+from ..readiness.diagnosis import diagnose
+from ..readiness.evidence import collect_evidence
+from ..readiness.judge import judge
+from ..readiness.look import fetch
+from ..session import Session
+from ..steps import Emit
+from ..system.tools import Completed
+
+_MOST = 3  # objects to gather evidence of
+_MEND = "Mend the chart or what Helm names, then run the command again."
+_HUNG = (
+    "Mend what hangs (a hook's Job may bound itself by activeDeadlineSeconds), or raise"
+    " readiness.timeout; then run the command again."
+)
+
+
+class ReleaseFailedError(LocalloopError):
+    """Helm has failed, and may have changed some of the release's objects."""
+
+
+@dataclass(frozen=True)
+class _Hook:
+    """A hook that did not succeed."""
+
+    ref: ObjectRef
+    event: str
+    state: str
+    running: bool
+
+    def __str__(self) -> str:
+        return f"the {self.event} hook {self.ref.kind} {self.ref.name} {self.state}"
+
+
+def release_failed(
+    session: Session,
+    chart: Chart,
+    done: Completed | None,
+    *,
+    verb: str,
+    bound: float,
+    emit: Emit,
+    reason: str = "release_failed",
+    base_revision: int | None = None,
+) -> ReleaseFailedError:
+    """The error of a Helm that failed, or (``done`` is None) was ended past its time.
+
+    What the release's hooks and pods say is gathered now, before anybody undoes anything, and
+    told as ``evidence``. ``bound``: the seconds that hooks had; ``base_revision``: the chart's
+    before Helm was called, where Helm was to make another.
+    """
+    hooks, evidence = _look(session.kube, chart, base_revision)
+    if evidence:
+        emit({"event": "evidence", "evidence": list(evidence)})
+    said = helm_said(done.stderr) if done else ""
+    hung = done is None or done.duration_s >= bound
+    hints = [_HUNG if hung else _MEND]
+    if hung:
+        within = f"{bound:g} s (readiness.timeout and the time for hooks)"
+        text = "\n  ".join(filter(None, (f"helm {verb} did not end within {within}", said)))
+    else:
+        text = f"helm {verb} failed: {said}"
+    if done and "must have at most 1048576 bytes" in done.stderr:  # a Secret's limit
+        hints = ["Helm keeps the whole chart in one Secret: name large files in its .helmignore."]
+    reason = f"{reason}:{chart.name}"
+    if hooks:
+        found = diagnose(reason, "", evidence, meaning="; ".join(map(str, hooks)))
+        text = f"{text}\n{found}"
+        hints.insert(0, found.next_step)
+        hints += [_end(hook.ref) for hook in hooks if hook.running]
+    elif hung:
+        text = f"{text}\nno hook was at work: Helm itself, or the API server, hung"
+    return ReleaseFailedError(
+        reason, text, component=chart.name, hint=" ".join(filter(None, hints))
+    )
+
+
+def _end(ref: ObjectRef) -> str:
+    return (
+        f"It goes on until it is deleted: kubectl -n {ref.namespace} delete"
+        f" {ref.kind.lower()} {ref.name}"
+    )
+
+
+def helm_said(stderr: str) -> str:
+    """Helm's error, or its last lines where it names none."""
+    lines = [line for line in stderr.strip().splitlines() if line.strip()]
+    errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
+    kept = lines[errors[-1] :][:5] if errors else lines[-5:]
+    return "\n  ".join(kept) if kept else "no message"
+
+
+def _look(
+    kube: Kube, chart: Chart, base_revision: int | None
+) -> tuple[list[_Hook], tuple[dict[str, Any], ...]]:
+    """The hooks that the failed revision ended with, and evidence of them and of its workloads.
+
+    Nothing where Helm made no revision, or where the cluster cannot be asked any more.
+    """
+    try:
+        live = helm.releases(kube, chart.namespace, [chart.release]).get(chart.release)
+        if live is None or live.revision == base_revision:
+            return [], ()
+        stored = helm.stored(kube, live)
+        hooks = [
+            (ref, "/".join(hook.events))
+            for hook in stored.hooks
+            if hook.phase not in ("", "Succeeded")
+            for ref in _refs(kube, hook.manifest, chart.namespace)
+        ]
+        refs = _refs(kube, stored.manifest, chart.namespace)
+        view = fetch(kube, [*(ref for ref, _ in hooks), *refs])
+        told = [_told(ref, event, view) for ref, event in hooks]
+        unready = [ref for ref in refs if _unready(ref, view)]
+        looked_at = [*(hook.ref for hook in told), *unready][:_MOST]
+        return told, collect_evidence(kube, looked_at, view)
+    except LocalloopError:
+        return [], ()
+
+
+def _refs(kube: Kube, text: str, namespace: str) -> Sequence[ObjectRef]:
+    """The objects of a manifest whose pods may have something to say."""
+    return [
+        manifest.located(obj, namespaced=True)
+        for obj in manifest.parse(text, namespace)
+        if obj["kind"] in (*WORKLOADS, "Job", "Pod")
+    ]
+
+
+def _told(ref: ObjectRef, event: str, view: Snapshot) -> _Hook:
+    obj = view.get(ref)
+    if obj is None:
+        return _Hook(ref, event, "failed, and Helm has deleted it", running=False)
+    verdict = judge(obj, view)
+    if verdict.state == "failed" and verdict.reason in ("job_failed", "pod_failed"):
+        return _Hook(ref, event, f"failed ({verdict.detail})", running=False)
+    return _Hook(ref, event, f"is still running ({verdict.detail})", running=not verdict.ready)
+
+
+def _unready(ref: ObjectRef, view: Snapshot) -> bool:
+    obj = view.get(ref)
+    return obj is not None and not judge(obj, view).ready

@@ -1,0 +1,211 @@
+"""Going back: charts to a state that was settled before, as Helm still keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import InterruptedRun, LocalloopError, UsageError
+from ..gate import run as gating
+from ..helm import command as helm
+from ..plan.model import BackTo, ComponentPlan, Plan, Reason
+from ..plan.preflight import require_tools
+from ..record.store import ChartState, Record, RecordStore
+from ..session import Session
+from ..steps import Emit
+from ..transaction.transaction import Journal
+from .charts import release_charts
+
+
+def states_of(record: Record, transaction: str | None) -> dict[str, ChartState]:
+    """Per chart the state that ran when a transaction was done; by default the one before now.
+
+    Before now means, while a deploy is unfinished or has failed, what was last ready.
+    """
+    past = {name: entry.history for name, entry in record.charts.items()}
+    known = sorted({state.settled for states in past.values() for state in states}, reverse=True)
+    if transaction is not None:
+        named = [
+            state.settled
+            for states in past.values()
+            for state in states
+            if state.transaction == transaction
+        ]
+        if not named:
+            raise _unknown(transaction, past)
+        moment = max(named)
+    else:
+        unfinished = any(entry.state == "settling" for entry in record.charts.values())
+        known = known if unfinished else known[1:]
+        if not known:
+            raise UsageError(
+                "nothing_before",
+                "the record has no earlier state to go back to",
+                hint="Each deploy that got ready is one: `localloop history`.",
+            )
+        moment = known[0]
+    found = {
+        name: next((state for state in states if state.settled <= moment), None)
+        for name, states in past.items()
+    }
+    return {name: state for name, state in found.items() if state is not None}
+
+
+def _unknown(transaction: str, past: Mapping[str, tuple[ChartState, ...]]) -> UsageError:
+    states = sorted(
+        (state for states in past.values() for state in states), key=lambda state: -state.settled
+    )
+    names = list(dict.fromkeys(state.transaction for state in states))
+    return UsageError(
+        "unknown_transaction",
+        f"the record knows no state of {transaction}",
+        hint=f"It knows: {', '.join(names) or 'none'}.",
+    )
+
+
+def rollback_plan(session: Session, record: Record, states: Mapping[str, ChartState]) -> Plan:
+    """The plan that takes charts back to these states; a chart that runs its own is skipped.
+
+    Refuses a state whose revision Helm no longer has, or whose images the registry has lost.
+    """
+    project = session.project
+    parts = {
+        name: _part(session, record, name, state)
+        for name, state in states.items()
+        if name in project.charts
+    }
+    return Plan(
+        project=project.name,
+        root=str(project.root),
+        profile=project.profile or "",
+        mode="rollback",
+        targets=(),
+        cluster={"verdict": "ok", "reason": ""},
+        components=parts,
+        serial=record.serial,
+        config_sha256=project.config_sha256,
+        platform=session.platform,
+        registry=session.registry_address,
+    )
+
+
+def _part(session: Session, record: Record, name: str, state: ChartState) -> ComponentPlan:
+    chart, entry = session.project.charts[name], record.charts[name]
+    kept = helm.revisions(session.kube, chart.namespace, [chart.release])
+    newest = max((found.revision for found in kept), default=0)
+    part = ComponentPlan(
+        name,
+        "chart",
+        fingerprint=state.fingerprint,
+        previous=entry.target.fingerprint if entry.state == "settled" else "",
+        consumes=tuple(sorted(state.images)),
+        images=state.images,
+        deployed=entry.target.images,
+        base_revision=newest,
+    )
+    if entry.state == "settled" and entry.target.revision == state.revision == newest:
+        return replace(part, skip="unchanged")
+    _require_kept(chart.release, name, state, kept)
+    for image, published in state.images.items():
+        if session.registry.manifest(session.repository_name(image), published["digest"]) is None:
+            raise UsageError(
+                "registry_lost",
+                f"the registry no longer has {image}@{published['digest']}",
+                component=name,
+                hint="Check out the sources of that transaction and deploy them.",
+            )
+    return replace(
+        part,
+        steps=("rollback",),
+        reasons=(Reason("rollback", f"to {state.transaction}, revision {state.revision}"),),
+        back_to=BackTo(state.transaction, state.revision),
+    )
+
+
+def _require_kept(release: str, name: str, state: ChartState, kept: list[helm.Release]) -> None:
+    for found in kept:
+        same = found.labels.get(helm.TRANSACTION_LABEL) == state.transaction
+        if found.revision == state.revision and same:
+            return
+    raise UsageError(
+        "revision_gone",
+        f"Helm no longer has revision {state.revision} of {release}",
+        component=name,
+        hint="Check out the sources of that transaction and deploy them.",
+    )
+
+
+def after_failure(
+    session: Session, plan: Plan, journal: Journal, emit: Emit, error: LocalloopError
+) -> LocalloopError:
+    """Take what this run has released back to what was last ready; the error to end it with."""
+    record = RecordStore(session.kube, session.project.name).load()
+    back = {
+        part.name: entry.last_good
+        for part in plan.components.values()
+        if part.steps
+        and (entry := record.charts.get(part.name)) is not None
+        and entry.state == "settling"
+        and entry.last_good is not None
+    }
+    if not back:
+        return _with_hint(error, "There is no earlier state to go back to: it stays as it is.")
+    names = {name: state.transaction for name, state in back.items()}
+    done: dict[str, Any] = {"event": "rolled_back", "charts": names}
+    try:
+        going = release_charts(
+            session, rollback_plan(session, record, back), journal, _renamed(emit)
+        )
+        result = gating.run(session, going, _renamed(emit))
+        jobs = gating.completed_jobs(result.as_dict())
+        gating.settle(session, going, _renamed(emit), jobs)
+    except InterruptedRun:
+        raise
+    except LocalloopError as second:
+        emit({**done, "status": "failed", "reason": second.reason})
+        return _with_hint(error, f"Going back failed too: {second}")
+    emit({**done, "status": "ready", "reason": ""})
+    words = ", ".join(f"{name} runs {transaction}" for name, transaction in names.items())
+    return _with_hint(error, f"Rolled back: {words} again, and is ready.")
+
+
+def _renamed(emit: Emit) -> Emit:
+    """The plan, the gate and the settling of a way back are not those of the deploy."""
+
+    def tell(event: dict[str, Any]) -> None:
+        if event["event"] in ("plan", "gate", "settled"):
+            event = {**event, "event": f"rollback_{event['event']}"}
+        emit(event)
+
+    return tell
+
+
+def _with_hint(error: LocalloopError, text: str) -> LocalloopError:
+    hint = (error.hint or "").replace(gating.KEPT, "").strip()
+    return LocalloopError(
+        error.reason,
+        error.message,
+        component=error.component,
+        where=error.where,
+        hint=" ".join(filter(None, (hint, text))),
+        details=error.details,
+    )
+
+
+def go_back(
+    session: Session,
+    transaction: str | None,
+    journal: Journal,
+    emit: Emit,
+    show: Callable[[Plan], None],
+) -> None:
+    """Take the charts back to a transaction's states (see ``states_of``), gate and settle them."""
+    record = RecordStore(session.kube, session.project.name).load()
+    plan = rollback_plan(session, record, states_of(record, transaction))
+    emit({"event": "plan", "plan": plan.as_dict()})
+    show(plan)
+    require_tools(session, plan)
+    plan = release_charts(session, plan, journal, emit)
+    result = gating.run(session, plan, emit)
+    gating.settle(session, plan, emit, gating.completed_jobs(result.as_dict()))

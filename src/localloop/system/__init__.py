@@ -1,0 +1,1 @@
+"""The machine: processes, locks, paths, environment, Docker, and what a host lacks."""

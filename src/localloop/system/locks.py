@@ -1,0 +1,164 @@
+"""Locks: flocks on files that are never deleted.
+
+A run holds its cluster's lock (shared; exclusive while it creates or repairs the cluster) and its
+project's lock on that cluster (exclusive). The process that lives as long as the run holds them,
+so the kernel releases them whatever happens to it. The *step lock* is another file: its descriptor
+is inherited by the tool that changes the cluster, so a run that follows a killed one waits for a
+helm that is still at work.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import BusyError, LocalloopError
+from .paths import state_dir
+
+STEP_LOCK_WAIT_SECONDS = 30.0
+LOOKS = 3
+
+
+def lock_path(kind: str, *parts: str) -> Path:
+    """The file of a lock; ``kind`` is ``cluster``, ``project`` or ``step``."""
+    text = "\0".join(parts)
+    readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(parts))[:60]
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return state_dir() / "locks" / f"{kind}-{readable}-{digest}.lock"
+
+
+def _open(path: Path) -> int:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise LocalloopError(
+            "state_unwritable",
+            f"cannot open the lock {path}: {error.strerror} (errno {error.errno})",
+            hint="Make the directory writable or set XDG_STATE_HOME to one that is.",
+        ) from error
+
+
+def _try(descriptor: int, mode: int) -> bool:
+    try:
+        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _try_for_a_moment(descriptor: int, mode: int) -> bool:
+    # ``is_held`` of another process has the lock for some microseconds: that is no run.
+    for _ in range(LOOKS):
+        if _try(descriptor, mode):
+            return True
+        time.sleep(0.02)
+    return _try(descriptor, mode)
+
+
+def holder_of(path: Path) -> dict[str, Any]:
+    """What the lock's last holder wrote about itself; empty where nothing can be read."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def is_held(path: Path) -> bool:
+    """Whether any process holds the lock now."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try(descriptor, fcntl.LOCK_EX)
+    finally:
+        os.close(descriptor)
+
+
+class Lock:
+    """One flock, held until ``release`` or the end of the process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def acquire(self, holder: dict[str, Any], *, exclusive: bool) -> None:
+        """Take the lock or convert it; raise ``BusyError`` with its holder where that fails."""
+        descriptor = self._descriptor if self._descriptor is not None else _open(self.path)
+        if not _try_for_a_moment(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
+            if self._descriptor is None:
+                os.close(descriptor)
+            else:  # a conversion that fails has let go of what was held: a flock is like that
+                _try(descriptor, fcntl.LOCK_SH)
+            raise self._busy()
+        self._descriptor = descriptor
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+
+    def _busy(self) -> BusyError:
+        other = holder_of(self.path)
+        who = (
+            f"{other.get('command', 'a run')} {other.get('transaction', '?')}"
+            f" of {other.get('root', '?')} (pid {other.get('pid', '?')})"
+            f" has held it since {other.get('since', '?')}"
+        )
+        return BusyError(
+            "locked",
+            f"another run holds the lock: {who}",
+            hint="Wait for it to end, or end it, then run again.",
+            details={"holder": other},
+        )
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+@contextmanager
+def step_lock(path: Path, holder: dict[str, Any]) -> Iterator[int]:
+    """Hold the step lock; the descriptor is for ``pass_fds`` of the tool that runs under it."""
+    descriptor = _open(path)
+    try:
+        _wait_for(descriptor, path)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def wait_for_step(path: Path) -> None:
+    """Wait, bounded, until no tool of an earlier run is at work."""
+    if path.exists():
+        descriptor = _open(path)
+        try:
+            _wait_for(descriptor, path)
+        finally:
+            os.close(descriptor)
+
+
+def _wait_for(descriptor: int, path: Path) -> None:
+    # flock has no timeout; a tool that outlived its run is rare and ends by itself.
+    deadline = time.monotonic() + STEP_LOCK_WAIT_SECONDS
+    while not _try(descriptor, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            other = holder_of(path)
+            raise BusyError(
+                "tool_still_running",
+                f"{other.get('tool', 'a tool')} of {other.get('transaction', 'an earlier run')}"
+                f" is still running (started by pid {other.get('pid', '?')})",
+                hint="Wait for it to end, or end it, then run again.",
+                details={"holder": other},
+            )
+        time.sleep(0.1)

@@ -1,0 +1,59 @@
+"""How a run begins and ends: the same locks, first and last journal entries, whoever starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InterruptedRun, LocalloopError
+from ..session import Session
+from .transaction import Transaction, open_transaction
+
+
+def open_run(
+    session: Session,
+    command: str,
+    *,
+    mode: str = "auto",
+    targets: Sequence[str] = (),
+    details: Mapping[str, Any] | None = None,
+) -> Transaction:
+    """Open the transaction of one run of ``command``; raises ``BusyError`` or ``UsageError``."""
+    project = session.project
+    return open_transaction(
+        project.root,
+        command=command,
+        project=project.name,
+        cluster=f"{session.provider}/{session.cluster_name}",
+        details={
+            "cluster_name": session.cluster_name,
+            "container_name": session.container_name,
+            "profile": project.profile,
+            "mode": mode,
+            "targets": list(targets),
+            "readiness_timeout_seconds": project.readiness.timeout,
+            **(details or {}),
+        },
+        environ=session.environ,
+    )
+
+
+def run_to_its_end(
+    transaction: Transaction, act: Callable[[], object], *, outcome: str | None = None
+) -> tuple[Path, LocalloopError | None]:
+    """Do what the transaction is for and close it: its report, and the error that ended it.
+
+    ``outcome`` is that of a success, where deploying is not what was done.
+    """
+    error: LocalloopError | None = None
+    try:
+        act()
+    except KeyboardInterrupt:
+        error = InterruptedRun("interrupted", "ended by Ctrl-C")
+    except LocalloopError as found:
+        error = found
+    except BaseException as found:
+        transaction.close(error=LocalloopError("defect", f"localloop failed: {found!r}"))
+        raise
+    return transaction.close(error=error, outcome=None if error else outcome), error

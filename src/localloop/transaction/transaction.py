@@ -1,0 +1,249 @@
+"""A transaction: one run, from plan to verdict. Its id, its locks and its journal.
+
+The journal is a file of JSON lines beside the reports; every process of the run appends to it, and
+the report is made from it. It is removed once the report is written, so a journal without a report
+is a run that was killed: the next run writes that report.
+
+Events (each with ``at``, UTC with milliseconds, and ``mono``, ``time.monotonic()`` in seconds):
+``opened`` (who, what, where), ``playbook`` (pid of ansible-playbook), ``plan``, ``span`` (``name``,
+``component``, ``duration_s``), ``progress`` (``component``, ``step``, ``text``), ``result``
+(``step``, ``component``, ``changed``, facts), ``evidence`` (of a Helm that failed), ``gate``,
+``failed`` (an error), ``closed``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import BusyError, LocalloopError, UsageError
+from ..system.locks import Lock, holder_of, is_held, lock_path, wait_for_step
+from ..system.paths import report_dir
+
+ID_PATTERN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+
+def new_id(environ: Mapping[str, str]) -> str:
+    """``DEPLOY_TX_ID`` if it is a valid label value, else ``tx-YYYYMMDD-HHMMSS-xxxxxx`` (UTC)."""
+    given = environ.get("DEPLOY_TX_ID", "")
+    if not given:
+        return f"tx-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    if not ID_PATTERN.fullmatch(given):
+        raise UsageError(
+            "bad_transaction_id",
+            f"DEPLOY_TX_ID {given!r} is not a transaction id",
+            hint="Use 1 to 63 letters, digits, '-', '_' or '.', a letter or digit at both ends.",
+        )
+    return given
+
+
+def _utc() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Journal:
+    """Appends events to a transaction's file; whole lines only, so that processes may share it."""
+
+    def __init__(self, transaction: str, path: Path, project_lock: Path) -> None:
+        self.id = transaction
+        self.path = path
+        self.project_lock = project_lock
+
+    def emit(self, event: dict[str, Any]) -> None:
+        line = json.dumps({"at": _utc(), "mono": time.monotonic(), **event}, default=str) + "\n"
+        try:
+            descriptor = os.open(
+                self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+            try:
+                rest = line.encode()
+                while rest:  # one write, but on a full disk
+                    rest = rest[os.write(descriptor, rest) :]
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise LocalloopError(
+                "journal_unwritable",
+                f"cannot write {self.path}: {error.strerror} (errno {error.errno})",
+                hint="Free some space or set DEPLOY_REPORT_DIR to a writable directory.",
+            ) from error
+
+    def events(self) -> list[dict[str, Any]]:
+        return read_events(self.path)
+
+    def require_lock(self) -> None:
+        """Refuse to go on once the command that opened this transaction is gone."""
+        holder = holder_of(self.project_lock)
+        if holder.get("transaction") != self.id or not is_held(self.project_lock):
+            raise BusyError(
+                "run_gone",
+                f"the command that opened {self.id} is gone",
+                hint="Run the deploy again: it observes what was done and continues.",
+            )
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """The events of a journal; a line that was cut short by a kill is left out."""
+    events = []
+    for line in path.read_bytes().splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            events.append(event)
+    return events
+
+
+def attach(environ: Mapping[str, str]) -> Journal | None:
+    """The journal of the transaction that a parent process opened, if there is one."""
+    transaction = environ.get("LOCALLOOP_TRANSACTION")
+    journal, lock = environ.get("LOCALLOOP_JOURNAL"), environ.get("LOCALLOOP_LOCK")
+    if not (transaction and journal and lock):
+        return None
+    return Journal(transaction, Path(journal), Path(lock))
+
+
+def attach_or_refuse(environ: Mapping[str, str]) -> Journal:
+    """The open transaction's journal, for a step that must not change anything without one."""
+    journal = attach(environ)
+    if journal is None:
+        raise UsageError(
+            "no_transaction",
+            "this step changes the cluster and runs only inside a transaction",
+            hint="Run it by `localloop deploy` or playbooks/deploy-fast.yml; a play of your own"
+            " has `localloop_command: deploy` in its vars.",
+        )
+    return journal
+
+
+class Transaction(Journal):
+    """An open transaction in the process that lives as long as the run."""
+
+    def __init__(
+        self, transaction: str, root: Path, reports: Path, locks: tuple[Lock, Lock], holder: Any
+    ) -> None:
+        self._cluster_lock, self._project_lock = locks
+        super().__init__(transaction, reports / f"{transaction}.jsonl", self._project_lock.path)
+        self.root = root
+        self.reports = reports
+        self._holder = holder
+
+    def environment(self) -> dict[str, str]:
+        """What a child process needs to ``attach``."""
+        return {
+            "LOCALLOOP_TRANSACTION": self.id,
+            "LOCALLOOP_JOURNAL": str(self.path),
+            "LOCALLOOP_LOCK": str(self.project_lock),
+        }
+
+    def require_exclusive(self) -> None:
+        """Keep every other run off the cluster: it is about to be created or repaired."""
+        self._cluster_lock.acquire(self._holder, exclusive=True)
+
+    def close(self, *, error: LocalloopError | None = None, outcome: str | None = None) -> Path:
+        """Write the report (markdown and JSON), release the locks; the markdown file's path."""
+        from ..report.content import write_report
+
+        try:
+            if error is not None:
+                self.emit({"event": "failed", "error": error.as_dict()})
+            self.emit({"event": "closed", "outcome": outcome})
+            return write_report(self.path)
+        finally:
+            self._project_lock.release()
+            self._cluster_lock.release()
+
+
+def open_transaction(
+    root: Path,
+    *,
+    command: str,
+    project: str,
+    cluster: str,
+    details: Mapping[str, Any],
+    environ: Mapping[str, str],
+) -> Transaction:
+    """Take the locks and open the journal.
+
+    ``cluster`` identifies the cluster on this machine (``bundled/hello``). Raises ``BusyError``
+    where another run holds a lock; nothing is written then.
+    """
+    transaction = new_id(environ)
+    reports = report_dir(root, environ)
+    if any((reports / f"{transaction}{suffix}").exists() for suffix in (".md", ".json", ".jsonl")):
+        raise UsageError(
+            "transaction_exists",
+            f"{reports} already has a report of {transaction}",
+            hint="Give each run its own DEPLOY_TX_ID, or leave it unset.",
+        )
+    holder = {
+        "pid": os.getpid(),
+        "transaction": transaction,
+        "command": command,
+        "root": str(root),
+        "since": _utc(),
+    }
+    cluster_lock = Lock(lock_path("cluster", cluster))
+    project_lock = Lock(lock_path("project", cluster, project))
+    project_lock.acquire(holder, exclusive=True)
+    try:
+        cluster_lock.acquire(holder, exclusive=False)
+        wait_for_step(step_lock_path(project_lock.path))
+        _make_reports(reports)
+        _report_killed_runs(reports)
+        opened = Transaction(transaction, root, reports, (cluster_lock, project_lock), holder)
+        opened.emit(
+            {
+                "event": "opened",
+                **holder,
+                "project": project,
+                "project_lock": str(project_lock.path),
+                **details,
+            }
+        )
+    except BaseException:
+        cluster_lock.release()
+        project_lock.release()
+        raise
+    return opened
+
+
+def step_lock_path(project_lock: Path) -> Path:
+    """The step lock that goes with a project's lock."""
+    return project_lock.with_name("step-" + project_lock.name)
+
+
+def _make_reports(reports: Path) -> None:
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalloopError(
+            "reports_unwritable",
+            f"cannot make {reports}: {error.strerror} (errno {error.errno})",
+            hint="Make it writable or set DEPLOY_REPORT_DIR to a directory that is.",
+        ) from error
+
+
+def _report_killed_runs(reports: Path) -> None:
+    from ..report.content import write_report
+
+    for path in sorted(reports.glob("*.jsonl")):
+        events = read_events(path)
+        opened = next((event for event in events if event.get("event") == "opened"), None)
+        if opened is None:
+            continue
+        try:
+            lock = Path(opened["project_lock"])
+            if is_held(lock) and holder_of(lock).get("transaction") == opened.get("transaction"):
+                continue
+            write_report(path, killed=True)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            path.replace(path.with_suffix(".jsonl.damaged"))  # no report can be made of it
