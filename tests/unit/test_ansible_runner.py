@@ -14,7 +14,6 @@ from ansible_tree import SLEEP, Tree
 
 from localloop.ansible import runner
 from localloop.system.paths import content_dir
-from localloop.system.processes import Process, below, parse_table
 from localloop.transaction.transaction import Journal
 
 BIN = str(Path(sys.executable).parent)
@@ -236,23 +235,3 @@ def test_a_playbook_that_has_not_begun_is_killed(tmp_path_factory: pytest.TempPa
         child.kill()
     assert said == []
     assert json.loads(last)["interrupted"] is True
-
-
-# -- processes
-
-TABLE = """\
-    1     0     1 Mon Nov 24 10:00:00 2025
-   10     1    10 Mon Nov 24 10:00:01 2025
-   11    10    11 Mon Nov 24 10:00:02 2025
-   12    11    12 Mon Nov 24 10:00:03 2025
-   20     1    20 Mon Nov 24 10:00:04 2025
-garbage
-"""
-
-
-def test_descendants() -> None:
-    table = parse_table(TABLE)
-    assert len(table) == 5
-    assert table[1] == Process(10, 1, 10, "Mon Nov 24 10:00:01 2025")
-    assert {process.pid for process in below(10, table)} == {11, 12}
-    assert below(20, table) == set()

@@ -45,6 +45,7 @@ BANNED = {
     "localloop.readiness.wait",
     "localloop.readiness.store",
     "multiprocessing",
+    "psutil",
     "pydantic",
     "requests",
     "tarfile",

@@ -1,84 +1,54 @@
-"""The processes below this one, and how to end them: a portable reading of ``ps``."""
+"""The processes below this one, and how to kill them."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-
-@dataclass(frozen=True)
-class Process:
-    """One line of ``ps``; ``started`` tells a process from a later one with the same number."""
-
-    pid: int
-    parent: int
-    group: int
-    started: str
-
-
-def parse_table(text: str) -> list[Process]:
-    """The output of ``ps -A -o pid=,ppid=,pgid=,lstart=``."""
-    table = []
-    for line in text.splitlines():
-        fields = line.split(None, 3)
-        if len(fields) == 4 and all(field.isdigit() for field in fields[:3]):
-            table.append(Process(int(fields[0]), int(fields[1]), int(fields[2]), fields[3].strip()))
-    return table
-
-
-def below(root: int, table: list[Process]) -> set[Process]:
-    """All descendants of the process ``root``."""
-    children: dict[int, list[Process]] = {}
-    for process in table:
-        children.setdefault(process.parent, []).append(process)
-    found: set[Process] = set()
-    waiting = [root]
-    while waiting:
-        for process in children.get(waiting.pop(), ()):
-            if process not in found and process.pid != root:
-                found.add(process)
-                waiting.append(process.pid)
-    return found
-
-
-def read_table() -> list[Process]:
-    """All processes of this machine but ``ps`` itself; empty where it cannot be run."""
-    try:
-        with subprocess.Popen(
-            ["ps", "-A", "-o", "pid=,ppid=,pgid=,lstart="],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
-        ) as ps:
-            text = ps.communicate()[0].decode(errors="replace")
-    except OSError:
-        return []
-    return [process for process in parse_table(text) if process.pid != ps.pid]
+if TYPE_CHECKING:
+    import psutil
 
 
 class Family:
-    """The descendants of this process, remembered also once their parents are gone."""
+    """The descendants of this process, remembered even after their parents have ended.
+
+    psutil is imported only when somebody asks: most runs are never interrupted.
+    """
 
     def __init__(self) -> None:
-        self._known: set[Process] = set()
+        self._known: set[psutil.Process] = set()
 
-    def look(self) -> set[Process]:
-        """Those that are alive now: the present descendants and the ones seen earlier."""
-        table = read_table()
-        alive = {(process.pid, process.started) for process in table}
-        self._known |= below(os.getpid(), table)
-        self._known = {each for each in self._known if (each.pid, each.started) in alive}
+    def look(self) -> set[psutil.Process]:
+        """The descendants that are alive now: present ones, and those seen by earlier calls.
+
+        A zombie is not alive. A process that got the number of one seen earlier is not that one.
+        """
+        import psutil
+
+        self._known.update(psutil.Process().children(recursive=True))
+        self._known = {process for process in self._known if _is_alive(process)}
         return set(self._known)
 
     def kill(self) -> None:
-        """KILL to the process group of each, or to itself where it is in our own."""
+        """Send KILL to the process group of each; only to the process where the group is ours."""
+        import psutil
+
         ours = os.getpgrp()
         for process in self.look():
-            with suppress(ProcessLookupError, PermissionError):
-                if process.group == ours:
-                    os.kill(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError, PermissionError, psutil.Error):
+                group = os.getpgid(process.pid)
+                if group == ours:
+                    process.kill()
                 else:
-                    os.killpg(process.group, signal.SIGKILL)
+                    os.killpg(group, signal.SIGKILL)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    import psutil
+
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
