@@ -67,6 +67,12 @@ def test_a_file_that_is_not_exported_is_named(layers: list[bytes]) -> None:
     assert caught.value.reason == "file_not_exported"
 
 
+def test_a_layer_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(LocalloopError, match="tool cannot be read: no tar archive") as caught:
+        read("tool", b"something else")
+    assert (caught.value.reason, caught.value.component) == ("file_not_exported", "tool")
+
+
 def test_an_image_that_is_gone() -> None:
     registry: Any = FakeRegistry()
     with pytest.raises(LocalloopError) as caught:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
-import posixpath
-import tarfile
-from typing import Any
 
 from ..errors import LocalloopError
 from ..plan.model import Image
+from ..system.archives import ArchiveError, read_member
 from .client import Registry
 
 
 def read_file(registry: Registry, component: str, image: Image | None, path: str) -> bytes:
-    """The bytes of the regular file at ``path`` in the image's topmost layer that has it."""
+    """The bytes of the regular file at ``path`` in the image's topmost layer that has it.
+
+    Raises ``registry_lost``, ``registry_corrupt`` and ``file_not_exported``.
+    """
     repository = image["repository"].partition("/")[2] if image else ""
     manifest = registry.manifest(repository, image["digest"]) if image else None
     if manifest is None:
@@ -26,19 +26,26 @@ def read_file(registry: Registry, component: str, image: Image | None, path: str
         )
     for layer in reversed(json.loads(manifest.body)["layers"]):
         blob = _blob(registry, component, repository, manifest.digest, layer["digest"])
-        found = _in_layer(blob, posixpath.normpath(path))
+        try:
+            found = read_member(blob, path)
+        except ArchiveError as error:
+            raise _not_exported(component, f"{path} cannot be read: {error}") from error
         if found is not None:
             return found
-    raise LocalloopError(
+    raise _not_exported(component, f"the export stage holds no regular file {path}")
+
+
+def _not_exported(component: str, problem: str) -> LocalloopError:
+    return LocalloopError(
         "file_not_exported",
-        f"the export stage holds no regular file {path}",
+        problem,
         component=component,
-        hint=f"Let the stage copy it there, or mend `file:` under node_files.{component}.",
+        hint=f"Let the stage copy it there, or correct `file:` under node_files.{component}.",
     )
 
 
 def _blob(registry: Registry, component: str, repository: str, image: str, digest: str) -> bytes:
-    """A layer; where it is damaged its image goes, so that the next deploy publishes it anew."""
+    """A layer; where it is damaged its image goes, so that the next deploy publishes it again."""
     try:
         return registry.blob(repository, digest)
     except LocalloopError as error:
@@ -47,12 +54,3 @@ def _blob(registry: Registry, component: str, repository: str, image: str, diges
             error.component = component
             error.hint = "Run the deploy again: it builds and pushes what was damaged."
         raise
-
-
-def _in_layer(blob: bytes, path: str) -> bytes | None:
-    with tarfile.open(fileobj=io.BytesIO(blob), mode="r:*") as archive:
-        for member in archive:
-            if posixpath.normpath(member.name.lstrip("/")) == path and member.isreg():
-                content: Any = archive.extractfile(member)
-                return bytes(content.read())
-    return None

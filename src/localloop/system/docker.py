@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import posixpath
 import socket
 import time
 from base64 import b64decode
@@ -81,11 +82,16 @@ class Docker:
 
     def read_file(self, container: str, path: str) -> bytes | None:
         """A regular file's content; None if the container or the file is missing."""
+        from .archives import ArchiveError, read_member
+
         status, body, _ = self._request("GET", _archive(container, path))
         if status == 404:
             return None
         _require(status, body, f"GET {path}")
-        return _first_file(body)
+        try:
+            return read_member(body, posixpath.basename(path))
+        except ArchiveError as error:
+            raise LocalloopError("docker_error", f"{container}: {error}") from error
 
     def put_archive(self, container: str, directory: str, archive: bytes) -> None:
         """Unpack a tar archive into an existing directory of a container."""
@@ -257,18 +263,6 @@ def _unframed(stream: bytes) -> bytes:
         said += stream[offset + 8 : offset + 8 + size]
         offset += 8 + size
     return said
-
-
-def _first_file(archive: bytes) -> bytes | None:
-    """The first regular file in a tar archive; importing tarfile would cost more than this."""
-    offset = 0
-    while offset + 512 <= len(archive) and archive[offset]:
-        size = int(archive[offset + 124 : offset + 136].strip(b"\0 ") or b"0", 8)
-        start = offset + 512
-        if archive[offset + 156 : offset + 157] in (b"0", b"\0"):
-            return archive[start : start + size]
-        offset = start + (size + 511) // 512 * 512
-    return None
 
 
 def _require(status: int, body: bytes, what: str) -> None:

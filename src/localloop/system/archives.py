@@ -1,0 +1,43 @@
+"""One regular file out of a tar archive that somebody else made.
+
+Nothing is unpacked: a member's name is compared and never opened, so it cannot lead anywhere.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import tarfile
+import zlib
+from lzma import LZMAError
+
+LARGEST_BYTES = 1 << 30
+
+
+class ArchiveError(Exception):
+    """The archive cannot be read, or the file in it is too large."""
+
+
+def read_member(archive: bytes, path: str, *, largest: int = LARGEST_BYTES) -> bytes | None:
+    """The content of the regular file at ``path``; None if the archive holds no such file.
+
+    ``archive`` may be compressed. Links, devices and directories of that name do not count.
+    ``largest`` is in bytes. Raises ``ArchiveError``.
+    """
+    wanted = _normal(path)
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:*") as members:
+            for member in members:
+                if not member.isreg() or _normal(member.name) != wanted:
+                    continue
+                if member.size > largest:
+                    raise ArchiveError(f"{path} has {member.size} bytes, more than {largest}")
+                content = members.extractfile(member)
+                return content.read() if content else b""
+    except (tarfile.TarError, zlib.error, LZMAError, EOFError, OSError) as error:
+        raise ArchiveError(f"no tar archive that Python can read: {error}") from error
+    return None
+
+
+def _normal(path: str) -> str:
+    return posixpath.normpath(path.lstrip("/"))
