@@ -31,7 +31,7 @@ def since(started: Used) -> Used:
 
 def fingerprint(root: str) -> tuple[Used, int]:
     """What it took, and how many files and links count."""
-    from localloop.config import load_project
+    from localloop.config.project import load_project
     from localloop.fingerprint.components import fingerprint_image
     from localloop.fingerprint.folder_cache import InputCache
     from localloop.inputs.tree import items

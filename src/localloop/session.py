@@ -20,7 +20,7 @@ from .cluster.state import (
     node_container,
     registry_container,
 )
-from .config import Chart, Image, Project, load_project
+from .config.model import Chart, Image, Project
 from .errors import LocalloopError, UsageError
 from .fingerprint.bases import Bases
 from .fingerprint.builder_kind import builder_kind
@@ -38,10 +38,9 @@ from .inputs.context import build_context
 from .inputs.context_copy import copy_name
 from .inputs.dockerfile import Analysis
 from .kube.client import ApiUnreachable, Kube
+from .kube.collections import Source, fetch_sources
 from .kube.kubeconfig import KubeConfig, load_kubeconfig
 from .kube.objects import Snapshot
-from .plan.model import Plan
-from .readiness.look import Source, fetch_sources
 from .readiness.result import GateResult
 from .registry.client import Registry
 from .system.docker import Docker
@@ -80,19 +79,6 @@ class Session:
         self._inputs = InputCache(project.root, writes=writes)
         self._fingerprints: dict[str, Fingerprint] = {}
         self._uid = ""
-
-    @classmethod
-    def of_plan(cls, plan: Plan, environ: Mapping[str, str]) -> Session:
-        """The session of a plan that was made earlier in this run, on the same configuration."""
-        project = load_project(Path(plan.root), profile=plan.profile or None, environ=environ)
-        if project.config_sha256 != plan.config_sha256:
-            raise LocalloopError(
-                "config_moved",
-                "localloop.yml changed while the deploy was running",
-                where=str(project.config_path),
-                hint="Run the deploy again.",
-            )
-        return cls(project, environ, registry=plan.registry, platform=plan.platform)
 
     @cached_property
     def cluster(self) -> ClusterState:

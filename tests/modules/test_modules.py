@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from calls import FORMS, REPOSITORY, Call, Results, clean, judge, perform
 
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.plan.model import UNCHECKED, ComponentPlan, Plan, Reason
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "library").glob("*.py"))

@@ -7,8 +7,8 @@ import json
 from hypothesis import given, settings
 from test_decide import any_facts, plan_of, requests
 
-from localloop.observe.facts import Facts
-from localloop.plan.decide import Request, make_components
+from localloop.observe.facts import Facts, Request
+from localloop.plan.decide import make_components
 
 
 @settings(derandomize=True, database=None, deadline=None, max_examples=150)

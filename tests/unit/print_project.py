@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.fingerprint.components import Fingerprint, fingerprint_chart, fingerprint_image
 
 CONFIG = """\

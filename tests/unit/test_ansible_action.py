@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from ansible_tree import FROM_SECRET, SECRET, SLEEP, Tree
 
-from localloop.ansible.calls import plain, printable, progress_line
+from localloop.ansible.calls import plain
+from localloop.events import printable, progress_line
 
 OTHER_PYTHON = Path("/usr/bin/python3")
 

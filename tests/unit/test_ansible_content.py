@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 MODULES = sorted(path.stem for path in (ROOT / "library").glob("*.py"))
 STEPS = sorted(
-    path.stem for path in (ROOT / "src/localloop/steps").glob("*.py") if path.stem != "__init__"
+    path.stem
+    for path in (ROOT / "src/localloop/steps").glob("*.py")
+    if path.stem not in ("__init__", "context")
 )
 IMPORT_ROLE = "ansible.builtin.import_role"
 COMPARED = ("type", "elements", "required", "default", "choices", "no_log")

@@ -13,8 +13,8 @@ import pytest
 from ansible_tree import SLEEP, Tree
 
 from localloop.ansible import runner
+from localloop.report.journal import Journal
 from localloop.system.paths import content_dir
-from localloop.transaction.transaction import Journal
 
 BIN = str(Path(sys.executable).parent)
 CONTENT = str(content_dir())

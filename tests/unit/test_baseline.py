@@ -15,7 +15,7 @@ import pytest
 
 from localloop.baseline.steps import in_order, needed, prepare, refer, scopes
 from localloop.baseline.table import Baseline, Measured, csv_text, markdown_text
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.system.locks import Lock, lock_path
 
 BASELINE = Baseline(

@@ -13,7 +13,7 @@ import pytest
 from print_project import CONFIG, prints, write
 
 from localloop.__main__ import main
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.fingerprint.bases import Bases
 from localloop.fingerprint.explain import last_bases, save_manifest
 from localloop.session import Session

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localloop.build.targets import build_target, redactor
-from localloop.config import Image, Secret
+from localloop.config.model import Image, Secret
 from localloop.errors import LocalloopError
 from localloop.inputs.context import BuildContext
 

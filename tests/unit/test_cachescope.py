@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from localloop.build.cache_scope import cache_scope
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.errors import UsageError
 
 CONFIG = """

@@ -11,7 +11,7 @@ import pytest
 from print_project import prints, write
 
 from localloop.__main__ import main
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.fingerprint.explain import save_manifest
 from localloop.session import Session, host_platform
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from localloop.config import Chart, Project, consumed_images, load_project
+from localloop.config.model import Chart, Project
+from localloop.config.placeholders import consumed_images
+from localloop.config.project import load_project
 from localloop.errors import UsageError
 
 HEAD = """\

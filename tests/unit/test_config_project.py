@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from localloop.config import ImageRef, Project, consumed_images, load_project, resolve_values
+from localloop.config.model import Project
+from localloop.config.placeholders import ImageRef, consumed_images, resolve_values
+from localloop.config.project import load_project
 from localloop.errors import UsageError
 
 BASE = """\

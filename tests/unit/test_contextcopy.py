@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from print_project import write
 
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.inputs.context import write_build_context
 from localloop.session import Session
 

@@ -14,7 +14,8 @@ import pytest
 from localloop.build.bake import Target, push_failure
 from localloop.build.command import _published, of_bake, run_command
 from localloop.build.retry import without
-from localloop.config import Image, Project, load_project
+from localloop.config.model import Image, Project
+from localloop.config.project import load_project
 from localloop.errors import LocalloopError, UsageError
 from localloop.fingerprint.components import Fingerprint, fingerprint_image
 from localloop.inputs.context import build_context, write_build_context

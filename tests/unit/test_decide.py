@@ -18,26 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localloop.errors import UsageError
-from localloop.helm.command import TRANSACTION_LABEL, Release
-from localloop.observe.facts import ChartFacts, Facts, ImageFacts, NodeFileFacts
+from localloop.fingerprint.explain import summary_of
+from localloop.helm.releases import PROJECT_LABEL, TRANSACTION_LABEL, Release, is_pending
+from localloop.observe.facts import ChartFacts, Facts, ImageFacts, NodeFileFacts, Request, request
 from localloop.plan import decide
 from localloop.plan.compare import with_built_bytes
-from localloop.plan.decide import (
-    Request,
-    is_pending,
-    make_components,
-    request,
-    summary_of,
-)
-from localloop.plan.model import ComponentPlan, Image, Plan, Reason
-from localloop.record.store import (
-    PROJECT_LABEL,
-    ChartEntry,
-    ChartState,
-    ImageEntry,
-    NodeFileEntry,
-    Record,
-)
+from localloop.plan.decide import make_components
+from localloop.plan.model import ComponentPlan, Plan, Reason
+from localloop.record.model import ChartEntry, ChartState, ImageEntry, NodeFileEntry, Record
+from localloop.registry.tags import Image
 
 PROJECT = "relay"
 AUTO = Request()

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localloop.observe.facts import Facts, NodeFileFacts
+from localloop.observe.facts import Facts, NodeFileFacts, Request
 from localloop.plan.compare import with_built_bytes
-from localloop.plan.decide import Request, make_components
-from localloop.plan.model import ComponentPlan, Image, Plan
-from localloop.record.store import NodeFileEntry, Record
+from localloop.plan.decide import make_components
+from localloop.plan.model import ComponentPlan, Plan
+from localloop.record.model import NodeFileEntry, Record
+from localloop.registry.tags import Image
 
 AUTO, FULL, TARGET = Request(), Request("full"), Request("auto", ("tool",))
 OTHER = Request("auto", ("gateway",))

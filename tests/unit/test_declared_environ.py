@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from localloop.commands.deploy import declared_environ
-from localloop.config import load_project
+from localloop.config.project import load_project
 
 CONFIG = """\
 version: 1

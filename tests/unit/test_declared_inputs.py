@@ -10,7 +10,7 @@ import pytest
 from print_project import CONFIG, prints, value, write
 
 from localloop.__main__ import main
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.errors import UsageError
 from localloop.fingerprint.components import Fingerprint, fingerprint_cluster
 from localloop.inputs.context import build_context

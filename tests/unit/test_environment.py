@@ -13,7 +13,8 @@ import pytest
 
 from localloop.ansible.inventory import project_vars
 from localloop.commands import Console, Options, with_environment
-from localloop.config import Project, load_project
+from localloop.config.model import Project
+from localloop.config.project import load_project
 from localloop.errors import UsageError
 
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,14 @@ import pytest
 from print_project import CONFIG, DOCKERFILE, git, make, prints, value, write
 
 from localloop.fingerprint import explain as explain_module
-from localloop.fingerprint.explain import KEPT, explain, last_deployed, load_manifest, save_manifest
-from localloop.plan.decide import summary_of
+from localloop.fingerprint.explain import (
+    KEPT,
+    explain,
+    last_deployed,
+    load_manifest,
+    save_manifest,
+    summary_of,
+)
 
 
 def replace_config(root: Path, old: str, new: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from print_project import CONFIG, DOCKERFILE, make, prints, value, write
 
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.errors import UsageError
 from localloop.fingerprint.components import base_images, fingerprint_cluster
 from localloop.inputs.context import build_context, write_build_context

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from print_project import CONFIG, DOCKERFILE, git, prints, value, write
 
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.fingerprint import components as fingerprint
 from localloop.fingerprint.components import fingerprint_cluster
 

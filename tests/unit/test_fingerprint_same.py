@@ -63,7 +63,7 @@ def test_same_in_another_locale(root: Path) -> None:
     write(root / "src/é ünï", "x")
     code = (
         "import sys; from pathlib import Path; sys.path[:0] = sys.argv[2:];"
-        "from localloop.config import load_project;"
+        "from localloop.config.project import load_project;"
         "from localloop.fingerprint.components import fingerprint_image as f;"
         "p = load_project(Path(sys.argv[1]), environ={});"
         "print(f(p, p.images['app'], base_digests={}, platform='x/y', builder='b').value)"

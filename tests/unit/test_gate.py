@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from fake_api import FakeApi
 
+from localloop.kube.collections import Source
 from localloop.kube.objects import ObjectRef, Snapshot, ref_of
 from localloop.readiness.diagnosis import diagnose
 from localloop.readiness.evidence import clean, collect_evidence, render_evidence
 from localloop.readiness.http_check import Check
-from localloop.readiness.look import Also, Source, fetch, observe_once, sources
+from localloop.readiness.look import Also, fetch, observe_once, sources
 from localloop.readiness.result import GateResult
 from localloop.readiness.store import Store
 from localloop.readiness.wait import Clock, run_gate

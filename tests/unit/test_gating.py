@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localloop.gate.run import completed_jobs
+from localloop.gate.settle import completed_jobs
 
 
 def seen(ref: str, state: str) -> dict[str, str]:

@@ -17,18 +17,8 @@ from fake_store import FakeStore
 
 from localloop.errors import LocalloopError
 from localloop.helm import command as helm
-from localloop.helm.command import (
-    Helm,
-    HelmHungError,
-    Release,
-    apply_flags,
-    chart_flags,
-    decode_secret,
-    mark_failed,
-    releases,
-    stored,
-    upgrade_argv,
-)
+from localloop.helm.command import Helm, HelmHungError, apply_flags, chart_flags, upgrade_argv
+from localloop.helm.releases import Release, decode_secret, mark_failed, releases, stored
 from localloop.kube.client import ApiError
 
 SECRETS = "/api/v1/namespaces/app/secrets"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localloop.config import Hook
+from localloop.config.model import Hook
 from localloop.errors import LocalloopError
 from localloop.release.hooks import run_hooks
 

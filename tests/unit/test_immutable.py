@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fake_api import FakeApi, path_of
 
-from localloop.helm.command import Release
+from localloop.helm.releases import Release
 from localloop.kube.objects import ref_of
 from localloop.release.immutable import find_immutable, remove
 

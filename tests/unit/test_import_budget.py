@@ -25,9 +25,10 @@ import yaml
 from fake_api import FakeApi
 
 from localloop.cluster.state import kubeconfig_path
-from localloop.config import load_project
+from localloop.config.project import load_project
+from localloop.helm.releases import PROJECT_LABEL
 from localloop.kube.objects import note, ref_of
-from localloop.record.store import PROJECT_LABEL, ChartState, ImageEntry, Record, encode
+from localloop.record.model import ChartState, ImageEntry, Record, encode
 from localloop.registry.tags import fingerprint_tag
 from localloop.session import Session
 

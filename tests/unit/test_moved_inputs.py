@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from print_project import CONFIG, write
 
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.fingerprint import stat_cache as statcache
 from localloop.session import Session
 

@@ -15,7 +15,8 @@ import pytest
 from buildkit import Build, bake, layers, remove
 from mutations import Context
 
-from localloop.config import Project, load_project
+from localloop.config.model import Project
+from localloop.config.project import load_project
 from localloop.fingerprint import stat_cache as statcache
 from localloop.fingerprint.components import fingerprint_image
 from localloop.fingerprint.folder_cache import FolderCache, InputCache

@@ -16,10 +16,16 @@ from print_project import CONFIG, prints, write
 
 from localloop.__main__ import main
 from localloop.commands.progress import Progress
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.errors import LocalloopError
-from localloop.fingerprint.explain import explain, last_deployed, load_manifest, save_manifest
-from localloop.plan.decide import Request, summary_of
+from localloop.fingerprint.explain import (
+    explain,
+    last_deployed,
+    load_manifest,
+    save_manifest,
+    summary_of,
+)
+from localloop.observe.facts import Request
 from localloop.plan.model import ComponentPlan, Reason
 from localloop.plan.unseen import with_inputs, without_cluster
 from localloop.report.content import build_report

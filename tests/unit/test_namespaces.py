@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fake_api import FakeApi
 
-from localloop.config import Chart
+from localloop.config.model import Chart
 from localloop.errors import LocalloopError
 from localloop.release.namespaces import await_end
 

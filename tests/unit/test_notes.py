@@ -13,15 +13,15 @@ import pytest
 import yaml
 from fake_api import FakeApi
 
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.gate import run as gating
-from localloop.helm.command import TRANSACTION_LABEL
+from localloop.helm.releases import TRANSACTION_LABEL
 from localloop.kube.objects import note
 from localloop.observe.charts import chart_facts, note_late, releases, snapshot
 from localloop.observe.facts import ChartFacts
 from localloop.plan.model import ComponentPlan, Plan
+from localloop.record.model import NAMESPACE, ChartState, Record, encode
 from localloop.record.notes import note_release
-from localloop.record.store import NAMESPACE, ChartState, Record, encode
 from localloop.session import Session
 
 Object = dict[str, Any]

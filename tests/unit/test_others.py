@@ -9,10 +9,9 @@ from typing import Any, cast
 import pytest
 from fake_store import FakeStore
 
-from localloop.config import Chart, Project
-from localloop.helm.command import Release, all_releases
+from localloop.config.model import Chart, Project
+from localloop.helm.releases import PROJECT_LABEL, Release, all_releases
 from localloop.observe.others import left_behind, others_on
-from localloop.record.store import PROJECT_LABEL
 
 PROJECT = cast(
     Project,

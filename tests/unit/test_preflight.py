@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.errors import UsageError
 from localloop.plan.model import ComponentPlan, Plan
 from localloop.plan.preflight import require_helm, require_tools

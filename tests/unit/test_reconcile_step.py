@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from localloop import session
 from localloop.node_files import reconcile
 from localloop.plan.model import ComponentPlan, FilePlan, Plan
-from localloop.steps import Context, node_file_reconcile
-from localloop.transaction import transaction
+from localloop.report import journal
+from localloop.steps import node_file_reconcile
+from localloop.steps.context import Context
 
 TOOL = ComponentPlan("tool", "node_file", steps=("put", "reconcile"), changed=True)
 PLAN = Plan(
@@ -33,8 +33,8 @@ def test_changed(
     monkeypatch: pytest.MonkeyPatch, check: bool, restarted: int, changed: bool
 ) -> None:
     done = replace(PLAN, components={"tool": replace(TOOL, file=FilePlan(restarted=restarted))})
-    monkeypatch.setattr(transaction, "attach_or_refuse", lambda _environ: None)
-    monkeypatch.setattr(session.Session, "of_plan", lambda *_arguments: None)
+    monkeypatch.setattr(journal, "attach_or_refuse", lambda _environ: None)
+    monkeypatch.setattr(node_file_reconcile, "session_of", lambda *_arguments: None)
     monkeypatch.setattr(reconcile, "reconcile_pods", lambda *_arguments: done)
     result = node_file_reconcile.run({"plan": PLAN.as_dict()}, Context(check=check))
     assert result == {"changed": changed, "plan": (PLAN if check else done).as_dict()}

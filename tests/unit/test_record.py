@@ -16,16 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localloop.errors import BusyError, LocalloopError, UsageError
-from localloop.record.store import (
+from localloop.record.model import (
     ChartEntry,
     ChartState,
     ImageEntry,
     NodeFileEntry,
     Record,
-    RecordStore,
     decode,
     encode,
 )
+from localloop.record.store import RecordStore
 
 SECRETS = "/api/v1/namespaces/localloop/secrets"
 SECRET = f"{SECRETS}/hello"

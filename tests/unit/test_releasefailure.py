@@ -14,13 +14,13 @@ from typing import Any, cast
 import pytest
 from fake_api import FakeApi
 
-from localloop.config import load_project
+from localloop.config.project import load_project
 from localloop.helm import command as helm
 from localloop.plan.model import ComponentPlan, Plan
 from localloop.release import charts as releases
 from localloop.release.failure import ReleaseFailedError
+from localloop.report.journal import Journal
 from localloop.session import Session
-from localloop.transaction.transaction import Journal
 
 Object = dict[str, Any]
 JOB: Object = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from localloop.config import Chart
+from localloop.config.model import Chart
 from localloop.plan.model import ComponentPlan
 from localloop.release.charts import in_order
 from localloop.release.failure import helm_said

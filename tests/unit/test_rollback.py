@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from localloop.errors import UsageError
-from localloop.record.store import ChartState, Record
+from localloop.record.model import ChartState, Record
 from localloop.release.rollback import states_of
 
 

@@ -14,13 +14,13 @@ import pytest
 from fake_api import FakeApi
 
 from localloop.commands.status import _runs, image_row
-from localloop.config import load_project
-from localloop.helm.command import TRANSACTION_LABEL, Release
+from localloop.config.project import load_project
+from localloop.helm.releases import TRANSACTION_LABEL, Release
+from localloop.kube.collections import fetch_sources
 from localloop.kube.objects import note
 from localloop.observe.facts import ChartFacts, Facts, ImageFacts
 from localloop.observe.running import Running, running_charts, state_that_runs
-from localloop.readiness.look import fetch_sources
-from localloop.record.store import ChartEntry, ChartState, ImageEntry, Record
+from localloop.record.model import ChartEntry, ChartState, ImageEntry, Record
 from localloop.session import Session
 
 Object = dict[str, Any]

@@ -16,16 +16,9 @@ from typing import Any
 import pytest
 
 from localloop.errors import BusyError, LocalloopError, UsageError
+from localloop.report.journal import Journal, attach, attach_or_refuse, read_events
 from localloop.system.locks import Lock, holder_of, is_held, lock_path
-from localloop.transaction.transaction import (
-    Journal,
-    Transaction,
-    attach,
-    attach_or_refuse,
-    new_id,
-    open_transaction,
-    read_events,
-)
+from localloop.transaction.transaction import Transaction, new_id, open_transaction
 
 
 @pytest.fixture
@@ -111,7 +104,7 @@ def test_opened_tells_who_and_where(root: Path) -> None:
 
 WRITER = """
 import os, sys
-from localloop.transaction.transaction import attach
+from localloop.report.journal import attach
 journal = attach(os.environ)
 assert journal is not None
 journal.require_lock()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localloop.config import Chart
+from localloop.config.model import Chart
 from localloop.helm.values import keeping, new_secret, value_at, with_value
 
 

@@ -23,7 +23,8 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from .calls import call_step, plain, progress_line
+from ..events import progress_line
+from .calls import call_step, plain
 from .interrupts import StepInterrupts
 
 _AUTOMATIC = ("", "auto", "auto_silent", "auto_legacy", "auto_legacy_silent")

@@ -25,7 +25,7 @@ from ansible import context
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.callback import CallbackBase
 
-from ..config import load_project
+from ..config.project import load_project
 from ..errors import BusyError, InterruptedRun, LocalloopError, UsageError
 
 # Workers are forks of this process: what the steps need is loaded once, and not in each of them.
@@ -33,10 +33,11 @@ from ..gate import run as gating  # noqa: F401
 from ..plan import make as planning  # noqa: F401
 from ..plan.cluster_verdict import ANSWERS, Wish, cluster_verdict, container_verdict, require_answer
 from ..release import charts as releases  # noqa: F401
+from ..report.journal import attach
 from ..session import Session
 from ..system.paths import content_dir
 from ..transaction.run import open_run
-from ..transaction.transaction import Transaction, attach
+from ..transaction.transaction import Transaction
 from .interrupts import RunInterrupts
 
 # The playbooks of localloop that change something, and the command that each one stands for.

@@ -6,17 +6,15 @@ This file travels in module payloads, so it imports nothing of Ansible's control
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import LocalloopError
-from ..steps import Context, Emit
-from ..transaction.transaction import attach
+from ..events import Emit
+from ..report.journal import attach
+from ..steps.context import Context
 
 Run = Callable[[dict[str, Any], Context], dict[str, Any]]
-
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
 
 
 def plain(value: Any) -> Any:
@@ -34,17 +32,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     return str(value)
-
-
-def printable(text: str) -> str:
-    """The text in one line, without control bytes and escape sequences."""
-    return _CONTROL.sub(" ", text).strip()
-
-
-def progress_line(event: Mapping[str, Any]) -> str:
-    """A ``progress`` event for people: ``gateway: pushed``."""
-    parts = (event.get("component"), event.get("text"))
-    return printable(": ".join(str(part) for part in parts if part))
 
 
 def failure(error: LocalloopError) -> dict[str, Any]:

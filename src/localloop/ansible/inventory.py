@@ -15,7 +15,9 @@ from typing import Any
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 
-from ..config import CONFIG_NAME, Chart, Image, Project, deploy_mode, deploy_targets, load_project
+from ..config.environment import deploy_mode, deploy_targets
+from ..config.model import Chart, Image, Project
+from ..config.project import CONFIG_NAME, load_project
 from ..errors import LocalloopError
 
 GROUPS = ("images", "node_files", "charts")

@@ -24,10 +24,10 @@ from types import FrameType
 from typing import Any
 
 from ..errors import LocalloopError
+from ..report.journal import Journal
 from ..system.environ import passed
 from ..system.paths import content_dir
 from ..system.processes import Family
-from ..transaction.transaction import Journal
 
 # After the first Ctrl-C: how long tools, workers and the playbook have to end by themselves.
 INTERRUPT_GRACE_SECONDS = 8.0

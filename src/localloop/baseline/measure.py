@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import LocalloopError, UsageError
+from ..events import Emit
 from ..session import Session
-from ..steps import Emit
 from ..system.cache_files import write_atomically
 from ..system.locks import Lock, lock_path
 from .steps import Scope, Step, prepare, remove_kept_images, scopes, steps_of

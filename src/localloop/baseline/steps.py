@@ -21,7 +21,7 @@ from pathlib import Path
 from ..build.bake import Target, run_bake
 from ..build.command import of_bake, run_command
 from ..build.targets import build_target, redactor
-from ..config import BaselineStep, Image, Project
+from ..config.model import BaselineStep, Image, Project
 from ..errors import LocalloopError
 from ..inputs.context import write_build_context
 from ..session import Session

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import LocalloopError
 from ..system import tools
+from ..system.docker import DOCKER_HINT
 from ..system.redact import Redactor
 from .progress import BuildProgress, Ticker, told
 
@@ -31,7 +32,6 @@ _TAKEN = re.compile(
 )
 FULL = "disk_full"
 _FULL = re.compile(r"no space left on device", re.IGNORECASE)
-DOCKER_HINT = "Install Docker with its buildx plugin, or run `make tools` on Debian."
 
 
 @dataclass(frozen=True)

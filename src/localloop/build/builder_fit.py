@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..errors import UsageError
+from ..events import Emit
+from ..fingerprint.builder_kind import DOCKER, builder_kind
+from ..session import Session
 from ..system import tools
-from .bake import DOCKER_HINT
+from ..system.docker import DOCKER_HINT
 
 INSPECT_SECONDS = 30.0
 _HOST = re.compile(r'(?:^|\s)network="?host\b')
@@ -86,3 +89,15 @@ def inspect(name: str | None) -> Builder:
             hint="`docker buildx ls` lists the builders; `builder:` in localloop.yml names one.",
         )
     return parse(done.stdout)
+
+
+def refuse_unfit_builder(session: Session, emit: Emit) -> None:
+    """Docker's own builder always fits; any other, and what is named, is looked at and said."""
+    named = session.project.builder
+    if not named and builder_kind(named, session.environ) == DOCKER:
+        return
+    from ..build.builder_fit import inspect, refuse_unfit
+
+    found = inspect(named)
+    refuse_unfit(found, session.registry_address)
+    emit({"event": "progress", "component": "", "step": "build", "text": str(found)})

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from ..config import Image, Project
+from ..config.model import Image, Project
 from ..errors import UsageError
 from ..fingerprint.components import base_images
 from ..inputs.context import read_input

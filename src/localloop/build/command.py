@@ -20,9 +20,10 @@ from ..registry.client import Manifest
 from ..session import Session
 from ..system import tools
 from ..system.cache_files import cache_dir
+from ..system.docker import DOCKER_HINT
 from ..system.environ import for_commands
 from ..system.redact import Redactor
-from .bake import DOCKER_HINT, LOST, TAKEN, Target, push_failure, taken
+from .bake import LOST, TAKEN, Target, push_failure, taken
 from .progress import Ticker, quiet_seconds
 from .retry import Digests, OnStep, bake, needs, persistently, together, without
 

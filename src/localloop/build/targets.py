@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from ..config import Image as ImageConfig
-from ..config import Secret, UnhashedArg
+from ..config.model import Image as ImageConfig
+from ..config.model import Secret, UnhashedArg
 from ..errors import LocalloopError
-from ..inputs.context import BuildContext
+from ..inputs.context import BuildContext, write_build_context
 from ..plan.model import ComponentPlan, Plan
 from ..session import Session
 from ..system.redact import Redactor
@@ -164,3 +164,24 @@ def _missing(image: ImageConfig, name: str, said: str, hint: str) -> LocalloopEr
         component=image.name,
         hint=f"{hint}, or remove it from `secrets:`.",
     )
+
+
+def bake_targets(
+    session: Session,
+    plan: Plan,
+    tag: str,
+    *,
+    make: Callable[..., BuildContext] = write_build_context,
+) -> list[Target]:
+    """What the plan builds, to be pushed under ``tag``; ``make`` puts a build context in place."""
+    images = [session.project.builds[part.name] for part in plan.with_step("build")]
+    return [
+        build_target(
+            session,
+            image,
+            make(session.project, image, copy=session.copy_name(image)),
+            reference=f"{session.repository(image.name)}:{tag}",
+            contexts=contexts_of(image, plan),
+        )
+        for image in images
+    ]

@@ -9,7 +9,7 @@ import re
 import time
 from typing import Any
 
-from ..config import NodeFile
+from ..config.model import NodeFile
 from ..errors import LocalloopError
 from ..system.docker import Docker
 

@@ -85,7 +85,7 @@ def with_environment(options: Options, environ: Mapping[str, str]) -> Options:
     """Where neither targets nor ``--full`` are given, those of LOCALLOOP_TARGETS and _MODE."""
     if options.targets or options.full:
         return options
-    from ..config import deploy_mode, deploy_targets
+    from ..config.environment import deploy_mode, deploy_targets
 
     full = deploy_mode(environ) == "full"
     return replace(options, targets=deploy_targets(environ), full=full)

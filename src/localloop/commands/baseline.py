@@ -6,10 +6,10 @@ import os
 import sys
 from typing import Any
 
-from ..ansible.calls import progress_line
 from ..baseline.measure import plan_baseline, run_baseline
 from ..baseline.table import rows
-from ..config import load_project
+from ..config.project import load_project
+from ..events import progress_line
 from ..session import Session
 from ..system.paths import perf_dir
 from . import Options

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from ..config import load_project
+from ..config.project import load_project
 from ..errors import UsageError
 from ..plan.cluster_verdict import Wish, require_answer
 from ..session import Session

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from ..config import Project, load_project
+from ..config.model import Project
+from ..config.project import load_project
 from ..errors import InterruptedRun, LocalloopError
-from ..observe.facts import Facts
-from ..observe.gather import remember_inputs
+from ..gate.settle import remember_inputs
+from ..observe.facts import Facts, request
 from ..plan.cluster_verdict import Wish, cluster_verdict, require_possible
-from ..plan.decide import request
 from ..plan.make import make_plan
 from ..plan.model import Plan
 from ..plan.preflight import require_tools
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
-from . import Console, Options, with_environment
+from . import Options, with_environment
+from .outcome import say_outcome, task_shower
 from .plan import show_plan
 
 
@@ -85,7 +85,7 @@ def _note_unchanged(session: Session, plan: Plan, facts: Facts, transaction: Tra
     )
     renoted = {name: chart.renoted for name, chart in facts.charts.items() if chart.renoted}
     if renoted:
-        from ..gate.run import renote
+        from ..gate.settle import renote
 
         renote(session, renoted)
     if plan.cluster.get("inputs"):
@@ -146,49 +146,3 @@ def _run_playbook(
                 "; ".join(f"{each.task}: {each.message}" for each in outcome.failed) or "no message"
             ),
         )
-
-
-def task_shower(console: Console) -> Callable[[str, str], None]:
-    """Shows the tasks that bring the cluster up: each may take a while."""
-
-    def show(role: str, task: str) -> None:
-        if role in ("cluster", "registry"):
-            console.tell(f"{role}: {task}")
-
-    return show
-
-
-def say_outcome(
-    console: Console, report: Path, error: LocalloopError | None, seconds: float
-) -> int:
-    import json
-
-    data = json.loads(report.with_suffix(".json").read_text())
-    console.document(data)
-    outcome, code = data["outcome"], int(data["exit_code"])
-    failure = data.get("error")
-    if failure:
-        import sys
-
-        text = str(error) if error is not None else _render(failure)
-        print(f"{console.paint('error', '31')}: {text}", file=sys.stderr)
-    words = {
-        "unchanged": "Nothing to do: the cluster runs this tree",
-        "deployed": "Deployed: the cluster runs this tree",
-        "rolled_back": "Rolled back",
-    }
-    console.say(f"{words.get(outcome, outcome.capitalize())} ({seconds:.2f} s)")
-    console.say(f"Report: {report}")
-    return code
-
-
-def _render(failure: dict[str, Any]) -> str:
-    return str(
-        LocalloopError(
-            failure["reason"],
-            failure["message"],
-            component=failure.get("component"),
-            where=failure.get("where"),
-            hint=failure.get("hint"),
-        )
-    )

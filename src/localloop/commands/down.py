@@ -6,19 +6,22 @@ import os
 from contextlib import suppress
 
 from ..cluster.state import context_name
-from ..config import Chart, load_project
+from ..config.model import Chart
+from ..config.project import load_project
 from ..errors import InterruptedRun, LocalloopError, UsageError
-from ..helm.command import Helm, HelmHungError, all_releases, mark_failed, releases
+from ..helm.command import Helm, HelmHungError
+from ..helm.releases import all_releases, mark_failed, releases
 from ..observe.others import left_behind, others_on
 from ..plan.preflight import require_helm
-from ..record.store import Record, RecordStore
+from ..record.model import Record
+from ..record.store import RecordStore
 from ..release.charts import hook_bound
 from ..release.failure import release_failed
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
 from . import Console, Options
-from .deploy import task_shower
+from .outcome import task_shower
 
 
 def run(options: Options) -> int:

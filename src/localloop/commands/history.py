@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..config import find_config
+from ..config.project import find_config
 from ..system.paths import report_dir
 from . import Options
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..config import load_project
+from ..config.project import load_project
 from ..errors import LocalloopError, UsageError
-from ..plan.decide import request
+from ..observe.facts import request
 from ..plan.make import make_plan
 from ..plan.model import UNCHECKED, ComponentPlan, Plan
 from ..session import Session
@@ -42,8 +42,8 @@ def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
     """What ``docker buildx bake`` would read; the tag ``tx`` stands for the transaction's id."""
     from ..build.bake import bake_file
     from ..build.command import of_bake
+    from ..build.targets import bake_targets
     from ..inputs.context import build_context
-    from ..publish.images import bake_targets
 
     if not plan.registry:
         raise UsageError(

@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Iterator
 
-from ..config import load_project
+from ..config.project import load_project
 from ..errors import LocalloopError
+from ..helm.releases import PROJECT_LABEL
 from ..kube.client import Kube
 from ..kube.kinds import WORKLOADS
 from ..publish.prune import Named, Published, to_remove
-from ..record.store import NAMESPACE, PROJECT_LABEL
+from ..record.model import NAMESPACE
 from ..registry.client import Registry
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end

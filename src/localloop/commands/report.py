@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..config import find_config
+from ..config.project import find_config
 from ..errors import UsageError
 from ..system.paths import report_dir
 from . import Options

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 
-from ..ansible.calls import progress_line
-from ..config import load_project
+from ..config.project import load_project
 from ..errors import LocalloopError
+from ..events import progress_line
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from . import Options
-from .deploy import say_outcome
+from .outcome import say_outcome
 from .plan import show_plan
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ..config import SCHEMA
+from ..config.schema import SCHEMA
 from . import Options
 
 

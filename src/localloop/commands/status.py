@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ..config import load_project
-from ..helm.command import all_releases
+from ..config.project import load_project
+from ..helm.releases import all_releases
 from ..observe.facts import Facts
 from ..observe.others import left_behind
 from ..observe.running import Running, running_charts
 from ..plan.make import make_plan
 from ..plan.model import Plan
-from ..record.store import ChartEntry
+from ..record.model import ChartEntry
 from ..session import Session
 from . import Options
 from .plan import why

@@ -49,8 +49,8 @@ class Bases:
 
 def pull(reference: str, component: str) -> None:
     """Pull one base image."""
-    from ..build.bake import DOCKER_HINT
     from ..system import tools
+    from ..system.docker import DOCKER_HINT
 
     docker = tools.find("docker", hint=DOCKER_HINT)
     done = tools.run([docker, "pull", "--quiet", "--", reference], timeout=600)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..config import Chart, Image, NodeFile, Project
+from ..config.model import Chart, Image, NodeFile, Project
 from ..errors import UsageError
 from ..inputs.chart_walk import walk_chart, walk_files
 from ..inputs.context import (
@@ -260,7 +260,7 @@ def _chart_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> 
         return walk_chart(os.fsencode(directory), ignore, os.fsencode(project.root), cache.files)
     tree: Tree = {}
     if chart.manifests or chart.kustomize:
-        from ..helm.raw_chart import sources_of
+        from ..inputs.manifests import sources_of
 
         root = os.fsencode(project.root)
         folders, files = sources_of(project, chart)

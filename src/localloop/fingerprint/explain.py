@@ -188,3 +188,16 @@ def _paths(old: Any, new: Any, prefix: str = "") -> Iterator[str]:
             yield from _paths(one, two, f"{prefix}{key}.")
         else:
             yield prefix + key
+
+
+def summary_of(changes: dict[str, Any]) -> str:
+    """``index.html changed, 2 added`` — a few words of what ``fingerprint.explain`` found."""
+    parts = []
+    for word in ("changed", "added", "removed"):
+        found = changes.get(word) or {"count": 0, "first": []}
+        shown = found["first"][:3]
+        if shown:
+            more = found["count"] - len(shown)
+            parts.append(f"{word} {', '.join(shown)}" + (f" and {more} more" if more else ""))
+    parts += [str(fact) for fact in changes.get("facts_changed") or []]
+    return "; ".join(parts)

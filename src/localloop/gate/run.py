@@ -7,26 +7,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..config import NodeFile
-from ..errors import BusyError, LocalloopError
+from ..config.model import NodeFile
+from ..errors import LocalloopError
+from ..events import Emit
 from ..kube.objects import ObjectRef, timestamp
 from ..observe import declared
-from ..observe.charts import note_late
-from ..observe.gather import remember_cluster, remember_inputs
 from ..observe.node_files import held_on_nodes
-from ..plan.compare import SAME
-from ..plan.model import ComponentPlan, Image, Plan
+from ..plan.model import ComponentPlan, Plan
 from ..readiness.image_proof import expected_digests
 from ..readiness.look import Also
 from ..readiness.pod_rule import PULL
 from ..readiness.result import GateResult
 from ..readiness.verdict import Expected
 from ..readiness.wait import run_gate
-from ..record.notes import live_release, object_refs, with_images
-from ..record.store import ChartEntry, Record, RecordStore
+from ..record.model import Record
+from ..record.notes import live_release, object_refs
+from ..record.store import RecordStore
+from ..registry.tags import Image
+from ..report.journal import attach
 from ..session import Session
-from ..steps import Emit
-from ..transaction.transaction import attach
+from .settle import noted_late
 
 # What a failed deploy leaves, where nothing else is asked for.
 KEPT = "Run the deploy again then; nothing was rolled back."
@@ -73,7 +73,7 @@ def run(
         if part.kind != "chart" or part.skip == "not_targeted" or entry is None:
             continue
         if not entry.target.revision:
-            entry = _noted(session, part.name, entry)
+            entry = noted_late(session, part.name, entry)
         refs = object_refs(entry.target)
         scope += refs
         owners |= {str(ref): part.name for ref in refs}
@@ -159,12 +159,6 @@ def _require_files(session: Session, plan: Plan, record: Record) -> None:
             )
 
 
-def _noted(session: Session, name: str, entry: ChartEntry) -> ChartEntry:
-    """An entry whose run was killed before it could note what its helm had made."""
-    noted, _ = note_late(session, session.project.charts[name], entry.target)
-    return replace(entry, target=noted)
-
-
 def _emit_spans(plan: Plan, result: GateResult, duration: float, emit: Emit) -> None:
     for part in (*plan.with_step("release"), *plan.with_step("rollback")):
         rollout = result.first_ready_s if result.first_ready_s is not None else duration
@@ -206,63 +200,3 @@ def _not_ready(
         hint=" ".join(filter(None, steps)),
         details={"gate": result.status, "subject": result.subject},
     )
-
-
-def completed_jobs(gate: Mapping[str, Any]) -> frozenset[str]:
-    """The Jobs that a gate (as data) saw complete: that a TTL deletes them is no drift."""
-    return frozenset(
-        entry["ref"]
-        for entry in gate.get("objects", ())
-        if entry["state"] == "ready" and ObjectRef.parse(entry["ref"]).kind == "Job"
-    )
-
-
-def settle(session: Session, plan: Plan, emit: Emit, completed: frozenset[str]) -> bool:
-    """Write what the gate has proven into the record; whether anything was written."""
-    remember_inputs(session)
-    remember_cluster(session)
-    store = RecordStore(session.kube, session.project.name)
-    before = store.load()
-    record = with_images(before, plan)
-    settled = {part.name for part in plan.components.values() if part.steps and not part.moved}
-    for part in plan.components.values():
-        if part.kind == "chart" and part.steps:
-            record = _settled(session, record, part.name, completed)
-        elif part.kind == "node_file" and part.skip == SAME and not part.moved:
-            # Other sources, the same bytes: that they lie there is proven for these sources too.
-            same = replace(record.node_files[part.name], fingerprint=part.fingerprint)
-            record = record.with_file(part.name, same)
-            settled.add(part.name)
-    settled |= {name for name, image in record.images.items() if before.images.get(name) != image}
-    if settled:
-        emit({"event": "settled", "components": sorted(settled)})
-    if record == before:
-        return False
-    store.save(record)
-    return True
-
-
-def _settled(session: Session, record: Record, name: str, completed: frozenset[str]) -> Record:
-    entry = record.charts.get(name)
-    if entry is None:
-        raise BusyError(
-            "record_moved",
-            f"the record no longer knows {name}: another run changed it",
-            hint="Run again: the plan is made anew from what runs now.",
-        )
-    if not entry.target.revision:
-        entry = _noted(session, name, entry)
-    jobs = tuple(sorted(completed & set(entry.target.objects)))
-    return record.settle(name, replace(entry.target, completed_jobs=jobs))
-
-
-def renote(session: Session, renoted: dict[str, dict[str, dict[str, object]]]) -> None:
-    """Keep the new generations of objects whose fields proved to be the manifest's still."""
-    store = RecordStore(session.kube, session.project.name)
-    record = store.load()
-    for name, notes in renoted.items():
-        entry = record.charts.get(name)
-        if entry is not None and entry.state == "settled":
-            objects = {**entry.target.objects, **notes}
-            record = record.settle(name, replace(entry.target, objects=objects))
-    store.save(record)

@@ -2,197 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
 import json
 import os
 import re
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from ..errors import LocalloopError
-from ..kube.client import Kube
-from ..kube.objects import ObjectRef
-from ..record.store import HISTORY_MAX, PROJECT_LABEL
 from ..system import tools
+from .releases import HISTORY_MAX
 
 OLDEST = (3, 18, 4)
 INSTALL_HINT = (
     f"Install Helm {'.'.join(map(str, OLDEST))} or newer (https://helm.sh/docs/intro/install/)."
 )
-TRANSACTION_LABEL = "localloop-transaction"
-PENDING = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalling")
 # What Helm gets beyond the time that its hooks may take, to end by itself and say why.
 GRACE_SECONDS = 5.0
 
 
 class HelmHungError(LocalloopError):
     """Helm did not end in time, and was ended."""
-
-
-@dataclass(frozen=True)
-class Release:
-    """A revision of a release, as its Secret's metadata tells it; ``created`` is RFC 3339."""
-
-    name: str
-    namespace: str
-    revision: int
-    status: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    secret: str = ""
-    uid: str = ""
-    resource_version: str = ""
-    created: str = ""
-
-    @property
-    def place(self) -> str:
-        """NAMESPACE/NAME."""
-        return f"{self.namespace}/{self.name}"
-
-    @property
-    def removal(self) -> str:
-        """The command that removes it by hand."""
-        return f"helm -n {self.namespace} uninstall {self.name}"
-
-    @property
-    def owner(self) -> str:
-        """The project whose label it carries; empty where it has none."""
-        return self.labels.get(PROJECT_LABEL, "")
-
-    @property
-    def whose(self) -> str:
-        """In words: whose it is, where it is not this project's."""
-        return f"project {self.owner}'s" if self.owner else "not one of localloop's"
-
-    def belongs_to(self, project: str, *, adopt: bool) -> bool:
-        """Whether it is this project's; ``adopt``: one without an owner is, too."""
-        return self.owner == project or (adopt and not self.owner)
-
-
-def releases(kube: Kube, namespace: str, names: Sequence[str]) -> dict[str, Release]:
-    """The newest revision of each named release in a namespace, by one metadata-only list."""
-    return {release.name: release for release in _newest(revisions(kube, namespace, names))}
-
-
-def all_releases(kube: Kube) -> list[Release]:
-    """The newest revision of each release in the cluster, by one metadata-only list."""
-    items, _ = kube.list("v1", "Secret", label_selector="owner=helm", metadata_only=True)
-    return _newest([_release(item["metadata"]) for item in items])
-
-
-def _newest(revisions: Iterable[Release]) -> list[Release]:
-    newest: dict[tuple[str, str], Release] = {}
-    for release in sorted(revisions, key=lambda each: each.revision):
-        newest[release.namespace, release.name] = release
-    return list(newest.values())
-
-
-def revisions(kube: Kube, namespace: str, names: Sequence[str]) -> list[Release]:
-    """All revisions that Helm keeps of the named releases, by one metadata-only list."""
-    selector = f"owner=helm,name in ({','.join(sorted(names))})"
-    items, _ = kube.list("v1", "Secret", namespace, label_selector=selector, metadata_only=True)
-    return [_release(item["metadata"]) for item in items]
-
-
-def _release(metadata: Mapping[str, Any]) -> Release:
-    labels = metadata.get("labels", {})
-    return Release(
-        name=labels.get("name", ""),
-        namespace=metadata.get("namespace", ""),
-        revision=int(labels.get("version", "0")),
-        status=labels.get("status", ""),
-        labels=labels,
-        secret=metadata["name"],
-        uid=metadata.get("uid", ""),
-        resource_version=metadata.get("resourceVersion", ""),
-        created=metadata.get("creationTimestamp", ""),
-    )
-
-
-@dataclass(frozen=True)
-class Hook:
-    """A hook of a revision: its manifest, when it runs (``pre-upgrade``), what its run came to.
-
-    ``phase`` is ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``; empty where it has not run.
-    """
-
-    manifest: str
-    events: tuple[str, ...]
-    phase: str
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What Helm stored of a revision: its manifest and that one's sha256, values given, hooks."""
-
-    manifest: str
-    sha256: str
-    values: dict[str, Any] = field(default_factory=dict, repr=False)
-    hooks: tuple[Hook, ...] = ()
-
-
-def stored(kube: Kube, release: Release) -> Stored:
-    """Read a revision's manifest out of Helm's Secret (base64, base64, gzip, JSON)."""
-    content = decode_secret(_secret(kube, release))
-    manifest = content.get("manifest", "")
-    digest = hashlib.sha256(manifest.encode()).hexdigest()
-    hooks = tuple(
-        Hook(
-            hook.get("manifest") or "",
-            tuple(hook.get("events") or ()),
-            (hook.get("last_run") or {}).get("phase") or "",
-        )
-        for hook in content.get("hooks") or ()
-    )
-    return Stored(manifest, digest, content.get("config") or {}, hooks)
-
-
-def mark_failed(kube: Kube, release: Release) -> None:
-    """Turn a revision whose helm died half-way (see ``PENDING``) into a failed one.
-
-    Helm refuses to upgrade such a release; a failed one it upgrades.
-    """
-    secret = _secret(kube, release)
-    content = decode_secret(secret)
-    content["info"]["status"] = "failed"
-    content["info"]["description"] = "localloop: the helm that was at work ended before it was done"
-    packed = base64.b64encode(gzip.compress(json.dumps(content).encode()))
-    secret["data"]["release"] = base64.b64encode(packed).decode()
-    secret["metadata"]["labels"]["status"] = "failed"
-    kube.replace({"apiVersion": "v1", "kind": "Secret", **secret})
-
-
-def _secret(kube: Kube, release: Release) -> dict[str, Any]:
-    found = kube.read(ObjectRef("v1", "Secret", release.namespace, release.secret))
-    if found is None:
-        raise LocalloopError(
-            "release_gone",
-            f"revision {release.revision} of release {release.name} is gone",
-            hint="Run the deploy again.",
-        )
-    return found
-
-
-def decode_secret(secret: Mapping[str, Any]) -> dict[str, Any]:
-    """The release that Helm keeps in a Secret, as plain data."""
-    try:
-        packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
-        content = json.loads(gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed)
-    except (KeyError, ValueError, OSError, EOFError, zlib.error) as error:
-        metadata = secret.get("metadata", {})
-        name, namespace = metadata.get("name"), metadata.get("namespace")
-        raise LocalloopError(
-            "release_undecodable",
-            f"Helm's Secret {name} cannot be read: {error}",
-            hint="Helm cannot read it either. Delete that one Secret: what runs goes on, and the"
-            f" next deploy releases over it: kubectl -n {namespace} delete secret {name}",
-        ) from error
-    return content if isinstance(content, dict) else {}
 
 
 class Helm:

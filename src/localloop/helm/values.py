@@ -7,7 +7,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from ..config import Chart
+from ..config.model import Chart
 
 SECRET_LENGTH = 32
 _ALPHABET = string.ascii_letters + string.digits

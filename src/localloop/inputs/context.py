@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..config import Image, Project
+from ..config.model import Image, Project
 from ..errors import UsageError
 from ..system.cache_files import OWN_CACHES, cache_dir, write_atomically
 from .declared import ALL, invert

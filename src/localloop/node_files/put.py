@@ -6,14 +6,15 @@ import time
 from dataclasses import replace
 
 from ..cluster import nodes
+from ..events import Emit
 from ..kube.objects import uid_of
 from ..observe.node_files import pods_of
 from ..plan.model import ComponentPlan, Plan
-from ..record.store import NodeFileEntry, RecordStore, refuse_moved
+from ..record.model import NodeFileEntry
+from ..record.store import RecordStore, refuse_moved
 from ..registry.image_file import read_file
+from ..report.journal import Journal
 from ..session import Session
-from ..steps import Emit
-from ..transaction.transaction import Journal
 
 
 def put_files(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Plan:

@@ -6,19 +6,20 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..config import Reconcile
+from ..config.model import Reconcile
 from ..errors import LocalloopError
+from ..events import Emit
 from ..kube.client import ApiError
+from ..kube.collections import Source
 from ..kube.objects import Object, controller_uid, ref_of, uid_of
 from ..kube.selectors import matches
 from ..plan.model import ComponentPlan, Plan
-from ..readiness.look import Also, Source
+from ..readiness.look import Also
 from ..readiness.pod_rule import pod_finished, pod_ready, terminating
 from ..readiness.store import Store, Watchers
 from ..readiness.wait import run_gate
 from ..record.store import RecordStore
 from ..session import Session
-from ..steps import Emit
 
 
 def reconcile_pods(session: Session, plan: Plan, emit: Emit) -> Plan:

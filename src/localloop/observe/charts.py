@@ -5,25 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..config import Chart, consumed_images
-from ..helm import command as helm
+from ..config.model import Chart
+from ..config.placeholders import consumed_images
 from ..helm import manifest
+from ..helm import releases as helm_releases
+from ..kube.collections import Source
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import ObjectRef, Snapshot, note
-from ..plan.decide import is_live
 from ..readiness.image_proof import expected_digests, image_proof
-from ..readiness.look import Source, observe_once, sources
+from ..readiness.look import observe_once, sources
 from ..readiness.result import GateResult
 from ..readiness.revisions import current_pods
+from ..record.model import ChartState, Record
 from ..record.notes import live_release, manifest_objects, note_release, object_refs
-from ..record.store import ChartState, Record
 from ..session import Session
 from . import declared
-from .facts import ChartFacts
+from .facts import ChartFacts, is_live
 from .images import changes_since
 
 
-def releases(session: Session) -> dict[str, helm.Release | None]:
+def releases(session: Session) -> dict[str, helm_releases.Release | None]:
     """Each chart's newest revision, by one list a namespace."""
     charts = session.project.charts
     by_namespace: dict[str, list[str]] = {}
@@ -32,7 +33,7 @@ def releases(session: Session) -> dict[str, helm.Release | None]:
     found = {
         (namespace, name): release
         for namespace, names in by_namespace.items()
-        for name, release in helm.releases(session.kube, namespace, names).items()
+        for name, release in helm_releases.releases(session.kube, namespace, names).items()
     }
     return {name: found.get((chart.namespace, chart.release)) for name, chart in charts.items()}
 
@@ -64,7 +65,7 @@ def chart_facts(
     session: Session,
     name: str,
     record: Record,
-    release: helm.Release | None,
+    release: helm_releases.Release | None,
     view: Snapshot,
 ) -> ChartFacts:
     """A chart, judged by its release and by ``snapshot``'s view of its objects."""
@@ -102,7 +103,11 @@ def chart_facts(
 
 
 def _unfinished(
-    session: Session, chart: Chart, target: ChartState, release: helm.Release, view: Snapshot
+    session: Session,
+    chart: Chart,
+    target: ChartState,
+    release: helm_releases.Release,
+    view: Snapshot,
 ) -> list[str]:
     """What is not as its manifest says, of a release that a run made and did not settle."""
     if not is_live(release, target):
@@ -127,13 +132,13 @@ class _Proof:
     """Whether the cluster still runs a settled state."""
 
     def __init__(
-        self, session: Session, target: ChartState, release: helm.Release, view: Snapshot
+        self, session: Session, target: ChartState, release: helm_releases.Release, view: Snapshot
     ) -> None:
         self._session = session
         self._target = target
         self._release = release
         self._view = view
-        self._stored: helm.Stored | None = None
+        self._stored: helm_releases.Stored | None = None
         self.renoted: dict[str, dict[str, Any]] = {}
         self._expected = expected_digests(target.images)
 
@@ -142,9 +147,9 @@ class _Proof:
         noted = {"uid": self._release.uid, "resource_version": self._release.resource_version}
         return noted == self._target.secret or self._manifest().sha256 == self._target.manifest
 
-    def _manifest(self) -> helm.Stored:
+    def _manifest(self) -> helm_releases.Stored:
         if self._stored is None:
-            self._stored = helm.stored(self._session.kube, self._release)
+            self._stored = helm_releases.stored(self._session.kube, self._release)
         return self._stored
 
     def drift(self) -> list[str]:

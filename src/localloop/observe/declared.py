@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from ..config import Readiness
+from ..config.model import Readiness
 from ..readiness.http_check import Check
 from ..readiness.look import Also, observe_once
 from ..readiness.pod_rule import Rules

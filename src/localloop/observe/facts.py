@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..helm.command import Release
-from ..plan.model import Image
-from ..record.store import Record
+from ..errors import UsageError
+from ..helm.releases import TRANSACTION_LABEL, Release
+from ..record.model import ChartState, Record
+from ..registry.tags import Image
 
 
 @dataclass(frozen=True)
@@ -93,3 +94,37 @@ class Facts:
     anew: bool = False
     node_files: dict[str, NodeFileFacts] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for: ``mode`` is ``auto`` or ``full``, ``targets`` component names."""
+
+    mode: str = "auto"
+    targets: tuple[str, ...] = ()
+
+
+def request(names: tuple[str, ...], *, full: bool, known: list[str]) -> Request:
+    """The request for these targets; ``all`` is ``full``; an unknown name is refused."""
+    for name in names:
+        if name not in known and name != "all":
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, [*known, "all"], n=1)
+            raise UsageError(
+                "unknown_target",
+                f"there is no component {name!r}",
+                hint=f"Did you mean {near[0]}?" if near else f"Components: {', '.join(known)}.",
+            )
+    if full or "all" in names:
+        return Request("full")
+    return Request("auto", tuple(dict.fromkeys(names)))
+
+
+def is_live(release: Release, target: ChartState) -> bool:
+    """Whether the release is the one that a run made on its way to this state."""
+    return (
+        release.revision == target.base_revision + 1
+        and release.status == "deployed"
+        and release.labels.get(TRANSACTION_LABEL) == target.transaction
+    )

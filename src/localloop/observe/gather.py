@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ..cluster.identity import cluster_uid, pin, pin_path, pinned_uid
-from ..fingerprint.explain import save_manifest
-from ..plan.decide import Request
+from ..cluster.identity import pin_path, pinned_uid
 from ..record.store import RecordStore
 from ..session import Session
 from . import declared
 from .charts import chart_facts, releases, snapshot
-from .facts import ChartFacts, Facts
+from .facts import ChartFacts, Facts, Request
 from .images import image_facts, with_kept
 from .node_files import node_file_facts
 
@@ -25,7 +23,7 @@ def gather(session: Session, wanted: Request, *, anew: bool = False) -> Facts:
     project = session.project
     uid = session.identify()
     record = RecordStore(session.kube, project.name).load()
-    before = pinned_uid(_pin_path(session))
+    before = pinned_uid(pin_of(session))
     images = {name: image_facts(session, name, record, wanted) for name in project.images}
     if wanted.targets:
         images = with_kept(session, images, record)
@@ -74,18 +72,5 @@ def _with_declared(session: Session, charts: dict[str, ChartFacts]) -> dict[str,
     return {name: replace(chart, not_ready=why) for name, chart in charts.items()}
 
 
-def _pin_path(session: Session) -> Path:
+def pin_of(session: Session) -> Path:
     return pin_path(session.provider, session.cluster_name, session.project.name)
-
-
-def remember_cluster(session: Session) -> None:
-    """Pin the cluster's identity, once a deploy to it has succeeded."""
-    pin(_pin_path(session), cluster_uid(session.kube))
-
-
-def remember_inputs(session: Session) -> None:
-    """Keep the inputs' manifests, so that a later plan can name what changed."""
-    for image in session.project.builds.values():
-        save_manifest(session.project.root, session.fingerprint_image(image))
-    for chart in session.project.charts.values():
-        save_manifest(session.project.root, session.fingerprint_chart(chart))

@@ -7,12 +7,10 @@ from typing import Any
 
 from ..fingerprint.components import Fingerprint
 from ..fingerprint.explain import explain, load_manifest
-from ..plan.decide import Request
-from ..plan.model import Image
-from ..record.store import Record
-from ..registry.tags import fingerprint_tag
+from ..record.model import Record
+from ..registry.tags import Image, fingerprint_tag
 from ..session import Session
-from .facts import ImageFacts
+from .facts import ImageFacts, Request
 
 
 def image_facts(session: Session, name: str, record: Record, wanted: Request) -> ImageFacts:

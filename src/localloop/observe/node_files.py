@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..cluster import nodes
-from ..config import NodeFile
+from ..config.model import NodeFile
 from ..fingerprint.components import Fingerprint
 from ..kube.objects import Object, uid_of
-from ..plan.decide import Request
-from ..plan.model import Image
 from ..readiness.pod_rule import pod_finished, terminating
-from ..record.store import NodeFileEntry, Record
-from ..registry.tags import fingerprint_tag
+from ..record.model import NodeFileEntry, Record
+from ..registry.tags import Image, fingerprint_tag
 from ..session import Session
-from .facts import NodeFileFacts
+from .facts import NodeFileFacts, Request
 from .images import changes_since, held, named
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..config import Project
-from ..helm.command import Release, all_releases
+from ..config.model import Project
+from ..helm.releases import PROJECT_LABEL, Release, all_releases
 from ..kube.client import Kube
-from ..record.store import NAMESPACE, PROJECT_LABEL
+from ..record.model import NAMESPACE
 
 
 def others_on(kube: Kube, project: str) -> list[str]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..errors import LocalloopError
-from ..helm import command as helm
+from ..helm import releases
+from ..kube.collections import Source
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import ObjectRef, Snapshot, note
 from ..readiness.image_proof import expected_digests
-from ..readiness.look import Source, fetch, observe_once
+from ..readiness.look import fetch, observe_once
 from ..readiness.pod_rule import pod_ready
 from ..readiness.result import GateResult, ObjectVerdict
 from ..readiness.revisions import current_pods, wanted
+from ..record.model import ChartEntry, ChartState
 from ..record.notes import note_release, object_refs
-from ..record.store import ChartEntry, ChartState
 from ..session import Session
 from . import declared
 from .facts import Facts
@@ -39,7 +40,7 @@ def running_charts(session: Session, facts: Facts) -> dict[str, Running]:
     return found
 
 
-def _running(session: Session, name: str, entry: ChartEntry, release: helm.Release) -> Running:
+def _running(session: Session, name: str, entry: ChartEntry, release: releases.Release) -> Running:
     seen = session.observed.get(name)
     if seen is not None:  # settled, and as recorded
         return Running(entry.target, release.created, _lines(seen, None))
@@ -63,7 +64,7 @@ def _running(session: Session, name: str, entry: ChartEntry, release: helm.Relea
     return Running(state, _created(session, release, state), _lines(seen, view))
 
 
-def state_that_runs(entry: ChartEntry, release: helm.Release, *, untouched: bool) -> ChartState:
+def state_that_runs(entry: ChartEntry, release: releases.Release, *, untouched: bool) -> ChartState:
     """Of an entry's two states the one that the newest revision is of.
 
     ``untouched``: the objects are those of ``last_good`` still. That decides where Helm has failed
@@ -72,7 +73,7 @@ def state_that_runs(entry: ChartEntry, release: helm.Release, *, untouched: bool
     last = entry.last_good
     if entry.state == "settled" or last is None:
         return entry.target
-    ours = release.labels.get(helm.TRANSACTION_LABEL) == entry.target.transaction
+    ours = release.labels.get(releases.TRANSACTION_LABEL) == entry.target.transaction
     if release.status == "deployed" and ours and release.revision > entry.target.base_revision:
         return entry.target
     return last if untouched or release.revision == last.revision else entry.target
@@ -89,7 +90,7 @@ def _untouched(session: Session, state: ChartState) -> bool:
     return True
 
 
-def _noted(session: Session, name: str, release: helm.Release, state: ChartState) -> ChartState:
+def _noted(session: Session, name: str, release: releases.Release, state: ChartState) -> ChartState:
     """A state of which a run that failed or was killed has noted nothing yet."""
     try:
         return note_release(session, session.project.charts[name], state)
@@ -97,10 +98,10 @@ def _noted(session: Session, name: str, release: helm.Release, state: ChartState
         return replace(state, revision=release.revision)
 
 
-def _created(session: Session, release: helm.Release, state: ChartState) -> str:
+def _created(session: Session, release: releases.Release, state: ChartState) -> str:
     if state.revision in (0, release.revision):
         return release.created
-    kept = helm.revisions(session.kube, release.namespace, [release.name])
+    kept = releases.revisions(session.kube, release.namespace, [release.name])
     return next((each.created for each in kept if each.revision == state.revision), "")
 
 

@@ -6,39 +6,15 @@ or a socket.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..errors import UsageError
-from ..helm.command import PENDING, TRANSACTION_LABEL, Release
-from ..observe.facts import ChartFacts, Facts, ImageFacts, NodeFileFacts
-from ..record.store import ChartEntry, ChartState, NodeFileEntry, Record
-from .model import ON_A_NEW_CLUSTER, ComponentPlan, FilePlan, Image, Reason
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for: ``mode`` is ``auto`` or ``full``, ``targets`` component names."""
-
-    mode: str = "auto"
-    targets: tuple[str, ...] = ()
-
-
-def request(names: tuple[str, ...], *, full: bool, known: list[str]) -> Request:
-    """The request for these targets; ``all`` is ``full``; an unknown name is refused."""
-    for name in names:
-        if name not in known and name != "all":
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, [*known, "all"], n=1)
-            raise UsageError(
-                "unknown_target",
-                f"there is no component {name!r}",
-                hint=f"Did you mean {near[0]}?" if near else f"Components: {', '.join(known)}.",
-            )
-    if full or "all" in names:
-        return Request("full")
-    return Request("auto", tuple(dict.fromkeys(names)))
+from ..fingerprint.explain import summary_of
+from ..observe.facts import ChartFacts, Facts, ImageFacts, NodeFileFacts, Request, is_live
+from ..record.model import ChartEntry, ChartState, NodeFileEntry, Record
+from ..registry.tags import Image
+from .model import ON_A_NEW_CLUSTER, ComponentPlan, FilePlan, Reason
 
 
 def make_components(facts: Facts, wanted: Request) -> dict[str, ComponentPlan]:
@@ -130,19 +106,6 @@ def _why_build(image: ImageFacts | NodeFileFacts, previous: str) -> Reason:
 
 def _changed(name: str, changes: dict[str, Any]) -> Reason:
     return Reason(name, summary_of(changes) or "the earlier inputs are not kept here")
-
-
-def summary_of(changes: dict[str, Any]) -> str:
-    """``index.html changed, 2 added`` — a few words of what ``fingerprint.explain`` found."""
-    parts = []
-    for word in ("changed", "added", "removed"):
-        found = changes.get(word) or {"count": 0, "first": []}
-        shown = found["first"][:3]
-        if shown:
-            more = found["count"] - len(shown)
-            parts.append(f"{word} {', '.join(shown)}" + (f" and {more} more" if more else ""))
-    parts += [str(fact) for fact in changes.get("facts_changed") or []]
-    return "; ".join(parts)
 
 
 def _plan_file(name: str, file: NodeFileFacts, facts: Facts, wanted: Request) -> ComponentPlan:
@@ -333,15 +296,6 @@ def _why_no_entry(chart: ChartFacts, facts: Facts) -> Reason:
     return Reason("never_deployed")
 
 
-def is_live(release: Release, target: ChartState) -> bool:
-    """Whether the release is the one that a run made on its way to this state."""
-    return (
-        release.revision == target.base_revision + 1
-        and release.status == "deployed"
-        and release.labels.get(TRANSACTION_LABEL) == target.transaction
-    )
-
-
 def _wants(plan: ComponentPlan, target: ChartState) -> bool:
     return plan.fingerprint == target.fingerprint and plan.images == target.images
 
@@ -358,8 +312,3 @@ def refuse_foreign(name: str, chart: ChartFacts, project: str) -> None:
         hint="Choose another release name"
         + ("." if release.owner else f", or take it over with `adopt: true` under charts.{name}."),
     )
-
-
-def is_pending(release: Release | None) -> bool:
-    """Whether a helm was at work on the release when it was last written."""
-    return release is not None and release.status in PENDING

@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..observe.facts import Facts
+from ..events import Emit
+from ..observe.facts import Facts, Request, request
 from ..observe.gather import gather
 from ..session import Session
-from ..steps import Emit
 from .cluster_verdict import Wish, cluster_verdict
-from .decide import Request, make_components, request
+from .decide import make_components
 from .model import Plan
 from .new_cluster import on_a_new_cluster
 

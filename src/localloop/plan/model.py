@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-Image = dict[str, str]
+from ..registry.tags import Image
+
 """{repository, digest, config}: a published image; digests as ``sha256:…``."""
 
 UNCHECKED = "unchecked"

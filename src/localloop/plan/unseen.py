@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import LocalloopError
-from ..fingerprint.explain import explain, last_deployed
+from ..fingerprint.explain import explain, last_deployed, summary_of
+from ..observe.facts import Request
 from ..observe.gather import unchecked_bases
 from ..session import Session, host_platform
-from .decide import Request, summary_of
 from .model import UNCHECKED, ComponentPlan, Plan, Reason
 
 UNREACHABLE = ("docker_unreachable", "apiserver_unreachable", "registry_unreachable")

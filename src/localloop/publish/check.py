@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from ..build.bake import DOCKER_HINT, FULL
+from ..build.bake import FULL
 from ..errors import LocalloopError
-from ..plan.model import Image
 from ..registry.client import Registry
+from ..registry.tags import Image
 from ..session import Session
 from ..system import tools
-from ..system.docker import free_of
+from ..system.docker import DOCKER_HINT, free_of
 
 CORRUPT = "registry_corrupt"
 # Larger blobs are judged by their size alone: one core reads and hashes 100 MB in about 0.3 s.

@@ -9,18 +9,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from ..build.bake import Target
+from ..build.builder_fit import refuse_unfit_builder
 from ..build.command import build
 from ..build.retry import Digests, together, with_needs
-from ..build.targets import build_target, contexts_of, redactor
-from ..config import Image as ImageConfig
+from ..build.targets import bake_targets, redactor
+from ..config.model import Image as ImageConfig
 from ..errors import LocalloopError
-from ..fingerprint.builder_kind import DOCKER, builder_kind
-from ..inputs.context import BuildContext, write_build_context
-from ..plan.model import ComponentPlan, Image, Plan
+from ..events import Emit
+from ..plan.model import ComponentPlan, Plan
 from ..registry.client import Manifest
-from ..registry.tags import digest_tag, fingerprint_tag
+from ..registry.tags import Image, digest_tag, fingerprint_tag
 from ..session import Session
-from ..steps import Emit
 from .check import CORRUPT, broken_blobs, refuse_full, refused, remove_damaged, still_corrupt
 
 OTHER_PLATFORM = "image_platform"
@@ -32,7 +31,7 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     if not building:
         return plan
     if any(not session.project.builds[part.name].build for part in building):
-        _refuse_unfit_builder(session, emit)
+        refuse_unfit_builder(session, emit)
     hide = redactor(session, [session.project.builds[part.name] for part in building])
     targets = bake_targets(session, plan, transaction)
     started = time.monotonic()
@@ -90,39 +89,6 @@ def _left_in_the_registry_only(session: Session, targets: Sequence[Target]) -> I
         with suppress(LocalloopError):  # whatever is wrong with Docker has been said
             for target in targets:
                 session.docker.remove_image(target.reference or "")
-
-
-def _refuse_unfit_builder(session: Session, emit: Emit) -> None:
-    """Docker's own builder always fits; any other, and what is named, is looked at and said."""
-    named = session.project.builder
-    if not named and builder_kind(named, session.environ) == DOCKER:
-        return
-    from ..build.builder_fit import inspect, refuse_unfit
-
-    found = inspect(named)
-    refuse_unfit(found, session.registry_address)
-    emit({"event": "progress", "component": "", "step": "build", "text": str(found)})
-
-
-def bake_targets(
-    session: Session,
-    plan: Plan,
-    tag: str,
-    *,
-    make: Callable[..., BuildContext] = write_build_context,
-) -> list[Target]:
-    """What the plan builds, to be pushed under ``tag``; ``make`` puts a build context in place."""
-    images = [session.project.builds[part.name] for part in plan.with_step("build")]
-    return [
-        build_target(
-            session,
-            image,
-            make(session.project, image, copy=session.copy_name(image)),
-            reference=f"{session.repository(image.name)}:{tag}",
-            contexts=contexts_of(image, plan),
-        )
-        for image in images
-    ]
 
 
 def _mend(

@@ -1,6 +1,1 @@
-"""Readiness: pure predicates over objects, one look at a cluster, and the gate that waits.
-
-``readiness`` judges one object by everything that was seen (``workloads`` and ``resources`` hold
-the kinds, ``podrule`` and ``imageproof`` look at pods); ``observe`` fetches that once, ``run``
-waits for it; ``evidence`` says why not.
-"""
+"""When a workload is ready and when it has failed: rules, one look, waiting, evidence."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..kube.client import ApiError, Kube
+from ..kube.client import Kube
+from ..kube.collections import Source, fetch_sources
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, timestamp, uid_of
 from ..kube.selectors import matches
@@ -36,16 +37,6 @@ class Also:
     namespace: str
     selector: str
     optional: bool = False
-
-
-@dataclass(frozen=True, order=True)
-class Source:
-    """One collection to list or watch."""
-
-    api_version: str
-    kind: str
-    namespace: str
-    metadata_only: bool = False
 
 
 def sources(
@@ -96,25 +87,6 @@ def sources(
 def fetch(kube: Kube, scope: Iterable[ObjectRef], also: Iterable[Also] = ()) -> Snapshot:
     """What judging the scope needs, as a snapshot."""
     return fetch_sources(kube, sources(scope, also))
-
-
-def fetch_sources(kube: Kube, wanted: Iterable[Source]) -> Snapshot:
-    """One LIST a kind and namespace. A kind that the server lacks has no objects."""
-    objects: list[Object] = []
-    for source in wanted:
-        try:
-            items, _ = kube.list(
-                source.api_version,
-                source.kind,
-                source.namespace or None,
-                metadata_only=source.metadata_only,
-            )
-        except ApiError as error:
-            if error.status == 404:
-                continue
-            raise
-        objects.extend(items)
-    return Snapshot(tuple(objects), kube.server_date or 0.0)
 
 
 def judge_ref(

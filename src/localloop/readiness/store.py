@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from ..errors import LocalloopError
 from ..kube.client import ApiError, ApiUnreachable, Kube, WatchStream
+from ..kube.collections import Source
 from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, uid_of
-from .look import Source
 from .pod_rule import container_statuses
 
 _STREAM = 60.0

@@ -10,14 +10,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from ..events import Emit
 from ..fingerprint.components import Fingerprint
-from ..fingerprint.explain import explain, load_manifest, save_manifest
+from ..fingerprint.explain import explain, load_manifest, save_manifest, summary_of
 from ..kube.client import ApiError, Kube
 from ..kube.objects import ObjectRef
-from ..plan.decide import summary_of
 from ..session import Session
-from ..steps import Emit
-from .store import NAMESPACE, ensure_namespace
+from .model import NAMESPACE
+from .store import ensure_namespace
 
 BOOTSTRAPPED = "bootstrapped"
 ACCEPTED = "accepted"

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..config import Chart
+from ..config.model import Chart
 from ..errors import LocalloopError
-from ..helm import command as helm
-from ..helm import manifest
+from ..helm import manifest, releases
 from ..kube.client import ApiError
+from ..kube.collections import Source
 from ..kube.objects import Object, ObjectRef, note
-from ..plan.model import Plan
-from ..readiness.look import Source
 from ..session import Session
-from .store import ChartState, ImageEntry, Record
+from .model import ChartState
 
 
 def note_release(session: Session, chart: Chart, target: ChartState) -> ChartState:
@@ -23,7 +21,7 @@ def note_release(session: Session, chart: Chart, target: ChartState) -> ChartSta
     An object that is gone already gets an empty note: it is in the gate's scope all the same.
     """
     live = live_release(session, chart)
-    stored = helm.stored(session.kube, live)
+    stored = releases.stored(session.kube, live)
     return replace(
         target,
         revision=live.revision,
@@ -33,9 +31,9 @@ def note_release(session: Session, chart: Chart, target: ChartState) -> ChartSta
     )
 
 
-def live_release(session: Session, chart: Chart) -> helm.Release:
+def live_release(session: Session, chart: Chart) -> releases.Release:
     """The newest revision of a release that there has to be."""
-    live = helm.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
+    live = releases.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
     if live is None:
         raise LocalloopError(
             "release_gone", f"Helm has no release {chart.release}", component=chart.name
@@ -62,21 +60,6 @@ def manifest_objects(session: Session, text: str, namespace: str) -> dict[Object
             namespaced = True  # the server does not know the kind (any more): so it is not there
         found[manifest.located(obj, namespaced=namespaced)] = obj
     return found
-
-
-def with_images(record: Record, plan: Plan) -> Record:
-    """The record with the images that this plan found or built (not those that moved)."""
-    images = dict(record.images)
-    for part in plan.components.values():
-        if part.kind != "image" or part.image is None or part.skip == "not_targeted":
-            continue
-        if part.moved:
-            images.pop(part.name, None)
-        else:
-            images[part.name] = ImageEntry(
-                part.fingerprint, part.image["digest"], part.image["config"]
-            )
-    return replace(record, images=images)
 
 
 def object_refs(state: ChartState) -> list[ObjectRef]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from ..errors import LocalloopError
-from ..plan.model import Image
 from ..system.archives import ArchiveError, read_member
 from .client import Registry
+from .tags import Image
 
 
 def read_file(registry: Registry, component: str, image: Image | None, path: str) -> bytes:

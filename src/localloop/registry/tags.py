@@ -11,3 +11,6 @@ def fingerprint_tag(fingerprint: str) -> str:
 def digest_tag(digest: str) -> str:
     """The tag of a digest (``sha256:…``) for charts that only take tags: ``d-`` and 20 hex."""
     return f"d-{digest.removeprefix('sha256:')[:20]}"
+
+
+Image = dict[str, str]

@@ -10,29 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from ..cluster.state import context_name
-from ..config import Chart, ImageRef, Project, resolve_values
+from ..config.model import Chart, Project
+from ..config.placeholders import ImageRef, resolve_values
 from ..errors import BusyError
+from ..events import Emit
 from ..gate import run as gating
+from ..gate.settle import with_images
 from ..helm import command as helm
+from ..helm import releases
+from ..helm.releases import PROJECT_LABEL, is_pending
 from ..helm.values import keeping, value_at
-from ..plan.decide import is_pending
 from ..plan.model import ComponentPlan, Plan
 from ..plan.preflight import helm_version
-from ..record.notes import note_release, with_images
-from ..record.store import (
-    PROJECT_LABEL,
-    ChartState,
-    Record,
-    RecordStore,
-    cluster_moved,
-    refuse_moved,
-)
+from ..record.model import ChartState, Record
+from ..record.notes import note_release
+from ..record.store import RecordStore, cluster_moved, refuse_moved
+from ..report.journal import Journal
 from ..session import Session
-from ..steps import Emit
 from ..system.locks import step_lock
 from ..system.redact import Redactor
 from ..system.tools import Completed
-from ..transaction.transaction import Journal, step_lock_path
+from ..transaction.transaction import step_lock_path
 from .failure import ReleaseFailedError, release_failed
 from .immutable import Immutable, find_immutable, remove
 from .namespaces import await_end
@@ -185,8 +183,8 @@ class _Run:
             self._save(self.record.note(name, replace(target, base_revision=live.revision)))
         return bool(found)
 
-    def _live(self, chart: Chart) -> helm.Release | None:
-        found = helm.releases(self._session.kube, chart.namespace, [chart.release])
+    def _live(self, chart: Chart) -> releases.Release | None:
+        found = releases.releases(self._session.kube, chart.namespace, [chart.release])
         return found.get(chart.release)
 
     def _call(self, chart: Chart, part: ComponentPlan) -> Completed | None:
@@ -220,7 +218,7 @@ class _Run:
                 chart_flags=helm.chart_flags(chart.chart, chart.repo, chart.version)
                 if chart.chart
                 else (),
-                labels={PROJECT_LABEL: project.name, helm.TRANSACTION_LABEL: journal.id},
+                labels={PROJECT_LABEL: project.name, releases.TRANSACTION_LABEL: journal.id},
                 apply_flags=self._apply_flags,
                 timeout=hook_bound(self._session.project),
                 pass_fds=(descriptor,),
@@ -241,7 +239,7 @@ class _Run:
         if not (chart.keep_values or chart.generate):
             return values
         live = self._live(chart)
-        deployed = helm.stored(self._session.kube, live).values if live is not None else {}
+        deployed = releases.stored(self._session.kube, live).values if live is not None else {}
         return keeping(values, chart, deployed)
 
 
@@ -262,7 +260,7 @@ def _check_live(
     chart: Chart,
     part: ComponentPlan,
     record: Record,
-    live: helm.Release | None,
+    live: releases.Release | None,
 ) -> None:
     """The release is still what the plan saw; one that a dead run left pending is freed."""
     if (live.revision if live else 0) != part.base_revision:
@@ -273,7 +271,7 @@ def _check_live(
     if live is None or not is_pending(live):
         return
     entry = record.charts.get(part.name)
-    ours = live.labels.get(helm.TRANSACTION_LABEL)
+    ours = live.labels.get(releases.TRANSACTION_LABEL)
     if (
         entry is None
         or live.status == "uninstalling"  # makes no revision, so nothing tells whose it is
@@ -291,7 +289,7 @@ def _check_live(
             f" helm -n {chart.namespace} {way} {chart.release}",
         )
     # The locks say that its run is gone and its helm with it.
-    helm.mark_failed(session.kube, live)
+    releases.mark_failed(session.kube, live)
 
 
 def _image_refs(session: Session, part: ComponentPlan) -> dict[str, ImageRef]:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..config import Chart
+from ..config.model import Chart
 from ..errors import LocalloopError
-from ..helm import command as helm
-from ..helm import manifest
+from ..events import Emit
+from ..helm import manifest, releases
 from ..kube.client import Kube
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import ObjectRef, Snapshot
@@ -18,7 +18,6 @@ from ..readiness.evidence import collect_evidence
 from ..readiness.judge import judge
 from ..readiness.look import fetch
 from ..session import Session
-from ..steps import Emit
 from ..system.tools import Completed
 
 _MOST = 3  # objects to gather evidence of
@@ -112,10 +111,10 @@ def _look(
     Nothing where Helm made no revision, or where the cluster cannot be asked any more.
     """
     try:
-        live = helm.releases(kube, chart.namespace, [chart.release]).get(chart.release)
+        live = releases.releases(kube, chart.namespace, [chart.release]).get(chart.release)
         if live is None or live.revision == base_revision:
             return [], ()
-        stored = helm.stored(kube, live)
+        stored = releases.stored(kube, live)
         hooks = [
             (ref, "/".join(hook.events))
             for hook in stored.hooks

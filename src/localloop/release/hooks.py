@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from ..config import Hook
+from ..config.model import Hook
 from ..errors import LocalloopError
+from ..events import Emit
 from ..session import Session
-from ..steps import Emit
 from ..system import tools
 from ..system.environ import for_commands
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LocalloopError
-from ..helm import command as helm
-from ..helm import manifest
+from ..helm import manifest, releases
 from ..kube.client import ApiError, Kube
 from ..kube.objects import Object, ObjectRef, uid_of
 
@@ -36,9 +35,9 @@ class Immutable:
         return f"{self.ref.kind} {self.ref.name}: {', '.join(self.fields)}"
 
 
-def find_immutable(kube: Kube, release: helm.Release) -> list[Immutable]:
+def find_immutable(kube: Kube, release: releases.Release) -> list[Immutable]:
     """The objects of a failed revision that no update turns into what its manifest says."""
-    text = helm.stored(kube, release).manifest
+    text = releases.stored(kube, release).manifest
     return list(_refused(kube, manifest.parse(text, release.namespace)))
 
 

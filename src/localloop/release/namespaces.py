@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from ..config import Chart
+from ..config.model import Chart
 from ..errors import LocalloopError
 from ..kube.client import ApiError, ApiUnreachable, Kube
 from ..kube.objects import Object, ObjectRef

@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import InterruptedRun, LocalloopError, UsageError
+from ..events import Emit
 from ..gate import run as gating
-from ..helm import command as helm
+from ..gate import settle
+from ..helm import releases
 from ..plan.model import BackTo, ComponentPlan, Plan, Reason
 from ..plan.preflight import require_tools
-from ..record.store import ChartState, Record, RecordStore
+from ..record.model import ChartState, Record
+from ..record.store import RecordStore
+from ..report.journal import Journal
 from ..session import Session
-from ..steps import Emit
-from ..transaction.transaction import Journal
 from .charts import release_charts
 
 
@@ -92,7 +94,7 @@ def rollback_plan(session: Session, record: Record, states: Mapping[str, ChartSt
 
 def _part(session: Session, record: Record, name: str, state: ChartState) -> ComponentPlan:
     chart, entry = session.project.charts[name], record.charts[name]
-    kept = helm.revisions(session.kube, chart.namespace, [chart.release])
+    kept = releases.revisions(session.kube, chart.namespace, [chart.release])
     newest = max((found.revision for found in kept), default=0)
     part = ComponentPlan(
         name,
@@ -123,9 +125,9 @@ def _part(session: Session, record: Record, name: str, state: ChartState) -> Com
     )
 
 
-def _require_kept(release: str, name: str, state: ChartState, kept: list[helm.Release]) -> None:
+def _require_kept(release: str, name: str, state: ChartState, kept: list[releases.Release]) -> None:
     for found in kept:
-        same = found.labels.get(helm.TRANSACTION_LABEL) == state.transaction
+        same = found.labels.get(releases.TRANSACTION_LABEL) == state.transaction
         if found.revision == state.revision and same:
             return
     raise UsageError(
@@ -158,8 +160,8 @@ def after_failure(
             session, rollback_plan(session, record, back), journal, _renamed(emit)
         )
         result = gating.run(session, going, _renamed(emit))
-        jobs = gating.completed_jobs(result.as_dict())
-        gating.settle(session, going, _renamed(emit), jobs)
+        jobs = settle.completed_jobs(result.as_dict())
+        settle.settle(session, going, _renamed(emit), jobs)
     except InterruptedRun:
         raise
     except LocalloopError as second:
@@ -208,4 +210,4 @@ def go_back(
     require_tools(session, plan)
     plan = release_charts(session, plan, journal, emit)
     result = gating.run(session, plan, emit)
-    gating.settle(session, plan, emit, gating.completed_jobs(result.as_dict()))
+    settle.settle(session, plan, emit, settle.completed_jobs(result.as_dict()))

@@ -28,7 +28,7 @@ def write_report(journal: Path, *, killed: bool = False) -> Path:
     Where the directory cannot be written, the report goes to stderr and ``LocalloopError`` names
     the path and the errno.
     """
-    from ..transaction.transaction import read_events
+    from .journal import read_events
 
     events = read_events(journal)
     if killed and not any(event.get("event") == "closed" for event in events):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from . import Context
+from .context import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "project": {"type": "path", "required": True},
@@ -19,7 +19,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     from ..baseline.measure import plan_baseline, run_baseline
-    from ..config import load_project
+    from ..config.project import load_project
     from ..session import Session
     from ..system.paths import perf_dir
 

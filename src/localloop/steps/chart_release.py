@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import Context
+from .context import Context, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
@@ -19,10 +19,9 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         from ..gate.run import NotReadyError
         from ..release.charts import release_charts
         from ..release.failure import ReleaseFailedError
-        from ..session import Session
-        from ..transaction.transaction import attach_or_refuse
+        from ..report.journal import attach_or_refuse
 
-        session = Session.of_plan(plan, os.environ)
+        session = session_of(plan, os.environ)
         journal = attach_or_refuse(os.environ)
         try:
             plan = release_charts(session, plan, journal, context.emit)

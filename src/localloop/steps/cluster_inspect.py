@@ -10,7 +10,7 @@ from ..cluster.state import ensure_kubeconfig, inspect_cluster, kubeconfig_path
 from ..errors import LocalloopError
 from ..system.docker import Docker
 from ..system.paths import cluster_dir
-from . import Context
+from .context import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..plan.model import UNCHECKED
-from . import Context
+from .context import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "component": {"type": "str", "required": True},

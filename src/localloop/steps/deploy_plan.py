@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from . import Context
+from .context import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "project": {"type": "path", "required": True},
@@ -35,7 +35,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _made_by_the_command() -> dict[str, Any] | None:
     """The plan that this transaction has already: the command decides before Ansible starts."""
-    from ..transaction.transaction import attach
+    from ..report.journal import attach
 
     journal = attach(os.environ)
     events = journal.events() if journal is not None and journal.path.exists() else []
@@ -91,7 +91,7 @@ def _after_the_build(params: dict[str, Any], context: Context) -> dict[str, Any]
 
 
 def _session(params: dict[str, Any], context: Context) -> Any:
-    from ..config import load_project
+    from ..config.project import load_project
     from ..session import Session
 
     project = load_project(Path(params["project"]), profile=params.get("profile") or None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import Context
+from .context import Context, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "plan": {"type": "dict", "required": True},
@@ -14,16 +14,15 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..gate import run as gating
+    from ..gate import settle
     from ..plan.model import Plan
-    from ..session import Session
 
     plan = Plan.from_dict(params["plan"])
     unsettled = [part.name for part in plan.components.values() if part.steps]
     if context.check:
         return {"changed": bool(unsettled), "settled": unsettled, "plan": params["plan"]}
-    session = Session.of_plan(plan, os.environ)
-    written = gating.settle(session, plan, context.emit, gating.completed_jobs(params["gate"]))
+    session = session_of(plan, os.environ)
+    written = settle.settle(session, plan, context.emit, settle.completed_jobs(params["gate"]))
     if plan.cluster.get("inputs"):
         from ..record.cluster_inputs import accept
 

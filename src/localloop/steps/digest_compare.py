@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import Context
+from .context import Context, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
@@ -36,9 +36,8 @@ def _digests(plan: Any) -> dict[str, str]:
     import hashlib
 
     from ..registry.image_file import read_file
-    from ..session import Session
 
-    session = Session.of_plan(plan, os.environ)
+    session = session_of(plan, os.environ)
     files = session.project.node_files
     return {
         part.name: hashlib.sha256(

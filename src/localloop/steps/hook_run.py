@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import Context
+from .context import Context, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "plan": {"type": "dict", "required": True},
@@ -19,7 +19,6 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     plan, hooks = Plan.from_dict(params["plan"]), []
     if (plan.with_step("release") or plan.with_step("put")) and not context.check:
         from ..release.hooks import run_hooks
-        from ..session import Session
 
-        hooks = run_hooks(Session.of_plan(plan, os.environ), params["when"], context.emit)
+        hooks = run_hooks(session_of(plan, os.environ), params["when"], context.emit)
     return {"changed": bool(hooks), "hooks": hooks, "plan": params["plan"]}

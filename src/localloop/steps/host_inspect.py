@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from . import Context
+from .context import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {}
 

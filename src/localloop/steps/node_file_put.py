@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import Context
+from .context import Context, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
@@ -17,10 +17,9 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     putting = plan.with_step("put")
     if putting and not context.check:
         from ..node_files.put import put_files
-        from ..session import Session
-        from ..transaction.transaction import attach_or_refuse
+        from ..report.journal import attach_or_refuse
 
-        session = Session.of_plan(plan, os.environ)
+        session = session_of(plan, os.environ)
         plan = put_files(session, plan, attach_or_refuse(os.environ), context.emit)
         context.emit({"event": "plan", "plan": plan.as_dict()})
     return {"changed": bool(putting), "plan": plan.as_dict()}

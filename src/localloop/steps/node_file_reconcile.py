@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import Context
+from .context import Context, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
@@ -17,10 +17,9 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     reconciling = plan.with_step("reconcile")
     if reconciling and not context.check:
         from ..node_files.reconcile import reconcile_pods
-        from ..session import Session
-        from ..transaction.transaction import attach_or_refuse
+        from ..report.journal import attach_or_refuse
 
         attach_or_refuse(os.environ)
-        plan = reconcile_pods(Session.of_plan(plan, os.environ), plan, context.emit)
+        plan = reconcile_pods(session_of(plan, os.environ), plan, context.emit)
         reconciling = [part for part in plan.with_step("reconcile") if part.file.restarted]
     return {"changed": bool(reconciling), "plan": plan.as_dict()}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..system.docker import Docker
-from . import Context
+from .context import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "repository": {"type": "str", "required": True},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import Context
+from .context import Context, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "plan": {"type": "dict", "required": True},
@@ -16,19 +16,18 @@ ARGUMENT_SPEC: dict[str, Any] = {
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     from ..gate import run as gating
     from ..plan.model import Plan
-    from ..session import Session
 
     plan = Plan.from_dict(params["plan"])
     if context.check:
         return {"changed": False, "gate": {"status": "not_run"}, "plan": params["plan"]}
-    session = Session.of_plan(plan, os.environ)
+    session = session_of(plan, os.environ)
     try:
         result = gating.run(session, plan, context.emit, timeout=params.get("timeout"))
     except gating.NotReadyError as error:
         if session.project.on_failure != "rollback":
             raise
         from ..release.rollback import after_failure
-        from ..transaction.transaction import attach_or_refuse
+        from ..report.journal import attach_or_refuse
 
         journal = attach_or_refuse(os.environ)
         raise after_failure(session, plan, journal, context.emit, error) from error

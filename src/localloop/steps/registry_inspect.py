@@ -9,7 +9,7 @@ from ..cluster.ports import choose_port, note_port
 from ..cluster.state import inspect_registry, is_wired
 from ..system.docker import Docker
 from ..system.paths import cluster_dir
-from . import Context
+from .context import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},

@@ -284,3 +284,6 @@ def _unreachable(path: str, error: Exception) -> LocalloopError:
         f"Docker does not answer on {path}: {error or type(error).__name__}",
         hint=hint,
     )
+
+
+DOCKER_HINT = "Install Docker with its buildx plugin, or run `make tools` on Debian."

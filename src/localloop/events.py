@@ -1,0 +1,23 @@
+"""The events of a run, as they go to its journal and to the screen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Emit = Callable[[dict[str, Any]], None]
+
+
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """The text in one line, without control bytes and escape sequences."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def progress_line(event: Mapping[str, Any]) -> str:
+    """A ``progress`` event for people: ``gateway: pushed``."""
+    parts = (event.get("component"), event.get("text"))
+    return printable(": ".join(str(part) for part in parts if part))

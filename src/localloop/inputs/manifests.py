@@ -1,0 +1,141 @@
+"""The files behind `manifests:` and `kustomize:`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..config.model import Chart, Project
+from ..errors import UsageError
+from .context import inside, read_input
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+
+
+# What names files or directories; some entries may also be YAML in the text itself.
+_PATHS = (
+    *("resources", "bases", "components", "crds", "configurations"),
+    *("transformers", "generators", "validators", "patchesStrategicMerge"),
+)
+
+
+_WITH_PATH = ("patches", "patchesJson6902", "replacements")
+
+
+_GENERATORS = ("configMapGenerator", "secretGenerator")
+
+
+def manifest_files(project: Project, chart: Chart) -> list[Path]:
+    """The files of ``manifests``, those of directories sorted by path."""
+    found: list[Path] = []
+    for relative in chart.manifests:
+        path = inside(project, relative, f"charts.{chart.name}.manifests")
+        if path.is_dir():
+            found += sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise UsageError(
+                "input_missing",
+                f"charts.{chart.name}.manifests: there is no {relative}",
+                where=project.config_path.name,
+            )
+    return found
+
+
+def sources_of(project: Project, chart: Chart) -> tuple[list[str], list[str]]:
+    """The directories whose files are what is released, and files beside them, as in the project.
+
+    Files that ``manifests`` itself names are not among them.
+    """
+    if chart.kustomize:
+        return kustomize_roots(project, chart)
+    key = f"charts.{chart.name}.manifests"
+    return sorted(text for text in chart.manifests if inside(project, text, key).is_dir()), []
+
+
+def kustomize_roots(project: Project, chart: Chart) -> tuple[list[str], list[str]]:
+    """The directories that a kustomization is made of, and the files beside them.
+
+    All are relative to the project. What is not in it is refused: nobody could tell when it
+    changes.
+    """
+    key = f"charts.{chart.name}.kustomize"
+    found: list[str] = []
+    files: set[str] = set()
+    todo = [project.root / chart.kustomize]
+    while todo:
+        directory = inside(project, str(todo.pop().relative_to(project.root)), key)
+        relative = str(directory.relative_to(project.root))
+        if relative in found:
+            continue
+        found.append(relative)
+        file = next((directory / n for n in KUSTOMIZATIONS if (directory / n).is_file()), None)
+        if file is None:
+            raise _missing(project, f"{key}: {relative} has no kustomization.yaml")
+        for entry in _named(_read(project, file, key)):
+            path = Path(os.path.normpath(directory / entry))
+            if not path.is_relative_to(project.root):
+                raise _missing(project, f"{key}: {entry} is not in the project")
+            if path.is_dir():
+                todo.append(path)
+            elif path.is_file():
+                files.add(str(path.relative_to(project.root)))
+            else:
+                raise _missing(project, f"{key}: {entry} is not in the project")
+    beside = (name for name in files if not any(map(Path(name).is_relative_to, found)))
+    return sorted(found), sorted(beside)
+
+
+def _read(project: Project, file: Path, key: str) -> dict[str, Any]:
+    import yaml
+
+    relative = str(file.relative_to(project.root))
+    try:
+        content = yaml.safe_load(read_input(project, relative, key))
+    except (yaml.YAMLError, UnicodeError):
+        raise _missing(project, f"{key}: {relative} is not YAML") from None
+    return content if isinstance(content, dict) else {}
+
+
+def _named(content: dict[str, Any]) -> Iterator[str]:
+    """What a kustomization names beside itself; what is no text is for kustomize to refuse."""
+    for name in _PATHS:
+        yield from (text for text in _texts(content.get(name)) if not _is_yaml(text))
+    for name in _WITH_PATH:
+        yield from (
+            text for entry in _maps(content.get(name)) for text in _texts([entry.get("path")])
+        )
+    yield from _texts([entry.get("path") for entry in _maps([content.get("openapi")])])
+    for entry in (entry for name in _GENERATORS for entry in _maps(content.get(name))):
+        for text in _texts(entry.get("files")):
+            yield text.partition("=")[2] or text
+        yield from _texts(entry.get("envs"))
+        yield from _texts([entry.get("env")])
+
+
+def _is_yaml(text: str) -> bool:
+    """Whether it is an object rather than a path."""
+    import yaml
+
+    try:
+        return isinstance(yaml.safe_load(text), (dict, list))
+    except yaml.YAMLError:
+        return "\n" in text
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _maps(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _missing(project: Project, message: str) -> UsageError:
+    return UsageError("input_missing", message, where=project.config_path.name)

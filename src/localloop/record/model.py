@@ -1,0 +1,200 @@
+"""What the record says: its entries, and their JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from ..errors import UsageError
+from ..helm.releases import HISTORY_MAX
+
+NAMESPACE = "localloop"
+
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ImageEntry:
+    """The last fingerprint of an image that was built, and the digests that came of it."""
+
+    fingerprint: str
+    digest: str
+    config: str
+
+
+@dataclass(frozen=True)
+class ChartState:
+    """One state of a Helm release.
+
+    ``images``: per image {repository, digest, config}. ``objects``: per object reference {uid,
+    generation} or, where there is none, {uid, resource_version}; empty for one that nobody saw as
+    its manifest has it. ``base_revision``: the revision
+    (0: none) that was live before the release; ``revision``, ``manifest`` (sha256), ``secret``
+    ({uid, resource_version} of Helm's Secret) and ``objects`` are known once it is settled.
+    ``settled``: the record's serial when it was.
+    """
+
+    transaction: str
+    fingerprint: str
+    images: dict[str, dict[str, str]]
+    base_revision: int = 0
+    revision: int = 0
+    manifest: str = ""
+    secret: dict[str, str] = field(default_factory=dict)
+    objects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    completed_jobs: tuple[str, ...] = ()
+    settled: int = 0
+
+
+@dataclass(frozen=True)
+class ChartEntry:
+    """``state`` is ``settled`` (``target`` runs) or ``settling`` (``last_good`` was settled).
+
+    ``history``: the states that were settled, newest first, without their objects.
+    """
+
+    state: str
+    target: ChartState
+    last_good: ChartState | None = None
+    history: tuple[ChartState, ...] = ()
+
+
+@dataclass(frozen=True)
+class NodeFileEntry:
+    """What was put on the nodes, written before the put and completed after it.
+
+    ``nodes``: per node what Docker's stat said right after the put ({size, mode, mtime});
+    ``pods``: uids of the pods that were there before it, which use earlier bytes until they are
+    ``reconciled``. ``fingerprint`` is empty where the inputs moved while the file was built.
+    """
+
+    transaction: str
+    fingerprint: str
+    sha256: str
+    put: bool = False
+    reconciled: bool = False
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Record:
+    """The record's content; ``resource_version`` is empty where there is no Secret yet."""
+
+    project: str
+    serial: int = 0
+    key: str = ""
+    images: dict[str, ImageEntry] = field(default_factory=dict)
+    node_files: dict[str, NodeFileEntry] = field(default_factory=dict)
+    charts: dict[str, ChartEntry] = field(default_factory=dict)
+    resource_version: str = ""
+
+    @property
+    def missing(self) -> bool:
+        return not self.resource_version
+
+    def hmac(self, value: bytes) -> str:
+        """A hash of a secret value that says nothing to whoever lacks the record's key."""
+        return hmac.new(bytes.fromhex(self.key), value, hashlib.sha256).hexdigest()
+
+    def with_file(self, name: str, entry: NodeFileEntry) -> Record:
+        """This record with another entry of a node file."""
+        return replace(self, node_files={**self.node_files, name: entry})
+
+    def settle(self, chart: str, state: ChartState) -> Record:
+        """This record with ``chart`` settled in ``state``, by the save to come."""
+        before = self.charts.get(chart)
+        past = before.history if before is not None else ()
+        same = (state.transaction, state.revision)
+        known = next((s.settled for s in past if (s.transaction, s.revision) == same), 0)
+        state = replace(state, settled=known or self.serial + 1)
+        if not known:
+            past = (replace(state, objects={}, secret={}), *past)[:HISTORY_MAX]
+        entry = ChartEntry("settled", state, history=past)
+        return replace(self, charts={**self.charts, chart: entry})
+
+    def note(self, chart: str, target: ChartState) -> Record:
+        """This record with more known of the target that ``chart`` is on its way to."""
+        entry = replace(self.charts[chart], target=target)
+        return replace(self, charts={**self.charts, chart: entry})
+
+    def unsettle(self, chart: str, target: ChartState) -> Record:
+        """This record with ``chart`` on its way to ``target``."""
+        before = self.charts.get(chart)
+        last_good = None
+        if before is not None:
+            last_good = before.target if before.state == "settled" else before.last_good
+        past = before.history if before is not None else ()
+        entry = ChartEntry("settling", target, last_good, past)
+        return replace(self, charts={**self.charts, chart: entry})
+
+
+def encode(record: Record) -> bytes:
+    """The record as JSON with sorted keys."""
+    content = {"schema": SCHEMA, **asdict(record)}
+    del content["resource_version"]
+    return json.dumps(content, sort_keys=True).encode()
+
+
+def decode(content: bytes, *, project: str, resource_version: str) -> Record:
+    """The record of ``project`` from JSON; a newer schema or another project's is refused."""
+    where = f"Secret {NAMESPACE}/{project}"
+    try:
+        data = json.loads(content)
+        schema = data["schema"]
+        owner = data["project"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(project, error) from error
+    if schema != SCHEMA:
+        raise UsageError(
+            "record_schema",
+            f"the record has schema {schema}, this localloop knows {SCHEMA}",
+            where=where,
+            hint="Use the localloop that wrote it, or a newer one.",
+        )
+    if owner != project:
+        raise UsageError(
+            "record_of_another_project", f"the record belongs to project {owner}", where=where
+        )
+    try:
+        return Record(
+            project=owner,
+            serial=data["serial"],
+            key=data["key"],
+            images={name: ImageEntry(**entry) for name, entry in data["images"].items()},
+            node_files={
+                name: NodeFileEntry(**{**entry, "pods": tuple(entry["pods"])})
+                for name, entry in data.get("node_files", {}).items()
+            },
+            charts={name: _chart_entry(entry) for name, entry in data["charts"].items()},
+            resource_version=resource_version,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(project, error) from error
+
+
+def _unreadable(project: str, error: Exception) -> UsageError:
+    return UsageError(
+        "record_unreadable",
+        f"the record is not one of localloop's: {error!r}",
+        where=f"Secret {NAMESPACE}/{project}",
+        hint=f"Remove it (kubectl -n {NAMESPACE} delete secret {project}): the next deploy"
+        " observes what runs and releases each chart once.",
+    )
+
+
+def _chart_entry(data: dict[str, Any]) -> ChartEntry:
+    def state(found: dict[str, Any]) -> ChartState:
+        return ChartState(**{**found, "completed_jobs": tuple(found["completed_jobs"])})
+
+    last_good = data["last_good"]
+    return ChartEntry(
+        data["state"],
+        state(data["target"]),
+        state(last_good) if last_good else None,
+        tuple(state(found) for found in data.get("history", ())),
+    )

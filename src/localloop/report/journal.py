@@ -1,0 +1,94 @@
+"""The journal of a run: a file of JSON lines, one an event."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import BusyError, LocalloopError, UsageError
+from ..system.locks import holder_of, is_held
+
+
+def utc_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Journal:
+    """Appends events to a transaction's file; whole lines only, so that processes may share it."""
+
+    def __init__(self, transaction: str, path: Path, project_lock: Path) -> None:
+        self.id = transaction
+        self.path = path
+        self.project_lock = project_lock
+
+    def emit(self, event: dict[str, Any]) -> None:
+        line = json.dumps({"at": utc_now(), "mono": time.monotonic(), **event}, default=str) + "\n"
+        try:
+            descriptor = os.open(
+                self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+            try:
+                rest = line.encode()
+                while rest:  # one write, but on a full disk
+                    rest = rest[os.write(descriptor, rest) :]
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise LocalloopError(
+                "journal_unwritable",
+                f"cannot write {self.path}: {error.strerror} (errno {error.errno})",
+                hint="Free some space or set DEPLOY_REPORT_DIR to a writable directory.",
+            ) from error
+
+    def events(self) -> list[dict[str, Any]]:
+        return read_events(self.path)
+
+    def require_lock(self) -> None:
+        """Refuse to go on once the command that opened this transaction is gone."""
+        holder = holder_of(self.project_lock)
+        if holder.get("transaction") != self.id or not is_held(self.project_lock):
+            raise BusyError(
+                "run_gone",
+                f"the command that opened {self.id} is gone",
+                hint="Run the deploy again: it observes what was done and continues.",
+            )
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """The events of a journal; a line that was cut short by a kill is left out."""
+    events = []
+    for line in path.read_bytes().splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            events.append(event)
+    return events
+
+
+def attach(environ: Mapping[str, str]) -> Journal | None:
+    """The journal of the transaction that a parent process opened, if there is one."""
+    transaction = environ.get("LOCALLOOP_TRANSACTION")
+    journal, lock = environ.get("LOCALLOOP_JOURNAL"), environ.get("LOCALLOOP_LOCK")
+    if not (transaction and journal and lock):
+        return None
+    return Journal(transaction, Path(journal), Path(lock))
+
+
+def attach_or_refuse(environ: Mapping[str, str]) -> Journal:
+    """The open transaction's journal, for a step that must not change anything without one."""
+    journal = attach(environ)
+    if journal is None:
+        raise UsageError(
+            "no_transaction",
+            "this step changes the cluster and runs only inside a transaction",
+            hint="Run it by `localloop deploy` or playbooks/deploy-fast.yml; a play of your own"
+            " has `localloop_command: deploy` in its vars.",
+        )
+    return journal

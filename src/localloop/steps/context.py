@@ -1,0 +1,52 @@
+"""What surrounds a step: its modes, where its events go, and the session of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import LocalloopError
+from ..events import Emit
+
+if TYPE_CHECKING:
+    from ..plan.model import Plan
+    from ..session import Session
+
+
+def _discard(_event: dict[str, Any]) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Context:
+    """Check and diff mode, and where the step's events go.
+
+    ``emit`` takes events as plain dicts with a key ``event`` (see ``events.py`` for the kinds);
+    ``transaction`` is the id of the open transaction, if there is one.
+    """
+
+    check: bool = False
+    diff: bool = False
+    emit: Emit = _discard
+    transaction: str | None = None
+
+
+def session_of(plan: Plan, environ: Mapping[str, str]) -> Session:
+    """The session of a plan that was made earlier in this run.
+
+    Raises ``LocalloopError`` (``config_moved``) where localloop.yml has changed since.
+    """
+    from ..config.project import load_project
+    from ..session import Session
+
+    project = load_project(Path(plan.root), profile=plan.profile or None, environ=environ)
+    if project.config_sha256 != plan.config_sha256:
+        raise LocalloopError(
+            "config_moved",
+            "localloop.yml changed while the deploy was running",
+            where=str(project.config_path),
+            hint="Run the deploy again.",
+        )
+    return Session(project, environ, registry=plan.registry, platform=plan.platform)
