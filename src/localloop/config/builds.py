@@ -5,17 +5,15 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .environment import overrides
 from .loader import Node
 from .model import BuildCommand, Image, NodeFile, Reconcile, Secret, UnhashedArg
 from .needs import check_needs
+from .reader import Reader
 from .schema import SCHEMA, default
 from .validate import matches
-
-if TYPE_CHECKING:
-    from .project import Reader
 
 # Keys that BuildKit alone understands.
 _OF_BUILDKIT = ("target", "needs", "secrets", "ssh", "cache_from", "cache_to")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .loader import Node
 from .model import Chart
 from .needs import check_needs
 from .placeholders import ATTRIBUTES, placeholders
+from .reader import Reader
 from .validate import near
-
-if TYPE_CHECKING:
-    from .project import Reader
 
 SOURCES = ("path", "chart", "manifests", "kustomize")
 # Keys that mean something for some sources only.

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from .model import Chart, Image
+from .reader import Reader
 from .validate import near
-
-if TYPE_CHECKING:
-    from .project import Reader
 
 
 def check_needs(
