@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from localloop.readiness.causes import CAUSES
-from localloop.readiness.reasons import REASONS, Reason
+from localloop.readiness.reasons import REASONS, FailureReason
 
 PAGE = Path(__file__).with_name("troubleshooting.md")
 BEGIN = "<!-- {0}:begin (written by `make docs` from src/localloop/readiness/{0}s.py) -->\n"
 END = "<!-- {0}:end -->"
 
 
-def table(title: str, rows: Iterable[Reason]) -> str:
+def table(title: str, rows: Iterable[FailureReason]) -> str:
     """One row a name: what it means, and what to do."""
     lines = [f"| {title} | what happened | what to do |", "|---|---|---|"]
     for row in rows:

@@ -38,7 +38,7 @@ from .inputs.context import build_context
 from .inputs.context_copy import copy_name
 from .inputs.dockerfile import Analysis
 from .kube.client import ApiUnreachable, Kube
-from .kube.collections import Source, fetch_sources
+from .kube.collections import Collection, fetch_collections
 from .kube.kubeconfig import KubeConfig, load_kubeconfig
 from .kube.objects import Snapshot
 from .readiness.result import GateResult
@@ -228,9 +228,9 @@ class Session:
             self._fingerprints.clear()
         return bool(missing)
 
-    def fetch(self, wanted: Sequence[Source]) -> Snapshot:
+    def fetch(self, wanted: Sequence[Collection]) -> Snapshot:
         """The collections, as they are now."""
-        return fetch_sources(self.kube, wanted)
+        return fetch_collections(self.kube, wanted)
 
 
 def host_platform() -> str:

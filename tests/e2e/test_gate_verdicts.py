@@ -30,7 +30,7 @@ from harness.scenes import (
     with_container,
     workload,
 )
-from localloop.readiness.http_check import Check
+from localloop.config.model import HttpCheck
 from localloop.readiness.result import GateResult
 
 pytestmark = pytest.mark.cluster
@@ -129,12 +129,14 @@ def scenes(image: str) -> dict[str, Scene]:
         "ready": Scene((workload("Deployment", image), service)),
         "http": Scene(
             (workload("Deployment", image), service),
-            gate={"checks": [Check("page", service="scene-http/web:80", contains="Hello")]},
+            gate={
+                "checks": [HttpCheck(name="page", service="scene-http/web:80", contains="Hello")]
+            },
         ),
         "http-fails": Scene(
             (workload("Deployment", image), service),
             gate={
-                "checks": [Check("page", service="scene-http-fails/web:80", path="/nope")],
+                "checks": [HttpCheck(name="page", service="scene-http-fails/web:80", path="/nope")],
                 "timeout": 20,
             },
         ),

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from fake_api import FakeApi
 
-from localloop.kube.collections import Source
+from localloop.config.model import HttpCheck, PodScope
+from localloop.kube.collections import Collection
 from localloop.kube.objects import ObjectRef, Snapshot, ref_of
 from localloop.readiness.diagnosis import diagnose
-from localloop.readiness.evidence import clean, collect_evidence, render_evidence
-from localloop.readiness.http_check import Check
-from localloop.readiness.look import Also, fetch, observe_once, sources
+from localloop.readiness.evidence import collect_evidence, render_evidence, sanitize
+from localloop.readiness.http_check import http_failure
+from localloop.readiness.look import collections_to_read, fetch_scope, observe_once
 from localloop.readiness.result import GateResult
 from localloop.readiness.store import Store
 from localloop.readiness.wait import Clock, run_gate
@@ -177,13 +178,13 @@ def gate(
     *,
     scope: tuple[ObjectRef, ...] = (WEB,),
     script: dict[float, Callable[[], None]] | None = None,
-    also: tuple[Also, ...] = (),
+    also: tuple[PodScope, ...] = (),
     timeout: float = 90,
     touched: bool = True,
     watches: int | None = None,
     **options: Any,
 ) -> GateResult:
-    count = len(sources(scope, also)) if watches is None else watches
+    count = len(collections_to_read(scope, also)) if watches is None else watches
     clock = VirtualClock(api, count)
     for moment, action in (script or {}).items():
         clock.at(moment, action)
@@ -643,7 +644,7 @@ def test_also_by_selector(api: FakeApi) -> None:
     result = gate(
         api,
         scope=(),
-        also=(Also("app", "app=web"),),
+        also=(PodScope(namespace="app", selector="app=web"),),
         script={4.0: lambda: api.put(ready)},
     )
     assert result.ready
@@ -652,9 +653,9 @@ def test_also_by_selector(api: FakeApi) -> None:
 
 
 def test_also_that_finds_nothing(api: FakeApi) -> None:
-    result = gate(api, scope=(), also=(Also("app", "app=none"),), timeout=3)
+    result = gate(api, scope=(), also=(PodScope(namespace="app", selector="app=none"),), timeout=3)
     assert (result.status, result.reason) == ("failed", "no_match:app=none")
-    optional = Also("app", "app=none", optional=True)
+    optional = PodScope(namespace="app", selector="app=none", optional=True)
     assert gate(api, scope=(), also=(optional,)).ready
 
 
@@ -700,7 +701,7 @@ def test_trouble_that_passes_is_forgiven(api: FakeApi) -> None:
 
 
 def test_an_older_version_does_not_replace_a_newer_one() -> None:
-    source = Source("v1", "Pod", "app")
+    source = Collection("v1", "Pod", "app")
     store = Store([source], lambda: 0.0)
     store.replace(source, [], 5.0)
     newer, older = pod(), pod(False)
@@ -733,7 +734,7 @@ def test_a_server_that_starts_forbids_for_a_moment(api: FakeApi) -> None:
 # -- HTTP checks ----------------------------------------------------------------------------------
 
 PROXY = "/api/v1/namespaces/app/services/web:http/proxy/health"
-HEALTH = Check("health", service="app/web:http", path="/health", contains="fine")
+HEALTH = HttpCheck(name="health", service="app/web:http", path="/health", contains="fine")
 
 
 def test_a_check_is_asked_once_all_is_ready(api: FakeApi) -> None:
@@ -775,7 +776,7 @@ def test_a_check_that_is_never_answered_as_declared(api: FakeApi) -> None:
 
 
 def test_checks_start_again_when_something_is_not_ready_any_more(api: FakeApi) -> None:
-    second = Check("second", service="app/web:http", path="/second")
+    second = HttpCheck(name="second", service="app/web:http", path="/second")
     other = PROXY.replace("health", "second")
     api.put(deployment(), replicaset(), pod())
     api.answers[("GET", PROXY)] = [(200, {}, "fine")] * 2
@@ -794,12 +795,12 @@ def test_a_check_without_the_api_server(api: FakeApi) -> None:
     host, port = api.server.server_address[:2]
     url = f"http://{host!s}:{port}"
     kube = api.kube()
-    assert Check("x", url=f"{url}/readyz", contains="ok").why_not(kube, 1) == ""
-    assert Check("x", url=f"{url}/nope", status=404).why_not(kube, 1) == ""
-    assert "refused" in Check("x", url="http://127.0.0.1:1/").why_not(kube, 1)
+    assert http_failure(kube, HttpCheck(name="x", url=f"{url}/readyz", contains="ok"), 1) == ""
+    assert http_failure(kube, HttpCheck(name="x", url=f"{url}/nope", status=404), 1) == ""
+    assert "refused" in http_failure(kube, HttpCheck(name="x", url="http://127.0.0.1:1/"), 1)
     api.answers[("GET", PROXY)] = [(418, {}, "teapot " * 99 + "fine")]
-    tea = Check("tea", service="app/web:http", path="/health", status=418, contains="fine")
-    assert tea.why_not(kube, 1) == ""
+    tea = HttpCheck(name="tea", service="app/web:http", path="/health", status=418, contains="fine")
+    assert http_failure(kube, tea, 1) == ""
 
 
 def test_one_look_asks_too(api: FakeApi) -> None:
@@ -870,8 +871,8 @@ def test_a_missing_node_file_has_its_own_reason(api: FakeApi) -> None:
 
 
 def test_clean() -> None:
-    assert clean("a\x00b\x1b]0;title\x07c\u202ed\te") == "abcd e"
-    assert clean("x" * 10, 5) == "xxxx…"
+    assert sanitize("a\x00b\x1b]0;title\x07c\u202ed\te") == "abcd e"
+    assert sanitize("x" * 10, 5) == "xxxx…"
 
 
 def test_observe_once(api: FakeApi) -> None:
@@ -889,7 +890,7 @@ def test_observe_once_on_a_given_snapshot(api: FakeApi) -> None:
     api.now = lambda: EPOCH + 1001
     api.put(deployment(probe=False), replicaset(), pod())
     kube = api.kube()
-    view = fetch(kube, [WEB])
+    view = fetch_scope(kube, [WEB])
     calls = kube.calls
     result = observe_once(kube, [WEB], snapshot=view)
     assert (result.status, result.reason) == ("failed", "too_young:web")

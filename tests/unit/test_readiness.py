@@ -13,7 +13,7 @@ from golden.states import State, bases, states
 
 from localloop.kube.objects import ObjectRef, Snapshot
 from localloop.readiness.image_proof import image_digest, image_proof, split_image
-from localloop.readiness.judge import is_gated, missing
+from localloop.readiness.judge import is_gated, missing_verdict
 from localloop.readiness.pod_rule import Suspect
 from localloop.readiness.revisions import current_pods
 
@@ -58,7 +58,7 @@ def test_a_suspect_too_many_is_a_mistake() -> None:
 
 
 def test_missing() -> None:
-    verdict = missing(ObjectRef("apps/v1", "Deployment", "app", "web"))
+    verdict = missing_verdict(ObjectRef("apps/v1", "Deployment", "app", "web"))
     assert (verdict.state, verdict.reason) == ("progressing", "missing")
 
 

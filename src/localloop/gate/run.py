@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..config.model import NodeFile
+from ..config.model import NodeFile, PodScope
 from ..errors import LocalloopError
 from ..events import Emit
 from ..kube.objects import ObjectRef, timestamp
@@ -15,8 +15,7 @@ from ..observe import declared
 from ..observe.node_files import held_on_nodes
 from ..plan.model import ComponentPlan, Plan
 from ..readiness.image_proof import expected_digests
-from ..readiness.look import Also
-from ..readiness.pod_rule import PULL
+from ..readiness.pod_rule import IMAGE_PULL_FAILED
 from ..readiness.result import GateResult
 from ..readiness.verdict import Expected
 from ..readiness.wait import run_gate
@@ -97,9 +96,9 @@ def run(
         own=own,
         touched=touched,
         emit=emit,
-        also=[*declared.also(readiness), *_users_of_files(session, plan)] if declared_too else (),
-        checks=declared.checks(readiness) if declared_too else (),
-        rules=declared.rules(readiness),
+        also=[*readiness.also, *_users_of_files(session, plan)] if declared_too else (),
+        checks=readiness.http if declared_too else (),
+        thresholds=declared.thresholds(readiness),
         completed=frozenset(completed),
         jobs=jobs,
         run_age=_run_age(session) if touched else None,
@@ -137,10 +136,12 @@ def _files_in_scope(session: Session, plan: Plan) -> list[NodeFile]:
     ]
 
 
-def _users_of_files(session: Session, plan: Plan) -> list[Also]:
+def _users_of_files(session: Session, plan: Plan) -> list[PodScope]:
     """The pods that use a node file are gated too, whoever made them."""
     return [
-        Also(file.reconcile.namespace, file.reconcile.selector, optional=True)
+        PodScope(
+            namespace=file.reconcile.namespace, selector=file.reconcile.selector, optional=True
+        )
         for file in _files_in_scope(session, plan)
         if file.reconcile is not None
     ]
@@ -168,7 +169,7 @@ def _emit_spans(plan: Plan, result: GateResult, duration: float, emit: Emit) -> 
 
 def _forgotten(session: Session, result: GateResult, images: Mapping[str, Image]) -> Sequence[str]:
     """The images that could not be pulled since the registry's disk damaged them."""
-    if result.reason.partition(":")[0] != PULL:
+    if result.reason.partition(":")[0] != IMAGE_PULL_FAILED:
         return ()
     from ..publish.check import forget_damaged
 

@@ -10,7 +10,7 @@ from .objects import Object, Snapshot
 
 
 @dataclass(frozen=True, order=True)
-class Source:
+class Collection:
     """One collection to list or watch."""
 
     api_version: str
@@ -19,7 +19,7 @@ class Source:
     metadata_only: bool = False
 
 
-def fetch_sources(kube: Kube, wanted: Iterable[Source]) -> Snapshot:
+def fetch_collections(kube: Kube, wanted: Iterable[Collection]) -> Snapshot:
     """One LIST a kind and namespace. A kind that the server lacks has no objects."""
     objects: list[Object] = []
     for source in wanted:

@@ -99,8 +99,8 @@ class Snapshot:
 
     objects: tuple[Object, ...] = ()
     now: float = 0.0
-    since: float | None = None
-    baseline: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    gate_started: float | None = None
+    initial_restarts: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @cached_property
     def _by_key(self) -> dict[Key, Object]:

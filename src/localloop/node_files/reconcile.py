@@ -6,15 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..config.model import Reconcile
+from ..config.model import PodScope, Reconcile
 from ..errors import LocalloopError
 from ..events import Emit
 from ..kube.client import ApiError
-from ..kube.collections import Source
+from ..kube.collections import Collection
 from ..kube.objects import Object, controller_uid, ref_of, uid_of
 from ..kube.selectors import matches
 from ..plan.model import ComponentPlan, Plan
-from ..readiness.look import Also
 from ..readiness.pod_rule import pod_finished, pod_ready, terminating
 from ..readiness.store import Store, Watchers
 from ..readiness.wait import run_gate
@@ -58,7 +57,7 @@ class _Reconcile:
         self._name = part.name
         self._emit = emit
         self._namespace, self._selector = config.namespace, config.selector
-        self._source = Source("v1", "Pod", config.namespace)
+        self._source = Collection("v1", "Pod", config.namespace)
         self._store = Store([self._source], time.monotonic)
         self._records = RecordStore(session.kube, session.project.name)
         self._record = self._records.load()
@@ -84,7 +83,7 @@ class _Reconcile:
             self._session.kube,
             [],
             timeout=self.file.timeout,
-            also=[Also(self._namespace, self._selector, optional=True)],
+            also=[PodScope(namespace=self._namespace, selector=self._selector, optional=True)],
         )
 
     def _restart_all(self) -> None:

@@ -9,11 +9,11 @@ from ..config.model import Chart
 from ..config.placeholders import consumed_images
 from ..helm import manifest
 from ..helm import releases as helm_releases
-from ..kube.collections import Source
+from ..kube.collections import Collection
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import ObjectRef, Snapshot, note
 from ..readiness.image_proof import expected_digests, image_proof
-from ..readiness.look import observe_once, sources
+from ..readiness.look import collections_to_read, observe_once
 from ..readiness.result import GateResult
 from ..readiness.revisions import current_pods
 from ..record.model import ChartState, Record
@@ -50,14 +50,14 @@ def snapshot(session: Session, record: Record) -> Snapshot:
 
 
 def _view(session: Session, refs: list[ObjectRef]) -> Snapshot:
-    wanted = sources(refs)
+    wanted = collections_to_read(refs)
     known = {(source.kind, source.namespace) for source in wanted}
     others = {
         (ref.api_version, ref.kind, ref.namespace)
         for ref in refs
         if (ref.kind, ref.namespace) not in known
     }
-    wanted += [Source(*key, metadata_only=True) for key in sorted(others)]
+    wanted += [Collection(*key, metadata_only=True) for key in sorted(others)]
     return session.fetch(wanted)
 
 
@@ -210,7 +210,7 @@ class _Proof:
             list(map(ObjectRef.parse, self._target.objects)),
             expected=self._expected,
             stable_for=readiness.stable_for,
-            rules=declared.rules(readiness),
+            thresholds=declared.thresholds(readiness),
             completed=frozenset(map(ObjectRef.parse, self._target.completed_jobs)),
             snapshot=self._view,
         )

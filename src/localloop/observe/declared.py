@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from ..config.model import Readiness
-from ..readiness.http_check import Check
-from ..readiness.look import Also, observe_once
-from ..readiness.pod_rule import Rules
+from ..readiness.look import observe_once
+from ..readiness.pod_rule import Thresholds
 from ..readiness.result import GateResult
 from ..session import Session
 
 
-def rules(readiness: Readiness) -> Rules:
+def thresholds(readiness: Readiness) -> Thresholds:
     """The gate's thresholds, with the declared ones."""
-    return Rules(max_restarts=readiness.max_restarts, load_balancers=readiness.load_balancers)
-
-
-def also(readiness: Readiness) -> list[Also]:
-    """The pods that no release contains."""
-    return [Also(entry.namespace, entry.selector, entry.optional) for entry in readiness.also]
-
-
-def checks(readiness: Readiness) -> list[Check]:
-    """The HTTP requests that have to succeed."""
-    return [Check(**asdict(entry)) for entry in readiness.http]
+    return Thresholds(max_restarts=readiness.max_restarts, load_balancers=readiness.load_balancers)
 
 
 def observe(session: Session) -> GateResult | None:
@@ -36,7 +23,7 @@ def observe(session: Session) -> GateResult | None:
         session.kube,
         [],
         stable_for=readiness.stable_for,
-        also=also(readiness),
-        checks=checks(readiness),
-        rules=rules(readiness),
+        also=readiness.also,
+        checks=readiness.http,
+        thresholds=thresholds(readiness),
     )

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 from ..errors import LocalloopError
 from ..helm import releases
-from ..kube.collections import Source
+from ..kube.collections import Collection
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import ObjectRef, Snapshot, note
 from ..readiness.image_proof import expected_digests
-from ..readiness.look import fetch, observe_once
+from ..readiness.look import fetch_scope, observe_once
 from ..readiness.pod_rule import pod_ready
-from ..readiness.result import GateResult, ObjectVerdict
-from ..readiness.revisions import current_pods, wanted
+from ..readiness.result import GateResult, ObjectResult
+from ..readiness.revisions import current_pods, desired_pods
 from ..record.model import ChartEntry, ChartState
 from ..record.notes import note_release, object_refs
 from ..session import Session
@@ -50,14 +50,14 @@ def _running(session: Session, name: str, entry: ChartEntry, release: releases.R
     if not state.objects:
         state = _noted(session, name, release, state)
     refs = object_refs(state)
-    view = fetch(session.kube, refs)
+    view = fetch_scope(session.kube, refs)
     readiness = session.project.readiness
     seen = observe_once(
         session.kube,
         refs,
         expected=expected_digests(state.images),
         stable_for=readiness.stable_for,
-        rules=declared.rules(readiness),
+        thresholds=declared.thresholds(readiness),
         completed=frozenset(map(ObjectRef.parse, state.completed_jobs)),
         snapshot=view,
     )
@@ -81,7 +81,9 @@ def state_that_runs(entry: ChartEntry, release: releases.Release, *, untouched: 
 
 def _untouched(session: Session, state: ChartState) -> bool:
     refs = object_refs(state)
-    kinds = {Source(ref.api_version, ref.kind, ref.namespace, metadata_only=True) for ref in refs}
+    kinds = {
+        Collection(ref.api_version, ref.kind, ref.namespace, metadata_only=True) for ref in refs
+    }
     view = session.fetch(sorted(kinds))
     for ref in refs:
         live = view.get(ref)
@@ -113,7 +115,7 @@ def _lines(seen: GateResult, view: Snapshot | None) -> tuple[str, ...]:
     )
 
 
-def _counted(verdict: ObjectVerdict, view: Snapshot | None) -> str:
+def _counted(verdict: ObjectResult, view: Snapshot | None) -> str:
     """The verdict's detail; ``ready n/m`` first also where it is known to have failed."""
     if view is None or verdict.ref.kind == "Job" or verdict.detail.startswith("ready "):
         return verdict.detail
@@ -121,4 +123,4 @@ def _counted(verdict: ObjectVerdict, view: Snapshot | None) -> str:
     if obj is None:
         return verdict.detail
     ready = sum(map(pod_ready, current_pods(obj, view)))
-    return f"ready {ready}/{wanted(obj)}: {verdict.detail}"
+    return f"ready {ready}/{desired_pods(obj)}: {verdict.detail}"

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .reasons import Reason
+from .reasons import FailureReason
 
-WAITING, ENDED, LOG, EVENT = "waiting", "ended", "log", "event"
-_CONTAINER = (WAITING, ENDED, EVENT)
+WAITING, TERMINATED, LOG, EVENT = "waiting", "ended", "log", "event"
+_CONTAINER = (WAITING, TERMINATED, EVENT)
 _LATE = ("timeout", "progress_deadline")
 
 
 @dataclass(frozen=True)
-class Cause(Reason):
+class Cause(FailureReason):
     """Looked for in these sources of the evidence; ``log`` only of containers that have ended.
 
     ``only`` names the reasons that it makes more precise; empty: any. Without sources it is what
@@ -116,14 +116,14 @@ CAUSES: tuple[Cause, ...] = (
     # Starting.
     _cause(
         "exec_format",
-        (WAITING, ENDED, LOG, EVENT),
+        (WAITING, TERMINATED, LOG, EVENT),
         r"exec format error",
         "the program is built for another architecture, or is a script without its #! line",
         "Build for the node's platform (`platform:` in localloop.yml), or start the shell by name.",
     ),
     _cause(
         "out_of_memory",
-        (ENDED, EVENT),
+        (TERMINATED, EVENT),
         r"OOMKilled|OOMKilling",
         "it used more memory than its limit allows and was killed",
         "Raise resources.limits.memory, or let the program use less.",
@@ -159,14 +159,14 @@ CAUSES: tuple[Cause, ...] = (
     ),
     _cause(
         "read_only",
-        (LOG, ENDED),
+        (LOG, TERMINATED),
         r"read-only file ?system|EROFS",
         "the program writes where the file system is read-only",
         "Mount an emptyDir there, or drop readOnlyRootFilesystem.",
     ),
     _cause(
         "permission_denied",
-        (LOG, ENDED, WAITING),
+        (LOG, TERMINATED, WAITING),
         r"permission denied|operation not permitted|EACCES",
         "the program may not do something it tries to do",
         "Its last lines name the path: correct its owner or mode, runAsUser or fsGroup.",

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..kube.objects import ObjectRef
-from .causes import CAUSES, ENDED, EVENT, LOG, PROBE_FAILS, WAITING, Cause
+from .causes import CAUSES, EVENT, LOG, PROBE_FAILS, TERMINATED, WAITING, Cause
 from .reasons import reason_named
 
 Evidence = dict[str, Any]
@@ -94,7 +94,7 @@ def _cause(reason: str, detail: str, entry: Evidence, container: Evidence | None
     head = reason.partition(":")[0]
     texts = {
         WAITING: [c["waiting"] for pod in entry["pods"] for c in pod["containers"]],
-        ENDED: [c["terminated"] for pod in entry["pods"] for c in pod["containers"]],
+        TERMINATED: [c["terminated"] for pod in entry["pods"] for c in pod["containers"]],
         LOG: list(_log(container)) if container and container["terminated"] else [],
         EVENT: [
             f"{head} {detail}",

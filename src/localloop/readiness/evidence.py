@@ -27,7 +27,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 _NODE_FILE = re.compile(r"hostPath type check failed: (\S+) is not a file")
 
 
-def clean(text: str, limit: int = _LINE_LENGTH) -> str:
+def sanitize(text: str, limit: int = _LINE_LENGTH) -> str:
     """One line of foreign text: no control bytes, no escape sequences, bounded."""
     flat = _CONTROL.sub("", _ESCAPES.sub("", text)).replace("\n", " ").replace("\t", " ")
     return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
@@ -140,9 +140,9 @@ def _pod(kube: Kube, pod: Object, deadline: float) -> dict[str, Any]:
     ]
     return {
         "name": ref.name,
-        "phase": clean(str(status.get("phase") or "Unknown")),
+        "phase": sanitize(str(status.get("phase") or "Unknown")),
         "conditions": [
-            clean(f"{c.get('type')}: {c.get('reason') or ''} {c.get('message') or ''}".strip())
+            sanitize(f"{c.get('type')}: {c.get('reason') or ''} {c.get('message') or ''}".strip())
             for c in status.get("conditions") or ()
             if c.get("status") != "True"
         ],
@@ -160,7 +160,7 @@ def _declared(container: Mapping[str, Any]) -> dict[str, Any]:
         if how is not None:
             port = how.get("port", "")
             where = f" :{ports.get(str(port), port)}{how.get('path') or ''}" if port else ""
-            asked = clean(f"{kind}{where}")
+            asked = sanitize(f"{kind}{where}")
     return {
         "init": bool(container.get("init")),
         "ports": [port for port in ports.values() if port],
@@ -183,8 +183,10 @@ def _container(kube: Kube, pod: ObjectRef, status: Any, deadline: float) -> dict
     return {
         "name": name,
         "restarts": restarts,
-        "waiting": clean(f"{waiting.get('reason') or ''} {waiting.get('message') or ''}".strip()),
-        "terminated": clean(
+        "waiting": sanitize(
+            f"{waiting.get('reason') or ''} {waiting.get('message') or ''}".strip()
+        ),
+        "terminated": sanitize(
             f"exit {ended.get('exitCode')}, {ended.get('reason') or 'no reason'}"
             f" {ended.get('message') or ''}".strip()
         )
@@ -212,11 +214,11 @@ def _log(
             timeout=_left(deadline),
         ).body
     except ApiError as error:
-        return [] if error.status in (400, 404) else [clean(f"(no log: {error.message})")]
+        return [] if error.status in (400, 404) else [sanitize(f"(no log: {error.message})")]
     except LocalloopError as error:
-        return [clean(f"(no log: {error.message})")]
+        return [sanitize(f"(no log: {error.message})")]
     lines = body[:_LOG_BYTES].decode("utf-8", "replace").splitlines()
-    return [clean(line) for line in lines[-LINES:]]
+    return [sanitize(line) for line in lines[-LINES:]]
 
 
 def _warnings(kube: Kube, namespace: str, deadline: float) -> list[Object]:
@@ -244,9 +246,11 @@ def _about(events: Sequence[Object], names: set[tuple[str, str]]) -> list[dict[s
     chosen.sort(key=_when, reverse=True)
     return [
         {
-            "object": clean(f"{event['involvedObject']['kind']}/{event['involvedObject']['name']}"),
-            "reason": clean(str(event.get("reason") or "")),
-            "message": clean(str(event.get("message") or "")),
+            "object": sanitize(
+                f"{event['involvedObject']['kind']}/{event['involvedObject']['name']}"
+            ),
+            "reason": sanitize(str(event.get("reason") or "")),
+            "message": sanitize(str(event.get("message") or "")),
             "count": int(event.get("count") or (event.get("series") or {}).get("count") or 1),
             "last": str(
                 event.get("lastTimestamp")

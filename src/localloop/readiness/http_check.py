@@ -1,45 +1,38 @@
-"""HTTP requests that have to succeed once everything is ready."""
+"""HTTP checks: GET requests that must be answered as declared once everything is ready."""
 
 from __future__ import annotations
 
 import http.client
-from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from ..config.model import HttpCheck
 from ..kube.client import ApiError, ApiUnreachable, Kube
-from .evidence import clean
+from .evidence import sanitize
 
-_MOST = 1 << 20
+_MAX_BODY = 1 << 20
 
 
-@dataclass(frozen=True)
-class Check:
-    """One GET. ``service`` is NAMESPACE/NAME:PORT, asked through the API server; else ``url``."""
+def http_failure(kube: Kube, check: HttpCheck, timeout: float) -> str:
+    """Send the check's GET request once, waiting at most ``timeout`` seconds.
 
-    name: str
-    service: str = ""
-    path: str = "/"
-    url: str = ""
-    status: int = 200
-    contains: str = ""
-
-    def why_not(self, kube: Kube, timeout: float) -> str:
-        """Ask once; what is wrong with the answer, or an empty string. ``timeout`` in seconds."""
-        try:
-            status, body = (
-                _through_api(kube, self.service, self.path, timeout)
-                if self.service
-                else _direct(self.url, timeout)
-            )
-        except ApiError as error:  # the API server's own answer, not the service's
-            return clean(f"{self.service}: {error.message}")
-        except (ApiUnreachable, OSError, http.client.HTTPException) as error:
-            return clean(f"{self.service or self.url}: {str(error) or type(error).__name__}")
-        if status != self.status:
-            return f"HTTP {status} instead of {self.status}"
-        if self.contains.encode() not in body:
-            return clean(f"its answer does not contain {self.contains!r}")
-        return ""
+    A ``service`` is reached through the API server's proxy, so no port has to be forwarded.
+    Returns what is wrong with the answer, on one line; an empty string means the check passed.
+    """
+    try:
+        status, body = (
+            _through_api(kube, check.service, check.path, timeout)
+            if check.service
+            else _direct(check.url, timeout)
+        )
+    except ApiError as error:  # the API server's own answer, not the service's
+        return sanitize(f"{check.service}: {error.message}")
+    except (ApiUnreachable, OSError, http.client.HTTPException) as error:
+        return sanitize(f"{check.service or check.url}: {str(error) or type(error).__name__}")
+    if status != check.status:
+        return f"HTTP {status} instead of {check.status}"
+    if check.contains.encode() not in body:
+        return sanitize(f"its answer does not contain {check.contains!r}")
+    return ""
 
 
 def _through_api(kube: Kube, service: str, path: str, timeout: float) -> tuple[int, bytes]:
@@ -52,8 +45,8 @@ def _through_api(kube: Kube, service: str, path: str, timeout: float) -> tuple[i
     except ApiError as error:
         if error.kube_reason:
             raise
-        return error.status, error.body[:_MOST]
-    return answer.status, answer.body[:_MOST]
+        return error.status, error.body[:_MAX_BODY]
+    return answer.status, answer.body[:_MAX_BODY]
 
 
 def _direct(url: str, timeout: float) -> tuple[int, bytes]:
@@ -63,6 +56,6 @@ def _direct(url: str, timeout: float) -> tuple[int, bytes]:
         query = f"?{parts.query}" if parts.query else ""
         connection.request("GET", f"{parts.path or '/'}{query}")
         answer = connection.getresponse()
-        return answer.status, answer.read(_MOST)
+        return answer.status, answer.read(_MAX_BODY)
     finally:
         connection.close()

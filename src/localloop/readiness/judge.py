@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ..kube.objects import Object, ObjectRef, Snapshot
 from . import resources, workloads
-from .pod_rule import DEFAULT_RULES, Rules, terminating
+from .pod_rule import DEFAULT_THRESHOLDS, Thresholds, terminating
 from .verdict import NOT_GATED, PROGRESSING, Case, Expected, Verdict
 
 _RULES: dict[tuple[str, str], Callable[[Case], Verdict]] = {
@@ -20,8 +20,8 @@ _RULES: dict[tuple[str, str], Callable[[Case], Verdict]] = {
     ("batch", "Job"): workloads.job,
     ("batch", "CronJob"): resources.cronjob,
     ("", "Pod"): workloads.pod,
-    ("", "PersistentVolumeClaim"): resources.claim,
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): resources.definition,
+    ("", "PersistentVolumeClaim"): resources.persistent_volume_claim,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): resources.custom_resource_definition,
     ("", "Service"): resources.service,
 }
 
@@ -31,21 +31,21 @@ def judge(
     view: Snapshot,
     *,
     expected: Expected | None = None,
-    rules: Rules = DEFAULT_RULES,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
 ) -> Verdict:
     """Judge one object by everything else that was seen. ``expected`` as in ``image_proof``."""
-    case = Case(obj, view, expected or {}, rules)
+    case = Case(obj, view, expected or {}, thresholds)
     if terminating(obj):
         return case.progressing("terminating", "being deleted")
     rule = _RULES.get((case.ref.group, case.ref.kind))
     if rule:
         return rule(case)
     if is_gated(case.ref):
-        return resources.custom(case)
+        return resources.custom_resource(case)
     return Verdict(NOT_GATED, "", "exists", case.ref)
 
 
-def missing(ref: ObjectRef) -> Verdict:
+def missing_verdict(ref: ObjectRef) -> Verdict:
     """The verdict on an object that is not there."""
     return Verdict(PROGRESSING, "missing", "not found", ref)
 

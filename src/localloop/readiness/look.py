@@ -3,51 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..config.model import HttpCheck, PodScope
 from ..kube.client import Kube
-from ..kube.collections import Source, fetch_sources
+from ..kube.collections import Collection, fetch_collections
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, timestamp, uid_of
 from ..kube.selectors import matches
-from .http_check import Check
-from .judge import is_gated, judge, missing
+from .http_check import http_failure
+from .judge import is_gated, judge, missing_verdict
 from .pod_rule import (
-    DEFAULT_RULES,
-    Rules,
+    DEFAULT_THRESHOLDS,
+    Thresholds,
     all_have_readiness_probes,
     container_statuses,
     terminating,
 )
-from .result import GateResult, ObjectVerdict
+from .result import GateResult, ObjectResult
 from .revisions import all_pods, current_pods
 from .verdict import Verdict
 
 DEFAULT_WINDOW = 2.0
-CHECK_SECONDS = 3.0
+HTTP_CHECK_SECONDS = 3.0
 
 
-@dataclass(frozen=True)
-class Also:
-    """Something beside the releases that has to be ready: what a label selector finds.
-
-    Finding nothing is an error unless ``optional``.
-    """
-
-    namespace: str
-    selector: str
-    optional: bool = False
-
-
-def sources(
-    scope: Iterable[ObjectRef], also: Iterable[Also] = (), *, selected: bool = False
-) -> list[Source]:
+def collections_to_read(
+    scope: Iterable[ObjectRef], also: Iterable[PodScope] = (), *, selected: bool = False
+) -> list[Collection]:
     """The collections that judging the scope needs: one a kind and namespace.
 
     ``selected`` adds the workloads that a Service may select, in scope or not: they tell one
     without endpoints whether any are wanted.
     """
-    found: dict[tuple[str, str, str], Source] = {}
+    found: dict[tuple[str, str, str], Collection] = {}
 
     def need(
         api_version: str, kind: str, namespace: str, group: str, metadata_only: bool = False
@@ -55,7 +44,7 @@ def sources(
         key = (group, kind, namespace)
         known = found.get(key)
         if known is None or (known.metadata_only and not metadata_only):
-            found[key] = Source(api_version, kind, namespace, metadata_only)
+            found[key] = Collection(api_version, kind, namespace, metadata_only)
 
     def companions(kind: str, namespace: str) -> None:
         if kind in (*WORKLOADS, "ReplicaSet", "Job"):
@@ -84,9 +73,9 @@ def sources(
     return sorted(found.values())
 
 
-def fetch(kube: Kube, scope: Iterable[ObjectRef], also: Iterable[Also] = ()) -> Snapshot:
+def fetch_scope(kube: Kube, scope: Iterable[ObjectRef], also: Iterable[PodScope] = ()) -> Snapshot:
     """What judging the scope needs, as a snapshot."""
-    return fetch_sources(kube, sources(scope, also))
+    return fetch_collections(kube, collections_to_read(scope, also))
 
 
 def judge_ref(
@@ -94,21 +83,21 @@ def judge_ref(
     view: Snapshot,
     *,
     expected: Mapping[str, frozenset[str]],
-    rules: Rules = DEFAULT_RULES,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
     completed: frozenset[ObjectRef] = frozenset(),
 ) -> Verdict:
     """Judge an object by name; ``completed`` are Jobs known to have completed before."""
     obj = view.get(ref)
     if obj is not None:
-        return judge(obj, view, expected=expected, rules=rules)
+        return judge(obj, view, expected=expected, thresholds=thresholds)
     if not is_gated(ref):
         return Verdict("not_gated", "", "not looked at", ref)
     if ref in completed:
         return Verdict("ready", "", "complete (deleted since)", ref)
-    return missing(ref)
+    return missing_verdict(ref)
 
 
-def matched(entry: Also, view: Snapshot) -> list[ObjectRef]:
+def selected_workloads(entry: PodScope, view: Snapshot) -> list[ObjectRef]:
     """The workloads that a declared selector finds, and the pods that none of them owns."""
     workloads = [
         obj
@@ -133,7 +122,7 @@ def matched(entry: Also, view: Snapshot) -> list[ObjectRef]:
     return [ref_of(obj) for obj in (*workloads, *pods)]
 
 
-def window_of(obj: Object, stable_for: float | None) -> float:
+def stability_window(obj: Object, stable_for: float | None) -> float:
     """How long this object has to stay ready before that counts."""
     spec = obj.get("spec") or {}
     pod_spec = spec if obj["kind"] == "Pod" else (spec.get("template") or {}).get("spec")
@@ -148,7 +137,7 @@ def window_of(obj: Object, stable_for: float | None) -> float:
     return window
 
 
-def youngest(obj: Object, view: Snapshot) -> float | None:
+def last_pod_change(obj: Object, view: Snapshot) -> float | None:
     """When its current pods last changed: the latest Ready condition or container start."""
     times = [
         moment
@@ -165,12 +154,12 @@ def youngest(obj: Object, view: Snapshot) -> float | None:
     return max(times, default=None)
 
 
-def settled_in(obj: Object, view: Snapshot, stable_for: float | None) -> float:
+def seconds_until_stable(obj: Object, view: Snapshot, stable_for: float | None) -> float:
     """Seconds until one observation proves stability by the server's clock; 0 where it does."""
-    window = window_of(obj, stable_for)
+    window = stability_window(obj, stable_for)
     if not window or obj["kind"] == "Job":
         return 0.0
-    last = youngest(obj, view)
+    last = last_pod_change(obj, view)
     return 0.0 if last is None else max(0.0, window - (view.now - last))
 
 
@@ -180,29 +169,31 @@ def observe_once(
     *,
     expected: Mapping[str, frozenset[str]] | None = None,
     stable_for: float | None = None,
-    also: Sequence[Also] = (),
+    also: Sequence[PodScope] = (),
     completed: frozenset[ObjectRef] = frozenset(),
     snapshot: Snapshot | None = None,
-    rules: Rules = DEFAULT_RULES,
-    checks: Sequence[Check] = (),
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    checks: Sequence[HttpCheck] = (),
 ) -> GateResult:
     """The gate's judgement on one snapshot, without waiting: ``ready`` or ``failed``.
 
     Not ready yet is ``failed`` too, with the reason ``REASON:NAME`` of the first object that is
     not; an API server that does not answer raises. ``checks`` are asked once all else is ready.
     """
-    view = _with_selected(kube, scope, snapshot or fetch(kube, scope, also))
-    targets, unmatched = expand(scope, also, view)
-    objects: list[ObjectVerdict] = []
+    view = _with_selected(kube, scope, snapshot or fetch_scope(kube, scope, also))
+    targets, unmatched = expand_scope(scope, also, view)
+    objects: list[ObjectResult] = []
     warnings: list[str] = []
     for ref in targets:
-        verdict = judge_ref(ref, view, expected=expected or {}, rules=rules, completed=completed)
+        verdict = judge_ref(
+            ref, view, expected=expected or {}, thresholds=thresholds, completed=completed
+        )
         obj = view.get(ref)
-        if verdict.state == "ready" and obj and settled_in(obj, view, stable_for) > 0:
+        if verdict.state == "ready" and obj and seconds_until_stable(obj, view, stable_for) > 0:
             young = f"{verdict.detail}, only just"
             verdict = replace(verdict, state="progressing", reason="too_young", detail=young)
         warnings.extend(verdict.warnings)
-        objects.append(ObjectVerdict(ref, verdict.state, verdict.reason, verdict.detail))
+        objects.append(ObjectResult(ref, verdict.state, verdict.reason, verdict.detail))
     bad = next((entry for entry in objects if entry.state == "failed"), None) or next(
         (entry for entry in objects if entry.state == "progressing"), None
     )
@@ -213,7 +204,7 @@ def observe_once(
         reason, subject = f"no_match:{unmatched[0].selector}", unmatched[0].selector
     else:
         for check in checks:
-            detail = check.why_not(kube, CHECK_SECONDS)
+            detail = http_failure(kube, check, HTTP_CHECK_SECONDS)
             if detail:
                 reason, subject = f"http_check:{check.name}", check.name
                 break
@@ -239,18 +230,18 @@ def _with_selected(kube: Kube, scope: Iterable[ObjectRef], view: Snapshot) -> Sn
     ]
     if not lonely:
         return view
-    more = fetch_sources(kube, sources(lonely, selected=True))
+    more = fetch_collections(kube, collections_to_read(lonely, selected=True))
     return replace(view, objects=view.objects + more.objects)
 
 
-def expand(
-    scope: Sequence[ObjectRef], also: Sequence[Also], view: Snapshot
-) -> tuple[list[ObjectRef], list[Also]]:
+def expand_scope(
+    scope: Sequence[ObjectRef], also: Sequence[PodScope], view: Snapshot
+) -> tuple[list[ObjectRef], list[PodScope]]:
     """The scope and all that the declared selectors find now; and selectors that find nothing."""
     targets = {ref.key: ref for ref in scope}
-    unmatched: list[Also] = []
+    unmatched: list[PodScope] = []
     for entry in also:
-        refs = matched(entry, view)
+        refs = selected_workloads(entry, view)
         if not refs and not entry.optional:
             unmatched.append(entry)
         for ref in refs:
@@ -258,7 +249,7 @@ def expand(
     return list(targets.values()), unmatched
 
 
-def not_gated(objects: Iterable[ObjectVerdict]) -> tuple[str, ...]:
+def not_gated(objects: Iterable[ObjectResult]) -> tuple[str, ...]:
     """The objects of kinds, or in states, that have no readiness."""
     return tuple(str(entry.ref) for entry in objects if entry.state == "not_gated")
 

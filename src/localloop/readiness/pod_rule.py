@@ -14,7 +14,7 @@ from ..kube.objects import Object, ObjectRef, condition, ref_of, uid_of
 
 
 @dataclass(frozen=True)
-class Rules:
+class Thresholds:
     """The gate's thresholds, in seconds and counts; whether load balancers need an address."""
 
     hold: float = 20.0
@@ -25,7 +25,7 @@ class Rules:
     load_balancers: bool = False
 
 
-DEFAULT_RULES = Rules()
+DEFAULT_THRESHOLDS = Thresholds()
 
 
 @dataclass(frozen=True)
@@ -45,24 +45,24 @@ class Suspect:
     sticky: bool = False
 
 
-CRASH = "crash_loop"
-PULL = "image_pull_failed"
+CRASH_LOOP = "crash_loop"
+IMAGE_PULL_FAILED = "image_pull_failed"
 # What the kubelet gives as a waiting reason → our name for it, and whether waiting can help.
 _WAITING: dict[str, tuple[str, bool]] = {
     "InvalidImageName": ("invalid_image_name", False),
     "ErrImageNeverPull": ("image_never_pull", False),
-    "ErrImagePull": (PULL, True),
-    "ImagePullBackOff": (PULL, True),
-    "ImageInspectError": (PULL, True),
-    "RegistryUnavailable": (PULL, True),
-    "SignatureValidationFailed": (PULL, True),
+    "ErrImagePull": (IMAGE_PULL_FAILED, True),
+    "ImagePullBackOff": (IMAGE_PULL_FAILED, True),
+    "ImageInspectError": (IMAGE_PULL_FAILED, True),
+    "RegistryUnavailable": (IMAGE_PULL_FAILED, True),
+    "SignatureValidationFailed": (IMAGE_PULL_FAILED, True),
     "CreateContainerConfigError": ("container_config_error", True),
     "CreateContainerError": ("container_create_failed", True),
     "RunContainerError": ("container_start_failed", True),
     "PreCreateHookError": ("hook_failed", True),
     "PreStartHookError": ("hook_failed", True),
     "PostStartHookError": ("hook_failed", True),
-    "CrashLoopBackOff": (CRASH, True),
+    "CrashLoopBackOff": (CRASH_LOOP, True),
 }
 
 
@@ -94,8 +94,8 @@ def pod_finished(pod: Object) -> bool:
 
 def pod_suspects(
     pod: Object,
-    baseline: Mapping[tuple[str, str], int],
-    rules: Rules = DEFAULT_RULES,
+    initial_restarts: Mapping[tuple[str, str], int],
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
     *,
     crashes: bool = True,
 ) -> list[Suspect]:
@@ -110,14 +110,18 @@ def pod_suspects(
         why = str(waiting.get("reason") or "")
         reason, patient = _WAITING.get(why, ("", True))
         restarts = int(status.get("restartCount") or 0)
-        fresh = restarts - baseline.get((uid, name), restarts)
-        if reason and reason != CRASH:
+        fresh = restarts - initial_restarts.get((uid, name), restarts)
+        if reason and reason != CRASH_LOOP:
             text = f"{name}: {why}" + (f": {waiting['message']}" if waiting.get("message") else "")
-            hold = rules.hold if patient else 0.0
+            hold = thresholds.hold if patient else 0.0
             found.append(Suspect((reason, uid, name), reason, text, hold, ref))
-        elif crashes and (reason == CRASH or fresh >= rules.max_restarts):
+        elif crashes and (reason == CRASH_LOOP or fresh >= thresholds.max_restarts):
             text = f"{name}: {why or 'restarted'}, {_ending(status)}, {restarts} restarts"
-            found.append(Suspect((CRASH, uid, name), CRASH, text, rules.hold, ref, sticky=True))
+            found.append(
+                Suspect(
+                    (CRASH_LOOP, uid, name), CRASH_LOOP, text, thresholds.hold, ref, sticky=True
+                )
+            )
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
         found.append(
@@ -125,9 +129,9 @@ def pod_suspects(
                 ("unschedulable", uid, ""),
                 "unschedulable",
                 str(scheduled.get("message") or "no node takes the pod"),
-                rules.unschedulable_fail,
+                thresholds.unschedulable_fail,
                 ref,
-                warn_after=rules.unschedulable_warn,
+                warn_after=thresholds.unschedulable_warn,
             )
         )
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from ..kube.objects import Object, condition, uid_of
 from ..kube.selectors import selects
 from .pod_rule import Suspect
-from .revisions import observed, wanted
+from .revisions import desired_pods, generation_observed
 from .verdict import NOT_GATED, Case, Verdict, with_suspects
 
 
@@ -17,7 +17,7 @@ def cronjob(case: Case) -> Verdict:
     return case.ready("exists")
 
 
-def claim(case: Case) -> Verdict:
+def persistent_volume_claim(case: Case) -> Verdict:
     """Bound; not gated where binding waits for a pod."""
     phase = case.status.get("phase")
     if phase == "Bound":
@@ -41,7 +41,7 @@ def _storage_class(case: Case) -> Object | None:
     )
 
 
-def definition(case: Case) -> Verdict:
+def custom_resource_definition(case: Case) -> Verdict:
     """Established, with its names accepted."""
     names = condition(case.obj, "NamesAccepted")
     if names.get("status") == "False":
@@ -58,7 +58,7 @@ def service(case: Case) -> Verdict:
         return case.ready("external name")
     if not case.spec.get("clusterIP"):
         return case.progressing("no_cluster_ip", "no cluster IP yet")
-    if kind == "LoadBalancer" and case.rules.load_balancers:
+    if kind == "LoadBalancer" and case.thresholds.load_balancers:
         balancer = case.status.get("loadBalancer") or {}
         if not balancer.get("ingress"):
             return case.progressing("no_ingress", "the load balancer has no address yet")
@@ -77,7 +77,9 @@ def service(case: Case) -> Verdict:
         for workload in case.view.of_kind("apps", kind, case.ref.namespace)
         if selects(selector, _template_labels(workload))
     ]
-    if behind and not any(wanted(workload) or not observed(workload) for workload in behind):
+    if behind and not any(
+        desired_pods(workload) or not generation_observed(workload) for workload in behind
+    ):
         return case.ready("0 endpoints", f"Service {case.ref.name}: what it selects wants no pods")
     return case.progressing("no_endpoints", "no ready endpoint")
 
@@ -87,7 +89,7 @@ def _template_labels(workload: Object) -> Mapping[str, str]:
     return (template.get("metadata") or {}).get("labels") or {}
 
 
-def custom(case: Case) -> Verdict:
+def custom_resource(case: Case) -> Verdict:
     """By the common conditions Stalled, Reconciling and Ready, where it has them."""
     ready = condition(case.obj, "Ready")
     seen = [
@@ -105,7 +107,7 @@ def custom(case: Case) -> Verdict:
         if current:
             return case.failed("stalled", text)
         cause = Suspect(
-            ("stalled", uid_of(case.obj), ""), "stalled", text, case.rules.hold, case.ref
+            ("stalled", uid_of(case.obj), ""), "stalled", text, case.thresholds.hold, case.ref
         )
         return with_suspects(case.progressing("stalled", text), [cause])
     reconciling = condition(case.obj, "Reconciling")

@@ -10,11 +10,11 @@ from ..kube.objects import ObjectRef
 if TYPE_CHECKING:
     from .diagnosis import Diagnosis
 
-OUR_DEADLINE = "readiness.timeout"
+READINESS_TIMEOUT = "readiness.timeout"
 
 
 @dataclass(frozen=True)
-class ObjectVerdict:
+class ObjectResult:
     """One object at the gate's end. Times are seconds since the gate began."""
 
     ref: ObjectRef
@@ -52,7 +52,7 @@ class GateResult:
     reason: str = ""
     subject: str = ""
     detail: str = ""
-    objects: tuple[ObjectVerdict, ...] = ()
+    objects: tuple[ObjectResult, ...] = ()
     warnings: tuple[str, ...] = ()
     not_gated: tuple[str, ...] = ()
     evidence: tuple[dict[str, Any], ...] = field(default=(), repr=False)

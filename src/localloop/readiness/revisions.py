@@ -6,7 +6,7 @@ from ..kube.objects import Object, Snapshot, uid_of
 from .pod_rule import pod_finished, terminating
 
 
-def observed(obj: Object) -> bool:
+def generation_observed(obj: Object) -> bool:
     """Whether the controller has seen this generation (some write it as text)."""
     try:
         seen = int((obj.get("status") or {}).get("observedGeneration") or 0)
@@ -15,7 +15,7 @@ def observed(obj: Object) -> bool:
     return seen > 0 and seen >= int(obj["metadata"].get("generation") or 1)
 
 
-def wanted(obj: Object) -> int:
+def desired_pods(obj: Object) -> int:
     """How many pods a workload asks for."""
     if obj["kind"] == "DaemonSet":
         return int((obj.get("status") or {}).get("desiredNumberScheduled") or 0)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ..errors import LocalloopError
 from ..kube.client import ApiError, ApiUnreachable, Kube, WatchStream
-from ..kube.collections import Source
+from ..kube.collections import Collection
 from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, uid_of
 from .pod_rule import container_statuses
 
@@ -26,15 +26,15 @@ class Store:
     since: their last event may come before anybody has looked.
     """
 
-    def __init__(self, sources: Sequence[Source], clock: Callable[[], float]) -> None:
+    def __init__(self, collections: Sequence[Collection], clock: Callable[[], float]) -> None:
         self.changed = threading.Condition()
         self.version = 0
-        self.began: float | None = None
+        self.gate_started: float | None = None
         self._clock = clock
-        self._objects: dict[Source, dict[str, Object]] = {}
-        self._sources = tuple(sources)
+        self._objects: dict[Collection, dict[str, Object]] = {}
+        self._collections = tuple(collections)
         self._outages: dict[str, LocalloopError] = {}
-        self._baseline: dict[tuple[str, str], int] = {}
+        self._initial_restarts: dict[tuple[str, str], int] = {}
         self._pods: set[str] = set()
         self.completed: dict[ObjectRef, str] = {}
         self.hopeless = False
@@ -42,22 +42,26 @@ class Store:
 
     # Called by the watching threads.
 
-    def replace(self, source: Source, items: list[Object], server_date: float | None) -> None:
+    def replace(
+        self, collection: Collection, items: list[Object], server_date: float | None
+    ) -> None:
         """Take a fresh list."""
         with self.changed:
-            self._objects[source] = {_name(item): item for item in items}
+            self._objects[collection] = {_name(item): item for item in items}
             self._note_completed(items)
             self._first_seen(items)
             if server_date is not None:
                 self._offset = server_date - self._clock()
-                self.began = self.began if self.began is not None else server_date
-            self._outages.pop(str(source), None)
+                self.gate_started = (
+                    self.gate_started if self.gate_started is not None else server_date
+                )
+            self._outages.pop(str(collection), None)
             self._wake()
 
-    def apply(self, source: Source, kind: str, obj: Object) -> None:
+    def apply(self, collection: Collection, kind: str, obj: Object) -> None:
         """Take one watch event. What is older than what we have is dropped."""
         with self.changed:
-            objects = self._objects.setdefault(source, {})
+            objects = self._objects.setdefault(collection, {})
             have = objects.get(_name(obj))
             self._note_completed([obj])
             if kind == "DELETED":
@@ -66,7 +70,7 @@ class Store:
             elif have is None or uid_of(have) != uid_of(obj) or _newer(obj, have):
                 objects[_name(obj)] = obj
                 self._first_seen([obj])
-            self._outages.pop(str(source), None)
+            self._outages.pop(str(collection), None)
             self._wake()
 
     def outage(self, subject: str, error: LocalloopError, *, final: bool = False) -> None:
@@ -92,24 +96,24 @@ class Store:
 
     def read(self, ref: ObjectRef, obj: Object | None) -> None:
         """Take the fresh read of one object."""
-        for source in self._sources:
-            if (source.kind, source.namespace) != (ref.kind, ref.namespace):
+        for collection in self._collections:
+            if (collection.kind, collection.namespace) != (ref.kind, ref.namespace):
                 continue
-            have = self._objects.get(source, {}).get(ref.name)
+            have = self._objects.get(collection, {}).get(ref.name)
             if obj is not None:
-                self.apply(source, "MODIFIED", obj)
+                self.apply(collection, "MODIFIED", obj)
             elif have is not None:
-                self.apply(source, "DELETED", have)
+                self.apply(collection, "DELETED", have)
 
     def state(self) -> tuple[int, Snapshot | None, LocalloopError | None]:
         """Version, snapshot (``None`` until each source was listed), and what is in the way."""
         with self.changed:
             trouble = next(iter(self._outages.values()), None)
-            if any(source not in self._objects for source in self._sources):
+            if any(collection not in self._objects for collection in self._collections):
                 return self.version, None, trouble
             objects = tuple(o for entries in self._objects.values() for o in entries.values())
             now = self._clock() + (self._offset or 0.0)
-            view = Snapshot(objects, now, self.began, dict(self._baseline))
+            view = Snapshot(objects, now, self.gate_started, dict(self._initial_restarts))
             return self.version, view, trouble
 
     def _first_seen(self, items: list[Object]) -> None:
@@ -120,7 +124,7 @@ class Store:
             uid = uid_of(item)
             for status in container_statuses(item):
                 restarts = 0 if uid in self._pods else int(status.get("restartCount") or 0)
-                self._baseline.setdefault((uid, str(status.get("name"))), restarts)
+                self._initial_restarts.setdefault((uid, str(status.get("name"))), restarts)
             self._pods.add(uid)
 
     def _note_completed(self, items: list[Object]) -> None:
@@ -137,19 +141,19 @@ class Watchers:
     """One thread a source: list, watch, and list again after an error."""
 
     def __init__(
-        self, kube: Kube, store: Store, sources: Sequence[Source], *, backoff: float = 0.2
+        self, kube: Kube, store: Store, collections: Sequence[Collection], *, backoff: float = 0.2
     ) -> None:
         self._kube = kube
         self._store = store
         self._backoff = backoff
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._streams: dict[Source, WatchStream] = {}
+        self._streams: dict[Collection, WatchStream] = {}
         self._threads = [
             threading.Thread(
-                target=self._follow, args=(source,), name=f"gate-{source.kind}", daemon=True
+                target=self._follow, args=(collection,), name=f"gate-{collection.kind}", daemon=True
             )
-            for source in sources
+            for collection in collections
         ]
 
     def __enter__(self) -> Watchers:
@@ -166,60 +170,60 @@ class Watchers:
         for thread in self._threads:
             thread.join(timeout=max(0.0, patience - time.monotonic()))
 
-    def _follow(self, source: Source) -> None:
+    def _follow(self, collection: Collection) -> None:
         failures = 0
         try:
             while not self._stopping.is_set():
                 try:
-                    version = self._list(source)
+                    version = self._list(collection)
                     failures = 0
-                    self._watch(source, version)
+                    self._watch(collection, version)
                 except (ApiError, ApiUnreachable) as error:
                     expired = isinstance(error, ApiError) and error.expired
                     if not expired:
                         failures += 1
                         final = refused(error) and failures >= _REFUSALS
-                        self._store.outage(str(source), error, final=final)
+                        self._store.outage(str(collection), error, final=final)
                     pause = min(5.0, self._backoff * 2.0 ** min(failures, 6))
                     self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 (jitter)
         except Exception as error:  # a thread must not end in silence
             text = f"{type(error).__name__}: {error}"
-            self._store.outage(str(source), LocalloopError("gate_internal", text), final=True)
+            self._store.outage(str(collection), LocalloopError("gate_internal", text), final=True)
             raise
         finally:
             self._kube.close()
 
-    def _list(self, source: Source) -> str:
+    def _list(self, collection: Collection) -> str:
         try:
             items, version = self._kube.list(
-                source.api_version,
-                source.kind,
-                source.namespace or None,
-                metadata_only=source.metadata_only,
+                collection.api_version,
+                collection.kind,
+                collection.namespace or None,
+                metadata_only=collection.metadata_only,
             )
         except ApiError as error:
             if error.status != 404:
                 raise
             # The kind itself is gone: nothing of it exists. Look again now and then.
-            self._store.replace(source, [], self._kube.server_date)
+            self._store.replace(collection, [], self._kube.server_date)
             self._stopping.wait(1.0)
             return ""
-        self._store.replace(source, items, self._kube.server_date)
+        self._store.replace(collection, items, self._kube.server_date)
         return version
 
-    def _watch(self, source: Source, version: str) -> None:
+    def _watch(self, collection: Collection, version: str) -> None:
         while version and not self._stopping.is_set():
             stream = self._kube.watch(
-                source.api_version,
-                source.kind,
-                source.namespace or None,
+                collection.api_version,
+                collection.kind,
+                collection.namespace or None,
                 version,
                 timeout=_STREAM,
-                metadata_only=source.metadata_only,
+                metadata_only=collection.metadata_only,
             )
-            self._store.recovered(str(source))
+            self._store.recovered(str(collection))
             with self._lock:
-                self._streams[source] = stream
+                self._streams[collection] = stream
                 if self._stopping.is_set():
                     stream.close()
             quiet = True
@@ -227,7 +231,7 @@ class Watchers:
                 quiet = False
                 version = str(obj["metadata"].get("resourceVersion") or version)
                 if kind != "BOOKMARK":
-                    self._store.apply(source, kind, obj)
+                    self._store.apply(collection, kind, obj)
             if quiet:
                 # A server that ends streams at once must not be asked in a tight loop.
                 self._stopping.wait(self._backoff * random.uniform(0.5, 1.0))  # noqa: S311

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ..kube.objects import Object, ObjectRef, Snapshot, uid_of
-from .look import judge_ref, settled_in, window_of
-from .pod_rule import Rules, container_statuses
-from .result import ObjectVerdict
+from .look import judge_ref, seconds_until_stable, stability_window
+from .pod_rule import Thresholds, container_statuses
+from .result import ObjectResult
 from .revisions import current_pods
 from .verdict import Expected, Verdict
 
@@ -31,10 +31,10 @@ class Tracked:
         """Forget that it was ready."""
         self.ready_since = self.verdict_at = self.signature = None
 
-    def as_result(self, start: float) -> ObjectVerdict:
+    def as_result(self, start: float) -> ObjectResult:
         """As it is at the gate's end."""
         verdict = self.verdict or Verdict("progressing", "missing", "not found", self.ref)
-        return ObjectVerdict(
+        return ObjectResult(
             self.ref,
             verdict.state,
             verdict.reason,
@@ -59,7 +59,7 @@ class Tracker:
     touched: frozenset[tuple[str, str, str, str]]
     completed: frozenset[ObjectRef]
     seen_complete: Mapping[ObjectRef, str]
-    rules: Rules
+    thresholds: Thresholds
     stable_for: float | None
     objects: dict[ObjectRef, Tracked] = field(default_factory=dict)
 
@@ -73,7 +73,9 @@ class Tracker:
         if uid is not None and entry.uid in ("", uid):
             completed |= {ref}
         expected = self.own.get(ref, self.expected)
-        verdict = judge_ref(ref, view, expected=expected, rules=self.rules, completed=completed)
+        verdict = judge_ref(
+            ref, view, expected=expected, thresholds=self.thresholds, completed=completed
+        )
         obj = view.get(ref)
         if obj is not None:
             if entry.uid and uid_of(obj) != entry.uid:
@@ -104,9 +106,9 @@ class Tracker:
             entry.ready_since, entry.signature, entry.verdict_at = now, signature, None
         left = 0.0
         if obj is not None and verdict.state != "not_gated":
-            left = window_of(obj, self.stable_for) - (now - entry.ready_since)
+            left = stability_window(obj, self.stable_for) - (now - entry.ready_since)
             if not entry.touched and not entry.recreated:
-                left = min(left, settled_in(obj, view, self.stable_for))
+                left = min(left, seconds_until_stable(obj, view, self.stable_for))
         if left > 1e-6:
             return left
         if entry.verdict_at is None:

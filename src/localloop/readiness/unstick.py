@@ -13,23 +13,23 @@ from typing import Any
 
 from ..kube.client import ApiError, ApiUnreachable, Kube
 from ..kube.objects import Object, Snapshot, ref_of, timestamp, uid_of
-from .pod_rule import CRASH, PULL, Rules, pod_suspects, terminating
+from .pod_rule import CRASH_LOOP, IMAGE_PULL_FAILED, Thresholds, pod_suspects, terminating
 from .revisions import all_pods, current_pods
 from .tracking import Tracked
 
 _REPLACED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
-_BACKED_OFF = (CRASH, PULL)
+_BACKED_OFF = (CRASH_LOOP, IMAGE_PULL_FAILED)
 
 
 @dataclass
-class Unstick:
+class Unsticker:
     """``warn`` tells a person; ``run_age`` is how long before the gate this run began, in seconds.
 
     Without ``run_age`` no pod counts as an earlier run's.
     """
 
     kube: Kube
-    rules: Rules
+    thresholds: Thresholds
     warn: Callable[[str], None]
     run_age: float | None = None
     deleted: set[str] = field(default_factory=set)
@@ -50,9 +50,9 @@ class Unstick:
 
     def _is_of_an_earlier_run(self, pod: Object, view: Snapshot) -> bool:
         made = timestamp(pod["metadata"].get("creationTimestamp"))
-        if made is None or view.since is None or self.run_age is None:
+        if made is None or view.gate_started is None or self.run_age is None:
             return False
-        return made + 1 < view.since - self.run_age  # the server gives whole seconds
+        return made + 1 < view.gate_started - self.run_age  # the server gives whole seconds
 
     def _unblock(self, obj: Object, view: Snapshot) -> None:
         strategy = (obj.get("spec") or {}).get("updateStrategy") or {}
@@ -62,7 +62,7 @@ class Unstick:
         for pod in all_pods(obj, view):
             if uid_of(pod) in current or terminating(pod):
                 continue
-            stuck = pod_suspects(pod, view.baseline, self.rules)
+            stuck = pod_suspects(pod, view.initial_restarts, self.thresholds)
             if stuck and not _below_partition(pod, strategy):
                 self._delete(pod, f"stuck on an older revision ({stuck[0].reason})")
 

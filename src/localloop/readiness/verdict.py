@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..kube.objects import Object, ObjectRef, Snapshot, ref_of
-from .pod_rule import Rules, Suspect
+from .pod_rule import Suspect, Thresholds
 
 READY, PROGRESSING, FAILED, NOT_GATED = "ready", "progressing", "failed", "not_gated"
 Expected = Mapping[str, frozenset[str]]
@@ -39,7 +39,7 @@ class Case:
     obj: Object
     view: Snapshot
     expected: Expected
-    rules: Rules
+    thresholds: Thresholds
     ref: ObjectRef = field(init=False)
 
     def __post_init__(self) -> None:

@@ -13,20 +13,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ..config.model import HttpCheck, PodScope
 from ..errors import LocalloopError
 from ..kube.client import ApiError, ApiUnreachable, Kube
 from ..kube.objects import ObjectRef, Snapshot
+from .completed_jobs import CompletedJobs
 from .diagnosis import diagnose
 from .evidence import collect_evidence, missing_node_file
-from .finished import Finished
-from .http_check import Check
-from .look import CHECK_SECONDS, Also, expand, not_gated, sources
-from .pod_rule import DEFAULT_RULES, Rules, Suspect
-from .result import OUR_DEADLINE, GateResult
+from .http_check import http_failure
+from .look import HTTP_CHECK_SECONDS, collections_to_read, expand_scope, not_gated
+from .pod_rule import DEFAULT_THRESHOLDS, Suspect, Thresholds
+from .result import READINESS_TIMEOUT, GateResult
 from .store import Store, Watchers, refused
 from .suspects import Suspects
 from .tracking import Tracked, Tracker
-from .unstick import Unstick
+from .unstick import Unsticker
 from .verdict import Expected, Verdict
 
 Emit = Callable[[dict[str, Any]], None]
@@ -54,11 +55,11 @@ def run_gate(
     own: Mapping[ObjectRef, Expected] | None = None,
     touched: Iterable[ObjectRef] = (),
     emit: Emit | None = None,
-    also: Sequence[Also] = (),
+    also: Sequence[PodScope] = (),
     completed: frozenset[ObjectRef] = frozenset(),
     jobs: Mapping[ObjectRef, float] | None = None,
-    rules: Rules = DEFAULT_RULES,
-    checks: Sequence[Check] = (),
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    checks: Sequence[HttpCheck] = (),
     unstick: bool = True,
     run_age: float | None = None,
     clock: Clock | None = None,
@@ -75,7 +76,7 @@ def run_gate(
     events, and one ``gate`` event at the end. Raises nothing for a cluster in trouble: that is the
     result's ``status``.
     """
-    watched = sources(scope, also, selected=True)
+    watched = collections_to_read(scope, also, selected=True)
     tick = clock or Clock()
     store = Store(watched, tick.now)
     tracker = Tracker(
@@ -84,15 +85,15 @@ def run_gate(
         touched=frozenset(ref.key for ref in touched),
         completed=completed,
         seen_complete=store.completed,
-        rules=rules,
+        thresholds=thresholds,
         stable_for=stable_for,
     )
     tell = emit or (lambda _event: None)
     gate = _Gate(kube, store, tracker, tick, tell, timeout=timeout, backoff=backoff)
     gate.scope, gate.also, gate.checks = tuple(scope), tuple(also), tuple(checks)
-    gate.finished = Finished(kube, store, jobs or {})
+    gate.completed_jobs = CompletedJobs(kube, store, jobs or {})
     if unstick:
-        gate.unstick = Unstick(kube, rules, gate.warn, run_age)
+        gate.unstick = Unsticker(kube, thresholds, gate.warn, run_age)
     with Watchers(kube, store, watched, backoff=backoff):
         result = gate.run()
     tell({"event": "gate", **result.as_dict()})
@@ -101,10 +102,10 @@ def run_gate(
 
 class _Gate:
     scope: tuple[ObjectRef, ...] = ()
-    also: tuple[Also, ...] = ()
-    checks: tuple[Check, ...] = ()
-    finished: Finished
-    unstick: Unstick | None = None
+    also: tuple[PodScope, ...] = ()
+    checks: tuple[HttpCheck, ...] = ()
+    completed_jobs: CompletedJobs
+    unstick: Unsticker | None = None
 
     def __init__(
         self,
@@ -154,7 +155,7 @@ class _Gate:
     # -- one evaluation ---------------------------------------------------------------------
 
     def _evaluate(self, view: Snapshot, trouble: LocalloopError | None) -> GateResult | None:
-        targets, unmatched = expand(self.scope, self.also, view)
+        targets, unmatched = expand_scope(self.scope, self.also, view)
         entries = [self._judge(ref, view) for ref in targets]
         self.tracker.forget_others(targets)
         passed = not unmatched
@@ -184,8 +185,8 @@ class _Gate:
 
     def _judge(self, ref: ObjectRef, view: Snapshot) -> Tracked:
         entry = self.tracker.judge(ref, view)
-        if entry.verdict and entry.verdict.reason == "missing" and ref in self.finished.since:
-            self._wake_at(self.finished.ask(ref, self.clock.now()))
+        if entry.verdict and entry.verdict.reason == "missing" and ref in self.completed_jobs.since:
+            self._wake_at(self.completed_jobs.ask(ref, self.clock.now()))
             entry = self.tracker.judge(ref, view)
         return entry
 
@@ -236,11 +237,11 @@ class _Gate:
                 self.warnings[warning] = None
         return self._result("ready", view)
 
-    def _ask(self, checks: Sequence[Check]) -> bool:
+    def _ask(self, checks: Sequence[HttpCheck]) -> bool:
         """Whether each was answered as declared; else notes when to ask again."""
         for check in checks:
             left = self.start + self.timeout - self.clock.now()
-            why = check.why_not(self.kube, max(0.1, min(CHECK_SECONDS, left)))
+            why = http_failure(self.kube, check, max(0.1, min(HTTP_CHECK_SECONDS, left)))
             if why:
                 if self.unanswered != (check.name, why):
                     self._tell(f"{check.name}: {why}")
@@ -293,7 +294,7 @@ class _Gate:
         if self.unanswered:
             name, why = self.unanswered
             return self._result("failed", view, f"http_check:{name}", name, why)
-        _, unmatched = expand(self.scope, self.also, view)
+        _, unmatched = expand_scope(self.scope, self.also, view)
         if unmatched:
             selector = unmatched[0].selector
             return self._result("failed", view, f"no_match:{selector}", selector, "nothing matches")
@@ -317,7 +318,7 @@ class _Gate:
         evidence: tuple[dict[str, Any], ...] = (),
         deadline: tuple[float, str] | None = None,
     ) -> GateResult:
-        seconds, whose = deadline or (self.timeout, OUR_DEADLINE)
+        seconds, whose = deadline or (self.timeout, READINESS_TIMEOUT)
         objects = tuple(entry.as_result(self.start) for entry in self.tracker.objects.values())
         firsts = [entry.first_ready_s for entry in objects]
         together = (

@@ -8,7 +8,7 @@ from typing import Any
 from ..kube.objects import Snapshot, condition, timestamp, uid_of
 from .image_proof import ImageFinding, image_proof, template_findings
 from .pod_rule import Suspect, has_any_probe, pod_finished, pod_ready, pod_suspects, terminating
-from .revisions import current_pods, label_of, observed, wanted
+from .revisions import current_pods, desired_pods, generation_observed, label_of
 from .verdict import Case, Problem, Verdict, with_suspects
 
 _NO_DEADLINE = 2**31 - 1
@@ -16,10 +16,10 @@ _NO_DEADLINE = 2**31 - 1
 
 def deployment(case: Case) -> Verdict:
     """All replicas updated, ready and available; failed where its controller gave up."""
-    want = wanted(case.obj)
+    want = desired_pods(case.obj)
     if case.spec.get("paused"):
         return case.failed("paused", "the Deployment is paused")
-    if not observed(case.obj):
+    if not generation_observed(case.obj):
         return _workload(case, ("not_observed", "not yet seen by its controller"), want, want)
     progress = condition(case.obj, "Progressing")
     extra: list[Suspect] = []
@@ -28,12 +28,12 @@ def deployment(case: Case) -> Verdict:
         if not _stale(progress, case.view):
             return case.failed("progress_deadline", text)
         key = ("progress_deadline", uid_of(case.obj), "")
-        extra.append(Suspect(key, "progress_deadline", text, case.rules.hold, case.ref))
+        extra.append(Suspect(key, "progress_deadline", text, case.thresholds.hold, case.ref))
     failure = condition(case.obj, "ReplicaFailure")
     if failure.get("status") == "True":
         text = str(failure.get("message") or failure.get("reason") or "pods cannot be created")
         key = ("replica_failure", uid_of(case.obj), "")
-        hold = case.rules.replica_failure
+        hold = case.thresholds.replica_failure
         extra.append(Suspect(key, "replica_failure", text, hold, case.ref))
     return _workload(case, _deployment_problem(case, want, progress), want, want, tuple(extra))
 
@@ -44,7 +44,7 @@ def _stale(progress: Mapping[str, Any], view: Snapshot) -> bool:
     Back from a broken revision, the first status of the good one still carries it.
     """
     written = timestamp(progress.get("lastUpdateTime"))
-    return view.since is not None and written is not None and written < view.since
+    return view.gate_started is not None and written is not None and written < view.gate_started
 
 
 def _deployment_problem(case: Case, want: int, progress: Mapping[str, Any]) -> Problem | None:
@@ -70,12 +70,12 @@ def _deployment_problem(case: Case, want: int, progress: Mapping[str, Any]) -> P
 
 def statefulset(case: Case) -> Verdict:
     """The revision's pods ready, as far as partition and OnDelete let it roll."""
-    want = wanted(case.obj)
+    want = desired_pods(case.obj)
     strategy = case.spec.get("updateStrategy") or {}
     on_delete = strategy.get("type") == "OnDelete"
     partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
     need = want if on_delete else max(0, want - partition)
-    if not observed(case.obj):
+    if not generation_observed(case.obj):
         problem: Problem | None = ("not_observed", "not yet seen by its controller")
     else:
         problem = _statefulset_problem(case, want, need, on_delete, partition)
@@ -108,10 +108,10 @@ def _statefulset_problem(
 
 def daemonset(case: Case) -> Verdict:
     """One ready pod of this revision on each node that wants one."""
-    want = wanted(case.obj)
+    want = desired_pods(case.obj)
     updated = case.count("updatedNumberScheduled")
     problem: Problem | None = None
-    if not observed(case.obj) or case.status.get("desiredNumberScheduled") is None:
+    if not generation_observed(case.obj) or case.status.get("desiredNumberScheduled") is None:
         problem = ("not_observed", "not yet seen by its controller")
     elif updated < want and (case.spec.get("updateStrategy") or {}).get("type") == "OnDelete":
         problem = ("on_delete", f"{want - updated} pods wait to be deleted by hand (OnDelete)")
@@ -126,9 +126,9 @@ def daemonset(case: Case) -> Verdict:
 
 def replicaset(case: Case) -> Verdict:
     """As many available pods as asked for."""
-    want = wanted(case.obj)
+    want = desired_pods(case.obj)
     problem: Problem | None = None
-    if not observed(case.obj):
+    if not generation_observed(case.obj):
         problem = ("not_observed", "not yet seen by its controller")
     elif case.count("replicas") != want:
         problem = ("wrong_count", f"{case.count('replicas')} pods instead of {want}")
@@ -152,7 +152,7 @@ def job(case: Case) -> Verdict:
         suspect
         for pod in pods
         if not pod_finished(pod)
-        for suspect in pod_suspects(pod, case.view.baseline, case.rules, crashes=False)
+        for suspect in pod_suspects(pod, case.view.initial_restarts, case.thresholds, crashes=False)
     ]
     done = f"{case.count('succeeded')}/{case.spec.get('completions') or 1} complete"
     return with_suspects(case.progressing("job_running", done), suspects)
@@ -172,7 +172,7 @@ def pod(case: Case) -> Verdict:
             return case.progressing("pod_ended", "ended, though it should run for ever")
         return case.ready("succeeded")
     if not pod_ready(case.obj):
-        suspects.extend(pod_suspects(case.obj, case.view.baseline, case.rules))
+        suspects.extend(pod_suspects(case.obj, case.view.initial_restarts, case.thresholds))
         return with_suspects(case.progressing("not_ready", "ready 0/1"), suspects)
     if findings:
         wrong = any(finding.kind == "different" for finding in findings)
@@ -216,7 +216,7 @@ def _workload(
         problem = (name, str((wrong or findings)[0]))
     if problem is not None:
         for pod in pods:
-            suspects.extend(pod_suspects(pod, case.view.baseline, case.rules))
+            suspects.extend(pod_suspects(pod, case.view.initial_restarts, case.thresholds))
         return with_suspects(case.progressing(problem[0], _join(detail, problem[1])), suspects)
     warnings = []
     if want == 0:
@@ -232,7 +232,7 @@ def _image_suspects(case: Case, findings: list[ImageFinding]) -> list[Suspect]:
             ("wrong_image", finding.pod, finding.container),
             "wrong_image",
             str(finding),
-            case.rules.hold,
+            case.thresholds.hold,
             case.ref,
         )
         for finding in findings

@@ -16,7 +16,7 @@ from ..kube.objects import ObjectRef, Snapshot
 from ..readiness.diagnosis import diagnose
 from ..readiness.evidence import collect_evidence
 from ..readiness.judge import judge
-from ..readiness.look import fetch
+from ..readiness.look import fetch_scope
 from ..session import Session
 from ..system.tools import Completed
 
@@ -122,7 +122,7 @@ def _look(
             for ref in _refs(kube, hook.manifest, chart.namespace)
         ]
         refs = _refs(kube, stored.manifest, chart.namespace)
-        view = fetch(kube, [*(ref for ref, _ in hooks), *refs])
+        view = fetch_scope(kube, [*(ref for ref, _ in hooks), *refs])
         told = [_told(ref, event, view) for ref, event in hooks]
         unready = [ref for ref in refs if _unready(ref, view)]
         looked_at = [*(hook.ref for hook in told), *unready][:_MOST]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from localloop.kube.objects import Snapshot
 from localloop.readiness.judge import judge
-from localloop.readiness.pod_rule import Rules
+from localloop.readiness.pod_rule import Thresholds
 from localloop.readiness.verdict import Verdict
 
 from .compare import mistake
@@ -38,9 +38,9 @@ class Made:
 
     def verdict(self) -> Verdict:
         world = self.world
-        view = Snapshot(world.objects(), baseline=world.baseline)
-        rules = Rules(load_balancers=world.load_balancers)
-        return judge(world.judged, view, expected=world.expected, rules=rules)
+        view = Snapshot(world.objects(), initial_restarts=world.baseline)
+        thresholds = Thresholds(load_balancers=world.load_balancers)
+        return judge(world.judged, view, expected=world.expected, thresholds=thresholds)
 
 
 def generate(seed: int, count: int) -> Iterator[Made]:

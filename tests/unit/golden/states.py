@@ -13,7 +13,7 @@ import yaml
 
 from localloop.kube.objects import Snapshot, timestamp, uid_of
 from localloop.readiness.judge import judge
-from localloop.readiness.pod_rule import Rules
+from localloop.readiness.pod_rule import Thresholds
 from localloop.readiness.verdict import Verdict
 
 from .compare import mistake
@@ -91,13 +91,16 @@ class State:
             alias, _, container = path.partition("/")
             baseline[uid_of(objects[alias]), container] = count
         view = Snapshot(
-            tuple(objects.values()), since=timestamp(self.since), baseline=baseline, now=0.0
+            tuple(objects.values()),
+            gate_started=timestamp(self.since),
+            initial_restarts=baseline,
+            now=0.0,
         )
         return judge(
             objects[self.base.judge],
             view,
             expected={name: frozenset(found) for name, found in self.base.expected.items()},
-            rules=Rules(load_balancers=self.load_balancers),
+            thresholds=Thresholds(load_balancers=self.load_balancers),
         )
 
 

@@ -16,7 +16,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 
 
 @dataclass
-class Finished:
+class CompletedJobs:
     """Tells the store of Jobs that completed unseen.
 
     ``since``: the Jobs that may have, and the server's time after which they were made.
