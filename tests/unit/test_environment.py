@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localloop.ansible.inventory import project_vars
-from localloop.commands import Console, Options, with_environment
+from localloop.commands.arguments import TargetOptions, requested
 from localloop.config.model import Project
 from localloop.config.project import load_project
 from localloop.errors import UsageError
+from localloop.observe.facts import Request
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs/configuration.md"
@@ -51,8 +51,6 @@ node_files:
     dest: /opt/tool
     reconcile: {namespace: n, selector: a=b, mode: none, timeout: 5}
 """
-
-DEPLOY = Options(console=Console(), command="deploy", project=Path(), profile=None)
 
 
 def load(tmp_path: Path, environ: Mapping[str, str]) -> Project:
@@ -107,32 +105,40 @@ def test_what_the_key_would_not_be_is_refused(
 @pytest.mark.parametrize(
     ("given", "environ", "wanted"),
     [
-        ({}, {}, ((), False)),
-        ({}, {"LOCALLOOP_TARGETS": "a, b c"}, (("a", "b", "c"), False)),
-        ({}, {"LOCALLOOP_MODE": "full"}, ((), True)),
+        ({}, {}, Request()),
+        ({}, {"LOCALLOOP_TARGETS": "app, tool app"}, Request("auto", ("app", "tool"))),
+        ({}, {"LOCALLOOP_MODE": "full"}, Request("full")),
         (
-            {"targets": ("x",)},
-            {"LOCALLOOP_TARGETS": "a", "LOCALLOOP_MODE": "full"},
-            (("x",), False),
+            {"targets": ["app"]},
+            {"LOCALLOOP_TARGETS": "tool", "LOCALLOOP_MODE": "full"},
+            Request("auto", ("app",)),
         ),
-        ({"full": True}, {"LOCALLOOP_TARGETS": "a"}, ((), True)),
+        ({"full": True}, {"LOCALLOOP_TARGETS": "app"}, Request("full")),
     ],
 )
 def test_targets_and_mode(
-    given: dict[str, Any], environ: dict[str, str], wanted: tuple[tuple[str, ...], bool]
+    tmp_path: Path, given: dict[str, Any], environ: dict[str, str], wanted: Request
 ) -> None:
     """The command line wins as a whole."""
-    options = with_environment(replace(DEPLOY, **given), environ)
-    assert (options.targets, options.full) == wanted
+    project = load(tmp_path, environ)
+    assert requested(TargetOptions(**given), project, environ) == wanted
+
+
+def test_an_unknown_target(tmp_path: Path) -> None:
+    environ = {"LOCALLOOP_TARGETS": "tol"}
+    with pytest.raises(UsageError, match="there is no component 'tol'") as caught:
+        requested(TargetOptions(), load(tmp_path, environ), environ)
+    assert (caught.value.reason, caught.value.hint) == ("unknown_target", "Did you mean tool?")
 
 
 def test_an_unknown_mode(tmp_path: Path) -> None:
     environ = {"LOCALLOOP_MODE": "fulll"}
+    project = load(tmp_path, environ)
     with pytest.raises(UsageError, match="'fulll' is unknown") as caught:
-        with_environment(DEPLOY, environ)
+        requested(TargetOptions(), project, environ)
     assert (caught.value.where, caught.value.hint) == ("LOCALLOOP_MODE", "did you mean 'full'?")
     with pytest.raises(UsageError, match="'fulll' is unknown"):
-        project_vars(load(tmp_path, environ), environ)
+        project_vars(project, environ)
 
 
 # -- docs/configuration.md

@@ -53,8 +53,8 @@ BANNED = {
     "urllib.request",
     "urllib3",
 }
-# About 180 on Python 3.13, of which 45 are localloop's own.
-MOST_MODULES = 240
+# 242 or 243 on Python 3.13, of which 119 are localloop's own.
+MOST_MODULES = 248
 
 RUN = """
 import json, sys

@@ -7,7 +7,7 @@ import io
 import pyte
 import pytest
 
-from localloop.commands import Console
+from localloop.commands.console import Console
 from localloop.commands.progress import Progress, redraws
 
 

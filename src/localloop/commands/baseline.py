@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 from ..baseline.measure import plan_baseline, run_baseline
@@ -12,11 +14,31 @@ from ..config.project import load_project
 from ..events import progress_line
 from ..session import Session
 from ..system.paths import perf_dir
-from . import Options
+from .arguments import ProfileOptions, add_profile
+from .console import Console
 
 
-def run(options: Options) -> int:
-    console = options.console
+@dataclass(frozen=True, kw_only=True)
+class Options(ProfileOptions):
+    """The command line of ``localloop baseline``."""
+
+    mode: str = "both"
+    with_deploy: bool = False
+    output_dir: str | None = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that ``Options`` holds."""
+    add_profile(parser)
+    parser.add_argument(
+        "--mode", choices=["cold", "warm", "both"], default="both", help="default: both"
+    )
+    parser.add_argument("--with-deploy", action="store_true", help="the deploy too")
+    parser.add_argument("--output-dir", metavar="DIR", help="default: .cache/perf in the project")
+
+
+def run(options: Options, console: Console) -> int:
+    """Measure, and print the table; the exit code. Raises LocalloopError."""
     project = load_project(options.project, profile=options.profile)
     planned = plan_baseline(
         Session(project, os.environ),

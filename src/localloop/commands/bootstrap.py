@@ -2,28 +2,66 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
+from dataclasses import dataclass
 
 from ..config.project import load_project
 from ..errors import UsageError
 from ..plan.cluster_verdict import Wish, require_answer
 from ..session import Session
-from . import Console, Options
+from .arguments import ProfileOptions, TargetOptions, add_profile, requested
+from .console import Console
 from .deploy import run_loop
 
 
-def run(options: Options) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Options(ProfileOptions):
+    """The command line of ``localloop bootstrap``."""
+
+    recreate: bool = False
+    reuse_ok: bool = False
+    force: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that ``Options`` holds."""
+    add_profile(parser)
+    over = parser.add_mutually_exclusive_group()
+    over.add_argument(
+        "--recreate",
+        action="store_true",
+        help="make an existing cluster anew; all that is in it is lost",
+    )
+    over.add_argument(
+        "--reuse-ok",
+        action="store_true",
+        help="keep an existing cluster, and accept its inputs as they are now",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="recreate even though others are deployed there, or nobody can tell",
+    )
+
+
+def run(options: Options, console: Console) -> int:
+    """Create, recreate or keep the cluster, and deploy to it; the exit code.
+
+    Raises LocalloopError.
+    """
     started = time.monotonic()
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
-    wish = Wish(_answer(session, options), force=options.force)
+    wish = Wish(_answer(session, options, console), force=options.force)
     require_answer(session, wish)
-    return run_loop(session, options, "bootstrap", wish, started)
+    wanted = requested(TargetOptions(), project, os.environ)
+    return run_loop(session, console, "bootstrap", wanted, wish, started=started)
 
 
-def _answer(session: Session, options: Options) -> str:
+def _answer(session: Session, options: Options, console: Console) -> str:
     """What is to become of a cluster that exists: by the flags, else asked where that can be."""
     if options.recreate:
         return "recreate"
@@ -31,7 +69,7 @@ def _answer(session: Session, options: Options) -> str:
         return "reuse"
     if session.cluster.verdict == "create" or not sys.stdin.isatty():
         return "auto"
-    return _ask(options.console, session.cluster_name)
+    return _ask(console, session.cluster_name)
 
 
 def _ask(console: Console, name: str) -> str:

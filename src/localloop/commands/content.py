@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
+from dataclasses import dataclass
+
 from ..system.paths import content_dir
-from . import Options
+from .console import Console
 
 
-def run(options: Options) -> int:
+@dataclass(frozen=True)
+class Options:
+    """The command line of ``localloop content``: it has none of its own."""
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """Add nothing."""
+
+
+def run(_options: Options, console: Console) -> int:
+    """Print the directory; 0."""
     directory = str(content_dir())
-    options.console.document({"content": directory})
-    if not options.console.as_json:
+    console.document({"content": directory})
+    if not console.as_json:
         print(directory)
     return 0

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config.model import Project
 from ..config.project import load_project
 from ..errors import InterruptedRun, LocalloopError
 from ..gate.settle import remember_inputs
-from ..observe.facts import Facts, request
+from ..observe.facts import Facts, Request
 from ..plan.cluster_verdict import Wish, cluster_verdict, require_possible
 from ..plan.make import make_plan
 from ..plan.model import Plan
@@ -20,25 +21,37 @@ from ..plan.preflight import require_tools
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
-from . import Options, with_environment
+from .arguments import TargetOptions, add_targets, requested
+from .console import Console
 from .outcome import say_outcome, task_shower
 from .plan import show_plan
 
 
-def run(options: Options) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Options(TargetOptions):
+    """The command line of ``localloop deploy``."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that ``Options`` holds."""
+    add_targets(parser)
+
+
+def run(options: Options, console: Console) -> int:
+    """Deploy what changed, or what was asked for; the exit code. Raises LocalloopError."""
     started = time.monotonic()
-    project = load_project(options.project, profile=options.profile)
-    return run_loop(Session(project, os.environ), options, "deploy", Wish(), started)
+    session = Session(load_project(options.project, profile=options.profile), os.environ)
+    wanted = requested(options, session.project, session.environ)
+    return run_loop(session, console, "deploy", wanted, Wish(), started=started)
 
 
-def run_loop(session: Session, options: Options, command: str, wish: Wish, started: float) -> int:
-    """One transaction from the plan to its report; the exit code.
+def run_loop(
+    session: Session, console: Console, command: str, wanted: Request, wish: Wish, *, started: float
+) -> int:
+    """One transaction from the plan to its report; the exit code. Raises LocalloopError.
 
     ``started``: ``time.monotonic()`` of the command's beginning.
     """
-    options = with_environment(options, session.environ)
-    known = list(session.project.components)
-    wanted = request(options.targets, full=options.full, known=known)
     transaction = open_run(
         session,
         command,
@@ -48,16 +61,22 @@ def run_loop(session: Session, options: Options, command: str, wish: Wish, start
     )
     wish = replace(wish, transaction=transaction.id)
     report, error = run_to_its_end(
-        transaction, lambda: _deploy(session, transaction, options, wish)
+        transaction, lambda: _deploy(session, console, transaction, wanted, wish)
     )
-    return say_outcome(options.console, report, error, time.monotonic() - started)
+    return say_outcome(console, report, error, time.monotonic() - started)
 
 
-def _deploy(session: Session, transaction: Transaction, options: Options, wish: Wish) -> None:
+def _deploy(
+    session: Session, console: Console, transaction: Transaction, wanted: Request, wish: Wish
+) -> None:
     plan, facts = make_plan(
-        session, options.targets, full=options.full, emit=transaction.emit, wish=wish
+        session,
+        wanted.targets,
+        full=wanted.mode == "full",
+        emit=transaction.emit,
+        wish=wish,
     )
-    show_plan(options.console, plan)
+    show_plan(console, plan)
     require_possible(plan.cluster, session.cluster_name)
     if plan.changes_nothing and facts is not None:
         _note_unchanged(session, plan, facts, transaction)
@@ -67,7 +86,7 @@ def _deploy(session: Session, transaction: Transaction, options: Options, wish: 
         transaction.require_exclusive()
     if plan.cluster["verdict"] == "bootstrap":  # nobody else may have come before the lock
         require_possible(cluster_verdict(session, wish), session.cluster_name)
-    _run_playbook(session, transaction, plan, options, wish)
+    _run_playbook(session, console, transaction, plan, wish)
 
 
 def _note_unchanged(session: Session, plan: Plan, facts: Facts, transaction: Transaction) -> None:
@@ -108,7 +127,7 @@ def declared_environ(project: Project, environ: Mapping[str, str]) -> dict[str, 
 
 
 def _run_playbook(
-    session: Session, transaction: Transaction, plan: Plan, options: Options, wish: Wish
+    session: Session, console: Console, transaction: Transaction, plan: Plan, wish: Wish
 ) -> None:
     from ..ansible.runner import run_playbook
 
@@ -126,11 +145,11 @@ def _run_playbook(
             "LOCALLOOP_MODE": plan.mode,
             "LOCALLOOP_BOOTSTRAP": wish.answer,
             "LOCALLOOP_FORCE": "1" if wish.force else "",
-            "LOCALLOOP_LIVE": "1" if options.console.progress else "",
+            "LOCALLOOP_LIVE": "1" if console.progress else "",
         },
-        on_line=options.console.tell,
-        on_task=None if runs else task_shower(options.console),
-        color=options.console.color,
+        on_line=console.tell,
+        on_task=None if runs else task_shower(console),
+        color=console.color,
     )
     transaction.emit(
         {"event": "span", "name": "playbook", "duration_s": time.monotonic() - started}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 
 from ..cluster.state import context_name
 from ..config.model import Chart
@@ -20,18 +22,37 @@ from ..release.failure import release_failed
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
-from . import Console, Options
+from .arguments import ProfileOptions, add_profile
+from .console import Console
 from .outcome import task_shower
 
 
-def run(options: Options) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Options(ProfileOptions):
+    """The command line of ``localloop down``."""
+
+    cluster: bool = False
+    force: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that ``Options`` holds."""
+    add_profile(parser)
+    parser.add_argument("--cluster", action="store_true", help="the cluster and registry too")
+    parser.add_argument(
+        "--force", action="store_true", help="even though other projects are deployed there"
+    )
+
+
+def run(options: Options, console: Console) -> int:
+    """Remove the project, or the whole cluster; 0. Raises LocalloopError."""
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
     cluster = session.cluster
     remains = bool(cluster.container_id) or cluster.registry_verdict != "create"
     if cluster.verdict == "create" and not (options.cluster and remains):
-        options.console.document({"outcome": "absent"})
-        options.console.say(f"There is no cluster {session.cluster_name}: nothing to remove.")
+        console.document({"outcome": "absent"})
+        console.say(f"There is no cluster {session.cluster_name}: nothing to remove.")
         return 0
     if options.cluster and not options.force and cluster.verdict not in ("ok", "create"):
         raise UsageError(
@@ -49,16 +70,16 @@ def run(options: Options) -> int:
         )
     transaction = open_run(session, "down")
     remove = _remove_cluster if options.cluster else _remove_project
-    report, error = run_to_its_end(transaction, lambda: remove(session, transaction, options))
+    report, error = run_to_its_end(transaction, lambda: remove(session, console, transaction))
     if error:
-        options.console.say(f"Report: {report}")
+        console.say(f"Report: {report}")
         raise error
-    options.console.document({"outcome": "removed", "report": str(report)})
-    options.console.say(f"Report: {report}")
+    console.document({"outcome": "removed", "report": str(report)})
+    console.say(f"Report: {report}")
     return 0
 
 
-def _remove_project(session: Session, transaction: Transaction, options: Options) -> None:
+def _remove_project(session: Session, console: Console, transaction: Transaction) -> None:
     if session.cluster.verdict != "ok":
         raise LocalloopError(
             session.cluster.reason,
@@ -69,8 +90,8 @@ def _remove_project(session: Session, transaction: Transaction, options: Options
     runner = Helm(session.kubeconfig, context_name(session.cluster_name))
     store = RecordStore(session.kube, session.project.name)
     record = store.load()
-    for chart in _ours(session, record, options.console):
-        options.console.say(f"{chart.name}: helm uninstall {chart.place}")
+    for chart in _ours(session, record, console):
+        console.say(f"{chart.name}: helm uninstall {chart.place}")
         _uninstall(session, transaction, runner, chart)
     if not record.missing:
         store.delete()
@@ -120,7 +141,7 @@ def _uninstall(session: Session, transaction: Transaction, runner: Helm, chart: 
     raise error
 
 
-def _remove_cluster(session: Session, transaction: Transaction, options: Options) -> None:
+def _remove_cluster(session: Session, console: Console, transaction: Transaction) -> None:
     from ..ansible.runner import run_playbook
 
     transaction.require_exclusive()
@@ -128,8 +149,8 @@ def _remove_cluster(session: Session, transaction: Transaction, options: Options
         "teardown.yml",
         project_root=session.project.root,
         transaction=transaction,
-        on_line=options.console.tell,
-        on_task=task_shower(options.console),
+        on_line=console.tell,
+        on_task=task_shower(console),
     )
     if outcome.interrupted:
         raise InterruptedRun("interrupted", "ended by Ctrl-C")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
@@ -14,29 +17,50 @@ from ..inputs.ignore import Matcher
 from ..inputs.names import one_line
 from ..inputs.tree import Folder, Tree, digest, item, items
 from ..inputs.walk import walk_context
-from . import Options
+from .console import Console
 
 
-def run(options: Options) -> int:
-    path = options.path or Path()
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The command line of ``localloop fingerprint``."""
+
+    path: Path
+    inputs: Sequence[str] = ()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that ``Options`` holds."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="a directory")
+    parser.add_argument(
+        "--inputs",
+        nargs="+",
+        default=(),
+        metavar="GLOB",
+        help="what counts, in the language of .dockerignore; '!GLOB' leaves out",
+    )
+
+
+def run(options: Options, console: Console) -> int:
+    """Print the fingerprint; 0. Raises UsageError (``input_missing``)."""
+    path, inputs = options.path, tuple(options.inputs)
     if not path.is_dir():
         raise UsageError("input_missing", f"{path} is not a directory")
-    tree = fingerprinted(path, options.inputs)
-    for pattern in unmatched(options.inputs, tree):
+    tree = fingerprinted(path, inputs)
+    for pattern in unmatched(inputs, tree):
         print(f"warning: --inputs: {one_line(pattern)} matches nothing", file=sys.stderr)
     value = digest(b"tree 1", tree)
     kinds = [word[:1] for folder in tree.values() for _, word in items(folder.section)]
-    options.console.document(
+    console.document(
         {
             "path": str(path.absolute()),
-            "inputs": list(options.inputs),
+            "inputs": list(inputs),
             "fingerprint": value,
             "files": kinds.count(b"f"),
             "links": kinds.count(b"l"),
         }
     )
-    if not options.console.as_json:
-        options.console.say(value)
+    if not console.as_json:
+        console.say(value)
     return 0
 
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..config.project import find_config
 from ..system.paths import report_dir
-from . import Options
+from .arguments import ProjectOptions, add_project
+from .console import Console
 
 
-def run(options: Options) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Options(ProjectOptions):
+    """The command line of ``localloop history``."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that ``Options`` holds."""
+    add_project(parser)
+
+
+def run(options: Options, console: Console) -> int:
+    """Print the transactions; 0. Raises UsageError (``config_missing``)."""
     found = reports(report_dir(find_config(options.project).parent, os.environ))
-    options.console.document(
+    console.document(
         [
             {**report["header"], "outcome": report["outcome"], "report": str(path)}
             for path, report in found
@@ -32,7 +46,7 @@ def run(options: Options) -> int:
                 ", ".join(changed) or "-",
             ]
         )
-    options.console.table(rows)
+    console.table(rows)
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LocalloopError
-from . import Console
+from .console import Console
 
 
 def task_shower(console: Console) -> Callable[[str, str], None]:

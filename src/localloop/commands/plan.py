@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from ..config.project import load_project
 from ..errors import LocalloopError, UsageError
-from ..observe.facts import request
+from ..observe.facts import Request
 from ..plan.make import make_plan
 from ..plan.model import UNCHECKED, ComponentPlan, Plan
 from ..session import Session
-from . import Console, Options, with_environment
+from .arguments import TargetOptions, add_targets, requested
+from .console import Console
 
 _CLUSTER = {
     "create": "is created first",
@@ -24,11 +27,28 @@ _CLUSTER = {
 }
 
 
-def run(options: Options) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Options(TargetOptions):
+    """The command line of ``localloop plan``."""
+
+    diff: bool = False
+    bake: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that ``Options`` holds."""
+    add_targets(parser)
+    parser.add_argument("--diff", action="store_true", help="name the changed files")
+    parser.add_argument("--bake", action="store_true", help="print the bake file (JSON)")
+
+
+def run(options: Options, console: Console) -> int:
+    """Print the plan; 0. Raises LocalloopError."""
     project = load_project(options.project, profile=options.profile)
-    options = with_environment(options, os.environ)
-    plan, session = _plan(Session(project, os.environ, writes=False), options)
-    console = Console(as_json=True) if options.bake else options.console
+    wanted = requested(options, project, os.environ)
+    plan, session = _plan(Session(project, os.environ, writes=False), wanted)
+    if options.bake:
+        console = Console(as_json=True)
     show_plan(console, plan)
     if options.diff:
         for part in plan.components.values():
@@ -54,17 +74,15 @@ def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
     return bake_file(of_bake(bake_targets(session, plan, "tx", make=build_context)))
 
 
-def _plan(session: Session, options: Options) -> tuple[Plan, Session]:
+def _plan(session: Session, wanted: Request) -> tuple[Plan, Session]:
     """The plan; where there is no cluster to ask, what the inputs alone say."""
     from ..plan.unseen import UNREACHABLE, with_inputs, without_cluster
 
     try:
-        plan, _ = make_plan(session, options.targets, full=options.full, emit=_nothing)
+        plan, _ = make_plan(session, wanted.targets, full=wanted.mode == "full", emit=_nothing)
     except LocalloopError as error:
         if error.reason not in UNREACHABLE:
             raise
-        known = list(session.project.components)
-        wanted = request(options.targets, full=options.full, known=known)
         return without_cluster(session, wanted, error)
     return (plan if plan.components else with_inputs(session, plan)), session
 

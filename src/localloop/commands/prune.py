@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..config.project import load_project
 from ..errors import LocalloopError
@@ -18,12 +20,40 @@ from ..registry.client import Registry
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
-from . import Options
+from .arguments import ProjectOptions, add_project
+from .console import Console
 
 COLLECT_SECONDS = 600.0
 
 
-def run(options: Options) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Options(ProjectOptions):
+    """The command line of ``localloop prune``."""
+
+    keep: int = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that ``Options`` holds."""
+    add_project(parser)
+    parser.add_argument(
+        "--keep",
+        type=_count,
+        default=Options.keep,
+        metavar="N",
+        help="the newest ones of each component that stay (default: %(default)s)",
+    )
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def run(options: Options, console: Console) -> int:
+    """Remove old images; 0. Raises LocalloopError."""
     project = load_project(options.project)
     session = Session(project, os.environ)
     if session.cluster.verdict != "ok" or session.cluster.registry_verdict != "ok":
@@ -36,18 +66,24 @@ def run(options: Options) -> int:
     transaction = open_run(session, "prune", details={"keep": options.keep})
     removed: dict[str, list[str]] = {}
     report, error = run_to_its_end(
-        transaction, lambda: _prune(session, transaction, options, removed), outcome="pruned"
+        transaction,
+        lambda: _prune(session, console, transaction, options.keep, removed),
+        outcome="pruned",
     )
     if error:
-        options.console.say(f"Report: {report}")
+        console.say(f"Report: {report}")
         raise error
-    options.console.document({"outcome": "pruned", "removed": removed, "report": str(report)})
-    options.console.say(f"{sum(map(len, removed.values()))} images removed. Report: {report}")
+    console.document({"outcome": "pruned", "removed": removed, "report": str(report)})
+    console.say(f"{sum(map(len, removed.values()))} images removed. Report: {report}")
     return 0
 
 
 def _prune(
-    session: Session, transaction: Transaction, options: Options, removed: dict[str, list[str]]
+    session: Session,
+    console: Console,
+    transaction: Transaction,
+    keep: int,
+    removed: dict[str, list[str]],
 ) -> None:
     """Note in ``removed`` the digests that are gone, by repository."""
     transaction.require_exclusive()
@@ -55,12 +91,12 @@ def _prune(
     for repository in registry.repositories():
         if not repository.startswith(f"{session.project.name}/"):
             continue
-        for image in to_remove(_published(registry, repository), named, keep=options.keep):
+        for image in to_remove(_published(registry, repository), named, keep=keep):
             registry.delete_manifest(repository, image.digest)
             removed.setdefault(repository, []).append(image.digest)
             said = f"{repository}@{image.digest} removed ({', '.join(image.tags)})"
             transaction.emit({"event": "progress", "component": "", "step": "prune", "text": said})
-            options.console.say(said)
+            console.say(said)
     if removed:
         _collect(session)
 

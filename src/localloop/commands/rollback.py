@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import time
+from dataclasses import dataclass
 
 from ..config.project import load_project
 from ..errors import LocalloopError
 from ..events import progress_line
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
-from . import Options
+from .arguments import ProfileOptions, add_profile
+from .console import Console
 from .outcome import say_outcome
 from .plan import show_plan
 
 
-def run(options: Options) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Options(ProfileOptions):
+    """The command line of ``localloop rollback``."""
+
+    transaction: str | None = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that ``Options`` holds."""
+    add_profile(parser)
+    parser.add_argument("transaction", nargs="?", metavar="TX", help="default: the one before now")
+
+
+def run(options: Options, console: Console) -> int:
+    """Go back; the exit code. Raises LocalloopError."""
     from ..release.rollback import go_back
 
     started = time.monotonic()
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
     transaction = open_run(session, "rollback")
-    console = options.console
 
     def tell(event: dict[str, object]) -> None:
         transaction.emit(event)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from dataclasses import dataclass
 
 from ..config.schema import SCHEMA
-from . import Options
+from .console import Console
 
 
-def run(_options: Options) -> int:
+@dataclass(frozen=True)
+class Options:
+    """The command line of ``localloop schema``: it has none of its own."""
+
+
+def add_arguments(_parser: argparse.ArgumentParser) -> None:
+    """Add nothing."""
+
+
+def run(_options: Options, _console: Console) -> int:
+    """Print the schema; 0."""
     print(json.dumps(SCHEMA, indent=2))
     return 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,14 +18,26 @@ from ..plan.make import make_plan
 from ..plan.model import Plan
 from ..record.model import ChartEntry
 from ..session import Session
-from . import Options
+from .arguments import ProfileOptions, add_profile
+from .console import Console
 from .plan import why
 
 # What tells in a plan that somebody changed by hand what was deployed.
 _DRIFT = ("drift", "pods_run_another_digest")
 
 
-def run(options: Options) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Options(ProfileOptions):
+    """The command line of ``localloop status``."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that ``Options`` holds."""
+    add_profile(parser)
+
+
+def run(options: Options, console: Console) -> int:
+    """Print what runs; 0. Raises LocalloopError."""
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ, writes=False)
     plan, facts = make_plan(session, (), full=False, emit=lambda _event: None)
@@ -45,19 +59,17 @@ def run(options: Options) -> int:
     }
     left = left_behind(all_releases(session.kube), project) if facts is not None else []
     found["left_behind"] = [release.place for release in left]
-    options.console.document(found)
+    console.document(found)
     state = cluster.verdict if cluster.verdict == "ok" else f"{cluster.verdict}: {cluster.reason}"
     inputs = _inputs(plan.cluster)
-    options.console.say(
-        f"{project.name} on cluster {session.cluster_name} ({session.provider}): {state}"
-    )
-    options.console.say(f"kubeconfig: {session.kubeconfig}")
+    console.say(f"{project.name} on cluster {session.cluster_name} ({session.provider}): {state}")
+    console.say(f"kubeconfig: {session.kubeconfig}")
     if inputs:
-        options.console.say(f"cluster inputs: {inputs}")
+        console.say(f"cluster inputs: {inputs}")
     if facts is not None:
-        _show(options, found["components"])
+        _show(console, found["components"])
     for release in left:
-        options.console.say(
+        console.say(
             f"left behind: release {release.place}, no chart of {project.config_path.name} any more"
             f" (to remove it: {release.removal}; `localloop down` does so with the rest)"
         )
@@ -161,7 +173,7 @@ def _words(seconds: int | None) -> str:
     return f"{seconds}s"
 
 
-def _show(options: Options, components: dict[str, Any]) -> None:
+def _show(console: Console, components: dict[str, Any]) -> None:
     rows = [["COMPONENT", "FINGERPRINT", "RUNS", "TRANSACTION", "AGE", "READY", "NEXT DEPLOY"]]
     for name, entry in components.items():
         ready = list(entry.get("ready", ()))
@@ -178,7 +190,7 @@ def _show(options: Options, components: dict[str, Any]) -> None:
                 entry["next_deploy"],
             ]
         )
-    options.console.table(rows)
+    console.table(rows)
 
 
 def _runs(entry: dict[str, Any]) -> str:
