@@ -55,7 +55,7 @@ def project_on(root: Path, reference: str) -> Path:
 
 def look(root: Path) -> str:
     project = load_project(root, environ={})
-    return Session(project, os.environ, writes=False).fingerprint("app").value
+    return Session(project, os.environ, writes=False).fingerprints.of("app").value
 
 
 @pytest.mark.docker
@@ -84,9 +84,9 @@ def test_differs_base_image_of_a_needed_image_retagged(
     for content in ("one", "two"):
         tag(content)
         session = Session(project, os.environ, writes=False)
-        other = session.fingerprint("other")
+        other = session.fingerprints.of("other")
         # What the dependant hashes is what the image itself has.
-        assert other.facts["needs"] == {"app": session.fingerprint("app").value}
+        assert other.facts["needs"] == {"app": session.fingerprints.of("app").value}
         seen.add(other.value)
     assert len(seen) == 2
 
@@ -105,7 +105,7 @@ def test_base_image_retagged_is_a_reason(
     tag("one")
     session = Session(load_project(root), os.environ)
     for name in ("app", "other", "web"):
-        save_manifest(root, session.fingerprint(name))
+        save_manifest(root, session.fingerprints.of(name))
     assert main(["plan", "--project", str(root)]) == 0
     assert "inputs_changed" not in capsys.readouterr().out
     tag("two")
@@ -124,12 +124,12 @@ def test_base_image_that_is_gone_is_that_of_the_last_build(
     project_on(root, reference)
     tag("one")
     session = Session(load_project(root, environ={}), os.environ)
-    first = session.fingerprint("app")
+    first = session.fingerprints.of("app")
     save_manifest(root, first)
     subprocess.run(["docker", "rmi", "--force", reference], check=True, capture_output=True)
     session = Session(load_project(root, environ={}), os.environ)
-    assert session.missing_bases(session.project.images["app"]) == [reference]
-    assert session.fingerprint("app").value == first.value
+    assert session.fingerprints.missing_bases(session.project.images["app"]) == [reference]
+    assert session.fingerprints.of("app").value == first.value
 
 
 def test_base_image_that_was_never_known_is_hashed_as_unknown(root: Path) -> None:

@@ -22,7 +22,8 @@ def image(**more: Any) -> Image:
 def session(**environ: str) -> Any:
     analysis = SimpleNamespace(effective_args=lambda _: {})
     project = SimpleNamespace(profile_args={}, root=Path("/p"))
-    return SimpleNamespace(environ=environ, project=project, analysis=lambda _: analysis)
+    fingerprints = SimpleNamespace(analysis=lambda _: analysis)
+    return SimpleNamespace(environ=environ, project=project, fingerprints=fingerprints)
 
 
 def test_secrets_in_the_words_of_buildx() -> None:

@@ -16,7 +16,7 @@ from localloop.session import Session
 
 def name_of(root: Path) -> str:
     session = Session(load_project(root, environ={}), {}, platform="linux/amd64", blind=True)
-    return session.copy_name(session.project.images["app"])
+    return session.fingerprints.copy_name(session.project.images["app"])
 
 
 def restore(path: Path, text: str) -> None:
@@ -70,7 +70,7 @@ def build(root: Path, out: Path) -> Path:
         load_project(root, environ={}), os.environ, platform="linux/amd64", writes=False
     )
     image = session.project.images["app"]
-    made = write_build_context(session.project, image, copy=session.copy_name(image))
+    made = write_build_context(session.project, image, copy=session.fingerprints.copy_name(image))
     argv = ["docker", "buildx", "build", "--quiet", "--provenance=false"]
     argv += ["--file", str(made.dockerfile), "--output", f"type=local,dest={out}"]
     subprocess.run([*argv, str(made.context)], check=True, capture_output=True, timeout=60)

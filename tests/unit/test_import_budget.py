@@ -175,8 +175,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 def _deployed(world: World, api: FakeApi) -> None:
     """Put into the fakes what a deploy of this tree leaves behind."""
     session = Session(load_project(world.root), os.environ)
-    image = session.fingerprint_image(session.project.images["web"])
-    chart = session.fingerprint_chart(session.project.charts["page"])
+    image = session.fingerprints.of_image(session.project.images["web"])
+    chart = session.fingerprints.of_chart(session.project.charts["page"])
     api.put(_object("Namespace", "kube-system"))
     page = _object("ConfigMap", "page", namespace="hello")
     labels = {"owner": "helm", "name": "page", "version": "1", "status": "deployed"}

@@ -58,21 +58,21 @@ def test_changed_and_changed_back_is_moved(
     write(root / "localloop.yml", needing)
     write(root / "docker/Dockerfile.other", "FROM app\nCOPY . /\n")
     if warm:
-        opened(root).fingerprint("app")
+        opened(root).fingerprints.of("app")
     session = opened(root)
     image, needs_it = session.project.images["app"], session.project.images["other"]
-    before = session.fingerprint("app")
-    assert session.fingerprint_image(image, fresh=True).moved == ()
+    before = session.fingerprints.of("app")
+    assert session.fingerprints.of_image(image, fresh=True).moved == ()
     time.sleep(CLOCK)
     change(root / "src/main.c")
     time.sleep(pause)
-    after = session.fingerprint_image(image, fresh=True)
+    after = session.fingerprints.of_image(image, fresh=True)
     assert after.value == before.value
     assert after.moved == ("main.c",)
-    assert session.fingerprint_image(needs_it, fresh=True).moved == ("main.c",)
+    assert session.fingerprints.of_image(needs_it, fresh=True).moved == ("main.c",)
     # For the next run it is an input as any other.
     session = opened(root)
-    assert session.fingerprint_image(image, fresh=True).moved == ()
+    assert session.fingerprints.of_image(image, fresh=True).moved == ()
 
 
 def test_link_that_led_elsewhere_for_a_moment_is_moved(root: Path) -> None:
@@ -80,13 +80,13 @@ def test_link_that_led_elsewhere_for_a_moment_is_moved(root: Path) -> None:
     link.symlink_to("main.c")
     session = opened(root)
     image = session.project.images["app"]
-    before = session.fingerprint("app")
-    assert session.fingerprint_image(image, fresh=True).moved == ()
+    before = session.fingerprints.of("app")
+    assert session.fingerprints.of_image(image, fresh=True).moved == ()
     time.sleep(CLOCK)
     for target in ("elsewhere", "main.c"):
         link.unlink()
         link.symlink_to(target)
-    after = session.fingerprint_image(image, fresh=True)
+    after = session.fingerprints.of_image(image, fresh=True)
     assert (after.value, after.moved) == (before.value, ("link",))
 
 
@@ -94,4 +94,4 @@ def test_what_is_ignored_may_move(root: Path) -> None:
     session = opened(root)
     write(root / "src/debug.log", "x")
     write(root / "src/build/out", "x")
-    assert session.fingerprint_image(session.project.images["app"], fresh=True).moved == ()
+    assert session.fingerprints.of_image(session.project.images["app"], fresh=True).moved == ()

@@ -16,7 +16,6 @@ from fake_api import FakeApi
 from localloop.commands.status import _runs, image_row
 from localloop.config.project import load_project
 from localloop.helm.releases import TRANSACTION_LABEL, Release
-from localloop.kube.collections import fetch_collections
 from localloop.kube.objects import note
 from localloop.observe.facts import ChartFacts, Facts, ImageFacts
 from localloop.observe.running import Running, running_charts, state_that_runs
@@ -186,8 +185,6 @@ def test_helm_failed_and_the_objects_say_what_runs(
     session = SimpleNamespace(
         project=load_project(tmp_path, environ={}),
         kube=kube,
-        observed={},
-        fetch=lambda wanted: fetch_collections(kube, wanted),
     )
     api.put(now)
     good = replace(GOOD, objects={"apps/v1/Deployment/app/hello": note(deployment("uid", 1))})

@@ -81,7 +81,7 @@ def build_arguments(session: Session, image: ImageConfig) -> dict[str, str]:
 
 def _scope(session: Session, image: ImageConfig) -> dict[str, str]:
     """The compiler caches' scope, for a Dockerfile that declares the argument."""
-    if SCOPE_ARG not in session.analysis(image).effective_args({SCOPE_ARG: ""}):
+    if SCOPE_ARG not in session.fingerprints.analysis(image).effective_args({SCOPE_ARG: ""}):
         return {}
     scope = cache_scope(session.project, image, session.environ, platform=session.platform)
     return {SCOPE_ARG: scope}
@@ -179,7 +179,7 @@ def bake_targets(
         build_target(
             session,
             image,
-            make(session.project, image, copy=session.copy_name(image)),
+            make(session.project, image, copy=session.fingerprints.copy_name(image)),
             reference=f"{session.repository(image.name)}:{tag}",
             contexts=contexts_of(image, plan),
         )

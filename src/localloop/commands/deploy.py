@@ -91,7 +91,7 @@ def _deploy(
 
 def _note_unchanged(session: Session, plan: Plan, facts: Facts, transaction: Transaction) -> None:
     remember_inputs(session)
-    seen = [result.as_dict() for result in session.observed.values()]
+    seen = [result.as_dict() for result in facts.seen]
     transaction.emit(
         {
             "event": "gate",

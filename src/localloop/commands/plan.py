@@ -137,7 +137,7 @@ def changes(session: Session, part: ComponentPlan) -> list[str]:
     if before is None:
         return [f"? {part.name} (the inputs behind {part.previous[:16]} are not kept here)"]
     letters = {"added": "A", "changed": "M", "removed": "D"}
-    found = differences(before.tree, session.fingerprint(part.name).tree)
+    found = differences(before.tree, session.fingerprints.of(part.name).tree)
     lines = [
         f"{letters[word]} {part.name} {one_line(path)}"
         for word, paths in found.items()

@@ -88,9 +88,9 @@ def remember_cluster(session: Session) -> None:
 def remember_inputs(session: Session) -> None:
     """Keep the inputs' manifests, so that a later plan can name what changed."""
     for image in session.project.builds.values():
-        save_manifest(session.project.root, session.fingerprint_image(image))
+        save_manifest(session.project.root, session.fingerprints.of_image(image))
     for chart in session.project.charts.values():
-        save_manifest(session.project.root, session.fingerprint_chart(chart))
+        save_manifest(session.project.root, session.fingerprints.of_chart(chart))
 
 
 def with_images(record: Record, plan: Plan) -> Record:

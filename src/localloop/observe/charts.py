@@ -9,7 +9,7 @@ from ..config.model import Chart
 from ..config.placeholders import consumed_images
 from ..helm import manifest
 from ..helm import releases as helm_releases
-from ..kube.collections import Collection
+from ..kube.collections import Collection, fetch_collections
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import ObjectRef, Snapshot, note
 from ..readiness.image_proof import expected_digests, image_proof
@@ -58,7 +58,7 @@ def _view(session: Session, refs: list[ObjectRef]) -> Snapshot:
         if (ref.kind, ref.namespace) not in known
     }
     wanted += [Collection(*key, metadata_only=True) for key in sorted(others)]
-    return session.fetch(wanted)
+    return fetch_collections(session.kube, wanted)
 
 
 def chart_facts(
@@ -70,7 +70,7 @@ def chart_facts(
 ) -> ChartFacts:
     """A chart, judged by its release and by ``snapshot``'s view of its objects."""
     chart = session.project.charts[name]
-    found = session.fingerprint_chart(chart)
+    found = session.fingerprints.of_chart(chart)
     entry = record.charts.get(name)
     facts = ChartFacts(
         fingerprint=found.value,
@@ -91,13 +91,13 @@ def chart_facts(
     proof = _Proof(session, target, release, view)
     drift = tuple(proof.drift())
     seen = proof.readiness()
-    session.observed[name] = seen
     return replace(
         facts,
         manifest_same=proof.manifest_same(),
         drift=drift,
         renoted=proof.renoted,
         other_pods=tuple(proof.other_pods()),
+        seen=seen,
         not_ready="" if seen.status == "ready" else f"{seen.reason} {seen.detail}".strip(),
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..helm.releases import TRANSACTION_LABEL, Release
+from ..readiness.result import GateResult
 from ..record.model import ChartState, Record
 from ..registry.tags import Image
 
@@ -61,7 +62,8 @@ class ChartFacts:
     ``consumes``: the images that its values name. ``release``: the newest revision in the cluster.
     ``manifest_same``: its manifest is the recorded one. ``drift``: objects that differ from it.
     ``other_pods``: pods of the current revision that run none of the recorded digests.
-    ``not_ready``: why its workloads are not ready, empty where they are.
+    ``seen``: what the gate says of its objects by one look; only of a release that is the recorded
+    one. ``not_ready``: why its workloads are not ready, empty where they are.
     ``renoted``: recorded objects whose generation moved although the manifest's fields did not.
     """
 
@@ -71,6 +73,7 @@ class ChartFacts:
     manifest_same: bool = False
     drift: tuple[str, ...] = ()
     other_pods: tuple[str, ...] = ()
+    seen: GateResult | None = None
     not_ready: str = ""
     changes: dict[str, Any] = field(default_factory=dict)
     renoted: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -83,7 +86,9 @@ class Facts:
     """All that a plan is made of.
 
     ``recreated``: this cluster is not the one known before. ``anew``: it is about to be replaced.
-    ``unchecked``: what could not be looked at, and what was taken for it.
+    ``declared``: what the gate says of the pods and requests that the project declares; None where
+    it declares none, or where they were not looked at. ``unchecked``: what could not be looked at,
+    and what was assumed instead.
     """
 
     project: str
@@ -93,7 +98,14 @@ class Facts:
     recreated: bool = False
     anew: bool = False
     node_files: dict[str, NodeFileFacts] = field(default_factory=dict)
+    declared: GateResult | None = None
     unchecked: tuple[str, ...] = ()
+
+    @property
+    def seen(self) -> tuple[GateResult, ...]:
+        """All that the gate says by one look."""
+        found = (*(chart.seen for chart in self.charts.values()), self.declared)
+        return tuple(result for result in found if result is not None)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..cluster.identity import pin_path, pinned_uid
+from ..readiness.result import GateResult
 from ..record.store import RecordStore
 from ..session import Session
 from . import declared
@@ -36,15 +37,16 @@ def gather(session: Session, wanted: Request, *, anew: bool = False) -> Facts:
         name: chart_facts(session, name, record, release, view)
         for name, release in releases(session).items()
     }
-    charts = _with_declared(session, charts)
+    seen = _declared(session, charts)
     return Facts(
         project=project.name,
         images=images,
         node_files=files,
-        charts=charts,
+        charts=_with_declared(charts, seen),
         record=record,
         recreated=bool(before) and before != uid,
         anew=anew,
+        declared=seen,
         unchecked=unchecked_bases(session),
     )
 
@@ -54,23 +56,25 @@ def unchecked_bases(session: Session) -> tuple[str, ...]:
     return tuple(
         f"base: unchecked ({name}: {reference})"
         for name, image in session.project.builds.items()
-        for reference in session.missing_bases(image)
+        for reference in session.fingerprints.missing_bases(image)
     )
 
 
-def _with_declared(session: Session, charts: dict[str, ChartFacts]) -> dict[str, ChartFacts]:
-    """Charts that are ready are so only with the pods and answers that the project declares."""
-    if not all(chart.release and not chart.not_ready for chart in charts.values()):
-        return charts  # the gate will look
-    seen = declared.observe(session)
-    if seen is None:
-        return charts
-    session.observed["readiness.also"] = seen
-    if seen.ready:
+def _declared(session: Session, charts: dict[str, ChartFacts]) -> GateResult | None:
+    """One look at what the project declares; not where a chart is not ready: the gate will look."""
+    if all(chart.release and not chart.not_ready for chart in charts.values()):
+        return declared.observe(session)
+    return None
+
+
+def _with_declared(charts: dict[str, ChartFacts], seen: GateResult | None) -> dict[str, ChartFacts]:
+    """The charts, none of them ready while the declared pods and requests are not."""
+    if seen is None or seen.ready:
         return charts
     why = f"{seen.reason} {seen.detail}".strip()
     return {name: replace(chart, not_ready=why) for name, chart in charts.items()}
 
 
 def pin_of(session: Session) -> Path:
+    """The file that keeps the uid of the cluster that this project was deployed to."""
     return pin_path(session.provider, session.cluster_name, session.project.name)

@@ -19,14 +19,14 @@ def image_facts(session: Session, name: str, record: Record, wanted: Request) ->
     entry = record.images.get(name)
 
     def look() -> tuple[Fingerprint, Image | None]:
-        found = session.fingerprint_image(image)
+        found = session.fingerprints.of_image(image)
         published = None
         if entry is not None and entry.fingerprint == found.value:
             published = held(session, name, entry.digest)
         return found, published or held(session, name, fingerprint_tag(found.value))
 
     found, published = look()
-    if (published is None or named(name, wanted)) and session.pull_bases(image):
+    if (published is None or named(name, wanted)) and session.fingerprints.pull_bases(image):
         found, published = look()
     recorded = entry is not None and entry.fingerprint == found.value
     changes: dict[str, Any] = {}

@@ -25,13 +25,15 @@ def node_file_facts(
     other, missing = held_on_nodes(session, file, entry)
 
     def look() -> tuple[Fingerprint, bool, Image | None]:
-        found = session.fingerprint_image(file)
+        found = session.fingerprints.of_image(file)
         lacking = not _is_put(entry, found) or bool(other or missing) or anew
         published = held(session, name, fingerprint_tag(found.value)) if lacking else None
         return found, lacking, published
 
     found, lacking, published = look()
-    if (named(name, wanted) or (lacking and published is None)) and session.pull_bases(file):
+    if (named(name, wanted) or (lacking and published is None)) and session.fingerprints.pull_bases(
+        file
+    ):
         found, lacking, published = look()
     facts = NodeFileFacts(
         fingerprint=found.value,

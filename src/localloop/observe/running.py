@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import LocalloopError
 from ..helm import releases
-from ..kube.collections import Collection
+from ..kube.collections import Collection, fetch_collections
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import ObjectRef, Snapshot, note
 from ..readiness.image_proof import expected_digests
@@ -36,12 +36,17 @@ def running_charts(session: Session, facts: Facts) -> dict[str, Running]:
     for name, chart in facts.charts.items():
         entry = facts.record.charts.get(name)
         if entry is not None and chart.release is not None:
-            found[name] = _running(session, name, entry, chart.release)
+            found[name] = _running(session, name, entry, chart.release, chart.seen)
     return found
 
 
-def _running(session: Session, name: str, entry: ChartEntry, release: releases.Release) -> Running:
-    seen = session.observed.get(name)
+def _running(
+    session: Session,
+    name: str,
+    entry: ChartEntry,
+    release: releases.Release,
+    seen: GateResult | None,
+) -> Running:
     if seen is not None:  # settled, and as recorded
         return Running(entry.target, release.created, _lines(seen, None))
     last = entry.last_good
@@ -84,7 +89,7 @@ def _untouched(session: Session, state: ChartState) -> bool:
     kinds = {
         Collection(ref.api_version, ref.kind, ref.namespace, metadata_only=True) for ref in refs
     }
-    view = session.fetch(sorted(kinds))
+    view = fetch_collections(session.kube, sorted(kinds))
     for ref in refs:
         live = view.get(ref)
         if live is None or note(live) != state.objects[str(ref)]:

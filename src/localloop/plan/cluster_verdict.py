@@ -67,7 +67,7 @@ def cluster_verdict(session: Session, wish: Wish = Wish()) -> Verdict:
     Raises ``UsageError`` where a cluster is to be made anew on which others are deployed.
     """
     found = container_verdict(session)
-    current = session.cluster_inputs
+    current = session.fingerprints.of_cluster
     if found["verdict"] != "ok" or (current is None and wish.answer != "recreate"):
         return found
     from ..record import cluster_inputs as clusterinputs

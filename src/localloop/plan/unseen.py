@@ -59,7 +59,7 @@ def _platform(session: Session, plan: Plan) -> list[str]:
 
 
 def _component(session: Session, name: str, kind: str) -> ComponentPlan:
-    found = session.fingerprint(name)
+    found = session.fingerprints.of(name)
     before = last_deployed(session.project.root, name)
     changes = {}
     if before is None:

@@ -154,7 +154,7 @@ def _publish(
         _refuse_other_platform(session, session.project.builds[part.name], manifest)
     registry.put_manifest(name, digest_tag(manifest.digest), manifest)
     image = session.project.builds[part.name]
-    after = session.fingerprint_image(image, fresh=True)
+    after = session.fingerprints.of_image(image, fresh=True)
     moved = bool(after.moved) or after.value != part.fingerprint
     if not moved:
         registry.put_manifest(name, fingerprint_tag(part.fingerprint), manifest)

@@ -66,14 +66,14 @@ def save(kube: Kube, project: str, noted: Noted) -> None:
 
 def wanted(session: Session, state: str, transaction: str) -> Noted:
     """What is to be noted of the inputs as they are now."""
-    current = session.cluster_inputs
+    current = session.fingerprints.of_cluster
     return Noted(current.value if current else "", state, transaction)
 
 
 def note(session: Session, noted: Noted, emit: Emit, *, recreated: bool = False) -> None:
     """Note it in the cluster and in the journal."""
-    if session.cluster_inputs is not None:
-        save_manifest(session.project.root, session.cluster_inputs)
+    if session.fingerprints.of_cluster is not None:
+        save_manifest(session.project.root, session.fingerprints.of_cluster)
     save(session.kube, session.project.name, noted)
     emit({"event": "cluster_record", **asdict(noted), "recreated": recreated})
 
@@ -83,8 +83,8 @@ def accept(session: Session, cluster: Mapping[str, str], transaction: str, emit:
     noted = wanted(session, ACCEPTED, transaction)
     if cluster.get("inputs") == "accept" and cluster["inputs_current"] == noted.fingerprint:
         note(session, noted, emit)
-    elif session.cluster_inputs is not None:
-        save_manifest(session.project.root, session.cluster_inputs)
+    elif session.fingerprints.of_cluster is not None:
+        save_manifest(session.project.root, session.fingerprints.of_cluster)
 
 
 def what_changed(session: Session, previous: str, current: Fingerprint) -> str:

@@ -9,7 +9,7 @@ from ..config.model import Chart
 from ..errors import LocalloopError
 from ..helm import manifest, releases
 from ..kube.client import ApiError
-from ..kube.collections import Collection
+from ..kube.collections import Collection, fetch_collections
 from ..kube.objects import Object, ObjectRef, note
 from ..session import Session
 from .model import ChartState
@@ -44,7 +44,9 @@ def live_release(session: Session, chart: Chart) -> releases.Release:
 def _notes(session: Session, text: str, namespace: str) -> dict[str, dict[str, Any]]:
     refs = manifest_objects(session, text, namespace)
     collections = {(ref.api_version, ref.kind, ref.namespace) for ref in refs}
-    view = session.fetch([Collection(*key, metadata_only=True) for key in sorted(collections)])
+    view = fetch_collections(
+        session.kube, [Collection(*key, metadata_only=True) for key in sorted(collections)]
+    )
     return {str(ref): note(live) if (live := view.get(ref)) else {} for ref in refs}
 
 
