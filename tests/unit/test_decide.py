@@ -436,7 +436,7 @@ SAY_ALL = ("full", "targeted", "never_built", "never_deployed")
 def explained() -> set[str]:
     """The reasons that docs/troubleshooting.md explains."""
     page = (Path(__file__).parents[2] / "docs/troubleshooting.md").read_text("utf-8")
-    table = page.partition("## Reasons that are no failures")[2]
+    table = page.partition("## Reasons that are not failures")[2]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 

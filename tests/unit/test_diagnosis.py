@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ from localloop.readiness.diagnosis import diagnose
 from localloop.readiness.evidence import render_evidence
 from localloop.readiness.reasons import REASONS, reason_named
 
-DOCS = Path(__file__).parents[2] / "docs"
 NOT_FOUND = (
     'Failed to pull image "127.0.0.1:5003/web:no": rpc error: code = NotFound desc = failed to pull'
     " and unpack image: failed to resolve reference: 127.0.0.1:5003/web:no: not found"
@@ -316,10 +313,3 @@ def test_names_are_used_once_and_rows_are_whole() -> None:
         assert row.meaning, row.name
         assert not row.meaning.endswith("."), row.name
         assert row.next_step.endswith("."), row.name
-
-
-def test_the_documented_tables_are_those_of_the_code() -> None:
-    """`make docs` writes them."""
-    tables = runpy.run_path(str(DOCS / "tables.py"))
-    text = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
-    assert tables["page"](text) == text

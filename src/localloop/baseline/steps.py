@@ -244,8 +244,9 @@ def _deploy(session: Session, say: Say) -> bool:
     except ValueError:
         told = {}
     if done.returncode:
-        error = told.get("error") or {"message": _last(done.stderr), "reason": done.returncode}
-        raise LocalloopError("deploy_failed", f"{error['message']} ({error['reason']})")
+        error = told.get("error")
+        said = f"{error['message']} ({error['reason']})" if error else _last(done.stderr)
+        raise LocalloopError("deploy_failed", said or f"ended with {done.returncode}")
     return bool(told.get("outcome") == "deployed")
 
 

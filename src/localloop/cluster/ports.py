@@ -10,6 +10,7 @@ from ..errors import LocalloopError
 from ..system.paths import cluster_dir, write_private
 
 PORTS = {"api": range(26000, 27000), "registry": range(25000, 26000)}
+_TAKEN = {"api": "api_port_taken", "registry": "registry_port_taken"}
 
 
 def port_is_free(port: int) -> bool:
@@ -34,7 +35,7 @@ def choose_port(purpose: str, name: str, *, configured: int | None, own: int | N
         if configured == own or port_is_free(configured):
             return configured
         raise LocalloopError(
-            f"{purpose}_port_taken",
+            _TAKEN[purpose],
             f"port {configured} on 127.0.0.1, configured for the {purpose}, is taken",
             hint=f"End what listens there (`ss -ltnp 'sport = :{configured}'`),"
             f" or configure another port.",
@@ -49,7 +50,7 @@ def choose_port(purpose: str, name: str, *, configured: int | None, own: int | N
         if port_is_free(port):
             return port
     raise LocalloopError(
-        f"{purpose}_port_taken", f"no port from {ports[0]} to {ports[-1]} is free on 127.0.0.1"
+        _TAKEN[purpose], f"no port from {ports[0]} to {ports[-1]} is free on 127.0.0.1"
     )
 
 

@@ -30,6 +30,18 @@ Verdict = Literal["ok", "create", "start", "restart"]
 RegistryVerdict = Literal["ok", "create", "start", "recreate"]
 Inspected = Mapping[str, Any]
 
+# States of a container that `docker start` does not end.
+_NODE_STUCK = {
+    "paused": "cluster_paused",
+    "dead": "cluster_dead",
+    "restarting": "cluster_restarting",
+}
+_REGISTRY_STUCK = {
+    "paused": "registry_paused",
+    "dead": "registry_dead",
+    "restarting": "registry_restarting",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryState:
@@ -120,34 +132,34 @@ def cluster_state(
     }
     if node is None:
         return ClusterState(name=name, verdict="create", reason="cluster_missing", **parts)
-    verdict, reason = _node_verdict(node["State"])
+    status = _node_status(node["State"])
     port = _published(node, API_PORT)
     labels = _labels(node)
     return ClusterState(
         name=name,
-        verdict=verdict,
-        reason=reason,
         ours=labels.get(LABEL_CLUSTER) == name,
-        starting=verdict == "ok" and _health(node["State"]) == "starting",
+        starting=status["verdict"] == "ok" and _health(node["State"]) == "starting",
         container_id=node["Id"],
         image=node["Config"].get("Image", ""),
         api=f"https://127.0.0.1:{port}" if port else "",
         platform=labels.get(LABEL_PLATFORM, ""),
+        **status,
         **parts,
     )
 
 
-def _node_verdict(state: Inspected) -> tuple[Verdict, str]:
+def _node_status(state: Inspected) -> dict[str, Any]:
+    """The node's verdict and reason, from the state of its container."""
     status = state.get("Status", "")
-    if status in ("paused", "dead", "restarting"):
-        return "restart", f"cluster_{status}"
+    if status in _NODE_STUCK:
+        return {"verdict": "restart", "reason": _NODE_STUCK[status]}
     if status == "created":  # most likely its port was taken in between: another one may be free
-        return "create", "cluster_never_started"
+        return {"verdict": "create", "reason": "cluster_never_started"}
     if not state.get("Running"):
-        return "start", "cluster_stopped"
+        return {"verdict": "start", "reason": "cluster_stopped"}
     if _health(state) == "unhealthy":
-        return "restart", "cluster_unhealthy"
-    return "ok", ""
+        return {"verdict": "restart", "reason": "cluster_unhealthy"}
+    return {"verdict": "ok", "reason": ""}
 
 
 def registry_state(
@@ -166,8 +178,8 @@ def registry_state(
         verdict, reason = "recreate", "registry_proxy_mode"
     elif network(name) not in found["NetworkSettings"]["Networks"]:
         verdict, reason = "recreate", "registry_wrong_network"
-    elif state.get("Status") in ("paused", "dead", "restarting"):
-        verdict, reason = "recreate", f"registry_{state['Status']}"
+    elif state.get("Status") in _REGISTRY_STUCK:
+        verdict, reason = "recreate", _REGISTRY_STUCK[state["Status"]]
     elif not state.get("Running"):
         verdict, reason = "start", "registry_stopped"
     elif not answers:

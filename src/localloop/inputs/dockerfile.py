@@ -93,8 +93,8 @@ def analyse(
     if syntax and not _DIGEST.search(syntax):
         untracked.append(f"the frontend {syntax} (# syntax=)")
     if syntax and not _FRONTEND.match(syntax):
-        reason = f"the frontend {syntax} is not Docker's"
-        return Analysis(None, (), (), None, tuple(untracked), (reason,))
+        why = f"the frontend {syntax} is not Docker's"
+        return Analysis(None, (), (), None, tuple(untracked), (why,))
     start = _find(stages, target, len(stages)) if target else stages[-1]
     if start is None:
         names = ", ".join(stage.name for stage in stages if stage.name) or "none has a name"

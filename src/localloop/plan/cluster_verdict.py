@@ -41,9 +41,9 @@ def container_verdict(session: Session) -> Verdict:
     """What Docker's word on the containers asks for; refuses what is not ours."""
     cluster = session.cluster
     if cluster.container_id and not cluster.ours:
-        raise _not_ours(session.container_name, "cluster")
+        raise _not_ours("cluster_not_ours", session.container_name)
     if cluster.registry_verdict != "create" and not cluster.registry_ours:
-        raise _not_ours(session.registry_container_name, "registry")
+        raise _not_ours("registry_not_ours", session.registry_container_name)
     if cluster.verdict != "ok":
         return {"verdict": cluster.verdict, "reason": cluster.reason}
     if cluster.starting and not session.answers():
@@ -53,10 +53,10 @@ def container_verdict(session: Session) -> Verdict:
     return {"verdict": "ok", "reason": ""}
 
 
-def _not_ours(container: str, what: str) -> UsageError:
+def _not_ours(reason: str, container: str) -> UsageError:
     return UsageError(
-        f"{what}_not_ours",
-        f"container {container} is not one of localloop's",
+        reason,
+        f"container {container} was not made by localloop",
         hint="Remove or rename it, or choose another cluster name (CLUSTER_NAME).",
     )
 

@@ -104,8 +104,8 @@ def _why_build(image: ImageFacts | NodeFileFacts, previous: str) -> Reason:
     return _changed("inputs_changed", image.changes)
 
 
-def _changed(name: str, changes: dict[str, Any]) -> Reason:
-    return Reason(name, summary_of(changes) or "the earlier inputs are not kept here")
+def _changed(reason: str, changes: dict[str, Any]) -> Reason:
+    return Reason(reason, summary_of(changes) or "the earlier inputs are not kept here")
 
 
 def _plan_file(name: str, file: NodeFileFacts, facts: Facts, wanted: Request) -> ComponentPlan:

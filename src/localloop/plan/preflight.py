@@ -27,7 +27,7 @@ def require_helm(session: Session) -> None:
     try:
         runner = helm.Helm(session.kubeconfig, context_name(session.cluster_name))
     except LocalloopError as error:
-        raise UsageError(error.reason, error.message, hint=error.hint) from error
+        raise UsageError("tool_missing", error.message, hint=error.hint) from error
     found = helm_version(session, runner)
     if found < helm.OLDEST:
         raise UsageError(

@@ -212,8 +212,7 @@ def _workload(
     suspects = [*extra, *_image_suspects(case, findings)]
     if findings and problem is None:
         wrong = [finding for finding in findings if finding.kind == "different"]
-        name = "wrong_image" if wrong else "image_unknown"
-        problem = (name, str((wrong or findings)[0]))
+        problem = ("wrong_image" if wrong else "image_unknown", str((wrong or findings)[0]))
     if problem is not None:
         for pod in pods:
             suspects.extend(pod_suspects(pod, case.view.initial_restarts, case.thresholds))
