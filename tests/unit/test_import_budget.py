@@ -60,10 +60,16 @@ RUN = """
 import json, sys
 started, before = [], set(sys.modules)
 spawning = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"}
-sys.addaudithook(lambda event, _: started.append(event) if event in spawning else None)
+reads = []
+def note(event, args):
+    if event in spawning:
+        started.append(event)
+    elif event == "open" and str(args[0]).endswith("/localloop.yml"):
+        reads.append(args[0])
+sys.addaudithook(note)
 from localloop.__main__ import main
 code = main(["deploy", "--project", sys.argv[1]])
-print(json.dumps([code, started, sorted(set(sys.modules) - before)]), file=sys.stderr)
+print(json.dumps([code, started, reads, sorted(set(sys.modules) - before)]), file=sys.stderr)
 """
 CONFIG = {
     "version": 1,
@@ -81,6 +87,7 @@ class Seen:
 
     code: int
     processes: list[str]
+    reads: list[str]  # of localloop.yml
     modules: set[str]
     output: str
 
@@ -99,8 +106,8 @@ class World:
             [sys.executable, "-c", RUN, str(self.root)], capture_output=True, text=True, check=False
         )
         assert done.stderr.strip(), done.stdout
-        code, processes, modules = json.loads(done.stderr.strip().splitlines()[-1])
-        return Seen(code, processes, set(modules), done.stdout + done.stderr)
+        code, processes, reads, modules = json.loads(done.stderr.strip().splitlines()[-1])
+        return Seen(code, processes, reads, set(modules), done.stdout + done.stderr)
 
 
 def banned(modules: set[str]) -> set[str]:
@@ -119,6 +126,7 @@ def test_an_unchanged_deploy_imports_nothing_heavy_and_starts_nothing(world: Wor
     assert banned(seen.modules) == set()
     assert len(seen.modules) <= MOST_MODULES
     assert seen.processes == []
+    assert seen.reads == [str(world.root / "localloop.yml")]
 
 
 def test_declared_cluster_inputs_cost_one_request(world: World) -> None:
@@ -147,6 +155,7 @@ def test_an_edit_leaves_that_path(world: World) -> None:
     assert "inputs_changed" in seen.output
     assert banned(seen.modules) & {"ansible_runner"}
     assert seen.processes
+    assert seen.reads == [str(world.root / "localloop.yml")]
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
-from .loader import load
+from .loader import Node, load
 from .model import Project
 from .reader import Reader
 from .sections import read_project
@@ -36,18 +39,47 @@ def find_config(start: Path) -> Path:
 def load_project(
     root: Path, *, profile: str | None = None, environ: Mapping[str, str] = os.environ
 ) -> Project:
-    """The project that ``root`` belongs to, read and checked.
+    """The project that ``root`` belongs to, checked.
 
-    ``profile`` is the value of ``--profile``. Raises UsageError: ``config_missing``,
-    ``config_unreadable``, ``config_invalid`` (with file, line and column), ``profile_unknown``.
+    ``profile`` is the value of ``--profile``. The file is read once a process (and its forks), and
+    again only when it has changed. Raises UsageError: ``config_missing``, ``config_unreadable``,
+    ``config_invalid`` (with file, line and column), ``profile_unknown``.
     """
     path = find_config(root)
+    document = _document(path)
+    return read_project(Reader(document.node, path), document.sha256, profile, environ)
+
+
+@dataclass(frozen=True)
+class _Document:
+    """A file's validated content; ``stamp`` is None if the file may change without showing it."""
+
+    node: Node
+    sha256: str
+    stamp: tuple[int, ...] | None
+
+
+_DOCUMENTS: dict[Path, _Document] = {}
+# Clocks and file systems are coarse: within this time a second change may leave the same stamp.
+GRAIN_NS = 2_000_000_000
+
+
+def _document(path: Path) -> _Document:
+    now = time.time_ns()
     try:
+        found = path.stat()
+        stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        known = _DOCUMENTS.get(path)
+        if known is not None and known.stamp == stamp:
+            return known
         data = path.read_bytes()
     except OSError as exc:
         raise UsageError(
             "config_unreadable", f"cannot be read: {exc.strerror}", where=str(path)
         ) from exc
-    document = load(data, path.name)
-    validate(document, path.name)
-    return read_project(Reader(document, path), data, profile, environ)
+    node = load(data, path.name)
+    validate(node, path.name)
+    settled = max(found.st_mtime_ns, found.st_ctime_ns) + GRAIN_NS < now
+    document = _Document(node, hashlib.sha256(data).hexdigest(), stamp if settled else None)
+    _DOCUMENTS[path] = document
+    return document

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,9 +34,9 @@ _CATEGORIES = {"image", "node_file", "deploy"}
 
 
 def read_project(
-    reader: Reader, data: bytes, flag: str | None, environ: Mapping[str, str]
+    reader: Reader, sha256: str, flag: str | None, environ: Mapping[str, str]
 ) -> Project:
-    """The whole project; ``data`` is the file's content, ``flag`` the value of ``--profile``.
+    """The whole project; ``sha256`` is that of the file, ``flag`` the value of ``--profile``.
 
     Raises UsageError for whatever the schema alone cannot refuse.
     """
@@ -62,7 +61,7 @@ def read_project(
         readiness=read_readiness(reader, environ),
         baseline=read_baseline(reader),
         builder=builder(environ) or (items["builder"].value if "builder" in items else None),
-        config_sha256=hashlib.sha256(data).hexdigest(),
+        config_sha256=sha256,
         config_path=reader.path,
         on_failure=items["on_failure"].value if "on_failure" in items else "keep",
         before_deploy=read_hooks(reader, "before_deploy"),
