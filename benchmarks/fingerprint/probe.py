@@ -34,7 +34,7 @@ def fingerprint(root: str) -> tuple[Used, int]:
     from localloop.config.project import load_project
     from localloop.fingerprint.components import fingerprint_image
     from localloop.fingerprint.folder_cache import InputCache
-    from localloop.inputs.tree import items
+    from localloop.inputs.tree import tree_entries
 
     started = clock()
     project = load_project(Path(root), environ={})
@@ -47,7 +47,7 @@ def fingerprint(root: str) -> tuple[Used, int]:
         cache=InputCache(project.root),
     )
     used = since(started)
-    return used, sum(1 for folder in found.tree.values() for _ in items(folder.section))
+    return used, sum(1 for folder in found.tree.values() for _ in tree_entries(folder.section))
 
 
 def scan(root: str) -> tuple[Used, int]:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from localloop.kube.client import Kube
-from localloop.kube.kinds import known
+from localloop.kube.kinds import known_resource
 from localloop.kube.kubeconfig import KubeConfig
 from localloop.kube.objects import ref_of
 
@@ -95,7 +95,7 @@ class FakeApi:
 
 def path_of(obj: Object) -> str:
     ref = ref_of(obj)
-    plural, namespaced = known(ref.group, ref.kind) or (ref.kind.lower() + "s", True)
+    plural, namespaced = known_resource(ref.group, ref.kind) or (ref.kind.lower() + "s", True)
     root = f"/apis/{ref.api_version}" if ref.group else f"/api/{ref.api_version}"
     inside = f"/namespaces/{ref.namespace}" if namespaced else ""
     return f"{root}{inside}/{plural}/{ref.name}"

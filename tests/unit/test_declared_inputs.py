@@ -14,7 +14,7 @@ from localloop.config.project import load_project
 from localloop.errors import UsageError
 from localloop.fingerprint.components import Fingerprint, fingerprint_cluster
 from localloop.inputs.context import build_context
-from localloop.inputs.declared import invert, unmatched
+from localloop.inputs.declared import to_ignore_pattern, unmatched_inputs
 
 OTHERWISE = {
     "src/**": ["./src/**", "src/./**", "src//**", " src/**", "./src/**/"],
@@ -173,7 +173,7 @@ def test_the_builder_gets_the_same(root: Path) -> None:
 
 
 def test_what_is_inverted() -> None:
-    assert [invert(text) for text in ("a", "!a", "#a", ". ", "! ./a")] == [
+    assert [to_ignore_pattern(text) for text in ("a", "!a", "#a", ". ", "! ./a")] == [
         *("!a", "a", "!#a", "!**", "a")
     ]
-    assert unmatched(["a"], {}) == ["a"]
+    assert unmatched_inputs(["a"], {}) == ["a"]

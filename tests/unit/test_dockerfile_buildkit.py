@@ -13,7 +13,7 @@ from localloop.fingerprint.stat_cache import StatCache
 from localloop.inputs.dockerfile import analyse
 from localloop.inputs.ignore import Matcher
 from localloop.inputs.sources import resolve_sources
-from localloop.inputs.tree import manifest
+from localloop.inputs.tree import flatten
 from localloop.inputs.walk import walk_context
 
 pytestmark = pytest.mark.docker
@@ -58,4 +58,4 @@ def counted(context: Path, dockerfile: str) -> set[str]:
     found = analyse(dockerfile)
     assert found.sources is not None
     sources = resolve_sources(root, found.sources)
-    return {*manifest(walk_context(root, Matcher([]), sources, StatCache(context)))}
+    return {*flatten(walk_context(root, Matcher([]), sources, StatCache(context)))}

@@ -13,7 +13,7 @@ from print_project import write
 from localloop.errors import UsageError
 from localloop.fingerprint import hashing
 from localloop.fingerprint.hashing import hash_files
-from localloop.inputs.walk import Job, job
+from localloop.inputs.walk import FileToHash, file_to_hash
 
 HERE = threading.main_thread()
 
@@ -32,11 +32,11 @@ def readers(monkeypatch: pytest.MonkeyPatch) -> set[threading.Thread]:
     return found
 
 
-def as_job(path: Path) -> Job:
-    return job(os.fsencode(path), os.fsencode(path.name), path.lstat())
+def as_job(path: Path) -> FileToHash:
+    return file_to_hash(os.fsencode(path), os.fsencode(path.name), path.lstat())
 
 
-def made(place: Path, sizes: list[int]) -> list[Job]:
+def made(place: Path, sizes: list[int]) -> list[FileToHash]:
     return [as_job(write(place / str(n), bytes([n % 256]) * size)) for n, size in enumerate(sizes)]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from localloop.errors import UsageError
 from localloop.inputs.context import ignore_text
 from localloop.inputs.helm_ignore import HelmIgnore
-from localloop.inputs.ignore import CLEAR, Matcher, parse
+from localloop.inputs.ignore import NOTHING_MATCHED, Matcher, parse
 
 TABLE = [
     ("", "a", False),
@@ -145,7 +145,7 @@ def test_prune_never_hides_what_would_come_back(rules: list[str], path: str) -> 
     """Our own pruning only skips directories where nothing can be brought back."""
     matcher = Matcher(parse("\n".join(rules)))
     parts = path.split("/")
-    state = CLEAR
+    state = NOTHING_MATCHED
     pruned = False
     for count in range(1, len(parts) + 1):
         here = "/".join(parts[:count])
@@ -153,7 +153,7 @@ def test_prune_never_hides_what_would_come_back(rules: list[str], path: str) -> 
         if pruned:
             assert ignored
         elif ignored and count < len(parts) and not matcher._plain:
-            pruned = matcher.prunes(here, state)
+            pruned = matcher.can_skip(here, state)
 
 
 @given(patterns, paths)

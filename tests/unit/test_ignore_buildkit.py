@@ -15,7 +15,7 @@ from localloop.errors import UsageError
 from localloop.fingerprint.stat_cache import StatCache
 from localloop.inputs.context import ignore_text
 from localloop.inputs.ignore import Matcher, parse
-from localloop.inputs.tree import manifest
+from localloop.inputs.tree import flatten
 from localloop.inputs.walk import walk_context
 
 pytestmark = pytest.mark.docker
@@ -137,4 +137,4 @@ def test_dockerignore_is_buildkits(tmp_path: Path, seed: int) -> None:
 
 def _ours(context: Path, rules: str) -> set[str]:
     matcher = Matcher(parse(rules))
-    return set(manifest(walk_context(os.fsencode(context), matcher, None, StatCache(context))))
+    return set(flatten(walk_context(os.fsencode(context), matcher, None, StatCache(context))))

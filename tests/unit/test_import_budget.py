@@ -27,7 +27,7 @@ from fake_api import FakeApi
 from localloop.cluster.state import kubeconfig_path
 from localloop.config.project import load_project
 from localloop.helm.releases import PROJECT_LABEL
-from localloop.kube.objects import note, ref_of
+from localloop.kube.objects import object_version, ref_of
 from localloop.record.model import ChartState, ImageEntry, Record, encode
 from localloop.registry.tags import fingerprint_tag
 from localloop.session import Session
@@ -206,7 +206,7 @@ def _deployed(world: World, api: FakeApi) -> None:
         images={"web": held},
         revision=1,
         secret={"uid": stored["uid"], "resource_version": stored["resourceVersion"]},
-        objects={"v1/ConfigMap/hello/page": note(view[ref_of(page)])},
+        objects={"v1/ConfigMap/hello/page": object_version(view[ref_of(page)])},
     )
     record = Record("hello", serial=1, key="00" * 32)
     record.images["web"] = ImageEntry(image.value, DIGEST, held["config"])

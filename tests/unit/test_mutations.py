@@ -20,7 +20,7 @@ from localloop.config.project import load_project
 from localloop.fingerprint import stat_cache as statcache
 from localloop.fingerprint.components import fingerprint_image
 from localloop.fingerprint.folder_cache import FolderCache, InputCache
-from localloop.inputs.walk import Known
+from localloop.inputs.walk import CachedFolder
 
 CONFIG = """\
 version: 1
@@ -80,12 +80,14 @@ class Taken:
         self.known = self.read = 0
         get, put = FolderCache.get, FolderCache.put
 
-        def counted_get(cache: FolderCache, path: bytes) -> Known | None:
+        def counted_get(cache: FolderCache, path: bytes) -> CachedFolder | None:
             found = get(cache, path)
             self.known += found is not None
             return found
 
-        def counted_put(cache: FolderCache, path: bytes, known: Known | None, newest: int) -> None:
+        def counted_put(
+            cache: FolderCache, path: bytes, known: CachedFolder | None, newest: int
+        ) -> None:
             self.read += path in cache._known
             put(cache, path, known, newest)
 

@@ -16,7 +16,7 @@ from fake_api import FakeApi
 from localloop.config.project import load_project
 from localloop.gate import run as gating
 from localloop.helm.releases import TRANSACTION_LABEL
-from localloop.kube.objects import note
+from localloop.kube.objects import object_version
 from localloop.observe.charts import chart_facts, note_late, releases, snapshot
 from localloop.observe.facts import ChartFacts
 from localloop.plan.model import ComponentPlan, Plan
@@ -122,7 +122,7 @@ def test_what_is_gone_already_is_noted_all_the_same(session: Session, api: FakeA
     noted = note_release(session, session.project.charts["page"], target())
     live = api.objects["/api/v1/namespaces/app/configmaps/page"]
     assert noted.objects == {
-        "v1/ConfigMap/app/page": note(live),
+        "v1/ConfigMap/app/page": object_version(live),
         "v1/Service/app/web": {},
         "batch/v1/Job/app/once": {},
     }
@@ -138,7 +138,7 @@ def test_long_after_helm_only_the_manifests_fields_are_noted(
     assert set(drift) == {"ConfigMap page: data.title", "Service web is gone"}
     assert noted.objects == {
         "v1/ConfigMap/app/page": {},
-        "v1/ConfigMap/elsewhere/page": note(
+        "v1/ConfigMap/elsewhere/page": object_version(
             api.objects["/api/v1/namespaces/elsewhere/configmaps/page"]
         ),
         "v1/Service/app/web": {},

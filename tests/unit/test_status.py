@@ -16,7 +16,7 @@ from fake_api import FakeApi
 from localloop.commands.status import _runs, image_row
 from localloop.config.project import load_project
 from localloop.helm.releases import TRANSACTION_LABEL, Release
-from localloop.kube.objects import note
+from localloop.kube.objects import object_version
 from localloop.observe.facts import ChartFacts, Facts, ImageFacts
 from localloop.observe.running import Running, running_charts, state_that_runs
 from localloop.record.model import ChartEntry, ChartState, ImageEntry, Record
@@ -187,7 +187,9 @@ def test_helm_failed_and_the_objects_say_what_runs(
         kube=kube,
     )
     api.put(now)
-    good = replace(GOOD, objects={"apps/v1/Deployment/app/hello": note(deployment("uid", 1))})
+    good = replace(
+        GOOD, objects={"apps/v1/Deployment/app/hello": object_version(deployment("uid", 1))}
+    )
     entry = ChartEntry("settling", TARGET, good)
     live = replace(release(4, "tx-2", "failed"), secret="v4", created="2026-01-04T00:00:00Z")
     found = replace(facts({"hello": entry}), charts={"hello": ChartFacts("fp", (), live)})

@@ -12,9 +12,9 @@ from localloop.fingerprint.stat_cache import StatCache
 from localloop.inputs.chart_walk import walk_chart
 from localloop.inputs.helm_ignore import HelmIgnore
 from localloop.inputs.ignore import Matcher, parse
-from localloop.inputs.names import show
+from localloop.inputs.names import printable_path
 from localloop.inputs.sources import resolve_sources
-from localloop.inputs.tree import manifest
+from localloop.inputs.tree import flatten
 from localloop.inputs.walk import walk_context
 
 
@@ -29,7 +29,7 @@ def tree(tmp_path: Path) -> Path:
 def names(tree: Path, rules: str = "", sources: list[str] | None = None) -> list[str]:
     root = os.fsencode(tree)
     found = None if sources is None else resolve_sources(root, sources)
-    return sorted(manifest(walk_context(root, Matcher(parse(rules)), found, StatCache(tree))))
+    return sorted(flatten(walk_context(root, Matcher(parse(rules)), found, StatCache(tree))))
 
 
 def test_everything_sorted(tree: Path) -> None:
@@ -96,7 +96,7 @@ def test_chart_follows_links_inside_the_project(tree: Path) -> None:
     (chart / "skip").symlink_to("/etc")
     ignore = HelmIgnore("skip\nfour")
     found = walk_chart(os.fsencode(chart), ignore, os.fsencode(tree), StatCache(tree))
-    assert {name: word[:1] for name, word in manifest(found).items()} == {
+    assert {name: word[:1] for name, word in flatten(found).items()} == {
         "Chart.yaml": b"f",
         "gone": b"l",
         "lib": b"l",
@@ -105,4 +105,4 @@ def test_chart_follows_links_inside_the_project(tree: Path) -> None:
 
 
 def test_show_is_one_harmless_line() -> None:
-    assert show(b"a\n\x1b[31m\xff") == r"a\n\x1b[31m\xff"
+    assert printable_path(b"a\n\x1b[31m\xff") == r"a\n\x1b[31m\xff"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..fingerprint.stat_cache import StatCache
-from ..inputs.context import declared_patterns, own_patterns
-from ..inputs.declared import invert, unmatched
+from ..inputs.context import builtin_patterns, declared_patterns
+from ..inputs.declared import to_ignore_pattern, unmatched_inputs
 from ..inputs.ignore import Matcher
 from ..inputs.names import one_line
-from ..inputs.tree import Folder, Tree, digest, item, items
+from ..inputs.tree import Folder, Tree, tree_digest, tree_entries, tree_entry
 from ..inputs.walk import walk_context
 from .console import Console
 
@@ -46,10 +46,10 @@ def run(options: Options, console: Console) -> int:
     if not path.is_dir():
         raise UsageError("input_missing", f"{path} is not a directory")
     tree = fingerprinted(path, inputs)
-    for pattern in unmatched(inputs, tree):
+    for pattern in unmatched_inputs(inputs, tree):
         print(f"warning: --inputs: {one_line(pattern)} matches nothing", file=sys.stderr)
-    value = digest(b"tree 1", tree)
-    kinds = [word[:1] for folder in tree.values() for _, word in items(folder.section)]
+    value = tree_digest(b"tree 1", tree)
+    kinds = [word[:1] for folder in tree.values() for _, word in tree_entries(folder.section)]
     console.document(
         {
             "path": str(path.absolute()),
@@ -71,8 +71,10 @@ def fingerprinted(root: Path, inputs: tuple[str, ...]) -> Tree:
     a file by its bytes and its executable bit. ``.git`` and localloop's own folders never count.
     """
     named = [pattern for pattern in inputs if not pattern.startswith("!")]
-    patterns = declared_patterns(inputs, at_root=False) if named else list(map(invert, inputs))
-    matcher = Matcher([*patterns, *own_patterns(inputs)], "--inputs")
+    patterns = (
+        declared_patterns(inputs, at_root=False) if named else list(map(to_ignore_pattern, inputs))
+    )
+    matcher = Matcher([*patterns, *builtin_patterns(inputs)], "--inputs")
     tree = walk_context(
         os.fsencode(root), matcher, None, StatCache(root, keep=False), for_buildkit=False
     )
@@ -81,7 +83,9 @@ def fingerprinted(root: Path, inputs: tuple[str, ...]) -> Tree:
             "input_missing", f"--inputs: nothing matches {', '.join(map(one_line, inputs))}"
         )
     return {
-        path: Folder(b"", b"".join(_as_git(name, word) for name, word in items(folder.section)))
+        path: Folder(
+            b"", b"".join(_as_git(name, word) for name, word in tree_entries(folder.section))
+        )
         for path, folder in tree.items()
         if folder.section
     }
@@ -89,4 +93,4 @@ def fingerprinted(root: Path, inputs: tuple[str, ...]) -> Tree:
 
 def _as_git(name: bytes, word: bytes) -> bytes:
     """An item whose readability by others does not count: git does not keep it."""
-    return item(word[:1], b"-" + word[2:3], name, word[3:])
+    return tree_entry(word[:1], b"-" + word[2:3], name, word[3:])

@@ -20,19 +20,19 @@ from ..inputs.chart_walk import walk_chart, walk_files
 from ..inputs.context import (
     BuildContext,
     build_context,
+    builtin_patterns,
     declared_patterns,
-    inside,
-    own_patterns,
+    path_in_project,
     read_input,
 )
-from ..inputs.declared import unmatched
+from ..inputs.declared import unmatched_inputs
 from ..inputs.docker_syntax import DockerfileError
 from ..inputs.dockerfile import Analysis, analyse
 from ..inputs.helm_ignore import HelmIgnore
 from ..inputs.ignore import Matcher
 from ..inputs.names import one_line
 from ..inputs.sources import resolve_sources
-from ..inputs.tree import Tree, digest, manifest
+from ..inputs.tree import Tree, flatten, tree_digest
 from ..inputs.walk import walk_context
 from .folder_cache import InputCache
 
@@ -60,7 +60,7 @@ class Fingerprint:
     @property
     def manifest(self) -> dict[str, bytes]:
         """Every input by its path; a link also by its path and ``@`` where it is followed."""
-        return manifest(self.tree)
+        return flatten(self.tree)
 
 
 _OF_A_COMMAND = Analysis(
@@ -192,7 +192,7 @@ def _extent(analysis: Analysis) -> str:
 
 def _warnings(image: Image, analysis: Analysis, tree: Tree) -> tuple[str, ...]:
     if image.inputs is not None:
-        nothing = unmatched(image.inputs, tree)
+        nothing = unmatched_inputs(image.inputs, tree)
         return tuple(f"inputs: {pattern} matches nothing" for pattern in nothing)
     return tuple(
         f"the whole context counts as input ({image.dockerfile} {reason})"
@@ -237,7 +237,7 @@ def fingerprint_chart(
     cache.save()
     return Fingerprint(
         component=chart.name,
-        value=digest(_head(facts), tree),
+        value=tree_digest(_head(facts), tree),
         facts=facts,
         tree=tree,
         profile=project.profile or "",
@@ -248,7 +248,7 @@ def fingerprint_chart(
 def _chart_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> Tree:
     """The files that a chart is made of; none for one that is only named, with its version."""
     if chart.path:
-        directory = inside(project, chart.path, f"{key}.path")
+        directory = path_in_project(project, chart.path, f"{key}.path")
         if not (directory / "Chart.yaml").is_file():
             message = f"{key}.path: {chart.path} holds no Chart.yaml"
             raise UsageError("input_missing", message, where=project.config_path.name)
@@ -260,17 +260,17 @@ def _chart_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> 
         return walk_chart(os.fsencode(directory), ignore, os.fsencode(project.root), cache.files)
     tree: Tree = {}
     if chart.manifests or chart.kustomize:
-        from ..inputs.manifests import sources_of
+        from ..inputs.manifests import folders_and_files
 
         root = os.fsencode(project.root)
-        folders, files = sources_of(project, chart)
+        folders, files = folders_and_files(project, chart)
         for relative in folders:
             folder = os.fsencode(project.root / relative)
             found = walk_chart(folder, HelmIgnore(), root, cache.files)
             tree[os.fsencode(relative)] = found[b""]
         if files:
             for relative in files:
-                inside(project, relative, key)
+                path_in_project(project, relative, key)
             tree[b""] = walk_files(root, list(map(os.fsencode, files)), cache.files)
     return tree
 
@@ -283,7 +283,7 @@ def fingerprint_cluster(project: Project, *, cache: InputCache | None = None) ->
     patterns = declared_patterns(inputs, at_root=True)
     facts = {"schema": SCHEMA_VERSION, "kind": "cluster", "inputs": patterns}
     where = f"{project.config_path.name}: cluster.inputs"
-    every = (*patterns, *own_patterns(inputs))
+    every = (*patterns, *builtin_patterns(inputs))
     found = _Inputs(os.fsencode(project.root), every, where, for_buildkit=False)
     walked = _walked(facts, found, cache or InputCache(project.root), "cluster.inputs")
     if not walked.tree:
@@ -329,7 +329,7 @@ def _walked(facts: dict[str, Any], inputs: _Inputs, cache: InputCache, name: str
     cache.save()
     return Fingerprint(
         component=name,
-        value=digest(_head(facts), tree),
+        value=tree_digest(_head(facts), tree),
         facts=facts,
         tree=tree,
         moved=tuple(sorted(cache.files.moved)),

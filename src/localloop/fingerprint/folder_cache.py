@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import UsageError
-from ..inputs.walk import Below, Known
+from ..inputs.walk import CachedFolder, Subfolder
 from ..system.cache_files import cache_dir, read_checked, write_checked
 from .stat_cache import StatCache, settled
 
@@ -24,10 +24,10 @@ _LENGTHS = struct.Struct("<IIII")
 class FolderCache:
     """What one walk knows from the one before, and what it leaves to the next."""
 
-    def __init__(self, view: bytes, known: Mapping[bytes, Known], started: int) -> None:
+    def __init__(self, view: bytes, known: Mapping[bytes, CachedFolder], started: int) -> None:
         """``started`` (ns): when the session began."""
         self.view = view
-        self.kept: dict[bytes, Known] = {}
+        self.kept: dict[bytes, CachedFolder] = {}
         self._known = known
         self._started = started
 
@@ -40,13 +40,13 @@ class FolderCache:
         """What it leaves is on disk now."""
         self._known = dict(self.kept)
 
-    def get(self, path: bytes) -> Known | None:
+    def get(self, path: bytes) -> CachedFolder | None:
         found = self._known.get(path)
         if found is not None:
             self.kept[path] = found
         return found
 
-    def put(self, path: bytes, known: Known | None, newest: int) -> None:
+    def put(self, path: bytes, known: CachedFolder | None, newest: int) -> None:
         if known is not None and settled(newest, self._started):
             self.kept[path] = known
         else:
@@ -65,7 +65,7 @@ class InputCache:
     def folders(self, name: str, view: bytes) -> FolderCache:
         """For a new walk of a component's context; ``view`` is 32 bytes."""
         before = self._folders.get(name)
-        known: Mapping[bytes, Known] = {}
+        known: Mapping[bytes, CachedFolder] = {}
         if before is not None and before.view == view:
             known = before.kept
         elif before is None:
@@ -93,7 +93,7 @@ class InputCache:
             folders.written()
 
 
-def _encode(kept: Mapping[bytes, Known]) -> bytes:
+def _encode(kept: Mapping[bytes, CachedFolder]) -> bytes:
     parts = []
     for path, known in kept.items():
         skip = b"\0".join(sorted(known.skip))
@@ -103,7 +103,7 @@ def _encode(kept: Mapping[bytes, Known]) -> bytes:
     return b"".join(parts)
 
 
-def _decode(body: bytes) -> dict[bytes, Known]:
+def _decode(body: bytes) -> dict[bytes, CachedFolder]:
     found = {}
     place = 32
     while place < len(body):
@@ -114,11 +114,11 @@ def _decode(body: bytes) -> dict[bytes, Known]:
             parts.append(body[place : place + length])
             place += length
         path, key, section, skip, below = parts
-        found[path] = Known(
+        found[path] = CachedFolder(
             key,
             section,
             frozenset(skip.split(b"\0")) if skip else frozenset(),
-            tuple(Below(text[3:], text[1:3], text[:1]) for text in below.split(b"\0"))
+            tuple(Subfolder(text[3:], text[1:3], text[:1]) for text in below.split(b"\0"))
             if below
             else (),
         )

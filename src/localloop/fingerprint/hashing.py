@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import UsageError
-from ..inputs.names import failed, show
-from ..inputs.walk import Job
+from ..inputs.names import printable_path, unreadable
+from ..inputs.walk import FileToHash
 
 _CHUNK = 1 << 20
 _MANY, _MUCH = 64, 8 << 20  # files and bytes that are worth threads
@@ -35,7 +35,7 @@ class Hashed(NamedTuple):
     seen: Seen | None
 
 
-def hash_files(jobs: list[Job]) -> list[Hashed]:
+def hash_files(jobs: list[FileToHash]) -> list[Hashed]:
     """The jobs' files, in their order. Raises UsageError for the first that cannot be read."""
     found: dict[int, Hashed] = {}
     large = [number for number, job in enumerate(jobs) if job.size >= _SMALL]
@@ -54,7 +54,7 @@ def hash_files(jobs: list[Job]) -> list[Hashed]:
     return [found[number] for number in range(len(jobs))]
 
 
-def _side_by_side(jobs: list[Job], numbers: Sequence[int], found: dict[int, Hashed]) -> None:
+def _side_by_side(jobs: list[FileToHash], numbers: Sequence[int], found: dict[int, Hashed]) -> None:
     if not numbers:
         return
     errors: list[BaseException] = []
@@ -77,7 +77,7 @@ def _side_by_side(jobs: list[Job], numbers: Sequence[int], found: dict[int, Hash
         raise errors[0]
 
 
-def _hash(job: Job) -> Hashed:
+def _hash(job: FileToHash) -> Hashed:
     """Read a file, again if it changed meanwhile."""
     digest = b""
     before: Seen | None = job[2:]  # as lstat saw it
@@ -104,7 +104,7 @@ def read_once(real: bytes, shown: bytes, before: Seen | None = None) -> tuple[by
     except FileNotFoundError:
         raise
     except OSError as exc:
-        raise failed(shown, exc) from exc
+        raise unreadable(shown, exc) from exc
     try:
         if before is None:
             before = _seen(os.fstat(handle), shown)
@@ -118,13 +118,13 @@ def read_once(real: bytes, shown: bytes, before: Seen | None = None) -> tuple[by
             left -= len(block)
         return digest.digest(), before, _seen(os.fstat(handle), shown)
     except OSError as exc:
-        raise failed(shown, exc) from exc
+        raise unreadable(shown, exc) from exc
     finally:
         os.close(handle)
 
 
 def _seen(info: os.stat_result, shown: bytes) -> Seen:
     if not stat.S_ISREG(info.st_mode):
-        message = f"the input {show(shown)} stopped being a file while it was read"
+        message = f"the input {printable_path(shown)} stopped being a file while it was read"
         raise UsageError("input_special", message)
     return (info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino, info.st_dev)

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from ..errors import UsageError
-from ..inputs.names import show
-from ..inputs.walk import Job
+from ..inputs.names import printable_path
+from ..inputs.walk import FileToHash
 from ..system.cache_files import cache_dir, read_checked, write_checked
 from .hashing import Seen, hash_files
 
@@ -53,7 +53,7 @@ class StatCache:
         """Where the cache lies."""
         return self.root / ".cache" / "localloop" / "stat-cache"
 
-    def digests(self, jobs: list[Job]) -> list[tuple[bytes, bool]]:
+    def digests(self, jobs: list[FileToHash]) -> list[tuple[bytes, bool]]:
         """Per job the sha256 (empty: the file is gone), and whether it still is what lstat said."""
         many = self._keep and (len(jobs) > _FEW or sum(job.size for job in jobs) > _LITTLE)
         if many:
@@ -70,7 +70,7 @@ class StatCache:
         for number, (digest, seen) in zip(unknown, hashed, strict=True):
             found[number] = (digest, seen == jobs[number][2:])
             if digest and (seen is None or (self.since and seen[2] > self.since)):
-                self.moved.add(show(jobs[number].path))
+                self.moved.add(printable_path(jobs[number].path))
             if many:
                 self._learn(jobs[number], digest, seen)
         if many:
@@ -80,12 +80,12 @@ class StatCache:
     def link(self, path: bytes, ctime: int) -> None:
         """A link that was read, and when it was made."""
         if self.since and ctime > self.since:
-            self.moved.add(show(path))
+            self.moved.add(printable_path(path))
 
-    def _name(self, job: Job) -> bytes:
+    def _name(self, job: FileToHash) -> bytes:
         return job.real.removeprefix(self._base)
 
-    def _learn(self, job: Job, digest: bytes, seen: Seen | None) -> None:
+    def _learn(self, job: FileToHash, digest: bytes, seen: Seen | None) -> None:
         name = self._name(job)
         if digest and seen is not None and settled(max(seen[1], seen[2]), self.started):
             self._known[name] = _pack(seen) + digest

@@ -10,22 +10,22 @@ from typing import Protocol
 
 from ..errors import UsageError
 from ..system.cache_files import OWN_CACHES
-from .names import failed, refuse_special, show
+from .names import printable_path, refuse_special, unreadable
 from .sources import list_names, read_link
-from .tree import Folder, Tree, file_bits, item
-from .walk import Files, Job, job
+from .tree import Folder, Tree, file_bits, tree_entry
+from .walk import FileHasher, FileToHash, file_to_hash
 
 _OWN = tuple(b"/.cache/" + name.encode() for name in OWN_CACHES)
 
 
-class Ignores(Protocol):
+class IgnoreRules(Protocol):
     """What ``walk_chart`` asks."""
 
     def ignored(self, path: str, is_dir: bool) -> bool:
         """Whether a path relative to the chart is left out."""
 
 
-def walk_chart(root: bytes, ignore: Ignores, boundary: bytes, files: Files) -> Tree:
+def walk_chart(root: bytes, ignore: IgnoreRules, boundary: bytes, files: FileHasher) -> Tree:
     """The files of a chart as one folder, by their paths.
 
     A link is followed inside ``boundary`` only; both its text and what lies behind it are inputs.
@@ -33,9 +33,9 @@ def walk_chart(root: bytes, ignore: Ignores, boundary: bytes, files: Files) -> T
     walk = _ChartWalk(ignore, os.path.realpath(boundary))
     walk.folder(root, b"", frozenset((os.path.realpath(root),)))
     digests = files.digests([found for _, _, found in walk.files])
-    items = [(path, b"l", item(b"l", b"--", path, text)) for path, text in walk.links]
+    items = [(path, b"l", tree_entry(b"l", b"--", path, text)) for path, text in walk.links]
     items += [
-        (path, b"f", item(b"f", bits, path, digest))
+        (path, b"f", tree_entry(b"f", bits, path, digest))
         for (path, bits, _), (digest, _) in zip(walk.files, digests, strict=True)
         if digest
     ]
@@ -43,7 +43,7 @@ def walk_chart(root: bytes, ignore: Ignores, boundary: bytes, files: Files) -> T
     return {b"": Folder(b"", b"".join(text for _, _, text in items))}
 
 
-def walk_files(root: bytes, paths: list[bytes], files: Files) -> Folder:
+def walk_files(root: bytes, paths: list[bytes], files: FileHasher) -> Folder:
     """Files that are named one by one, as one folder; links among them are followed."""
     found = []
     for path in sorted(paths):
@@ -51,10 +51,10 @@ def walk_files(root: bytes, paths: list[bytes], files: Files) -> Folder:
         info = _lstat(place, path)
         if info is not None:
             refuse_special(path, info.st_mode)
-            found.append((path, file_bits(info.st_mode), job(place, path, info)))
+            found.append((path, file_bits(info.st_mode), file_to_hash(place, path, info)))
     digests = files.digests([job for _, _, job in found])
     section = (
-        item(b"f", bits, path, digest)
+        tree_entry(b"f", bits, path, digest)
         for (path, bits, _), (digest, _) in zip(found, digests, strict=True)
         if digest
     )
@@ -62,11 +62,11 @@ def walk_files(root: bytes, paths: list[bytes], files: Files) -> Folder:
 
 
 class _ChartWalk:
-    def __init__(self, ignore: Ignores, boundary: bytes) -> None:
+    def __init__(self, ignore: IgnoreRules, boundary: bytes) -> None:
         self.ignore = ignore
         self.boundary = boundary
         self.links: list[tuple[bytes, bytes]] = []
-        self.files: list[tuple[bytes, bytes, Job]] = []
+        self.files: list[tuple[bytes, bytes, FileToHash]] = []
 
     def folder(self, real: bytes, prefix: bytes, above: frozenset[bytes]) -> None:
         """Everything below a directory; ``above`` are the real paths of those that lead to it."""
@@ -92,20 +92,22 @@ class _ChartWalk:
             return
         refuse_special(path, info.st_mode)
         if not directory:
-            self.files.append((path, file_bits(info.st_mode), job(place, path, info)))
+            self.files.append((path, file_bits(info.st_mode), file_to_hash(place, path, info)))
             return
         resolved = os.path.realpath(place)
         if resolved in above:
-            message = f"the chart's link {show(path)} leads back to a directory above it"
-            raise UsageError("input_link_loop", message, details={"path": show(path)})
+            message = f"the chart's link {printable_path(path)} leads back to a directory above it"
+            raise UsageError("input_link_loop", message, details={"path": printable_path(path)})
         self.folder(place, path, above | {resolved})
 
     def behind(self, path: bytes, place: bytes) -> os.stat_result | None:
         """What a link leads to; None where it dangles: its text is all there is."""
         if not (place + b"/").startswith(self.boundary.rstrip(b"/") + b"/"):
-            message = f"the chart's link {show(path)} leads out of the project"
+            message = f"the chart's link {printable_path(path)} leads out of the project"
             hint = "copy what it points to into the project"
-            raise UsageError("input_link_outside", message, hint=hint, details={"path": show(path)})
+            raise UsageError(
+                "input_link_outside", message, hint=hint, details={"path": printable_path(path)}
+            )
         return _lstat(place, path)
 
 
@@ -115,4 +117,4 @@ def _lstat(place: bytes, path: bytes) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise failed(path, exc) from exc
+        raise unreadable(path, exc) from exc

@@ -14,8 +14,8 @@ from pathlib import Path
 from ..config.model import Image, Project
 from ..errors import UsageError
 from ..system.cache_files import OWN_CACHES, cache_dir, write_atomically
-from .declared import ALL, invert
-from .go_match import SPACE, clean
+from .declared import EVERYTHING, to_ignore_pattern
+from .go_match import GO_WHITESPACE, clean_path
 from .ignore import parse
 
 _LINK = "context-"
@@ -41,13 +41,13 @@ class BuildContext:
 
 def ignore_text(patterns: Iterable[str]) -> str:
     """An ignore file with these patterns (as ``parse`` gives them)."""
-    stripped = (clean(text) for each in patterns if (text := each.strip(SPACE)))
+    stripped = (clean_path(text) for each in patterns if (text := each.strip(GO_WHITESPACE)))
     # What would be read as something else (#x as a comment) hides behind what is taken off it.
     lines = (each if parse(each) == [each] else "/ " + each for each in stripped)
     return "".join(f"{line}\n" for line in lines)
 
 
-def inside(project: Project, relative: str, key: str) -> Path:
+def path_in_project(project: Project, relative: str, key: str) -> Path:
     """A configured path as it is on disk; refused where links lead it out of the project."""
     path = project.root / relative
     real, root = os.path.realpath(path), os.path.realpath(project.root)
@@ -59,7 +59,7 @@ def inside(project: Project, relative: str, key: str) -> Path:
 
 def read_input(project: Project, relative: str, key: str) -> bytes:
     """The bytes of a configured file that must exist."""
-    path = inside(project, relative, key)
+    path = path_in_project(project, relative, key)
     try:
         if not path.is_file():
             message = f"{key}: {relative} is not a file" if path.exists() else None
@@ -81,18 +81,18 @@ def build_context(project: Project, image: Image, *, copy: str = "") -> BuildCon
     dockerfile = b""
     if not image.build:
         dockerfile = read_input(project, image.dockerfile, f"{key}.dockerfile")
-    context = inside(project, image.context, f"{key}.context")
+    context = path_in_project(project, image.context, f"{key}.context")
     if not context.is_dir():
         message = f"{key}.context: {image.context} is not a directory"
         raise UsageError("input_missing", message, where=project.config_path.name)
     user = [] if image.build else _user_patterns(project, image)
     warnings: tuple[str, ...] = ()
     if image.inputs is None:
-        patterns = [*(_CACHE if image.context == "." else ()), *user, *own_patterns(())]
+        patterns = [*(_CACHE if image.context == "." else ()), *user, *builtin_patterns(())]
     else:
         patterns = [
             *declared_patterns(image.inputs, at_root=image.context == "."),
-            *own_patterns(image.inputs),
+            *builtin_patterns(image.inputs),
         ]
         if any(pattern.startswith("!") for pattern in user):
             warnings = (
@@ -145,13 +145,13 @@ def declared_patterns(inputs: Iterable[str], *, at_root: bool) -> list[str]:
     """The ignore patterns of declared inputs; ``at_root``: those of the project's own directory."""
     patterns = ["*"]
     for item in inputs:
-        patterns.append(invert(item))
-        if at_root and patterns[-1] == f"!{ALL}":
+        patterns.append(to_ignore_pattern(item))
+        if at_root and patterns[-1] == f"!{EVERYTHING}":
             patterns += _CACHE
     return patterns
 
 
-def own_patterns(inputs: tuple[str, ...]) -> list[str]:
+def builtin_patterns(inputs: tuple[str, ...]) -> list[str]:
     """What is in no context unless ``inputs`` names it."""
     named = [part for item in inputs for part in item.split("/")]
     patterns = [] if ".git" in named else ["**/.git"]

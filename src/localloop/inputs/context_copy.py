@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from .tree import OPEN, Tree, item, items
+from .tree import WORLD_READABLE, Tree, tree_entries, tree_entry
 
 _CLOSE_NS = 1_000_000_000  # writing a file and its rename, on a slow disk
 
@@ -25,12 +25,12 @@ def copy_name(root: bytes, tree: Tree) -> str:
     total, count = hashlib.sha256(), 0
     for folder in sorted(tree):
         bits, section = tree[folder]
-        if bits and bits != OPEN:
-            total.update(item(b"d", bits, folder, b""))
+        if bits and bits != WORLD_READABLE:
+            total.update(tree_entry(b"d", bits, folder, b""))
             count += 1
-        for name, word in items(section):
+        for name, word in tree_entries(section):
             if word[:1] == b"f" and _is_restored(os.path.join(root, folder, name)):  # noqa: PTH118
-                total.update(item(b"f", b"--", folder + b"/" + name, word))
+                total.update(tree_entry(b"f", b"--", folder + b"/" + name, word))
                 count += 1
     return total.hexdigest()[:16] if count else ""
 

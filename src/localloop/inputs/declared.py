@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .go_match import SPACE, clean
+from .go_match import GO_WHITESPACE, clean_path
 from .ignore import Pattern
-from .tree import Tree, items
+from .tree import Tree, tree_entries
 
-ALL = "**"
+EVERYTHING = "**"
 _WILD = "*?[\\|^"
 
 
-def invert(pattern: str) -> str:
+def to_ignore_pattern(pattern: str) -> str:
     """An input as the ignore pattern that brings it back; one with ``!`` leaves out."""
     if pattern.startswith("!"):
         return normalised(pattern[1:])
@@ -21,11 +21,11 @@ def invert(pattern: str) -> str:
 
 def normalised(pattern: str) -> str:
     """A pattern as ignore files have it: ``./src/`` is ``src``, and ``.`` everything."""
-    text = clean(pattern.strip(SPACE)).removeprefix("/")
-    return ALL if text in (".", "") else text
+    text = clean_path(pattern.strip(GO_WHITESPACE)).removeprefix("/")
+    return EVERYTHING if text in (".", "") else text
 
 
-def unmatched(inputs: Iterable[str], tree: Tree) -> list[str]:
+def unmatched_inputs(inputs: Iterable[str], tree: Tree) -> list[str]:
     """Those of ``inputs`` that bring nothing of the tree in."""
     return [each for each in inputs if not each.startswith("!") and not _matches(each, tree)]
 
@@ -50,5 +50,5 @@ def _candidates(pattern: str, tree: Tree) -> Iterator[str]:
         if path:
             yield path
         prefix = path and f"{path}/"
-        for name, _ in items(section):
+        for name, _ in tree_entries(section):
             yield prefix + name.decode("utf-8", "surrogateescape")

@@ -6,11 +6,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from .go_match import SPACE
+from .go_match import GO_WHITESPACE
 
 # What ends a word to BuildKit's parser, and what else Go's unicode.IsSpace knows; not Python's \s.
 BLANK = "[\t\v\f\r ]"
-_NO_SPACE = f"[^{SPACE}]"
+_NO_SPACE = f"[^{GO_WHITESPACE}]"
 _KNOWN = re.compile(
     r"ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL"
     r"|STOPSIGNAL|USER|VOLUME|WORKDIR"
@@ -21,7 +21,9 @@ _VARIABLE = re.compile(
     r"\$(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
     r"|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<op>:?[-+])(?P<word>[^{}]*))?\})"
 )
-_WORD = re.compile(rf"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^{SPACE}"'\\]|["'\\])+""", re.DOTALL)
+_WORD = re.compile(
+    rf"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^{GO_WHITESPACE}"'\\]|["'\\])+""", re.DOTALL
+)
 _AUTOMATIC = re.compile("(BUILD|TARGET)(PLATFORM|OS|ARCH|VARIANT|STAGE)")
 
 
@@ -59,7 +61,7 @@ class Dockerfile:
         for number, line in enumerate(self.lines):
             if number == 0 and line.startswith("#!"):
                 continue
-            match = _DIRECTIVE.match(line.strip(SPACE))
+            match = _DIRECTIVE.match(line.strip(GO_WHITESPACE))
             if not match:
                 return
             key, value = match[1].lower(), match[2]
@@ -94,7 +96,7 @@ class Dockerfile:
         while index < len(self.lines):
             line = self.lines[index]
             index += 1
-            stripped = line.strip(SPACE)
+            stripped = line.strip(GO_WHITESPACE)
             if stripped.startswith("#"):
                 if parts:
                     continue
@@ -106,11 +108,11 @@ class Dockerfile:
                 parts.append(line)
                 break
             parts.append(line[: line.rindex(self.escape)])
-        logical = "".join(parts).strip(SPACE)
+        logical = "".join(parts).strip(GO_WHITESPACE)
         return " ".join(re.split(f"{BLANK}+", logical, maxsplit=1)), index
 
     def _heredocs(self, rest: str, index: int, first: int) -> int:
-        for word in words(rest):
+        for word in shell_words(rest):
             match = HEREDOC.match(word)
             if not match:
                 continue
@@ -125,12 +127,12 @@ class Dockerfile:
         return index
 
 
-def words(text: str) -> list[str]:
+def shell_words(text: str) -> list[str]:
     """Words as a shell would split them, quotes kept."""
     return _WORD.findall(text)
 
 
-def split_words(text: str) -> list[str]:
+def split_on_blanks(text: str) -> list[str]:
     """Words with nothing but blanks between them, whatever they hold."""
     return [word for word in re.split(f"{BLANK}+", text) if word]
 
@@ -138,7 +140,7 @@ def split_words(text: str) -> list[str]:
 def _flags(rest: str) -> tuple[tuple[str, ...], str]:
     flags: list[str] = []
     while True:
-        rest = rest.lstrip(SPACE)
+        rest = rest.lstrip(GO_WHITESPACE)
         match = re.match(f"--[a-zA-Z]{_NO_SPACE}*", rest)
         if not match:
             return tuple(flags), rest
@@ -156,7 +158,7 @@ def automatic_arguments(platform: str | None) -> dict[str, str]:
     return {f"TARGET{key}": value for key, value in values.items()}
 
 
-def expand(text: str, variables: Mapping[str, str], hidden: Collection[str] = ()) -> str | None:
+def substitute(text: str, variables: Mapping[str, str], hidden: Collection[str] = ()) -> str | None:
     """The text with its variables, or None where one is unknown or the form is.
 
     ``hidden`` variables have a value that is only known to the builder: no default stands for it.

@@ -17,11 +17,11 @@ from .docker_syntax import (
     DockerfileError,
     Instruction,
     automatic_arguments,
-    expand,
-    split_words,
-    words,
+    shell_words,
+    split_on_blanks,
+    substitute,
 )
-from .go_match import clean
+from .go_match import clean_path
 
 _FRONTEND = re.compile(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?\Z")
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
@@ -117,20 +117,20 @@ def _stages(
             if not match:
                 raise DockerfileError(f"line {item.line}: cannot read this FROM")
             name = match[2].lower() if match[2] else None
-            base = expand(match[1], variables, hidden)
+            base = substitute(match[1], variables, hidden)
             stages.append(Stage(len(stages), name, match[1], base))
         elif stages:
             stages[-1].instructions.append(item)
         elif item.keyword != "ARG":
             raise DockerfileError(f"line {item.line}: {item.keyword} before the first FROM")
         else:
-            for word in words(item.rest):
+            for word in shell_words(item.rest):
                 key, equals, value = word.partition("=")
                 declared.add(key)
                 if key in build_args:
                     variables[key] = build_args[key]
                 elif equals:
-                    text = expand(value.strip("'\""), variables, hidden)
+                    text = substitute(value.strip("'\""), variables, hidden)
                     if text is None:
                         variables.pop(key, None)
                     else:
@@ -205,7 +205,7 @@ class _Reach:
             found += self.refer(stage.base, stage.index)
         for item in stage.instructions:
             if item.keyword == "ARG":
-                self.args.update(word.partition("=")[0] for word in words(item.rest))
+                self.args.update(word.partition("=")[0] for word in shell_words(item.rest))
             elif item.keyword == "ONBUILD":
                 self.give_up(item, "ONBUILD")
             elif item.keyword in ("COPY", "ADD"):
@@ -240,7 +240,7 @@ class _Reach:
             elif any(char in word for char in "$\\\"'"):
                 self.give_up(item, f"the source {word} is not literal")
             elif whole:  # the folders on the way are copied too
-                self.source(clean("/" + word)[1:].partition("/")[0])
+                self.source(clean_path("/" + word)[1:].partition("/")[0])
             else:
                 self.source(word)
         return []
@@ -248,19 +248,19 @@ class _Reach:
     @staticmethod
     def copy_words(item: Instruction) -> list[str] | None:
         if not item.rest.startswith("["):
-            return split_words(item.rest)
+            return split_on_blanks(item.rest)
         import json
 
         try:
             found = json.loads(item.rest)
         except ValueError:
-            return split_words(item.rest)  # as BuildKit: not JSON means the shell form
+            return split_on_blanks(item.rest)  # as BuildKit: not JSON means the shell form
         if isinstance(found, list) and all(isinstance(word, str) for word in found):
             return found
         return None
 
     def source(self, path: str) -> None:
-        self.sources[clean("/" + path).removeprefix("/")] = None
+        self.sources[clean_path("/" + path).removeprefix("/")] = None
 
     def mount(self, item: Instruction, text: str, stage: Stage) -> list[Stage]:
         if '"' in text or "'" in text or "\\" in text:

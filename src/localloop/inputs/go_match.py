@@ -6,7 +6,7 @@ import posixpath
 import re
 
 # What Go's strings.TrimSpace removes (Python's str.strip removes more).
-SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+GO_WHITESPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     chr(code) for code in range(0x2000, 0x200B)
 )
 
@@ -15,7 +15,7 @@ class BadPatternError(ValueError):
     """The pattern is malformed, or means something that we cannot reproduce."""
 
 
-def clean(path: str) -> str:
+def clean_path(path: str) -> str:
     """Go's ``filepath.Clean``."""
     path = posixpath.normpath(path)
     return path[1:] if path.startswith("//") else path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import UsageError
-from .go_match import SPACE, BadPatternError, compile_match
+from .go_match import GO_WHITESPACE, BadPatternError, compile_match
 
 
 class HelmIgnore:
@@ -18,7 +18,7 @@ class HelmIgnore:
         self._add("templates/.?*", where)
 
     def _add(self, raw: str, where: str) -> None:
-        rule = raw.strip(SPACE)
+        rule = raw.strip(GO_WHITESPACE)
         if not rule or rule.startswith("#"):
             return
         if "**" in rule:

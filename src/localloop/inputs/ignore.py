@@ -12,14 +12,14 @@ import warnings
 from collections.abc import Iterable
 
 from ..errors import UsageError
-from .go_match import SPACE, BadPatternError, clean, translate
+from .go_match import GO_WHITESPACE, BadPatternError, clean_path, translate
 
 _ESCAPED = ".+()$"  # what the original escapes: its table does not reach { | }
 _WILD = "*[]?^\\"
 
-State = tuple[bool, ...]
-"""Per pattern whether a directory or one above it matched; ``CLEAR`` where none did."""
-CLEAR: State = ()
+PatternState = tuple[bool, ...]
+"""Per pattern whether a directory or one above it matched; ``NOTHING_MATCHED`` where none did."""
+NOTHING_MATCHED: PatternState = ()
 
 
 def parse(text: str) -> list[str]:
@@ -31,14 +31,14 @@ def parse(text: str) -> list[str]:
             line = line.removeprefix("\ufeff")
         if line.startswith("#"):
             continue
-        line = line.strip(SPACE)
+        line = line.strip(GO_WHITESPACE)
         if not line:
             continue
         negated = line.startswith("!")
         if negated:
-            line = line[1:].strip(SPACE)
+            line = line[1:].strip(GO_WHITESPACE)
         if line:
-            line = clean(line)
+            line = clean_path(line)
             if len(line) > 1 and line.startswith("/"):
                 line = line[1:]
         patterns.append("!" + line if negated else line)
@@ -169,11 +169,11 @@ class Matcher:
     def __init__(self, patterns: Iterable[str], where: str = ".dockerignore") -> None:
         self.patterns: list[Pattern] = []
         for text in patterns:
-            stripped = text.strip(SPACE)
+            stripped = text.strip(GO_WHITESPACE)
             if not stripped:
                 continue
             try:
-                self.patterns.append(Pattern(clean(stripped)))
+                self.patterns.append(Pattern(clean_path(stripped)))
             except BadPatternError as exc:
                 message = f"the pattern {text!r} cannot be used: {exc}"
                 raise UsageError("ignore_pattern_invalid", message, where=where) from None
@@ -186,10 +186,10 @@ class Matcher:
             warnings.simplefilter("ignore")
             self._any = re.compile(anything or "(?!)").match
 
-    def matches(self, path: str, state: State) -> tuple[bool, State]:
+    def matches(self, path: str, state: PatternState) -> tuple[bool, PatternState]:
         """Whether ``path`` is ignored, and the state for what lies below it."""
         if not state and self._any(path) is None:
-            return False, CLEAR
+            return False, NOTHING_MATCHED
         matched = False
         found = [False] * len(self.patterns)
         for index, pattern in enumerate(self.patterns):
@@ -201,17 +201,17 @@ class Matcher:
             found[index] = match
             if match:
                 matched = not pattern.exclusion
-        return matched, tuple(found) if any(found) else CLEAR
+        return matched, tuple(found) if any(found) else NOTHING_MATCHED
 
-    def state_of(self, directory: str) -> State:
+    def state_of(self, directory: str) -> PatternState:
         """The state that a directory hands down; ``""`` is the root."""
-        state = CLEAR
+        state = NOTHING_MATCHED
         parts = directory.split("/") if directory else []
         for count in range(1, len(parts) + 1):
             state = self.matches("/".join(parts[:count]), state)[1]
         return state
 
-    def prunes(self, directory: str, state: State) -> bool:
+    def can_skip(self, directory: str, state: PatternState) -> bool:
         """Whether an ignored directory need not be read: nothing below can come back."""
         if not self.exclusions:
             return True
@@ -229,11 +229,11 @@ class Matcher:
     def ignored(self, path: str) -> bool:
         """Whether a path is ignored, evaluated from the top as BuildKit's walk does."""
         parts = path.split("/")
-        state = CLEAR
+        state = NOTHING_MATCHED
         result = False
         for count in range(1, len(parts) + 1):
             here = "/".join(parts[:count])
             result, state = self.matches(here, state)
-            if result and count < len(parts) and self.prunes(here, state):
+            if result and count < len(parts) and self.can_skip(here, state):
                 return True
         return result

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..config.model import Chart, Project
 from ..errors import UsageError
-from .context import inside, read_input
+from .context import path_in_project, read_input
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -34,7 +34,7 @@ def manifest_files(project: Project, chart: Chart) -> list[Path]:
     """The files of ``manifests``, those of directories sorted by path."""
     found: list[Path] = []
     for relative in chart.manifests:
-        path = inside(project, relative, f"charts.{chart.name}.manifests")
+        path = path_in_project(project, relative, f"charts.{chart.name}.manifests")
         if path.is_dir():
             found += sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
         elif path.is_file():
@@ -48,7 +48,7 @@ def manifest_files(project: Project, chart: Chart) -> list[Path]:
     return found
 
 
-def sources_of(project: Project, chart: Chart) -> tuple[list[str], list[str]]:
+def folders_and_files(project: Project, chart: Chart) -> tuple[list[str], list[str]]:
     """The directories whose files are what is released, and files beside them, as in the project.
 
     Files that ``manifests`` itself names are not among them.
@@ -56,7 +56,9 @@ def sources_of(project: Project, chart: Chart) -> tuple[list[str], list[str]]:
     if chart.kustomize:
         return kustomize_roots(project, chart)
     key = f"charts.{chart.name}.manifests"
-    return sorted(text for text in chart.manifests if inside(project, text, key).is_dir()), []
+    return sorted(
+        text for text in chart.manifests if path_in_project(project, text, key).is_dir()
+    ), []
 
 
 def kustomize_roots(project: Project, chart: Chart) -> tuple[list[str], list[str]]:
@@ -70,7 +72,7 @@ def kustomize_roots(project: Project, chart: Chart) -> tuple[list[str], list[str
     files: set[str] = set()
     todo = [project.root / chart.kustomize]
     while todo:
-        directory = inside(project, str(todo.pop().relative_to(project.root)), key)
+        directory = path_in_project(project, str(todo.pop().relative_to(project.root)), key)
         relative = str(directory.relative_to(project.root))
         if relative in found:
             continue

@@ -14,7 +14,7 @@ _SPECIAL = {
 }
 
 
-def show(path: bytes) -> str:
+def printable_path(path: bytes) -> str:
     """A path for people: one line, no control bytes."""
     return one_line(path.decode("utf-8", "surrogateescape"))
 
@@ -30,19 +30,21 @@ def _printable(char: str) -> str:
     return char if char.isprintable() else ascii(char)[1:-1]
 
 
-def failed(path: bytes, exc: OSError) -> UsageError:
+def unreadable(path: bytes, exc: OSError) -> UsageError:
     """An input that cannot be read."""
-    message = f"the input {show(path)} cannot be read: {exc.strerror}"
-    return UsageError("input_unreadable", message, details={"path": show(path)})
+    message = f"the input {printable_path(path)} cannot be read: {exc.strerror}"
+    return UsageError("input_unreadable", message, details={"path": printable_path(path)})
 
 
 def refuse_special(path: bytes, mode: int) -> None:
     """Refuse what is no file, directory or link, by its ``st_mode``."""
     kind = _SPECIAL.get(stat.S_IFMT(mode))
     if kind:
-        message = f"the input {show(path)} is {kind}"
+        message = f"the input {printable_path(path)} is {kind}"
         hint = "remove it, or add it to the ignore file"
-        raise UsageError("input_special", message, hint=hint, details={"path": show(path)})
+        raise UsageError(
+            "input_special", message, hint=hint, details={"path": printable_path(path)}
+        )
 
 
 def require_utf8(path: bytes) -> None:
@@ -50,6 +52,8 @@ def require_utf8(path: bytes) -> None:
     try:
         path.decode("utf-8")
     except UnicodeDecodeError:
-        message = f"the name {show(path)} is not UTF-8: BuildKit cannot take it"
+        message = f"the name {printable_path(path)} is not UTF-8: BuildKit cannot take it"
         hint = "rename it, or add its directory to the ignore file"
-        raise UsageError("input_name", message, hint=hint, details={"path": show(path)}) from None
+        raise UsageError(
+            "input_name", message, hint=hint, details={"path": printable_path(path)}
+        ) from None

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ..errors import UsageError
 from .go_match import BadPatternError, compile_match
-from .names import failed, show
+from .names import printable_path, unreadable
 
 _MAX_LINKS = 40
 
@@ -29,7 +29,7 @@ def read_link(real: bytes, path: bytes) -> bytes:
     try:
         return os.readlink(real)
     except OSError as exc:
-        raise failed(path, exc) from exc
+        raise unreadable(path, exc) from exc
 
 
 def list_names(real: bytes, path: bytes) -> list[bytes]:
@@ -37,7 +37,7 @@ def list_names(real: bytes, path: bytes) -> list[bytes]:
     try:
         return os.listdir(real)
     except OSError as exc:
-        raise failed(path or real, exc) from exc
+        raise unreadable(path or real, exc) from exc
 
 
 class _Sources:
@@ -57,7 +57,7 @@ class _Sources:
         except (FileNotFoundError, NotADirectoryError, ValueError):  # a NUL is in no name
             return 0
         except OSError as exc:
-            raise failed(path, exc) from exc
+            raise unreadable(path, exc) from exc
 
     def expand(self, base: bytes, parts: list[str], links: int) -> None:
         """The pattern ``parts`` below the plain path ``base``."""
@@ -86,14 +86,17 @@ class _Sources:
             return
         self.found.add(path)
         if links >= _MAX_LINKS:
-            message = f"the source {show(path)} is a loop of links"
-            raise UsageError("input_link_loop", message, details={"path": show(path)})
+            message = f"the source {printable_path(path)} is a loop of links"
+            raise UsageError("input_link_loop", message, details={"path": printable_path(path)})
         target = read_link(self.real(path), path)
         names = _join(base, target)
         if names is None:
-            message = f"the source {show(path)} is a link out of the context ({show(target)})"
+            shown = printable_path(target)
+            message = f"the source {printable_path(path)} is a link out of the context ({shown})"
             hint = "copy what it points to into the context, or make the context wider"
-            raise UsageError("input_link_outside", message, hint=hint, details={"path": show(path)})
+            raise UsageError(
+                "input_link_outside", message, hint=hint, details={"path": printable_path(path)}
+            )
         self.follow(names, rest, links + 1)
 
     def follow(self, names: list[bytes], rest: list[str], links: int) -> None:

@@ -20,7 +20,7 @@ class Folder(NamedTuple):
     section: bytes
 
 
-OPEN = b"r-"
+WORLD_READABLE = b"r-"
 """The bits of a folder that all may read and enter."""
 
 Tree = dict[bytes, Folder]
@@ -34,15 +34,15 @@ def file_bits(mode: int) -> bytes:
 
 def folder_bits(mode: int) -> bytes:
     """What counts of a directory's mode: whether others may read and enter it."""
-    return OPEN if mode & 0o005 == 0o005 else b"--"
+    return WORLD_READABLE if mode & 0o005 == 0o005 else b"--"
 
 
-def item(kind: bytes, bits: bytes, name: bytes, content: bytes) -> bytes:
+def tree_entry(kind: bytes, bits: bytes, name: bytes, content: bytes) -> bytes:
     """One file or link of a section."""
     return b"%s%s%d\0%s%d\0%s" % (kind, bits, len(name), name, len(content), content)
 
 
-def digest(head: bytes, tree: Tree) -> str:
+def tree_digest(head: bytes, tree: Tree) -> str:
     """The sha256 of ``head`` and the tree, in hex; sorted by path bytes, all lengths included."""
     total = hashlib.sha256(b"localloop\0%d\0" % len(head) + head)
     for path in sorted(tree):
@@ -52,7 +52,7 @@ def digest(head: bytes, tree: Tree) -> str:
     return total.hexdigest()
 
 
-def items(section: bytes) -> Iterator[tuple[bytes, bytes]]:
+def tree_entries(section: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The names of a section, each with a word that differs where the item does."""
     place = 0
     while place < len(section):
@@ -71,14 +71,14 @@ def _counted(data: bytes, place: int) -> tuple[bytes, int]:
     return data[start:stop], stop
 
 
-def manifest(tree: Tree) -> dict[str, bytes]:
+def flatten(tree: Tree) -> dict[str, bytes]:
     """Every file, link and folder by its path; a link and what lies behind it are both kept."""
     found: dict[str, bytes] = {}
     for folder, (bits, section) in tree.items():
         if bits:
             found[_text(folder)] = b"d" + bits
         prefix = folder + b"/" if folder else b""
-        for name, word in items(section):
+        for name, word in tree_entries(section):
             path = _text(prefix + name)
             found[path + "@" if path in found else path] = word
     return found
@@ -98,8 +98,8 @@ def differences(before: Tree, now: Tree) -> dict[str, list[str]]:
         old, new = before.get(path), now.get(path)
         if old == new:
             continue
-        one = manifest({path: old}) if old else {}
-        two = manifest({path: new}) if new else {}
+        one = flatten({path: old}) if old else {}
+        two = flatten({path: new}) if new else {}
         own = _text(path)
         bits = one.pop(own, None), two.pop(own, None)
         found["added"] += two.keys() - one.keys()

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from .ignore import Matcher
-from .names import failed, refuse_special, require_utf8
+from .names import refuse_special, require_utf8, unreadable
 from .sources import read_link
-from .tree import Folder, Tree, file_bits, folder_bits, item
+from .tree import Folder, Tree, file_bits, folder_bits, tree_entry
 
 INPUT = b"+"  # a folder that is an input itself
 PASSAGE = b"."  # one that only leads to a source
-RETURNING = b"?"  # an ignored one: an input only if the ignore file brings something in it back
+REINCLUDED = b"?"  # an ignored one: an input only if the ignore file brings something in it back
 
 
-class Below(NamedTuple):
+class Subfolder(NamedTuple):
     """A folder to go on with: its name, its bits and its role (``INPUT``, …)."""
 
     name: bytes
@@ -32,16 +32,16 @@ class Below(NamedTuple):
     role: bytes
 
 
-class Known(NamedTuple):
+class CachedFolder(NamedTuple):
     """What was found in a folder. ``key`` tells how it looked without the names in ``skip``."""
 
     key: bytes
     section: bytes
     skip: frozenset[bytes]
-    below: tuple[Below, ...]
+    below: tuple[Subfolder, ...]
 
 
-class Job(NamedTuple):
+class FileToHash(NamedTuple):
     """A file to hash: where it is, its name for people, and what ``lstat`` said (times in ns)."""
 
     real: bytes
@@ -53,23 +53,23 @@ class Job(NamedTuple):
     device: int
 
 
-class Files(Protocol):
+class FileHasher(Protocol):
     """What hashes files."""
 
-    def digests(self, jobs: list[Job]) -> list[tuple[bytes, bool]]:
+    def digests(self, jobs: list[FileToHash]) -> list[tuple[bytes, bool]]:
         """Each one's sha256 (empty where it is gone), and whether it still is what lstat said."""
 
     def link(self, path: bytes, ctime: int) -> None:
         """A link was read that was made then (ns)."""
 
 
-class Folders(Protocol):
+class FolderStore(Protocol):
     """What remembers folders from one walk to the next."""
 
-    def get(self, path: bytes) -> Known | None:
+    def get(self, path: bytes) -> CachedFolder | None:
         """What was found there, if it was walked with the same patterns and sources."""
 
-    def put(self, path: bytes, known: Known | None, newest: int) -> None:
+    def put(self, path: bytes, known: CachedFolder | None, newest: int) -> None:
         """Remember it if its ``newest`` time (ns) may be trusted; None is not to be trusted."""
 
 
@@ -81,7 +81,7 @@ class _Draft:
     numbers: list[int] = field(default_factory=list)
     names: list[bytes] = field(default_factory=list)
     skip: set[bytes] = field(default_factory=set)
-    below: list[Below] = field(default_factory=list)
+    below: list[Subfolder] = field(default_factory=list)
     links: list[tuple[bytes, bytes]] = field(default_factory=list)
     files: list[tuple[bytes, bytes, int]] = field(default_factory=list)  # name, bits, job
     newest: int = 0
@@ -91,8 +91,8 @@ def walk_context(
     root: bytes,
     matcher: Matcher,
     sources: Iterable[bytes] | None,
-    files: Files,
-    folders: Folders | None = None,
+    files: FileHasher,
+    folders: FolderStore | None = None,
     *,
     for_buildkit: bool = True,
 ) -> Tree:
@@ -110,19 +110,19 @@ class _Walk:
     root: bytes
     matcher: Matcher
     wanted: frozenset[bytes]
-    files: Files
-    folders: Folders | None
+    files: FileHasher
+    folders: FolderStore | None
     check_name: Callable[[bytes], None]
     tree: Tree = field(default_factory=dict)
-    returning: dict[bytes, bytes] = field(default_factory=dict)
+    reincluded: dict[bytes, bytes] = field(default_factory=dict)
     drafts: list[_Draft] = field(default_factory=list)
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[FileToHash] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.passages = {up for path in self.wanted for up in parents(path)}
+        self.passages = {up for path in self.wanted for up in ancestors(path)}
 
     def run(self) -> Tree:
-        stack = [(b"", Below(b"", b"", PASSAGE), b"" in self.wanted)]
+        stack = [(b"", Subfolder(b"", b"", PASSAGE), b"" in self.wanted)]
         while stack:
             path, own, inside = stack.pop()
             known = self.folders.get(path) if self.folders else None
@@ -131,20 +131,20 @@ class _Walk:
             else:
                 section, below = b"", self._read(path, inside)
             self.tree[path] = Folder(own.bits if own.role == INPUT else b"", section)
-            if own.role == RETURNING:
-                self.returning[path] = own.bits
+            if own.role == REINCLUDED:
+                self.reincluded[path] = own.bits
             prefix = path + b"/" if path else b""
             for child in below:
                 place = prefix + child.name
                 stack.append((place, child, inside or place in self.wanted))
         self._finish_drafts()
-        self._keep_what_returned()
+        self._add_reincluded()
         return {path: found for path, found in self.tree.items() if found.bits or found.section}
 
     def _real(self, path: bytes) -> bytes:
         return self.root + b"/" + path if path else self.root
 
-    def _read(self, path: bytes, inside: bool) -> list[Below]:
+    def _read(self, path: bytes, inside: bool) -> list[Subfolder]:
         """Read a folder anew; its section follows when its files are hashed."""
         draft = _Draft(path)
         state = self.matcher.state_of(_text(path))
@@ -157,7 +157,7 @@ class _Walk:
                 continue
             text = _text(place)
             ignored, below = self.matcher.matches(text, state)
-            if ignored and self.matcher.prunes(text, below):
+            if ignored and self.matcher.can_skip(text, below):
                 draft.skip.add(entry.name)
                 continue
             info = _lstat(entry, place)
@@ -165,10 +165,10 @@ class _Walk:
                 continue
             _note(draft, entry.name, info)
             if stat.S_ISDIR(info.st_mode):
-                role = (RETURNING if ignored else INPUT) if counts else PASSAGE
+                role = (REINCLUDED if ignored else INPUT) if counts else PASSAGE
                 if role == INPUT:
                     self.check_name(place)
-                draft.below.append(Below(entry.name, folder_bits(info.st_mode), role))
+                draft.below.append(Subfolder(entry.name, folder_bits(info.st_mode), role))
             elif counts and not ignored:
                 self.check_name(place)
                 refuse_special(place, info.st_mode)
@@ -184,28 +184,28 @@ class _Walk:
             self.files.link(path, info.st_ctime_ns)
         else:
             draft.files.append((name, file_bits(info.st_mode), len(self.jobs)))
-            self.jobs.append(job(real, path, info))
+            self.jobs.append(file_to_hash(real, path, info))
 
     def _finish_drafts(self) -> None:
         hashed = self.files.digests(self.jobs)
         for draft in self.drafts:
-            found = [(name, item(b"l", b"--", name, text)) for name, text in draft.links]
+            found = [(name, tree_entry(b"l", b"--", name, text)) for name, text in draft.links]
             same = True
             for name, bits, number in draft.files:
                 digest, unmoved = hashed[number]
                 same = same and unmoved
                 if digest:
-                    found.append((name, item(b"f", bits, name, digest)))
+                    found.append((name, tree_entry(b"f", bits, name, digest)))
             section = b"".join(text for _, text in sorted(found))
             self.tree[draft.path] = self.tree[draft.path]._replace(section=section)
             if self.folders is not None:
                 key = _key(draft.names, draft.numbers)
-                known = Known(key, section, frozenset(draft.skip), tuple(draft.below))
+                known = CachedFolder(key, section, frozenset(draft.skip), tuple(draft.below))
                 self.folders.put(draft.path, known if same else None, draft.newest)
 
-    def _keep_what_returned(self) -> None:
+    def _add_reincluded(self) -> None:
         """An ignored folder is an input where something in it was brought back."""
-        if not self.returning:
+        if not self.reincluded:
             return
         back: set[bytes] = set()
         for path, (bits, section) in self.tree.items():
@@ -213,8 +213,8 @@ class _Walk:
             while up and up not in back:
                 back.add(up)
                 up = up.rpartition(b"/")[0]
-        for path in back & self.returning.keys():
-            self.tree[path] = self.tree[path]._replace(bits=self.returning[path])
+        for path in back & self.reincluded.keys():
+            self.tree[path] = self.tree[path]._replace(bits=self.reincluded[path])
 
 
 def _look(real: bytes, skip: frozenset[bytes]) -> bytes:
@@ -267,10 +267,10 @@ def _key(names: list[bytes], numbers: list[int]) -> bytes:
     return hashlib.sha256(b"\0".join(names) + b"\0" + packed).digest()
 
 
-def job(real: bytes, path: bytes, info: os.stat_result) -> Job:
+def file_to_hash(real: bytes, path: bytes, info: os.stat_result) -> FileToHash:
     """The file as a job for ``Files``."""
     times = (info.st_mtime_ns, info.st_ctime_ns)
-    return Job(real, path, info.st_size, *times, info.st_ino, info.st_dev)
+    return FileToHash(real, path, info.st_size, *times, info.st_ino, info.st_dev)
 
 
 def _scan(real: bytes, path: bytes) -> list[os.DirEntry[bytes]]:
@@ -278,7 +278,7 @@ def _scan(real: bytes, path: bytes) -> list[os.DirEntry[bytes]]:
         with os.scandir(real) as found:
             return list(found)
     except OSError as exc:
-        raise failed(path or real, exc) from exc
+        raise unreadable(path or real, exc) from exc
 
 
 def _lstat(entry: os.DirEntry[bytes], path: bytes) -> os.stat_result | None:
@@ -287,14 +287,14 @@ def _lstat(entry: os.DirEntry[bytes], path: bytes) -> os.stat_result | None:
     except FileNotFoundError:
         return None  # gone since the folder was read
     except OSError as exc:
-        raise failed(path, exc) from exc
+        raise unreadable(path, exc) from exc
 
 
 def _text(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
-def parents(path: bytes) -> list[bytes]:
+def ancestors(path: bytes) -> list[bytes]:
     """``a`` and ``a/b`` of ``a/b/c``."""
     parts = path.split(b"/")
     return [b"/".join(parts[:count]) for count in range(1, len(parts))]

@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from .errors import ApiError, ApiUnreachable, api_error
-from .kinds import known
+from .kinds import known_resource
 from .kubeconfig import KubeConfig
 from .objects import Object, ObjectRef, group_of, ref_of
-from .transport import DROPPED, Transport
-from .watching import WatchStream
+from .transport import CONNECTION_LOST, Transport
+from .watch import WatchStream
 
 __all__ = ["ApiError", "ApiUnreachable", "Kube", "Response", "WatchStream"]
 
@@ -287,7 +287,7 @@ class Kube:
 
     def close(self) -> None:
         """Close this thread's connection."""
-        self._transport.drop()
+        self._transport.close()
 
     # -- inside -----------------------------------------------------------------------------
 
@@ -301,27 +301,27 @@ class Kube:
     ) -> Response:
         retry = method == "GET"
         while True:
-            connection, reused = self._transport.kept(max(0.1, deadline - time.monotonic()))
+            connection, reused = self._transport.connection(max(0.1, deadline - time.monotonic()))
             self._count()
             try:
                 connection.request(method, target, body=payload, headers=headers)
                 answer = connection.getresponse()
                 body = answer.read()
-            except DROPPED as error:
-                self._transport.drop()
+            except CONNECTION_LOST as error:
+                self._transport.close()
                 if reused and retry:
                     retry = False
                     continue
                 raise self._unreachable(error) from error
             except (OSError, http.client.HTTPException) as error:
-                self._transport.drop()
+                self._transport.close()
                 raise self._unreachable(error) from error
             except BaseException:
-                self._transport.drop()
+                self._transport.close()
                 raise
             self._note_date(answer.headers)
             if answer.will_close:
-                self._transport.drop()
+                self._transport.close()
             return Response(answer.status, _lower(answer.headers), body)
 
     def _headers(self, accept: str, content_type: str | None) -> dict[str, str]:
@@ -333,7 +333,9 @@ class Kube:
         return headers
 
     def _resource(self, api_version: str, kind: str) -> tuple[str, bool]:
-        found = known(group_of(api_version), kind) or self._discovered.get((api_version, kind))
+        found = known_resource(group_of(api_version), kind) or self._discovered.get(
+            (api_version, kind)
+        )
         if found:
             return found
         root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"

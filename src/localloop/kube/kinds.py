@@ -54,7 +54,7 @@ CLUSTER_SCOPED: dict[tuple[str, str], str] = {
 }
 
 
-def known(group: str, kind: str) -> tuple[str, bool] | None:
+def known_resource(group: str, kind: str) -> tuple[str, bool] | None:
     """Plural and "is namespaced" of a common kind; ``None`` where discovery must answer."""
     if plural := NAMESPACED.get((group, kind)):
         return plural, True

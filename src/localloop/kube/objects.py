@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 Object = dict[str, Any]
-Key = tuple[str, str, str, str]
+ObjectKey = tuple[str, str, str, str]
 """Group, kind, namespace, name: what makes an object the same in every version of its API."""
 
 
@@ -45,7 +45,7 @@ class ObjectRef:
         return group_of(self.api_version)
 
     @property
-    def key(self) -> Key:
+    def key(self) -> ObjectKey:
         """Identity without the version."""
         return self.group, self.kind, self.namespace, self.name
 
@@ -103,7 +103,7 @@ class Snapshot:
     initial_restarts: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @cached_property
-    def _by_key(self) -> dict[Key, Object]:
+    def _by_key(self) -> dict[ObjectKey, Object]:
         return {ref_of(obj).key: obj for obj in self.objects}
 
     @cached_property
@@ -134,10 +134,6 @@ class Snapshot:
         """All pods of a namespace."""
         return self.of_kind("", "Pod", namespace)
 
-    def replicasets(self, namespace: str) -> list[Object]:
-        """All ReplicaSets of a namespace (their metadata at least)."""
-        return self.of_kind("apps", "ReplicaSet", namespace)
-
     def endpoints(self, namespace: str, name: str) -> Object | None:
         """The Endpoints object of a Service."""
         return self.get(ObjectRef("v1", "Endpoints", namespace, name))
@@ -147,7 +143,7 @@ class Snapshot:
         return [obj for obj in self._owned.get(uid, ()) if obj["kind"] == kind] if uid else []
 
 
-def note(live: Mapping[str, Any]) -> dict[str, Any]:
+def object_version(live: Mapping[str, Any]) -> dict[str, Any]:
     """What the record keeps of an object: uid and generation, else its resourceVersion."""
     metadata = live["metadata"]
     if metadata.get("generation"):

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from .kubeconfig import KubeConfig
 
-DROPPED = (
+CONNECTION_LOST = (
     http.client.RemoteDisconnected,
     http.client.BadStatusLine,
     ConnectionResetError,
@@ -45,7 +45,7 @@ class Transport:
             return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
         return _TLSConnection(self.host, self.port, timeout, self._tls, self._server_name)
 
-    def kept(self, timeout: float) -> tuple[http.client.HTTPConnection, bool]:
+    def connection(self, timeout: float) -> tuple[http.client.HTTPConnection, bool]:
         """This thread's connection, and whether it was used before and still looks alive."""
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if connection is not None and connection.sock is not None:
@@ -57,7 +57,7 @@ class Transport:
         connection = self._local.connection = self.connect(timeout)
         return connection, False
 
-    def drop(self) -> None:
+    def close(self) -> None:
         """Close this thread's connection."""
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         self._local.connection = None
@@ -86,7 +86,7 @@ class _TLSConnection(http.client.HTTPConnection):
             raise
 
 
-def hang_up(connection_socket: socket.socket) -> None:
+def shut_down(connection_socket: socket.socket) -> None:
     """Wake a thread that reads from this socket: it sees the end of the stream."""
     with contextlib.suppress(OSError):
         # The plain socket's method: TLS would take its own state away under the reader.

@@ -11,7 +11,7 @@ from ..helm import manifest
 from ..helm import releases as helm_releases
 from ..kube.collections import Collection, fetch_collections
 from ..kube.kinds import WORKLOADS
-from ..kube.objects import ObjectRef, Snapshot, note
+from ..kube.objects import ObjectRef, Snapshot, object_version
 from ..readiness.image_proof import expected_digests, image_proof
 from ..readiness.look import collections_to_read, observe_once
 from ..readiness.result import GateResult
@@ -162,7 +162,7 @@ class _Proof:
             if live is None:
                 if text not in self._target.completed_jobs:
                     found.append(f"{ref.kind} {ref.name} is gone")
-            elif note(live) != noted:
+            elif object_version(live) != noted:
                 moved.append(ref)
         if moved:
             found += self._compare(moved)
@@ -182,7 +182,7 @@ class _Proof:
             if fields or live is None:
                 found.append(f"{ref.kind} {ref.name}: {', '.join(fields[:3])}".rstrip(": "))
             else:
-                self.renoted[str(ref)] = note(live)
+                self.renoted[str(ref)] = object_version(live)
         return found
 
     def other_pods(self) -> list[str]:

@@ -8,7 +8,7 @@ from ..errors import LocalloopError
 from ..helm import releases
 from ..kube.collections import Collection, fetch_collections
 from ..kube.kinds import WORKLOADS
-from ..kube.objects import ObjectRef, Snapshot, note
+from ..kube.objects import ObjectRef, Snapshot, object_version
 from ..readiness.image_proof import expected_digests
 from ..readiness.look import fetch_scope, observe_once
 from ..readiness.pod_rule import pod_ready
@@ -92,7 +92,7 @@ def _untouched(session: Session, state: ChartState) -> bool:
     view = fetch_collections(session.kube, sorted(kinds))
     for ref in refs:
         live = view.get(ref)
-        if live is None or note(live) != state.objects[str(ref)]:
+        if live is None or object_version(live) != state.objects[str(ref)]:
             return False
     return True
 

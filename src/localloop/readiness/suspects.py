@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..kube.objects import ObjectRef
 from .pod_rule import Suspect
 
-Key = tuple[str, str, str]
+SuspectKey = tuple[str, str, str]
 
 
 @dataclass
@@ -29,13 +29,13 @@ class Suspects:
 
     look_again: Callable[[Suspect], bool]
     warn: Callable[[str], None]
-    seen: dict[Key, _Sighting] = field(default_factory=dict)
+    seen: dict[SuspectKey, _Sighting] = field(default_factory=dict)
 
     def lasted(
         self, present: Iterable[tuple[ObjectRef, Suspect]], now: float
     ) -> tuple[tuple[ObjectRef, Suspect] | None, float | None]:
         """The first cause that counts, else the moment at which one may."""
-        causes: dict[Key, tuple[ObjectRef, Suspect]] = {}
+        causes: dict[SuspectKey, tuple[ObjectRef, Suspect]] = {}
         for ref, suspect in present:
             causes.setdefault(suspect.key, (ref, suspect))
         self._forget(causes)
@@ -57,7 +57,7 @@ class Suspects:
                 due.append(now)  # judge once more, by what was read
         return None, min(due, default=None)
 
-    def _forget(self, causes: Iterable[Key]) -> None:
+    def _forget(self, causes: Iterable[SuspectKey]) -> None:
         present = set(causes)
         for key in [key for key in self.seen if key not in present]:
             if self.seen[key].sticky:  # comes and goes; each return is the same cause

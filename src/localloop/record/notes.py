@@ -10,7 +10,7 @@ from ..errors import LocalloopError
 from ..helm import manifest, releases
 from ..kube.client import ApiError
 from ..kube.collections import Collection, fetch_collections
-from ..kube.objects import Object, ObjectRef, note
+from ..kube.objects import Object, ObjectRef, object_version
 from ..session import Session
 from .model import ChartState
 
@@ -47,7 +47,7 @@ def _notes(session: Session, text: str, namespace: str) -> dict[str, dict[str, A
     view = fetch_collections(
         session.kube, [Collection(*key, metadata_only=True) for key in sorted(collections)]
     )
-    return {str(ref): note(live) if (live := view.get(ref)) else {} for ref in refs}
+    return {str(ref): object_version(live) if (live := view.get(ref)) else {} for ref in refs}
 
 
 def manifest_objects(session: Session, text: str, namespace: str) -> dict[ObjectRef, Object]:

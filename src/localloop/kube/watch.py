@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from .errors import ApiError, ApiUnreachable
 from .objects import Object
-from .transport import DROPPED, hang_up
+from .transport import CONNECTION_LOST, shut_down
 
 
 class WatchStream(Iterator[tuple[str, Object]]):
@@ -55,7 +55,7 @@ class WatchStream(Iterator[tuple[str, Object]]):
     def close(self) -> None:
         """End the stream, from any thread."""
         self._closed.set()
-        hang_up(self._socket)
+        shut_down(self._socket)
 
     def _line(self) -> bytes | None:
         while True:
@@ -67,7 +67,7 @@ class WatchStream(Iterator[tuple[str, Object]]):
                 continue
             try:
                 chunk = self._answer.read1(1 << 16)
-            except (*DROPPED, http.client.IncompleteRead, ValueError):
+            except (*CONNECTION_LOST, http.client.IncompleteRead, ValueError):
                 return None  # half a line is worth nothing: the next watch sends it again
             except OSError as error:
                 self._release()
