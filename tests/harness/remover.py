@@ -17,6 +17,7 @@ class Remover:
 
     def __init__(self, host: str, *, times: int) -> None:
         self._docker = Docker(environ={"DOCKER_HOST": host})
+        self._docker.engine.free_space()  # connected: no race is lost by importing the SDK
         self._left = times
         self._events = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._events.connect(host.removeprefix("unix://"))
@@ -34,7 +35,7 @@ class Remover:
                 if isinstance(event, dict) and event.get("Action") == "tag" and self._left:
                     self._left -= 1
                     with suppress(LocalloopError):  # it is being pushed, or gone
-                        self._docker.remove_image(event["Actor"]["Attributes"]["name"])
+                        self._docker.engine.remove_image(event["Actor"]["Attributes"]["name"])
 
     def __enter__(self) -> Remover:
         return self

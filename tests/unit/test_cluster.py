@@ -169,6 +169,7 @@ def test_clusters_that_are_created_at_once_choose_different_ports() -> None:
 class FakeDocker:
     def __init__(self, content: bytes | None) -> None:
         self.content = content
+        self.engine = self
 
     def read_file(self, container: str, path: str) -> bytes | None:
         assert (container, path) == ("localloop-demo", "/var/lib/localloop/kubeconfig")

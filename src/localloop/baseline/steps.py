@@ -211,7 +211,7 @@ def remove_kept_images(session: Session) -> None:
     with suppress(LocalloopError):  # whatever is wrong with Docker has been said
         for name, image in session.project.images.items():
             if image.build:
-                session.docker.remove_image(kept_image(session, name))
+                session.docker.engine.remove_image(kept_image(session, name))
 
 
 # -- the deploy

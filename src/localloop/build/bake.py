@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import LocalloopError
 from ..system import tools
-from ..system.docker import DOCKER_HINT
+from ..system.docker_host import DOCKER_HINT
 from ..system.redact import Redactor
 from .progress import BuildProgress, Ticker, told
 

@@ -11,7 +11,7 @@ from ..events import Emit
 from ..fingerprint.builder_kind import DOCKER, builder_kind
 from ..session import Session
 from ..system import tools
-from ..system.docker import DOCKER_HINT
+from ..system.docker_host import DOCKER_HINT
 
 INSPECT_SECONDS = 30.0
 _HOST = re.compile(r'(?:^|\s)network="?host\b')

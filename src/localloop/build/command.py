@@ -20,7 +20,7 @@ from ..registry.client import Manifest
 from ..session import Session
 from ..system import tools
 from ..system.cache_files import cache_dir
-from ..system.docker import DOCKER_HINT
+from ..system.docker_host import DOCKER_HINT
 from ..system.environ import for_commands
 from ..system.redact import Redactor
 from .bake import LOST, TAKEN, Target, push_failure, taken
@@ -143,7 +143,7 @@ def _published(session: Session, target: Target, on_step: OnStep, since: float) 
         persistently(session, lambda: _push(session, target), on_step, over={LOST})
     found = session.registry.manifest(repository, tag)
     if found is None:
-        if session.docker.was_tagged(reference, since):
+        if session.docker.engine.was_tagged(reference, since):
             raise taken(f"no image {reference}", target.component)
         raise LocalloopError(
             "image_not_left",

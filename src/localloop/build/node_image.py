@@ -36,14 +36,14 @@ def ensure_base_image(docker: Docker, reference: str, suite: str, say: Say) -> b
     """Pull the base image, else make it from Debian's packages; whether it was missing."""
     if docker.inspect_image(reference) is not None:
         return False
-    client = tools.find("docker", hint=DOCKER_HINT)
     say(f"pulling {reference}")
     try:
-        pulled = tools.run([client, "pull", "--quiet", "--", reference], timeout=PULL_SECONDS)
-        problem = "" if pulled.returncode == 0 else pulled.stderr.strip()[-200:]
+        docker.engine.pull(reference, timeout=PULL_SECONDS)
     except LocalloopError as error:
+        if error.reason != "docker_error":
+            raise
         problem = error.message
-    if not problem:
+    else:
         return True
     say(f"{reference} cannot be pulled: making it from Debian's packages (about 20 s)")
     mmdebstrap = tools.find(
@@ -53,22 +53,13 @@ def ensure_base_image(docker: Docker, reference: str, suite: str, say: Say) -> b
     )
     with tempfile.TemporaryDirectory(prefix="localloop-base-") as directory:
         archive = Path(directory) / "base.tar"
-        _must(
-            [mmdebstrap, "--quiet", "--variant=minbase", suite, str(archive)],
-            f"{reference} could not be made",
-        )
-        _must(
-            [client, "import", "--change", 'CMD ["bash"]', "--", str(archive), reference],
-            f"{reference} could not be imported",
-        )
+        argv = [mmdebstrap, "--quiet", "--variant=minbase", suite, str(archive)]
+        done = tools.run(argv, timeout=BOOTSTRAP_SECONDS)
+        if done.returncode:
+            last = "\n".join(done.stderr.strip().splitlines()[-5:])
+            raise LocalloopError("base_image_failed", f"{reference} could not be made: {last}")
+        docker.engine.import_image(archive, reference, ['CMD ["bash"]'], timeout=BOOTSTRAP_SECONDS)
     return True
-
-
-def _must(argv: list[str], what: str) -> None:
-    done = tools.run(argv, timeout=BOOTSTRAP_SECONDS)
-    if done.returncode:
-        last = "\n".join(done.stderr.strip().splitlines()[-5:])
-        raise LocalloopError("base_image_failed", f"{what}: {last}")
 
 
 def build_image(

@@ -73,7 +73,7 @@ def persistently(
             return act()
         except LocalloopError as error:
             if error.reason == FULL:
-                error.message += f": {session.docker.free_space()}"
+                error.message += f": {session.docker.engine.free_space()}"
             if error.reason not in over or attempt == RETRIES:
                 raise
             session.docker.wait(DOCKER_BACK_SECONDS)

@@ -27,7 +27,7 @@ def stat(docker: Docker, node: str, path: str) -> Stat | None:
 
 def digest(docker: Docker, node: str, path: str) -> str:
     """The sha256 of a file on the node, computed there; empty where that is no regular file."""
-    code, said = docker.execute(node, ["sha256sum", "--", path], timeout=60)
+    code, said = docker.engine.execute(node, ["sha256sum", "--", path], timeout=60)
     found = _SHA256.match(said.removeprefix("\\"))
     return found.group(0) if code == 0 and found else ""
 
@@ -42,10 +42,10 @@ def put(docker: Docker, node: str, file: NodeFile, content: bytes) -> Stat:
     temporary = f".{name}.localloop"
     place = posixpath.join(directory, temporary)
     _must(docker, node, file, ["mkdir", "-p", "--", directory])
-    docker.put_archive(node, directory, _archive(temporary, file, content))
+    docker.engine.put_archive(node, directory, _archive(temporary, file, content))
     held = digest(docker, node, place)
     if held != hashlib.sha256(content).hexdigest():
-        docker.execute(node, ["rm", "-f", "--", place])
+        docker.engine.execute(node, ["rm", "-f", "--", place])
         raise LocalloopError(
             f"node_file_damaged:{file.name}",
             f"{node} holds other bytes at {place} than were sent",
@@ -64,7 +64,7 @@ def put(docker: Docker, node: str, file: NodeFile, content: bytes) -> Stat:
 
 
 def _must(docker: Docker, node: str, file: NodeFile, argv: list[str]) -> None:
-    code, said = docker.execute(node, argv)
+    code, said = docker.engine.execute(node, argv)
     if code:
         raise LocalloopError(
             f"put_failed:{file.name}",

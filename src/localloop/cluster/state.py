@@ -286,7 +286,7 @@ def ensure_kubeconfig(docker: Docker, name: str, *, check: bool = False) -> bool
 
     It is derived data: whoever deletes or damages it gets it back.
     """
-    content = docker.read_file(node_container(name), NODE_KUBECONFIG)
+    content = docker.engine.read_file(node_container(name), NODE_KUBECONFIG)
     if content is None:
         raise LocalloopError(
             "kubeconfig_missing",

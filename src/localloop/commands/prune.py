@@ -137,7 +137,7 @@ def _collect(session: Session) -> None:
     found = session.docker.inspect_container(session.registry_container_name) or {}
     # registry:2 starts by a script, ours by the program itself.
     program = "registry" if found["Path"].endswith(".sh") else found["Path"]
-    status, said = session.docker.execute(
+    status, said = session.docker.engine.execute(
         session.registry_container_name,
         [program, "garbage-collect", found["Args"][-1]],
         timeout=COLLECT_SECONDS,

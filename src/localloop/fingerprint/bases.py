@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ..errors import LocalloopError
 from ..system.docker import Docker
 
+PULL_SECONDS = 600.0
 _PINNED = re.compile(r"@(sha256:[0-9a-f]{64})\Z")
 
 
@@ -41,24 +42,25 @@ class Bases:
         return [reference for reference in references if not self.local(reference)]
 
     def pull(self, references: Iterable[str], component: str) -> None:
-        """Pull what is missing, so that its digest is known before the build."""
+        """Pull what is missing, so that its digest is known before the build.
+
+        Raises ``base_image_missing`` for an image that is nowhere to be had.
+        """
         for reference in references:
-            pull(reference, component)
+            self._pull(reference, component)
         self.forget()
 
-
-def pull(reference: str, component: str) -> None:
-    """Pull one base image."""
-    from ..system import tools
-    from ..system.docker import DOCKER_HINT
-
-    docker = tools.find("docker", hint=DOCKER_HINT)
-    done = tools.run([docker, "pull", "--quiet", "--", reference], timeout=600)
-    if done.returncode:
-        raise LocalloopError(
-            "base_image_missing",
-            f"base image {reference} is not in Docker and cannot be pulled:"
-            f" {done.stderr.strip()[-300:]}",
-            component=component,
-            hint=f"Pull or load {reference}, or choose another base image.",
-        )
+    def _pull(self, reference: str, component: str) -> None:
+        if self._docker is None:
+            return
+        try:
+            self._docker.engine.pull(reference, timeout=PULL_SECONDS)
+        except LocalloopError as error:
+            if error.reason != "docker_error":
+                raise
+            raise LocalloopError(
+                "base_image_missing",
+                f"base image {reference} is not in Docker and cannot be pulled: {error.message}",
+                component=component,
+                hint=f"Pull or load {reference}, or choose another base image.",
+            ) from error

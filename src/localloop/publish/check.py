@@ -16,7 +16,7 @@ from ..registry.client import Registry
 from ..registry.tags import Image
 from ..session import Session
 from ..system import tools
-from ..system.docker import DOCKER_HINT, free_of
+from ..system.docker_host import DOCKER_HINT, free_of
 
 CORRUPT = "registry_corrupt"
 # Larger blobs are judged by their size alone: one core reads and hashes 100 MB in about 0.3 s.

@@ -88,7 +88,7 @@ def _left_in_the_registry_only(session: Session, targets: Sequence[Target]) -> I
     finally:
         with suppress(LocalloopError):  # whatever is wrong with Docker has been said
             for target in targets:
-                session.docker.remove_image(target.reference or "")
+                session.docker.engine.remove_image(target.reference or "")
 
 
 def _mend(

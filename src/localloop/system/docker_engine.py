@@ -1,0 +1,209 @@
+"""What is done in Docker: commands in containers, archives, images. This half is the Docker SDK.
+
+``Docker.engine`` imports this module when something is done, since the SDK takes a while to import.
+Our own client tells it the socket: the SDK reads DOCKER_HOST, but knows no Docker contexts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from docker import APIClient
+from docker.errors import DockerException, NotFound
+from docker.utils import parse_repository_tag
+from requests.exceptions import HTTPError, RequestException
+
+from ..errors import LocalloopError
+from .archives import ArchiveError, read_member
+from .docker_host import free_of, unreachable
+
+ANSWER_SECONDS = 30.0
+PUT_SECONDS = 300.0
+LARGEST_READ_BYTES = 16 << 20
+_EXIT_STATUS_SECONDS = 5.0
+
+
+class _BoundedClient(APIClient):
+    """The SDK's client without its unbounded requests (events, pulls, imports).
+
+    ``seconds`` is how long a request may wait for the daemon's next bytes.
+    """
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(url)  # asks for the daemon's version
+
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        return super().request(*args, **{**kwargs, "timeout": self.seconds})
+
+
+class Engine:
+    """The daemon behind one Unix socket; connected to on the first call.
+
+    Every method raises ``docker_unreachable`` where the daemon does not answer in time, and
+    ``docker_error`` with the daemon's words where it refuses. Timeouts are in seconds; without one
+    a call has that of the engine.
+    """
+
+    def __init__(self, socket: str, *, timeout: float = ANSWER_SECONDS) -> None:
+        self.socket = socket
+        self.timeout = timeout
+        self._client: _BoundedClient | None = None
+
+    def execute(
+        self, container: str, argv: Sequence[str], *, timeout: float | None = None
+    ) -> tuple[int, str]:
+        """Run a command in a container to its end: its exit status, and both its outputs."""
+        with self._asking(f"to run {argv[0]} in {container}", timeout) as api:
+            number = api.exec_create(container, list(argv))["Id"]
+            # Not exec_start: it reads the socket past HTTP's buffer, so that the output of a quick
+            # command may be lost (docker/docker-py#3332), and it waits for ever.
+            url = f"{api.base_url}/v{api.api_version}/exec/{number}/start"
+            answer = api.post(url, json={"Detach": False, "Tty": False})
+            answer.raise_for_status()
+            return _exit_status(api, number), _unframed(answer.content).decode(errors="replace")
+
+    def put_archive(self, container: str, directory: str, archive: bytes) -> None:
+        """Unpack a tar archive into an existing directory of a container."""
+        with self._asking(f"to write to {directory} in {container}", PUT_SECONDS) as api:
+            api.put_archive(container, directory, archive)
+
+    def read_file(self, container: str, path: str) -> bytes | None:
+        """A regular file's content, at most 16 MiB; None if container or file is missing."""
+        archive = b""
+        with self._asking(f"to read {path} in {container}") as api:
+            try:
+                chunks, _ = api.get_archive(container, path)
+            except NotFound:
+                return None
+            for chunk in chunks:
+                archive += chunk
+                if len(archive) > LARGEST_READ_BYTES:
+                    raise LocalloopError("docker_error", f"{path} in {container} is too large")
+        try:
+            return read_member(archive, posixpath.basename(path))
+        except ArchiveError as error:
+            raise LocalloopError("docker_error", f"{path} in {container}: {error}") from error
+
+    def was_tagged(self, reference: str, since: float) -> bool:
+        """Whether an image got that name since then (Unix time), by Docker's own events."""
+        with self._asking("to list its events") as api:
+            events = api.events(
+                since=f"{since:.9f}",
+                until=f"{time.time():.9f}",
+                filters={"type": "image", "event": "tag"},
+                decode=True,
+            )
+            return any(event["Actor"]["Attributes"].get("name") == reference for event in events)
+
+    def pull(self, reference: str, *, timeout: float) -> None:
+        """Pull an image; given up once it says nothing for ``timeout``, or takes longer."""
+        deadline = time.monotonic() + timeout
+        with self._asking(f"to pull {reference}", timeout) as api:
+            for line in api.pull(reference, stream=True, decode=True):
+                _refuse_error(line, f"to pull {reference}")
+                if time.monotonic() > deadline:
+                    raise LocalloopError(
+                        "docker_error", f"pulling {reference} took more than {timeout:g} s"
+                    )
+
+    def import_image(
+        self, archive: Path, reference: str, changes: Sequence[str], *, timeout: float
+    ) -> None:
+        """Make an image from a root file system; ``changes`` are instructions of a Dockerfile."""
+        repository, tag = parse_repository_tag(reference)
+        with self._asking(f"to import {reference}", timeout) as api:
+            said = api.import_image_from_file(str(archive), repository, tag, changes)
+            for line in said.splitlines():
+                _refuse_error(json.loads(line), f"to import {reference}")
+
+    def remove_image(self, reference: str) -> None:
+        """Remove a tag, and the image if it was its last one; an absent one counts as removed."""
+        with self._asking(f"to remove {reference}", 60) as api:
+            try:
+                api.remove_image(reference)
+            except NotFound:
+                return
+
+    def free_space(self) -> str:
+        """How much is free where the daemon keeps its data, in words."""
+        with self._asking("to describe itself") as api:
+            directory = str(api.info()["DockerRootDir"])
+        try:
+            found = os.statvfs(directory)
+        except OSError:
+            return f"what is free in {directory} cannot be seen from here"
+        return free_of(directory, found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    @contextmanager
+    def _asking(self, what: str, timeout: float | None = None) -> Iterator[Any]:
+        """The SDK's client for one call; what the SDK raises comes out as ``LocalloopError``."""
+        try:
+            if self._client is None:
+                self._client = _BoundedClient(f"unix://{self.socket}", self.timeout)
+            self._client.seconds = self.timeout if timeout is None else timeout
+            yield self._client
+        except HTTPError as error:  # the SDK's APIError is one
+            raise _refused(what, error) from error
+        except (DockerException, RequestException, OSError) as error:
+            self.close()
+            raise unreachable(self.socket, _root(error)) from error
+        except BaseException:  # a half-read answer: Ctrl-C, or one that took too long
+            self.close()
+            raise
+
+
+def _exit_status(api: Any, number: str) -> int:
+    """The daemon may close a command's output a moment before it knows the exit status."""
+    deadline = time.monotonic() + _EXIT_STATUS_SECONDS
+    while (status := api.exec_inspect(number)["ExitCode"]) is None:
+        if time.monotonic() > deadline:
+            raise LocalloopError("docker_error", "Docker does not say how a command ended")
+        time.sleep(0.02)
+    return int(status)
+
+
+def _unframed(stream: bytes) -> bytes:
+    """Both outputs of a command without a terminal: frames of type, length (big-endian), bytes."""
+    said, offset = b"", 0
+    while offset + 8 <= len(stream):
+        size = int.from_bytes(stream[offset + 4 : offset + 8], "big")
+        said += stream[offset + 8 : offset + 8 + size]
+        offset += 8 + size
+    return said
+
+
+def _refuse_error(line: Mapping[str, Any], what: str) -> None:
+    """Pulls and imports report failures within a successful answer."""
+    if "error" in line:
+        raise LocalloopError("docker_error", f"Docker refused {what}: {line['error']}")
+
+
+def _refused(what: str, error: HTTPError) -> LocalloopError:
+    response: Any = error.response
+    try:
+        message = str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        message = response.text[:300]
+    return LocalloopError(
+        "docker_error", f"Docker refused {what} ({response.status_code}): {message}"
+    )
+
+
+def _root(error: BaseException) -> BaseException:
+    """The error below all wrappings, such as ``FileNotFoundError`` of the socket."""
+    while below := error.__cause__ or error.__context__:
+        error = below
+    return error
