@@ -67,6 +67,7 @@ baseline:
     run_id: 20260101-120000
     mode: cold
     include_deploy: false
+    profile: local-fast
     cargo_build_profile: local-fast
     csv: /src/relay/.cache/perf/cluster-baseline-20260101-120000.csv
     markdown: /src/relay/.cache/perf/cluster-baseline-20260101-120000.md

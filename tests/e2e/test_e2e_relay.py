@@ -95,7 +95,7 @@ def test_first_deploy(first: tuple[Relay, Run]) -> None:
     assert "Gateway says hello" in seen.page
     assert "Core says hello" in seen.page
     assert "Supervisor says hello" in seen.page
-    assert seen.gateway["profile"] == run.report["header"]["cargo_build_profile"] == "local-fast"
+    assert seen.gateway["profile"] == run.report["header"]["profile"] == "local-fast"
     assert len(seen.sandboxes) == 3
     assert seen.greetings == {("Supervisor says hello", "Core says hello")}
     assert relay.outside.on_node("stat", "--format=%u:%g %a", NODE_PATH) == "0:0 755"
@@ -244,7 +244,7 @@ def test_profile_switch_and_back(relay: Relay) -> None:
     before = relay.outside.see()
     run = relay.deploy("--profile", "release")
     release = relay.outside.see()
-    assert run.report["header"]["cargo_build_profile"] == "release"
+    assert run.report["header"]["profile"] == "release"
     assert release.gateway == {**before.gateway, "profile": "release"}
     assert {found["profile"] for found in release.sandboxes.values()} == {"release"}
     assert release.file[1] != before.file[1]

@@ -254,7 +254,7 @@ def test_full(deployed: Project) -> None:
     before = deployed.outside.see()
     run = deployed.deploy("--full")
     after = deployed.outside.see()
-    assert run.report["header"]["deploy_fast_mode"] == "full"
+    assert run.report["header"]["mode"] == "full"
     assert after.revision == before.revision + 1
     assert after.pods == before.pods
     agrees(run, deployed.outside, before, after)

@@ -43,6 +43,7 @@ MARKDOWN = """\
 - run_id: 20260102-030405
 - mode: both
 - include_deploy: 1
+- profile: local-fast
 - cargo_build_profile: local-fast
 - csv: `/p/.cache/perf/cluster-baseline-20260102-030405.csv`
 
@@ -190,7 +191,7 @@ def test_commands_and_their_folder(root: Path) -> None:
     assert files(root / ".cache/perf") == names
     assert [told["csv"], told["markdown"]] == [str(root / ".cache/perf" / name) for name in names]
     assert (told["mode"], told["include_deploy"]) == ("both", False)
-    assert told["cargo_build_profile"] == "fast"
+    assert told["cargo_build_profile"] == told["profile"] == "fast"
     assert "cold shell/write: ok" in err
     # A cold run starts anew, a warm one alone goes on where the last warm one ended.
     for mode, said in (("cold", 1), ("warm", 1), ("warm", 2)):

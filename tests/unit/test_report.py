@@ -300,7 +300,10 @@ BOOTSTRAP = {
 @pytest.mark.parametrize("name", RUNS)
 def test_keys_of_the_reference(name: str) -> None:
     report = build_report(RUNS[name]())
-    assert set(report["header"]) >= HEADER
+    header = report["header"]
+    assert set(header) >= HEADER
+    assert header["deploy_fast_mode"] == header["mode"] == "auto"
+    assert header["cargo_build_profile"] == header["profile"] == "local-fast"
     assert set(report["plan"]) >= PLAN
     assert set(report["durations_ms"]) >= DURATIONS
     for component in ("gateway", "relay"):

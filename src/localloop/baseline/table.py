@@ -75,7 +75,8 @@ class Baseline:
             "run_id": self.run_id,
             "mode": self.mode,
             "include_deploy": self.include_deploy,
-            "cargo_build_profile": self.profile or "none",
+            "profile": self.profile or "none",
+            "cargo_build_profile": self.profile or "none",  # its name in OpenShell's baselines
             "csv": str(self.csv),
             "markdown": str(self.markdown),
             "steps": [asdict(step) for step in self.steps],
@@ -99,6 +100,7 @@ def markdown_text(baseline: Baseline) -> str:
         f"- run_id: {baseline.run_id}",
         f"- mode: {baseline.mode}",
         f"- include_deploy: {int(baseline.include_deploy)}",
+        f"- profile: {baseline.profile or 'none'}",
         f"- cargo_build_profile: {baseline.profile or 'none'}",
         f"- csv: `{clean(str(baseline.csv)).replace('`', ' ')}`",
         "",

@@ -175,7 +175,8 @@ def _header(
 ) -> dict[str, Any]:
     # A cluster that is made anew is planned a second time, without the targets that were asked for.
     asked = next((event["plan"] for event in events if event.get("event") == "plan"), opened)
-    targets = asked.get("targets", ())
+    targets, mode = asked.get("targets", ()), asked.get("mode", "auto")
+    profile = asked.get("profile") or "none"
     changed = sum(
         (part.changes.get(word) or {}).get("count", 0)
         for part in parts.values()
@@ -188,11 +189,14 @@ def _header(
         "project": opened.get("project", ""),
         "cluster_name": opened.get("cluster_name", ""),
         "container_name": opened.get("container_name", ""),
+        "profile": profile,
+        "mode": mode,
         "explicit_target": bool(targets),
         "targets_requested": ",".join(targets) or "none",
-        "deploy_fast_mode": asked.get("mode", "auto"),
-        "cargo_build_profile": asked.get("profile") or "none",
         "changed_files_count": changed,
+        # Other names of the mode and the profile, for readers of OpenShell's reports.
+        "deploy_fast_mode": mode,
+        "cargo_build_profile": profile,
     }
 
 
