@@ -679,7 +679,7 @@ WAITING = (
     Row("job_running", "a Job has not completed"),
     Row("suspended", "a Job is suspended"),
     Row("pod_ended", "a bare Pod that should run for ever has ended"),
-    Row("on_delete", "pods wait to be deleted by hand: the update strategy is `OnDelete`"),
+    Row("on_delete", "pods must be deleted by hand: the update strategy is `OnDelete`"),
     Row("not_bound", "a claim has no volume"),
     Row("not_established", "a CustomResourceDefinition is not served yet"),
     Row("reconciling", "a custom resource's controller is still at work on it"),

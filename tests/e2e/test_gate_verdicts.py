@@ -331,9 +331,9 @@ def test_what_is_told_beside_the_verdict(results: Results) -> None:
     assert "Deployment web: its pods have no probe" in results["no-probe"].warnings
     assert set(results["none-wanted"].warnings) == {
         "Deployment web wants no pods",
-        "Service web: what it selects wants no pods",
+        "Service web: the workloads it selects want no pods",
     }
-    assert any("deleted the pod web-0" in text for text in results["stuck"].warnings)
+    assert any("deleted pod web-0" in text for text in results["stuck"].warnings)
     assert any("unschedulable" in text for text in results["unschedulable"].warnings)
     assert "OnDelete" in results["on-delete"].detail
     assert results["quota"].not_gated == ("v1/ResourceQuota/scene-quota/none",)

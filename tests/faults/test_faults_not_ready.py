@@ -103,7 +103,7 @@ def test_what_a_crash_needed_is_mended_beside_the_pods_template(deployed: Projec
     assert failed.report["error"]["reason"] == "crash_loop:hello"
     deployed.edit("chart/templates/wanted.yaml", '"1"', '"0"')
     mended = deployed.deploy()
-    assert "left by an earlier run (crash_loop)" in mended.text
+    assert "left by an earlier run: crash_loop" in mended.text
     assert deployed.deploy().report["outcome"] == "unchanged"
 
 

@@ -273,8 +273,8 @@ def test_one_screen() -> None:
     )
     assert str(diagnose("crash_loop:web", "exit 137", said)).splitlines() == [
         "Deployment app/web, pod web-1, container main (init)",
-        "a container ends again and again (exit 137)",
-        "it used more memory than its limit allows and was killed (out_of_memory)",
+        "a container keeps exiting (exit 137)",
+        "it exceeded its memory limit and was killed (out_of_memory)",
         "last lines:",
         *(f"  line {number}" for number in range(42, 50)),
         "events:",
@@ -283,7 +283,7 @@ def test_one_screen() -> None:
     assert len(render_evidence(said).splitlines()) > 50
 
 
-def test_a_probe_is_told_with_the_ports_that_the_container_declares() -> None:
+def test_a_probe_failure_names_the_declared_ports() -> None:
     found = diagnose("timeout:ready 0/1", "", evidence(probe="tcpSocket :8081"))
     assert "(probe_fails: tcpSocket :8081; declared ports: 8080)" in found.meaning
 

@@ -332,8 +332,8 @@ def test_each_object_has_to_run_its_own_digest(api: FakeApi) -> None:
     api.put(deployment(), replicaset(), pod(digest=B))
     other, right = {REPOSITORY: frozenset({A})}, {REPOSITORY: frozenset({B})}
     both = {REPOSITORY: frozenset({A, B})}
-    assert gate(api, expected=other, own={WEB: right}).ready
-    assert gate(api, expected=both, own={WEB: other}).reason == "wrong_image:web"
+    assert gate(api, expected=other, expected_by_object={WEB: right}).ready
+    assert gate(api, expected=both, expected_by_object={WEB: other}).reason == "wrong_image:web"
 
 
 def test_deadline(api: FakeApi) -> None:
@@ -579,7 +579,7 @@ def test_a_stuck_pod_of_a_statefulset_is_deleted_once(api: FakeApi) -> None:
     result = gate(api, scope=(ref_of(database),), script=script)
     assert result.ready
     assert api.methods("DELETE") == [f"DELETE {PODS}/db-0"]
-    assert result.warnings == ("deleted the pod db-0, stuck on an older revision (crash_loop)",)
+    assert result.warnings == ("deleted pod db-0 (stuck on an older revision: crash_loop)",)
 
 
 LEFT_WAITING = pytest.mark.parametrize(
@@ -614,7 +614,7 @@ def test_a_pod_that_an_earlier_run_left_is_deleted_once(
     result = gate(api, script=script, run_age=5.0)
     assert result.ready
     assert api.methods("DELETE") == [f"DELETE {PODS}/web-p1"]
-    assert result.warnings == (f"deleted the pod web-p1, left by an earlier run ({reason})",)
+    assert result.warnings == (f"deleted pod web-p1 (left by an earlier run: {reason})",)
 
 
 @LEFT_WAITING
@@ -722,7 +722,7 @@ def test_forbidden_does_not_wait(api: FakeApi) -> None:
     assert (result.status, result.reason, result.duration_s) == ("unknown", "api_forbidden", 0)
     assert len(api.answers[("GET", PODS)]) == 4
     assert result.diagnosis is not None
-    assert "may not look" in result.diagnosis.meaning
+    assert "may not read" in result.diagnosis.meaning
 
 
 def test_a_server_that_starts_forbids_for_a_moment(api: FakeApi) -> None:

@@ -93,7 +93,7 @@ def run(
         timeout=timeout or readiness.timeout,
         stable_for=readiness.stable_for,
         expected=expected,
-        own=own,
+        expected_by_object=own,
         touched=touched,
         emit=emit,
         also=[*readiness.also, *_users_of_files(session, plan)] if declared_too else (),

@@ -1,1 +1,1 @@
-"""When a workload is ready and when it has failed: rules, one look, waiting, evidence."""
+"""Whether Kubernetes objects are ready or have failed: rules, one look, the gate, evidence."""

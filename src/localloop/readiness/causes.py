@@ -1,4 +1,4 @@
-"""What makes a reason more precise: causes that the cluster or the container named itself."""
+"""Known causes of failures, recognised in what the cluster and the container report."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _LATE = ("timeout", "progress_deadline")
 
 @dataclass(frozen=True)
 class Cause(FailureReason):
-    """Looked for in these sources of the evidence; ``log`` only of containers that have ended.
+    """A failure reason with the ``pattern`` that identifies it.
 
-    ``only`` names the reasons that it makes more precise; empty: any. Without sources it is what
-    remains of a container that runs and does not get ready.
+    ``sources`` are the parts of the evidence to search (``waiting``, ``terminated``, ``log``,
+    ``event``); logs count only for containers that have terminated. ``only`` limits the cause to
+    these reasons; empty means any.
     """
 
     sources: tuple[str, ...]
@@ -26,7 +27,10 @@ class Cause(FailureReason):
     only: tuple[str, ...] = ()
 
     def explains(self, head: str, texts: Mapping[str, Iterable[str]]) -> bool:
-        """Whether the texts (by source) name it, for a reason without its subject."""
+        """Whether one of the texts matches; ``head`` is the reason without its subject.
+
+        ``texts`` has an entry for every source.
+        """
         if self.only and head not in self.only:
             return False
         return any(self.pattern.search(text) for source in self.sources for text in texts[source])
@@ -48,24 +52,24 @@ PROBE_FAILS = _cause(
     "probe_fails",
     (),
     "",
-    "it runs, and its readiness probe has not succeeded yet",
-    "Compare the probe's port and path with what the program serves; or give it more time.",
+    "it is running, but its readiness probe has not succeeded yet",
+    "Compare the probe's port and path with what the program serves, or give it more time.",
     only=_LATE,
 )
 CAUSES: tuple[Cause, ...] = (
-    # Held by a person.
+    # Waiting for a person.
     _cause(
         "on_delete",
         (EVENT,),
-        r"wait to be deleted by hand",
-        "its update strategy is OnDelete: pods of the old revision stay until they are deleted",
-        "Delete them by kubectl delete pod, or choose RollingUpdate in the chart.",
+        r"must be deleted by hand",
+        "its update strategy is OnDelete: pods of the old revision stay until you delete them",
+        "Delete them with kubectl delete pod, or use RollingUpdate in the chart.",
     ),
     _cause(
         "job_suspended",
         (EVENT,),
         r"the Job is suspended",
-        "the Job has suspend: true and does not start",
+        "the Job has suspend: true, so it does not start",
         "Remove spec.suspend from the chart.",
     ),
     # Gone.
@@ -73,23 +77,23 @@ CAUSES: tuple[Cause, ...] = (
         "gone",
         (EVENT,),
         r"^timeout not found$",
-        "it was made, and deleted since",
-        "Run the deploy again: it is made anew. How a Job ended its events tell; a longer"
-        " ttlSecondsAfterFinished keeps its last lines.",
+        "it was created and has since been deleted",
+        "Run the deploy again to recreate it. A Job's events say how it ended; a longer"
+        " ttlSecondsAfterFinished keeps its logs.",
     ),
     # Images.
     _cause(
         "image_platform",
         (WAITING, EVENT),
         r"no match for platform",
-        "the image is not there for the node's architecture",
+        "the image does not exist for the node's architecture",
         "Build it for the node's platform (`platform:` in localloop.yml).",
     ),
     _cause(
         "registry_refuses",
         (WAITING, EVENT),
         r"pull.*(unauthorized|authentication required|access denied|authorization failed|403 F)",
-        "the registry refuses: it wants credentials, or has no such image",
+        "the registry denies access: it wants credentials, or has no such image",
         "Check the name; give the pod an imagePullSecrets entry where the image is private.",
     ),
     _cause(
@@ -97,14 +101,14 @@ CAUSES: tuple[Cause, ...] = (
         (WAITING, EVENT),
         r"pull.*(: not found|manifest unknown|name unknown)",
         "the registry has no such image or tag",
-        "Correct the name or tag in the chart's values; $NAME.ref stands for the one just built.",
+        "Correct the name or tag in the chart's values; $NAME.ref is the image just built.",
     ),
     _cause(
         "registry_tls",
         (WAITING, EVENT),
         r"pull.*(x509|server gave HTTP response to HTTPS client|tls: )",
         "the node and the registry do not agree on TLS",
-        "Tell the node's container runtime about that registry (a mirror, or its CA).",
+        "Configure that registry in the node's container runtime (a mirror, or its CA).",
     ),
     _cause(
         "registry_unreachable",
@@ -118,15 +122,15 @@ CAUSES: tuple[Cause, ...] = (
         "exec_format",
         (WAITING, TERMINATED, LOG, EVENT),
         r"exec format error",
-        "the program is built for another architecture, or is a script without its #! line",
-        "Build for the node's platform (`platform:` in localloop.yml), or start the shell by name.",
+        "the program is built for another architecture, or is a script without a #! line",
+        "Build for the node's platform (`platform:` in localloop.yml), or run it with a shell.",
     ),
     _cause(
         "out_of_memory",
         (TERMINATED, EVENT),
         r"OOMKilled|OOMKilling",
-        "it used more memory than its limit allows and was killed",
-        "Raise resources.limits.memory, or let the program use less.",
+        "it exceeded its memory limit and was killed",
+        "Raise resources.limits.memory, or make the program use less.",
     ),
     _cause(
         "command_not_found",
@@ -139,8 +143,8 @@ CAUSES: tuple[Cause, ...] = (
         "runs_as_root",
         (WAITING, EVENT),
         r"runAsNonRoot|will run as root|non-numeric user",
-        "the pod forbids root and the image starts as root",
-        "Set USER in the Dockerfile to a number, or runAsUser in the chart.",
+        "the pod does not allow root, and the image runs as root",
+        "Set USER to a numeric uid in the Dockerfile, or runAsUser in the chart.",
     ),
     _cause(
         "config_missing",
@@ -154,36 +158,36 @@ CAUSES: tuple[Cause, ...] = (
         (EVENT,),
         r"^(FailedMount|FailedAttachVolume)\b",
         "a volume cannot be mounted",
-        "The event says which and why.",
+        "The event says which volume, and why.",
         only=_LATE,
     ),
     _cause(
         "read_only",
         (LOG, TERMINATED),
         r"read-only file ?system|EROFS",
-        "the program writes where the file system is read-only",
+        "the program writes to a read-only file system",
         "Mount an emptyDir there, or drop readOnlyRootFilesystem.",
     ),
     _cause(
         "permission_denied",
         (LOG, TERMINATED, WAITING),
         r"permission denied|operation not permitted|EACCES",
-        "the program may not do something it tries to do",
-        "Its last lines name the path: correct its owner or mode, runAsUser or fsGroup.",
+        "the program lacks a permission it needs",
+        "Its logs name the path: correct its owner or mode, runAsUser or fsGroup.",
     ),
     _cause(
         "liveness_failed",
         (EVENT,),
         r"^(Unhealthy|Killing)\b.*(liveness|startup) probe",
-        "the kubelet kills it: its liveness or startup probe fails",
+        "the kubelet kills it because its liveness or startup probe fails",
         "Correct that probe's port and path, or give it more time (a startupProbe).",
     ),
     _cause(
         "dependency_unreachable",
         (LOG,),
         r"connection refused|no such host|name or service not known|could not translate host",
-        "its last lines say that it cannot reach something it needs",
-        "See that the other service runs, under the name and port that the program uses.",
+        "its logs say that it cannot reach something it needs",
+        "Check that the other service runs, under the name and port that the program uses.",
     ),
     # Getting ready.
     _cause(
@@ -191,7 +195,7 @@ CAUSES: tuple[Cause, ...] = (
         (EVENT,),
         r"readiness probe failed.*connection refused",
         "nothing listens on the readiness probe's port",
-        "Let the probe's port and the port that the program listens on be the same.",
+        "Give the probe the port that the program listens on.",
         only=_LATE,
     ),
     _cause(
@@ -199,7 +203,7 @@ CAUSES: tuple[Cause, ...] = (
         (EVENT,),
         r"readiness probe failed.*statuscode",
         "the readiness probe's path answers with an error",
-        "Correct the probe's path, or what the program answers there.",
+        "Correct the probe's path, or what the program serves there.",
         only=_LATE,
     ),
     _cause(
@@ -207,33 +211,33 @@ CAUSES: tuple[Cause, ...] = (
         (EVENT,),
         r"readiness probe failed.*(timeout|deadline exceeded|timed out)",
         "the readiness probe gets no answer in time",
-        "Raise timeoutSeconds, or see why the program answers so late.",
+        "Raise timeoutSeconds, or find out why the program answers so slowly.",
         only=_LATE,
     ),
     _cause(
         "probe_command",
         (EVENT,),
         r"readiness probe (failed|errored)",
-        "the readiness probe says no",
-        "Run the probe's command in the container by kubectl exec.",
+        "the readiness probe fails",
+        "Run the probe's command in the container with kubectl exec.",
         only=_LATE,
     ),
     PROBE_FAILS,
-    # Placing and creating.
+    # Scheduling and creation.
     _cause(
         "volume_unbound",
         (EVENT,),
         r"unbound immediate PersistentVolumeClaims|didn't find available persistent volumes"
         r"|persistentvolumeclaim \"[^\"]*\" not found|volume node affinity conflict",
-        "the pod's claim has no volume",
-        "Name a storage class that makes volumes, or create the volume.",
+        "the pod's PersistentVolumeClaim is not bound to a volume",
+        "Name a StorageClass that provisions volumes, or create the volume.",
     ),
     _cause(
         "insufficient_resources",
         (EVENT,),
         r"Insufficient [a-z0-9./-]+|Too many pods",
-        "it asks for more than any node has left",
-        "Lower resources.requests, or free some room on the node.",
+        "it requests more than any node has left",
+        "Lower resources.requests, or free resources on the node.",
     ),
     _cause(
         "no_matching_node",
@@ -247,14 +251,14 @@ CAUSES: tuple[Cause, ...] = (
         (EVENT,),
         r"exceeded quota",
         "the namespace's quota is used up",
-        "Raise the quota, or delete what is not needed there.",
+        "Raise the quota, or delete what is no longer needed there.",
     ),
     _cause(
         "creation_refused",
         (EVENT,),
         r"^FailedCreate\b",
-        "its pods are refused on creation",
+        "the API server rejects its pods",
         "The event names the admission rule, webhook or service account.",
     ),
 )
-"""What makes a reason more precise, in the order in which they are looked for."""
+"""All known causes; the first that matches is the one reported."""

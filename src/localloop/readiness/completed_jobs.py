@@ -1,6 +1,7 @@
-"""Jobs that were gone before the gate could see how they ended: did they complete?
+"""Jobs that were deleted before the gate could see how they ended: did they complete?
 
-A Job's controller tells so in an Event, which stays for an hour when the Job's TTL deletes it.
+The Job controller records it in an Event, which outlives a Job deleted by its TTL (by an hour, the
+API server's default ``--event-ttl``).
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 
 @dataclass
 class CompletedJobs:
-    """Tells the store of Jobs that completed unseen.
+    """Finds Jobs that completed unseen, and notes them in the store.
 
-    ``since``: the Jobs that may have, and the server's time after which they were made.
+    ``since`` maps the Jobs to look for to the server's time (epoch seconds) after which they were
+    created.
     """
 
     kube: Kube
@@ -27,10 +29,10 @@ class CompletedJobs:
     since: Mapping[ObjectRef, float]
     _due: dict[ObjectRef, tuple[float, float]] = field(default_factory=dict)
 
-    def ask(self, ref: ObjectRef, now: float) -> float:
-        """Ask for a missing Job, in growing pauses: an Event may come after the deletion.
+    def look_for(self, ref: ObjectRef, now: float) -> float:
+        """Look for a missing Job's Events, with growing pauses: they may come after it is gone.
 
-        Returns when to ask again.
+        ``now`` is the gate's clock; returns when to look again.
         """
         due, pause = self._due.get(ref, (now, _FIRST_PAUSE))
         if now < due:
@@ -46,17 +48,20 @@ class CompletedJobs:
 
 
 def completed_uid(kube: Kube, ref: ObjectRef, since: float) -> str:
-    """The uid of the newest Job of that name, if all that were told of since then completed."""
+    """The uid of the newest Job of that name, or "" unless all of them since then completed.
+
+    Raises ``ApiError`` or ``ApiUnreachable``.
+    """
     about = f"involvedObject.kind=Job,involvedObject.name={ref.name}"
     events, _ = kube.list("v1", "Event", ref.namespace, field_selector=about, timeout=3.0)
-    told: dict[str, set[str]] = {}
+    reasons_by_uid: dict[str, set[str]] = {}
     for event in sorted(events, key=_created):
         if _created(event) >= since:
             uid = str(event["involvedObject"].get("uid") or "")
-            told.setdefault(uid, set()).add(str(event.get("reason")))
-    if not told or not all("Completed" in reasons for reasons in told.values()):
+            reasons_by_uid.setdefault(uid, set()).add(str(event.get("reason")))
+    if not all("Completed" in reasons for reasons in reasons_by_uid.values()):
         return ""
-    return [*told][-1]
+    return next(reversed(reasons_by_uid), "")
 
 
 def _created(event: Object) -> float:

@@ -1,4 +1,4 @@
-"""What a failed gate tells a person: one screen that names the place, the cause, the next step."""
+"""What a failed gate shows people: one screen with the place, the cause and the next step."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from .causes import CAUSES, EVENT, LOG, PROBE_FAILS, TERMINATED, WAITING, Cause
 from .reasons import reason_named
 
 Evidence = dict[str, Any]
-_LINES = 8
+_LOG_LINES = 8
 _EVENTS = 3
-# Events that are over once a container runs.
+# Events that no longer matter once a container runs.
 _BEFORE_START = ("FailedMount", "FailedAttachVolume", "FailedScheduling", "FailedCreatePodSandBox")
-_PATIENT = ("ContainerCreating", "PodInitializing")
+_NORMAL_WAITS = ("ContainerCreating", "PodInitializing")
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Plain strings, empty where nothing is known. ``cause`` is a stable name, as ``reason``."""
+    """Why the gate failed. Strings are empty where nothing is known.
+
+    ``reason`` and ``cause`` are stable names; ``lines`` are the container's last log lines.
+    """
 
     reason: str
     cause: str
@@ -33,60 +36,61 @@ class Diagnosis:
     events: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """As plain data."""
+        """As plain data, for the journal and the report."""
         return asdict(self)
 
     def __str__(self) -> str:
         """The screen, without the next step."""
-        places = ("pod", self.pod), ("container", self.container)
-        place = [self.workload, *(f"{word} {name}" for word, name in places if name)]
-        found = [", ".join(filter(None, place)), self.meaning]
+        parts = ("pod", self.pod), ("container", self.container)
+        place = [self.workload, *(f"{kind} {name}" for kind, name in parts if name)]
+        screen = [", ".join(filter(None, place)), self.meaning]
         if self.lines:
-            found += ["last lines:", *(f"  {line}" for line in self.lines)]
+            screen += ["last lines:", *(f"  {line}" for line in self.lines)]
         if self.events:
-            found += ["events:", *(f"  {line}" for line in self.events)]
-        return "\n".join(filter(None, found))
+            screen += ["events:", *(f"  {line}" for line in self.events)]
+        return "\n".join(filter(None, screen))
 
 
 def diagnose(
     reason: str, detail: str, evidence: Sequence[Evidence] = (), *, meaning: str = ""
 ) -> Diagnosis:
-    """What the evidence says of the first object in it.
+    """Explain a failure by the evidence of its first object (see ``collect_evidence``).
 
-    ``meaning``: of a reason that is none of the gate's.
+    ``reason`` may carry its subject (``crash_loop:web``). ``meaning`` explains a reason that is
+    not in ``REASONS``.
     """
     entry: Evidence = evidence[0] if evidence else {"ref": "", "pods": [], "events": []}
     pod, container = _culprit(entry)
     cause = _cause(reason, detail, entry, container)
-    row = reason_named(reason)
-    meaning = meaning or (row.meaning if row else reason)
+    known = reason_named(reason)
+    meaning = meaning or (known.meaning if known else reason)
     if detail:
         meaning += f" ({detail})"
     if cause:
-        meaning += f"\n{cause.meaning} ({_precise(cause, container)})"
-    step = cause or row
+        meaning += f"\n{cause.meaning} ({_cause_label(cause, container)})"
+    explained = cause or known
     return Diagnosis(
         reason=reason,
         cause=cause.name if cause else "",
         workload=_workload(entry["ref"]),
         pod=pod["name"] if pod else "",
-        container=_named(container) if container else "",
+        container=_container_label(container) if container else "",
         meaning=meaning,
-        next_step=step.next_step if step else "",
+        next_step=explained.next_step if explained else "",
         lines=tuple(_last_lines(container)) if container else (),
         events=tuple(_event(event) for event in entry["events"][:_EVENTS]),
     )
 
 
 def _culprit(entry: Evidence) -> tuple[Evidence | None, Evidence | None]:
-    """The pod and container to look at: one that waits or has ended, else the first."""
-    every = [(pod, container) for pod in entry["pods"] for container in pod["containers"]]
-    for pod, container in every:
+    """The pod and container to blame: one that waits or has terminated, else the first."""
+    pairs = [(pod, container) for pod in entry["pods"] for container in pod["containers"]]
+    for pod, container in pairs:
         waiting = container["waiting"].partition(" ")[0]
-        if (waiting and waiting not in _PATIENT) or container["terminated"]:
+        if (waiting and waiting not in _NORMAL_WAITS) or container["terminated"]:
             return pod, container
-    if every:
-        return every[0]
+    if pairs:
+        return pairs[0]
     return (entry["pods"][0], None) if entry["pods"] else (None, None)
 
 
@@ -102,7 +106,7 @@ def _cause(reason: str, detail: str, entry: Evidence, container: Evidence | None
             *(
                 f"{event['reason']} {event['message']}"
                 for event in entry["events"]
-                if not (_runs(container) and event["reason"] in _BEFORE_START)
+                if not (_is_running(container) and event["reason"] in _BEFORE_START)
             ),
         ],
     }
@@ -111,17 +115,17 @@ def _cause(reason: str, detail: str, entry: Evidence, container: Evidence | None
             return cause
     if container is None or head not in PROBE_FAILS.only or not container["readiness_probe"]:
         return None
-    return PROBE_FAILS if _runs(container) else None
+    return PROBE_FAILS if _is_running(container) else None
 
 
-def _runs(container: Evidence | None) -> bool:
+def _is_running(container: Evidence | None) -> bool:
     if container is None:
         return False
     return not container["waiting"] and not container["terminated"]
 
 
-def _precise(cause: Cause, container: Evidence | None) -> str:
-    """The cause's name; of a probe also where it asks, and what the container declares."""
+def _cause_label(cause: Cause, container: Evidence | None) -> str:
+    """The cause's name; for a probe also what it requests and which ports are declared."""
     if not cause.name.startswith("probe_") or not container or not container["readiness_probe"]:
         return cause.name
     ports = ", ".join(map(str, container["ports"])) or "none"
@@ -131,15 +135,12 @@ def _precise(cause: Cause, container: Evidence | None) -> str:
 def _workload(ref: str) -> str:
     if not ref:
         return ""
-    found = ObjectRef.parse(ref)
-    return (
-        f"{found.kind} {found.namespace}/{found.name}"
-        if found.namespace
-        else (f"{found.kind} {found.name}")
-    )
+    parsed = ObjectRef.parse(ref)
+    prefix = f"{parsed.namespace}/" if parsed.namespace else ""
+    return f"{parsed.kind} {prefix}{parsed.name}"
 
 
-def _named(container: Evidence) -> str:
+def _container_label(container: Evidence) -> str:
     return f"{container['name']} (init)" if container["init"] else str(container["name"])
 
 
@@ -150,7 +151,7 @@ def _log(container: Evidence) -> Iterator[str]:
 
 def _last_lines(container: Evidence) -> list[str]:
     logs = container["logs"]
-    return list(logs["previous"] or logs["current"])[-_LINES:]
+    return list(logs["previous"] or logs["current"])[-_LOG_LINES:]
 
 
 def _event(event: Evidence) -> str:

@@ -1,4 +1,4 @@
-"""Why a workload is not ready, in the cluster's own words; taken before anything is undone."""
+"""Evidence of a failure: pod states, logs and events, collected before anything is undone."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from ..kube.objects import Object, ObjectRef, Snapshot, ref_of, timestamp
 from .pod_rule import container_statuses, pod_ready, terminating
 from .revisions import all_pods, current_pods
 
-LINES = 50
+LOG_LINES = 50
 _LINE_LENGTH = 400
 _LOG_BYTES = 64 * 1024
 _PODS = 3
 _CONTAINERS = 4
 _EVENTS = 10
-_BUDGET = 8.0
+_BUDGET = 8.0  # seconds
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NODE_FILE = re.compile(r"hostPath type check failed: (\S+) is not a file")
 
 
 def sanitize(text: str, limit: int = _LINE_LENGTH) -> str:
-    """One line of foreign text: no control bytes, no escape sequences, bounded."""
+    """Untrusted text on one line of at most ``limit`` characters.
+
+    Control characters and terminal escape sequences are removed.
+    """
     flat = _CONTROL.sub("", _ESCAPES.sub("", text)).replace("\n", " ").replace("\t", " ")
     return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
 
@@ -36,17 +39,21 @@ def sanitize(text: str, limit: int = _LINE_LENGTH) -> str:
 def collect_evidence(
     kube: Kube, refs: Iterable[ObjectRef], view: Snapshot, *, budget: float = _BUDGET
 ) -> tuple[dict[str, Any], ...]:
-    """Evidence for each of these objects, within ``budget`` seconds; never raises."""
+    """Collect evidence for each object within ``budget`` seconds; never raises.
+
+    Each entry has ``ref`` (text), ``pods`` (name, phase, conditions, and per container its state
+    and logs) and ``events`` (the newest warnings). All text is sanitized.
+    """
     deadline = time.monotonic() + budget
     refs = list(refs)
-    view = _with_pods_of_now(kube, sorted({ref.namespace for ref in refs}), view, deadline)
+    view = _with_fresh_pods(kube, sorted({ref.namespace for ref in refs}), view, deadline)
     events: dict[str, list[Object]] = {}
     found: list[dict[str, Any]] = []
     for ref in refs:
         obj = view.get(ref)
-        pods = _suspicious(obj, view)
+        pods = _relevant_pods(obj, view)
         if ref.namespace not in events:
-            events[ref.namespace] = _warnings(kube, ref.namespace, deadline)
+            events[ref.namespace] = _warning_events(kube, ref.namespace, deadline)
         names = {(ref.kind, ref.name)} | {("Pod", str(p["metadata"]["name"])) for p in pods}
         if obj is not None and ref.kind == "Deployment":
             names |= {
@@ -57,36 +64,36 @@ def collect_evidence(
         found.append(
             {
                 "ref": str(ref),
-                "pods": [_pod(kube, pod, deadline) for pod in pods[:_PODS]],
-                "events": _about(events[ref.namespace], names),
+                "pods": [_pod_evidence(kube, pod, deadline) for pod in pods[:_PODS]],
+                "events": _events_about(events[ref.namespace], names),
             }
         )
     return tuple(found)
 
 
-def _with_pods_of_now(
+def _with_fresh_pods(
     kube: Kube, namespaces: Sequence[str], view: Snapshot, deadline: float
 ) -> Snapshot:
-    """The view with its pods read again: the watch of their owners may be ahead of theirs."""
+    """The view with its pods read again: the watch on their owners may be ahead of theirs."""
     pods: list[Object] = []
     for namespace in filter(None, namespaces):
         with suppress(LocalloopError):
-            pods += kube.list("v1", "Pod", namespace, timeout=_left(deadline))[0]
+            pods += kube.list("v1", "Pod", namespace, timeout=_time_left(deadline))[0]
     return replace(view, objects=(*view.objects, *pods))
 
 
 def missing_node_file(evidence: Iterable[dict[str, Any]]) -> str | None:
-    """The path of a node file that a pod could not mount, if that is what the events say."""
+    """The path of a node file that a pod could not mount, if the events report one."""
     for entry in evidence:
         for event in entry["events"]:
-            hit = _NODE_FILE.search(event["message"])
-            if hit:
-                return hit.group(1).strip("\"'")
+            match = _NODE_FILE.search(event["message"])
+            if match:
+                return match.group(1).strip("\"'")
     return None
 
 
 def render_evidence(evidence: Iterable[dict[str, Any]]) -> str:
-    """The evidence as plain lines for a person."""
+    """The evidence as plain text for people."""
     lines: list[str] = []
     for entry in evidence:
         lines.append(entry["ref"])
@@ -106,7 +113,7 @@ def _render_container(container: dict[str, Any]) -> list[str]:
     if container["waiting"]:
         lines.append(f"      waiting: {container['waiting']}")
     if container["terminated"]:
-        lines.append(f"      last ended: {container['terminated']}")
+        lines.append(f"      last exit: {container['terminated']}")
     for which in ("previous", "current"):
         log: list[str] = container["logs"][which]
         if log:
@@ -115,7 +122,7 @@ def _render_container(container: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _suspicious(obj: Object | None, view: Snapshot) -> list[Object]:
+def _relevant_pods(obj: Object | None, view: Snapshot) -> list[Object]:
     if obj is None:
         return []
     pods = current_pods(obj, view)
@@ -124,7 +131,7 @@ def _suspicious(obj: Object | None, view: Snapshot) -> list[Object]:
     return [pod for pod in pods if not pod_ready(pod) and not terminating(pod)] or pods[:1]
 
 
-def _pod(kube: Kube, pod: Object, deadline: float) -> dict[str, Any]:
+def _pod_evidence(kube: Kube, pod: Object, deadline: float) -> dict[str, Any]:
     status = pod.get("status") or {}
     ref = ref_of(pod)
     spec = pod.get("spec") or {}
@@ -134,9 +141,10 @@ def _pod(kube: Kube, pod: Object, deadline: float) -> dict[str, Any]:
         for container in spec.get(section) or ()
     }
     containers = [
-        _container(kube, ref, entry, deadline) | _declared(specs.get(str(entry.get("name")), {}))
+        _container_evidence(kube, ref, entry, deadline)
+        | _declared(specs.get(str(entry.get("name")), {}))
         for entry in list(container_statuses(pod))[-_CONTAINERS:]
-        if not _fine(entry)
+        if not _completed(entry)
     ]
     return {
         "name": ref.name,
@@ -151,29 +159,29 @@ def _pod(kube: Kube, pod: Object, deadline: float) -> dict[str, Any]:
 
 
 def _declared(container: Mapping[str, Any]) -> dict[str, Any]:
-    """What the pod says of a container: its ports, and where its readiness is asked for."""
+    """What the pod's spec declares of a container: its ports and its readiness probe."""
     ports = {str(p.get("name") or ""): p.get("containerPort") for p in container.get("ports") or ()}
     probe = container.get("readinessProbe") or {}
-    asked = ""
+    request = ""
     for kind in ("httpGet", "tcpSocket", "grpc", "exec"):
-        how = probe.get(kind)
-        if how is not None:
-            port = how.get("port", "")
-            where = f" :{ports.get(str(port), port)}{how.get('path') or ''}" if port else ""
-            asked = sanitize(f"{kind}{where}")
+        handler = probe.get(kind)
+        if handler is not None:
+            port = handler.get("port", "")
+            where = f" :{ports.get(str(port), port)}{handler.get('path') or ''}" if port else ""
+            request = sanitize(f"{kind}{where}")
     return {
         "init": bool(container.get("init")),
         "ports": [port for port in ports.values() if port],
-        "readiness_probe": asked,
+        "readiness_probe": request,
     }
 
 
-def _fine(status: Any) -> bool:
+def _completed(status: Any) -> bool:
     ended = (status.get("state") or {}).get("terminated") or {}
     return bool(ended) and ended.get("exitCode") == 0 and not status.get("restartCount")
 
 
-def _container(kube: Kube, pod: ObjectRef, status: Any, deadline: float) -> dict[str, Any]:
+def _container_evidence(kube: Kube, pod: ObjectRef, status: Any, deadline: float) -> dict[str, Any]:
     state, last = status.get("state") or {}, status.get("lastState") or {}
     waiting = state.get("waiting") or {}
     ended = last.get("terminated") or state.get("terminated") or {}
@@ -202,7 +210,7 @@ def _container(kube: Kube, pod: ObjectRef, status: Any, deadline: float) -> dict
 def _log(
     kube: Kube, pod: ObjectRef, container: str, deadline: float, *, previous: bool = False
 ) -> list[str]:
-    query = {"container": container, "tailLines": str(LINES), "limitBytes": str(_LOG_BYTES)}
+    query = {"container": container, "tailLines": str(LOG_LINES), "limitBytes": str(_LOG_BYTES)}
     if previous:
         query["previous"] = "true"
     try:
@@ -211,29 +219,29 @@ def _log(
             f"{kube.path_of(pod)}/log",
             query=query,
             accept="*/*",
-            timeout=_left(deadline),
+            timeout=_time_left(deadline),
         ).body
     except ApiError as error:
         return [] if error.status in (400, 404) else [sanitize(f"(no log: {error.message})")]
     except LocalloopError as error:
         return [sanitize(f"(no log: {error.message})")]
     lines = body[:_LOG_BYTES].decode("utf-8", "replace").splitlines()
-    return [sanitize(line) for line in lines[-LINES:]]
+    return [sanitize(line) for line in lines[-LOG_LINES:]]
 
 
-def _warnings(kube: Kube, namespace: str, deadline: float) -> list[Object]:
-    if _left(deadline) <= 0.1 or not namespace:
+def _warning_events(kube: Kube, namespace: str, deadline: float) -> list[Object]:
+    if _time_left(deadline) <= 0.1 or not namespace:
         return []
     try:
         items, _ = kube.list(
-            "v1", "Event", namespace, field_selector="type=Warning", timeout=_left(deadline)
+            "v1", "Event", namespace, field_selector="type=Warning", timeout=_time_left(deadline)
         )
     except LocalloopError:
         return []
     return items
 
 
-def _about(events: Sequence[Object], names: set[tuple[str, str]]) -> list[dict[str, Any]]:
+def _events_about(events: Sequence[Object], names: set[tuple[str, str]]) -> list[dict[str, Any]]:
     chosen = [
         event
         for event in events
@@ -243,7 +251,7 @@ def _about(events: Sequence[Object], names: set[tuple[str, str]]) -> list[dict[s
         )
         in names
     ]
-    chosen.sort(key=_when, reverse=True)
+    chosen.sort(key=_event_time, reverse=True)
     return [
         {
             "object": sanitize(
@@ -263,10 +271,10 @@ def _about(events: Sequence[Object], names: set[tuple[str, str]]) -> list[dict[s
     ]
 
 
-def _when(event: Object) -> float:
+def _event_time(event: Object) -> float:
     last = event.get("lastTimestamp") or event.get("eventTime")
     return timestamp(last or event["metadata"].get("creationTimestamp")) or 0.0
 
 
-def _left(deadline: float) -> float:
+def _time_left(deadline: float) -> float:
     return max(0.1, min(3.0, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Do the pods run the images that were published? By digest, never by tag."""
+"""Whether pods run the images that were published: compared by digest, never by tag."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _OUR_TAG = re.compile(r"d-([0-9a-f]{20})$")
 
 @dataclass(frozen=True)
 class ImageFinding:
-    """A container that is not proven to run what it should: ``different`` or ``unknown``."""
+    """A container that is not proven to run the expected image.
+
+    ``kind`` is ``different`` (it runs another digest) or ``unknown`` (no digest reported yet).
+    """
 
     kind: str
     pod: str
@@ -24,12 +27,12 @@ class ImageFinding:
     image_id: str
 
     def __str__(self) -> str:
-        have = self.image_id or "no image id yet"
-        return f"{self.pod}/{self.container}: {self.image} is {self.kind} ({have})"
+        actual = self.image_id or "no image id yet"
+        return f"{self.pod}/{self.container}: {self.image} is {self.kind} ({actual})"
 
 
 def split_image(reference: str) -> tuple[str, str, str]:
-    """Repository, tag and digest of an image reference (empty where absent)."""
+    """Repository, tag and digest of an image reference; empty where absent."""
     rest, _, digest = reference.partition("@")
     head, slash, tail = rest.rpartition("/")
     name, _, tag = tail.partition(":")
@@ -37,7 +40,10 @@ def split_image(reference: str) -> tuple[str, str, str]:
 
 
 def image_digest(image_id: str) -> str:
-    """The ``sha256:…`` inside any shape of a container status's imageID; empty if there is none."""
+    """The ``sha256:…`` in a container status's ``imageID``, whose form depends on the runtime.
+
+    Empty if there is none.
+    """
     found = _DIGEST.search(image_id)
     return found.group(0) if found else ""
 
@@ -45,10 +51,10 @@ def image_digest(image_id: str) -> str:
 def image_proof(
     pods: Iterable[Object], expected: Mapping[str, frozenset[str]]
 ) -> list[ImageFinding]:
-    """What contradicts, or leaves open, that the pods run the expected digests.
+    """Every container that is not proven to run an expected digest.
 
-    ``expected`` maps a repository to the digests (``sha256:…``: index, manifest, config) that are
-    allowed for it; containers of other repositories are not looked at.
+    ``expected`` maps a repository to the digests allowed for it (``sha256:…`` of the index, the
+    manifest or the config). Containers of other repositories are skipped.
     """
     findings: list[ImageFinding] = []
     for pod in pods:
@@ -72,9 +78,10 @@ def image_proof(
 def template_findings(
     pod_spec: Mapping[str, object], expected: Mapping[str, frozenset[str]], name: str
 ) -> list[ImageFinding]:
-    """References in a pod template that pin another digest than the expected ones.
+    """Image references in a pod template that pin a digest other than the expected ones.
 
-    Digests and our own ``d-…`` tags pin; any other tag says nothing and is left to the pods.
+    Digests and our own ``d-…`` tags pin an image; with any other tag only the pods can tell.
+    ``expected`` as in ``image_proof``; ``name`` is the workload's, for the finding.
     """
     findings: list[ImageFinding] = []
     for container in _containers(pod_spec):
@@ -107,7 +114,7 @@ def _containers(pod_spec: Mapping[str, object]) -> list[Mapping[str, object]]:
 
 
 def expected_digests(images: Mapping[str, Mapping[str, str]]) -> dict[str, frozenset[str]]:
-    """Per repository the digests that prove an image: its manifest's and its configuration's."""
+    """The digests that prove each image, by repository: the manifest's and the config's."""
     return {
         image["repository"]: frozenset(filter(None, (image["digest"], image["config"])))
         for image in images.values()

@@ -1,6 +1,6 @@
-"""When is an object ready, and when has it failed: pure predicates over what was observed.
+"""Whether an object is ready or has failed: pure functions of what was observed.
 
-Time enters nowhere: causes that have to last are returned as suspects, for the gate to hold.
+They know no time: causes that count only once they have lasted are returned as suspects.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from . import resources, workloads
 from .pod_rule import DEFAULT_THRESHOLDS, Thresholds, terminating
 from .verdict import NOT_GATED, PROGRESSING, Case, Expected, Verdict
 
-_RULES: dict[tuple[str, str], Callable[[Case], Verdict]] = {
+_JUDGES: dict[tuple[str, str], Callable[[Case], Verdict]] = {
     ("apps", "Deployment"): workloads.deployment,
     ("apps", "StatefulSet"): workloads.statefulset,
     ("apps", "DaemonSet"): workloads.daemonset,
@@ -33,24 +33,27 @@ def judge(
     expected: Expected | None = None,
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
 ) -> Verdict:
-    """Judge one object by everything else that was seen. ``expected`` as in ``image_proof``."""
+    """Judge one object by all that was observed in ``view``.
+
+    ``expected`` as in ``image_proof``: the digests allowed per repository.
+    """
     case = Case(obj, view, expected or {}, thresholds)
     if terminating(obj):
         return case.progressing("terminating", "being deleted")
-    rule = _RULES.get((case.ref.group, case.ref.kind))
-    if rule:
-        return rule(case)
+    judge_kind = _JUDGES.get((case.ref.group, case.ref.kind))
+    if judge_kind:
+        return judge_kind(case)
     if is_gated(case.ref):
         return resources.custom_resource(case)
     return Verdict(NOT_GATED, "", "exists", case.ref)
 
 
 def missing_verdict(ref: ObjectRef) -> Verdict:
-    """The verdict on an object that is not there."""
+    """The verdict on an object that does not exist."""
     return Verdict(PROGRESSING, "missing", "not found", ref)
 
 
 def is_gated(ref: ObjectRef) -> bool:
-    """Whether objects of this kind have a readiness that can be judged at all."""
+    """Whether readiness can be judged for this kind: the kinds above and custom resources."""
     builtin = not ref.group or "." not in ref.group or ref.group.endswith(".k8s.io")
-    return (ref.group, ref.kind) in _RULES or not builtin
+    return (ref.group, ref.kind) in _JUDGES or not builtin

@@ -1,4 +1,4 @@
-"""What the gate has to look at, fetched once: the cheap proof that nothing needs doing."""
+"""One look: everything in scope read and judged once, without waiting."""
 
 from __future__ import annotations
 
@@ -25,20 +25,22 @@ from .revisions import all_pods, current_pods
 from .verdict import Verdict
 
 DEFAULT_WINDOW = 2.0
+"""Seconds that a workload without readiness probes must stay ready."""
 HTTP_CHECK_SECONDS = 3.0
+"""Seconds to wait for the answer to one HTTP check."""
 
 
 def collections_to_read(
     scope: Iterable[ObjectRef], also: Iterable[PodScope] = (), *, selected: bool = False
 ) -> list[Collection]:
-    """The collections that judging the scope needs: one a kind and namespace.
+    """The collections that are needed to judge the scope: one per kind and namespace.
 
-    ``selected`` adds the workloads that a Service may select, in scope or not: they tell one
-    without endpoints whether any are wanted.
+    ``selected`` adds all workloads in the namespaces of Services: a Service without endpoints is
+    ready if none of the workloads it selects wants pods.
     """
     found: dict[tuple[str, str, str], Collection] = {}
 
-    def need(
+    def add(
         api_version: str, kind: str, namespace: str, group: str, metadata_only: bool = False
     ) -> None:
         key = (group, kind, namespace)
@@ -46,35 +48,35 @@ def collections_to_read(
         if known is None or (known.metadata_only and not metadata_only):
             found[key] = Collection(api_version, kind, namespace, metadata_only)
 
-    def companions(kind: str, namespace: str) -> None:
+    def add_related(kind: str, namespace: str) -> None:
         if kind in (*WORKLOADS, "ReplicaSet", "Job"):
-            need("v1", "Pod", namespace, "")
+            add("v1", "Pod", namespace, "")
         if kind == "Deployment":
-            need("apps/v1", "ReplicaSet", namespace, "apps", True)
+            add("apps/v1", "ReplicaSet", namespace, "apps", True)
         elif kind == "DaemonSet":
-            need("apps/v1", "ControllerRevision", namespace, "apps")
+            add("apps/v1", "ControllerRevision", namespace, "apps")
         elif kind == "Service":
-            need("v1", "Endpoints", namespace, "")
+            add("v1", "Endpoints", namespace, "")
             for workload in WORKLOADS if selected else ():
-                need("apps/v1", workload, namespace, "apps")
+                add("apps/v1", workload, namespace, "apps")
         elif kind == "PersistentVolumeClaim":
-            need("storage.k8s.io/v1", "StorageClass", "", "storage.k8s.io")
+            add("storage.k8s.io/v1", "StorageClass", "", "storage.k8s.io")
 
     for ref in scope:
         if is_gated(ref):
-            need(ref.api_version, ref.kind, ref.namespace, ref.group)
+            add(ref.api_version, ref.kind, ref.namespace, ref.group)
             if ref.group in ("", "apps", "batch"):
-                companions(ref.kind, ref.namespace)
+                add_related(ref.kind, ref.namespace)
     for entry in also:
-        need("v1", "Pod", entry.namespace, "")
+        add("v1", "Pod", entry.namespace, "")
         for kind in WORKLOADS:
-            need("apps/v1", kind, entry.namespace, "apps")
-            companions(kind, entry.namespace)
+            add("apps/v1", kind, entry.namespace, "apps")
+            add_related(kind, entry.namespace)
     return sorted(found.values())
 
 
 def fetch_scope(kube: Kube, scope: Iterable[ObjectRef], also: Iterable[PodScope] = ()) -> Snapshot:
-    """What judging the scope needs, as a snapshot."""
+    """Read everything that is needed to judge the scope: one LIST per kind and namespace."""
     return fetch_collections(kube, collections_to_read(scope, also))
 
 
@@ -86,7 +88,7 @@ def judge_ref(
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
     completed: frozenset[ObjectRef] = frozenset(),
 ) -> Verdict:
-    """Judge an object by name; ``completed`` are Jobs known to have completed before."""
+    """Judge an object by name; ``completed`` are Jobs known to have completed earlier."""
     obj = view.get(ref)
     if obj is not None:
         return judge(obj, view, expected=expected, thresholds=thresholds)
@@ -97,33 +99,36 @@ def judge_ref(
     return missing_verdict(ref)
 
 
-def selected_workloads(entry: PodScope, view: Snapshot) -> list[ObjectRef]:
-    """The workloads that a declared selector finds, and the pods that none of them owns."""
+def selected_workloads(selected: PodScope, view: Snapshot) -> list[ObjectRef]:
+    """The workloads that a declared selector matches, and matching pods that none of them owns."""
     workloads = [
         obj
         for kind in WORKLOADS
-        for obj in view.of_kind("apps", kind, entry.namespace)
-        if matches(entry.selector, obj["metadata"].get("labels"))
-        or matches(entry.selector, _template_labels(obj))
+        for obj in view.of_kind("apps", kind, selected.namespace)
+        if matches(selected.selector, obj["metadata"].get("labels"))
+        or matches(selected.selector, _template_labels(obj))
     ]
     owned = {
         uid_of(pod)
         for kind in WORKLOADS
-        for obj in view.of_kind("apps", kind, entry.namespace)
+        for obj in view.of_kind("apps", kind, selected.namespace)
         for pod in all_pods(obj, view)
     }
     pods = [
         pod
-        for pod in view.pods(entry.namespace)
+        for pod in view.pods(selected.namespace)
         if uid_of(pod) not in owned
         and not terminating(pod)
-        and matches(entry.selector, pod["metadata"].get("labels"))
+        and matches(selected.selector, pod["metadata"].get("labels"))
     ]
     return [ref_of(obj) for obj in (*workloads, *pods)]
 
 
 def stability_window(obj: Object, stable_for: float | None) -> float:
-    """How long this object has to stay ready before that counts."""
+    """How many seconds an object must stay ready before it counts as ready.
+
+    ``stable_for`` None means 0 where every container has a readiness probe, else the default.
+    """
     spec = obj.get("spec") or {}
     pod_spec = spec if obj["kind"] == "Pod" else (spec.get("template") or {}).get("spec")
     if obj["kind"] not in (*WORKLOADS, "ReplicaSet", "Pod") or not pod_spec:
@@ -132,13 +137,13 @@ def stability_window(obj: Object, stable_for: float | None) -> float:
     if window is None:
         window = 0.0 if all_have_readiness_probes(pod_spec) else DEFAULT_WINDOW
     if obj["kind"] == "StatefulSet" and "availableReplicas" not in (obj.get("status") or {}):
-        # Servers before 1.22 do not count what minReadySeconds asks for.
+        # Kubernetes before 1.22 does not apply minReadySeconds to StatefulSets.
         window = max(window, float(spec.get("minReadySeconds") or 0))
     return window
 
 
 def last_pod_change(obj: Object, view: Snapshot) -> float | None:
-    """When its current pods last changed: the latest Ready condition or container start."""
+    """When its current pods last changed (epoch seconds): a Ready transition or container start."""
     times = [
         moment
         for pod in current_pods(obj, view)
@@ -155,7 +160,7 @@ def last_pod_change(obj: Object, view: Snapshot) -> float | None:
 
 
 def seconds_until_stable(obj: Object, view: Snapshot, stable_for: float | None) -> float:
-    """Seconds until one observation proves stability by the server's clock; 0 where it does."""
+    """Seconds until the object has been stable for its window, by the API server's clock."""
     window = stability_window(obj, stable_for)
     if not window or obj["kind"] == "Job":
         return 0.0
@@ -175,12 +180,15 @@ def observe_once(
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
     checks: Sequence[HttpCheck] = (),
 ) -> GateResult:
-    """The gate's judgement on one snapshot, without waiting: ``ready`` or ``failed``.
+    """Judge the scope by one snapshot, without waiting: ``ready`` or ``failed``.
 
-    Not ready yet is ``failed`` too, with the reason ``REASON:NAME`` of the first object that is
-    not; an API server that does not answer raises. ``checks`` are asked once all else is ready.
+    Not ready yet counts as ``failed``, with the reason ``REASON:NAME`` of the first object that is
+    not ready. ``checks`` are sent only if everything else is ready. The parameters are those of
+    ``run_gate``; ``snapshot`` is used instead of reading the scope. Raises ``ApiError`` or
+    ``ApiUnreachable``.
     """
-    view = _with_selected(kube, scope, snapshot or fetch_scope(kube, scope, also))
+    view = snapshot or fetch_scope(kube, scope, also)
+    view = _with_selected_workloads(kube, scope, view)
     targets, unmatched = expand_scope(scope, also, view)
     objects: list[ObjectResult] = []
     warnings: list[str] = []
@@ -190,13 +198,12 @@ def observe_once(
         )
         obj = view.get(ref)
         if verdict.state == "ready" and obj and seconds_until_stable(obj, view, stable_for) > 0:
-            young = f"{verdict.detail}, only just"
-            verdict = replace(verdict, state="progressing", reason="too_young", detail=young)
+            detail = f"{verdict.detail}, only just"
+            verdict = replace(verdict, state="progressing", reason="too_young", detail=detail)
         warnings.extend(verdict.warnings)
         objects.append(ObjectResult(ref, verdict.state, verdict.reason, verdict.detail))
-    bad = next((entry for entry in objects if entry.state == "failed"), None) or next(
-        (entry for entry in objects if entry.state == "progressing"), None
-    )
+    in_state = {entry.state: entry for entry in reversed(objects)}
+    bad = in_state.get("failed") or in_state.get("progressing")
     reason, subject, detail = "", "", ""
     if bad:
         reason, subject, detail = f"{bad.reason}:{bad.ref.name}", bad.ref.name, bad.detail
@@ -219,25 +226,28 @@ def observe_once(
     )
 
 
-def _with_selected(kube: Kube, scope: Iterable[ObjectRef], view: Snapshot) -> Snapshot:
-    """The snapshot, with all workloads wherever a Service in scope has no endpoint."""
-    lonely = [
+def _with_selected_workloads(kube: Kube, scope: Iterable[ObjectRef], view: Snapshot) -> Snapshot:
+    """The snapshot, plus all workloads in namespaces where a Service in scope has no endpoint."""
+    without_endpoints = [
         ref
         for ref in scope
         if ref.key[:2] == ("", "Service")
         and (service := view.get(ref)) is not None
         and judge(service, view).reason == "no_endpoints"
     ]
-    if not lonely:
+    if not without_endpoints:
         return view
-    more = fetch_collections(kube, collections_to_read(lonely, selected=True))
+    more = fetch_collections(kube, collections_to_read(without_endpoints, selected=True))
     return replace(view, objects=view.objects + more.objects)
 
 
 def expand_scope(
     scope: Sequence[ObjectRef], also: Sequence[PodScope], view: Snapshot
 ) -> tuple[list[ObjectRef], list[PodScope]]:
-    """The scope and all that the declared selectors find now; and selectors that find nothing."""
+    """The scope plus everything that the declared selectors match now.
+
+    Also returns the selectors that match nothing, except the optional ones.
+    """
     targets = {ref.key: ref for ref in scope}
     unmatched: list[PodScope] = []
     for entry in also:
@@ -250,7 +260,7 @@ def expand_scope(
 
 
 def not_gated(objects: Iterable[ObjectResult]) -> tuple[str, ...]:
-    """The objects of kinds, or in states, that have no readiness."""
+    """The objects whose readiness cannot be judged, as text."""
     return tuple(str(entry.ref) for entry in objects if entry.state == "not_gated")
 
 

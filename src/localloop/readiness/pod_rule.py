@@ -1,7 +1,7 @@
 """The pod rule: what in a pod's status means that it will not become ready by itself.
 
-Nothing here decides by time. A ``Suspect`` says how long its cause has to last before it counts;
-the gate holds the watch.
+Nothing here knows the time. A ``Suspect`` says how long its cause must last before it counts; the
+gate measures that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from ..kube.objects import Object, ObjectRef, condition, ref_of, uid_of
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The gate's thresholds, in seconds and counts; whether load balancers need an address."""
+    """The gate's thresholds. Times are in seconds.
+
+    ``hold`` is how long an ordinary cause must last before it is fatal; ``replica_failure`` the
+    same for a Deployment's ReplicaFailure; ``load_balancers`` whether they need an address.
+    """
 
     hold: float = 20.0
     max_restarts: int = 3
@@ -30,10 +34,11 @@ DEFAULT_THRESHOLDS = Thresholds()
 
 @dataclass(frozen=True)
 class Suspect:
-    """A cause that is fatal once it was seen for ``hold`` seconds, and twice.
+    """A cause that is fatal once it has lasted ``hold`` seconds and a second read confirms it.
 
-    ``key`` names the cause across observations; ``ref`` is the object whose fresh read is the
-    second sighting; ``sticky`` causes count from their first sighting although they come and go.
+    ``key`` identifies the cause across observations; ``ref`` is the object to read again;
+    ``warn_after`` is when to warn, in seconds. A ``sticky`` cause comes and goes, and its time
+    counts from when it was first seen.
     """
 
     key: tuple[str, str, str]
@@ -47,7 +52,7 @@ class Suspect:
 
 CRASH_LOOP = "crash_loop"
 IMAGE_PULL_FAILED = "image_pull_failed"
-# What the kubelet gives as a waiting reason → our name for it, and whether waiting can help.
+# The kubelet's waiting reason → our name for it, and whether waiting can help.
 _WAITING: dict[str, tuple[str, bool]] = {
     "InvalidImageName": ("invalid_image_name", False),
     "ErrImageNeverPull": ("image_never_pull", False),
@@ -67,14 +72,14 @@ _WAITING: dict[str, tuple[str, bool]] = {
 
 
 def container_statuses(pod: Object) -> Iterator[Mapping[str, Any]]:
-    """The statuses of the init, sidecar and ordinary containers."""
+    """The statuses of all containers, init containers and sidecars first."""
     status = pod.get("status") or {}
     yield from status.get("initContainerStatuses") or ()
     yield from status.get("containerStatuses") or ()
 
 
 def pod_ready(pod: Object) -> bool:
-    """Running, with the Ready condition, and not on its way out."""
+    """Whether the pod is running, has the Ready condition and is not being deleted."""
     return (
         not terminating(pod)
         and (pod.get("status") or {}).get("phase") == "Running"
@@ -88,7 +93,7 @@ def terminating(obj: Object) -> bool:
 
 
 def pod_finished(pod: Object) -> bool:
-    """Whether all its containers have ended for good."""
+    """Whether all its containers have terminated for good."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
@@ -99,7 +104,11 @@ def pod_suspects(
     *,
     crashes: bool = True,
 ) -> list[Suspect]:
-    """What holds this pod back. ``crashes=False`` where a Job counts its own retries."""
+    """What keeps this pod from becoming ready.
+
+    ``initial_restarts`` are the restart counts by (pod uid, container) when the pod was first seen;
+    only restarts since then count. ``crashes=False`` for Jobs, which limit retries themselves.
+    """
     if terminating(pod) or pod_ready(pod):
         return []
     ref, uid = ref_of(pod), uid_of(pod)
@@ -107,28 +116,27 @@ def pod_suspects(
     for status in container_statuses(pod):
         name = str(status.get("name"))
         waiting = (status.get("state") or {}).get("waiting") or {}
-        why = str(waiting.get("reason") or "")
-        reason, patient = _WAITING.get(why, ("", True))
+        waiting_reason = str(waiting.get("reason") or "")
+        reason, may_recover = _WAITING.get(waiting_reason, ("", True))
         restarts = int(status.get("restartCount") or 0)
-        fresh = restarts - initial_restarts.get((uid, name), restarts)
+        new_restarts = restarts - initial_restarts.get((uid, name), restarts)
         if reason and reason != CRASH_LOOP:
-            text = f"{name}: {why}" + (f": {waiting['message']}" if waiting.get("message") else "")
-            hold = thresholds.hold if patient else 0.0
+            message = f": {waiting['message']}" if waiting.get("message") else ""
+            text = f"{name}: {waiting_reason}{message}"
+            hold = thresholds.hold if may_recover else 0.0
             found.append(Suspect((reason, uid, name), reason, text, hold, ref))
-        elif crashes and (reason == CRASH_LOOP or fresh >= thresholds.max_restarts):
-            text = f"{name}: {why or 'restarted'}, {_ending(status)}, {restarts} restarts"
-            found.append(
-                Suspect(
-                    (CRASH_LOOP, uid, name), CRASH_LOOP, text, thresholds.hold, ref, sticky=True
-                )
-            )
+        elif crashes and (reason == CRASH_LOOP or new_restarts >= thresholds.max_restarts):
+            state = waiting_reason or "restarted"
+            text = f"{name}: {state}, {_last_exit(status)}, {restarts} restarts"
+            key = (CRASH_LOOP, uid, name)
+            found.append(Suspect(key, CRASH_LOOP, text, thresholds.hold, ref, sticky=True))
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
         found.append(
             Suspect(
                 ("unschedulable", uid, ""),
                 "unschedulable",
-                str(scheduled.get("message") or "no node takes the pod"),
+                str(scheduled.get("message") or "no node can run the pod"),
                 thresholds.unschedulable_fail,
                 ref,
                 warn_after=thresholds.unschedulable_warn,
@@ -147,12 +155,15 @@ def has_any_probe(pod_spec: Mapping[str, Any]) -> bool:
 
 
 def all_have_readiness_probes(pod_spec: Mapping[str, Any]) -> bool:
-    """Whether "Ready" says something about each container."""
+    """Whether every long-running container has a readiness probe, so that Ready is proven."""
     return all(container.get("readinessProbe") for container in long_running(pod_spec))
 
 
 def long_running(pod_spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The containers that stay: the ordinary ones, and sidecars among the init containers."""
+    """The ordinary containers, and the sidecars among the init containers.
+
+    A sidecar is an init container with ``restartPolicy: Always`` (Kubernetes 1.28).
+    """
     sidecars = [
         container
         for container in pod_spec.get("initContainers") or ()
@@ -161,7 +172,7 @@ def long_running(pod_spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [*(pod_spec.get("containers") or ()), *sidecars]
 
 
-def _ending(status: Mapping[str, Any]) -> str:
+def _last_exit(status: Mapping[str, Any]) -> str:
     for state in (status.get("lastState") or {}, status.get("state") or {}):
         ended = state.get("terminated")
         if ended:

@@ -1,7 +1,6 @@
-"""Why a gate fails: the one table of reason names, what each means, and what to do next.
+"""Why a gate fails: every reason name, what it means and what to do next.
 
-``causes`` makes them more precise. `make docs` writes the tables of docs/troubleshooting.md from
-both.
+``causes`` refines them. ``make docs`` writes the tables of docs/troubleshooting.md from both.
 """
 
 from __future__ import annotations
@@ -11,22 +10,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FailureReason:
-    """A stable name; ``meaning`` completes "it is not ready: …", ``next_step`` is an order."""
+    """``name`` is stable; ``meaning`` completes "not ready: …"; ``next_step`` says what to do."""
 
     name: str
     meaning: str
     next_step: str
 
 
-_READ = "Read its last lines"
+_READ_LOGS = "Read its logs"
 REASONS: tuple[FailureReason, ...] = (
     FailureReason(
-        "crash_loop", "a container ends again and again", f"{_READ} and mend what they name."
+        "crash_loop", "a container keeps exiting", f"{_READ_LOGS} and fix what they name."
     ),
     FailureReason(
         "image_pull_failed",
         "the node cannot get an image",
-        "Look at the message: a wrong name or tag, or a registry that the node cannot reach.",
+        "Read the message: a wrong name or tag, or a registry that the node cannot reach.",
     ),
     FailureReason(
         "invalid_image_name",
@@ -35,27 +34,27 @@ REASONS: tuple[FailureReason, ...] = (
     ),
     FailureReason(
         "image_never_pull",
-        "imagePullPolicy is Never and the node has no such image",
+        "imagePullPolicy is Never, and the node does not have the image",
         "Remove that policy: the node pulls from the local registry.",
     ),
     FailureReason(
         "wrong_image",
-        "a pod runs, or the template names, another digest than the one built",
-        "Let the chart take `$NAME.ref` (or .tag, .digest) instead of a tag of its own.",
+        "a pod runs, or its template names, a digest other than the one built",
+        "Use `$NAME.ref` (or .tag, .digest) in the chart's values instead of a fixed tag.",
     ),
     FailureReason(
         "image_unknown",
-        "the node does not say which image a container runs",
-        "Run again; look at the pod with kubectl if that lasts.",
+        "the node does not report which image a container runs",
+        "Run again; if it persists, look at the pod with kubectl.",
     ),
     FailureReason(
         "container_config_error",
-        "the container's settings cannot be put together",
-        "The message names what is missing or refused: create it, or correct the name.",
+        "the container's configuration is incomplete or invalid",
+        "The message names what is missing or invalid: create it, or correct the name.",
     ),
     FailureReason(
         "container_create_failed",
-        "the container cannot be made",
+        "the container cannot be created",
         "The message names the mount, device or name: correct it in the chart.",
     ),
     FailureReason(
@@ -70,7 +69,7 @@ REASONS: tuple[FailureReason, ...] = (
     ),
     FailureReason(
         "unschedulable",
-        "no node takes the pod",
+        "no node can run the pod",
         "Lower its requests, or correct its node selector, tolerations or volumes.",
     ),
     FailureReason(
@@ -80,32 +79,34 @@ REASONS: tuple[FailureReason, ...] = (
     ),
     FailureReason(
         "progress_deadline",
-        "the Deployment's own progressDeadlineSeconds is over",
-        "As for timeout; or raise progressDeadlineSeconds in the chart.",
+        "the Deployment's own progressDeadlineSeconds has passed",
+        "As for `timeout`; or raise progressDeadlineSeconds in the chart.",
     ),
     FailureReason(
-        "job_failed", "a Job of the chart failed", f"{_READ}; once changed it is made anew."
+        "job_failed", "a Job of the chart failed", f"{_READ_LOGS}; a changed Job is created again."
     ),
     FailureReason(
-        "pod_failed", "a bare Pod ended with an error", f"{_READ} and mend what they name."
+        "pod_failed", "a bare Pod ended with an error", f"{_READ_LOGS} and fix what they name."
     ),
     FailureReason(
         "paused",
         "the Deployment is paused",
-        "kubectl rollout resume, or remove spec.paused from the chart.",
+        "Run kubectl rollout resume, or remove spec.paused from the chart.",
     ),
     FailureReason(
-        "claim_lost", "a claim has lost its volume", "Delete the claim and let it be made again."
+        "claim_lost",
+        "a PersistentVolumeClaim has lost its volume",
+        "Delete the claim and deploy again.",
     ),
     FailureReason(
         "names_not_accepted",
-        "another CustomResourceDefinition has these names",
-        "Remove the other one, or rename.",
+        "another CustomResourceDefinition already uses these names",
+        "Remove the other one, or choose other names.",
     ),
     FailureReason(
         "stalled",
         "the resource's controller has given up on it",
-        "Its message says why: correct the resource.",
+        "The message says why: correct the resource.",
     ),
     FailureReason(
         "recreated",
@@ -115,43 +116,43 @@ REASONS: tuple[FailureReason, ...] = (
     FailureReason(
         "node_file_missing",
         "a pod mounts a node file that is not on the node",
-        "localloop deploy --full puts every node file again.",
+        "Run localloop deploy --full: it puts every node file again.",
     ),
     FailureReason(
         "no_match",
-        "a selector under readiness.also finds nothing",
-        "Correct it, or say `optional: true`.",
+        "a selector under readiness.also matches nothing",
+        "Correct it, or set `optional: true`.",
     ),
     FailureReason(
         "http_check",
         "a request under readiness.http was not answered as declared",
-        "Correct the service, path or expectation, or what the program answers there.",
+        "Correct the service, path or expectation, or what the program serves there.",
     ),
     FailureReason(
         "timeout",
         "not ready within readiness.timeout",
-        "Look at the events; a probe on the wrong port or path is the commonest cause.",
+        "Look at the events; the most common cause is a probe on the wrong port or path.",
     ),
     FailureReason(
         "apiserver_unreachable",
-        "the API server did not answer: readiness is unknown",
-        "localloop status; run again.",
+        "the API server did not answer, so readiness is unknown",
+        "Check localloop status, then run again.",
     ),
     FailureReason(
         "api_forbidden",
-        "the kubeconfig's user may not look at something: readiness is unknown",
-        "Let that user list and watch what the message names.",
+        "the kubeconfig's user may not read something, so readiness is unknown",
+        "Allow that user to list and watch what the message names.",
     ),
     FailureReason(
         "api_unauthorized",
-        "the API server does not take the kubeconfig's credentials: readiness is unknown",
+        "the API server rejects the kubeconfig's credentials, so readiness is unknown",
         "Renew them in the kubeconfig.",
     ),
 )
-"""The verdicts that end a gate."""
+"""Every reason with which a gate can end."""
 
 
 def reason_named(name: str) -> FailureReason | None:
-    """The row of a reason, with or without its subject (``crash_loop:web``)."""
+    """The entry for a reason name, given with or without its subject (``crash_loop:web``)."""
     head = name.partition(":")[0]
     return next((reason for reason in REASONS if reason.name == head), None)

@@ -1,4 +1,4 @@
-"""What is no workload: claims, definitions, Services, CronJobs and custom resources."""
+"""Objects that are not workloads: PVCs, CRDs, Services, CronJobs and custom resources."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .verdict import NOT_GATED, Case, Verdict, with_suspects
 
 
 def cronjob(case: Case) -> Verdict:
-    """It exists: when it runs is its own affair."""
+    """Ready if it exists: it runs on its own schedule."""
     return case.ready("exists")
 
 
 def persistent_volume_claim(case: Case) -> Verdict:
-    """Bound; not gated where binding waits for a pod."""
+    """Bound; not gated where the volume is bound only when a pod uses it."""
     phase = case.status.get("phase")
     if phase == "Bound":
         return case.ready("bound")
@@ -35,9 +35,10 @@ def _storage_class(case: Case) -> Object | None:
     name = case.spec.get("storageClassName")
     if name is not None:
         return next((entry for entry in classes if entry["metadata"]["name"] == name), None)
-    mark = "storageclass.kubernetes.io/is-default-class"
+    default = "storageclass.kubernetes.io/is-default-class"
     return next(
-        (e for e in classes if (e["metadata"].get("annotations") or {}).get(mark) == "true"), None
+        (e for e in classes if (e["metadata"].get("annotations") or {}).get(default) == "true"),
+        None,
     )
 
 
@@ -52,7 +53,7 @@ def custom_resource_definition(case: Case) -> Verdict:
 
 
 def service(case: Case) -> Verdict:
-    """An address, and a ready endpoint where it selects pods that are wanted."""
+    """A cluster IP, and a ready endpoint where a workload that it selects wants pods."""
     kind = case.spec.get("type") or "ClusterIP"
     if kind == "ExternalName":
         return case.ready("external name")
@@ -71,16 +72,18 @@ def service(case: Case) -> Verdict:
     )
     if ready:
         return case.ready(f"{ready} endpoints")
-    behind = [
+    backends = [
         workload
         for kind in ("Deployment", "StatefulSet", "DaemonSet")
         for workload in case.view.of_kind("apps", kind, case.ref.namespace)
         if selects(selector, _template_labels(workload))
     ]
-    if behind and not any(
-        desired_pods(workload) or not generation_observed(workload) for workload in behind
+    if backends and not any(
+        desired_pods(workload) or not generation_observed(workload) for workload in backends
     ):
-        return case.ready("0 endpoints", f"Service {case.ref.name}: what it selects wants no pods")
+        return case.ready(
+            "0 endpoints", f"Service {case.ref.name}: the workloads it selects want no pods"
+        )
     return case.progressing("no_endpoints", "no ready endpoint")
 
 
@@ -90,26 +93,26 @@ def _template_labels(workload: Object) -> Mapping[str, str]:
 
 
 def custom_resource(case: Case) -> Verdict:
-    """By the common conditions Stalled, Reconciling and Ready, where it has them."""
+    """By its conditions Stalled, Reconciling and Ready, as kstatus (sigs.k8s.io/cli-utils) does."""
     ready = condition(case.obj, "Ready")
-    seen = [
+    observed = [
         generation
         for generation in (case.status.get("observedGeneration"), ready.get("observedGeneration"))
         if generation is not None
     ]
-    if not all(_reached(generation, case.obj) for generation in seen):
-        return case.progressing("not_observed", "not yet seen by its controller")
-    # Whether a controller that names no generation has seen the newest one, nobody can tell.
-    current = bool(seen) or int(case.obj["metadata"].get("generation") or 1) == 1
+    if not all(_is_current(generation, case.obj) for generation in observed):
+        return case.progressing("not_observed", "not yet observed by its controller")
+    # A controller that reports no generation may not have seen the newest one.
+    current = bool(observed) or int(case.obj["metadata"].get("generation") or 1) == 1
     stalled = condition(case.obj, "Stalled")
     if stalled.get("status") == "True":
         text = str(stalled.get("message") or "stalled")
         if current:
             return case.failed("stalled", text)
-        cause = Suspect(
+        suspect = Suspect(
             ("stalled", uid_of(case.obj), ""), "stalled", text, case.thresholds.hold, case.ref
         )
-        return with_suspects(case.progressing("stalled", text), [cause])
+        return with_suspects(case.progressing("stalled", text), [suspect])
     reconciling = condition(case.obj, "Reconciling")
     if reconciling.get("status") == "True":
         return case.progressing("reconciling", str(reconciling.get("message") or "reconciling"))
@@ -123,7 +126,7 @@ def custom_resource(case: Case) -> Verdict:
     return case.ready("ready")
 
 
-def _reached(generation: Any, obj: Object) -> bool:
+def _is_current(generation: Any, obj: Object) -> bool:
     try:
         return int(generation) >= int(obj["metadata"].get("generation") or 0)
     except (TypeError, ValueError):

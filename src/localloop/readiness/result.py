@@ -1,4 +1,4 @@
-"""What a gate found: plain, frozen, and ready for the journal."""
+"""What a gate found, as plain data for the journal and the report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ READINESS_TIMEOUT = "readiness.timeout"
 
 @dataclass(frozen=True)
 class ObjectResult:
-    """One object at the gate's end. Times are seconds since the gate began."""
+    """One object at the gate's end; times are seconds since the gate began.
+
+    ``touched``: this run changed it. ``verdict_s``: when it had been ready for its window.
+    """
 
     ref: ObjectRef
     state: str
@@ -40,12 +43,12 @@ class ObjectResult:
 
 @dataclass(frozen=True)
 class GateResult:
-    """``ready``, ``failed``, or ``unknown`` where the API server could not be asked.
+    """``status`` is ``ready``, ``failed``, or ``unknown`` if the API server could not be asked.
 
     ``reason`` is a stable name with its subject (``crash_loop:web``, ``timeout:ready 1/2``);
-    ``subject`` the workload it is about; ``first_ready_s`` when all objects were first ready
-    together, ``duration_s`` when that was proven; ``deadline_s`` the deadline that applied and
-    ``deadline_by`` whose it is; ``diagnosis`` is for people, where it failed or is unknown.
+    ``subject`` the workload it is about. ``first_ready_s`` is when all objects were first ready
+    at once, ``duration_s`` when that was proven, ``deadline_s`` the deadline that applied (all in
+    seconds) and ``deadline_by`` what set it. ``diagnosis`` explains a failure to people.
     """
 
     status: str
@@ -64,12 +67,12 @@ class GateResult:
 
     @property
     def ready(self) -> bool:
-        """Whether the gate has passed."""
+        """Whether the gate passed."""
         return self.status == "ready"
 
     @property
     def ref(self) -> str:
-        """The object that a failure is about, as text; empty where there is none."""
+        """The object that a failure is about, as text; empty if there is none."""
         return str(self.evidence[0]["ref"]) if self.evidence else ""
 
     def as_dict(self) -> dict[str, Any]:

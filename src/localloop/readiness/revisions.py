@@ -1,4 +1,4 @@
-"""Which pods a workload has, and which of them are of its current revision."""
+"""The pods of a workload, and which of them belong to its current revision."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .pod_rule import pod_finished, terminating
 
 
 def generation_observed(obj: Object) -> bool:
-    """Whether the controller has seen this generation (some write it as text)."""
+    """Whether the controller has observed the newest generation (some report it as text)."""
     try:
         seen = int((obj.get("status") or {}).get("observedGeneration") or 0)
     except (TypeError, ValueError):
@@ -16,7 +16,7 @@ def generation_observed(obj: Object) -> bool:
 
 
 def desired_pods(obj: Object) -> int:
-    """How many pods a workload asks for."""
+    """How many pods a workload wants: a DaemonSet by its status, the others by spec.replicas."""
     if obj["kind"] == "DaemonSet":
         return int((obj.get("status") or {}).get("desiredNumberScheduled") or 0)
     replicas = (obj.get("spec") or {}).get("replicas")
@@ -24,9 +24,9 @@ def desired_pods(obj: Object) -> int:
 
 
 def current_pods(obj: Object, view: Snapshot) -> list[Object]:
-    """The pods of a workload's current revision: no terminating, no finished, no older ones.
+    """The pods of a workload's current revision, without terminating and finished ones.
 
-    (Of a Job: its pods, finished ones too. Of a Pod: itself.)
+    For a Job all its pods that are not terminating; for a Pod itself.
     """
     kind = obj["kind"]
     if kind == "Pod":
@@ -49,7 +49,7 @@ def current_pods(obj: Object, view: Snapshot) -> list[Object]:
 
 
 def all_pods(obj: Object, view: Snapshot) -> list[Object]:
-    """The pods of every revision of a workload."""
+    """The pods of all revisions of a workload."""
     if obj["kind"] != "Deployment":
         return view.owned_by(uid_of(obj), "Pod")
     return [
@@ -78,7 +78,7 @@ def _with_hash(obj: Object, view: Snapshot, revision: str) -> list[Object]:
 
 
 def _daemon_pods(obj: Object, view: Snapshot) -> list[Object]:
-    # A DaemonSet's status does not name its revision; its newest ControllerRevision does.
+    # A DaemonSet's status does not name its revision, but its newest ControllerRevision does.
     history = view.owned_by(uid_of(obj), "ControllerRevision")
     if history:
         newest = max(history, key=lambda entry: int(entry.get("revision") or 0))

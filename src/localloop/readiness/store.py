@@ -1,4 +1,4 @@
-"""A live copy of the collections that a gate looks at, kept by one watching thread each."""
+"""A live copy of the collections a gate watches; one thread per collection keeps it current."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..kube.collections import Collection
 from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, uid_of
 from .pod_rule import container_statuses
 
-_STREAM = 60.0
+_WATCH_SECONDS = 60.0
 _REFUSED = (401, 403)
-# In a row, with growing pauses: a server that starts refuses everybody for a few seconds.
-_REFUSALS = 5
+# In a row, with growing pauses: a server that is starting rejects everyone for a few seconds.
+_MAX_REFUSALS = 5
 
 
 class Store:
-    """Objects by source; every change wakes whoever waits on ``changed``.
+    """Objects by collection; every change increments ``version`` and notifies ``changed``.
 
-    ``completed`` holds the uids of Jobs that were seen complete, also of those that are gone
-    since: their last event may come before anybody has looked.
+    ``clock`` is monotonic, in seconds. ``completed`` maps Jobs that were seen complete to their
+    uids, even those deleted since. ``hopeless`` is set once something can never be watched.
     """
 
     def __init__(self, collections: Sequence[Collection], clock: Callable[[], float]) -> None:
@@ -45,11 +45,11 @@ class Store:
     def replace(
         self, collection: Collection, items: list[Object], server_date: float | None
     ) -> None:
-        """Take a fresh list."""
+        """Replace a collection by a fresh list; ``server_date`` is the server's clock (epoch)."""
         with self.changed:
             self._objects[collection] = {_name(item): item for item in items}
             self._note_completed(items)
-            self._first_seen(items)
+            self._note_restarts(items)
             if server_date is not None:
                 self._offset = server_date - self._clock()
                 self.gate_started = (
@@ -59,7 +59,7 @@ class Store:
             self._wake()
 
     def apply(self, collection: Collection, kind: str, obj: Object) -> None:
-        """Take one watch event. What is older than what we have is dropped."""
+        """Apply one watch event, unless it is older than the object we have."""
         with self.changed:
             objects = self._objects.setdefault(collection, {})
             have = objects.get(_name(obj))
@@ -69,19 +69,19 @@ class Store:
                     del objects[_name(obj)]
             elif have is None or uid_of(have) != uid_of(obj) or _newer(obj, have):
                 objects[_name(obj)] = obj
-                self._first_seen([obj])
+                self._note_restarts([obj])
             self._outages.pop(str(collection), None)
             self._wake()
 
     def outage(self, subject: str, error: LocalloopError, *, final: bool = False) -> None:
-        """Note that something cannot be seen at present; ``final``: nor later, so why wait."""
+        """Note that ``subject`` cannot be observed now; ``final``: nor will it be later."""
         with self.changed:
             self._outages[subject] = error
             self.hopeless = self.hopeless or final
             self._wake()
 
     def recovered(self, subject: str) -> None:
-        """The opposite."""
+        """Note that ``subject`` can be observed again."""
         with self.changed:
             if self._outages.pop(subject, None) is not None:
                 self._wake()
@@ -89,13 +89,13 @@ class Store:
     # Called by the gate.
 
     def note_completed(self, ref: ObjectRef, uid: str) -> None:
-        """Note that a Job had completed that is gone."""
+        """Note that a Job completed before it was deleted."""
         with self.changed:
             self.completed[ref] = uid
             self._wake()
 
-    def read(self, ref: ObjectRef, obj: Object | None) -> None:
-        """Take the fresh read of one object."""
+    def apply_read(self, ref: ObjectRef, obj: Object | None) -> None:
+        """Apply a fresh read of one object; None means that it is gone."""
         for collection in self._collections:
             if (collection.kind, collection.namespace) != (ref.kind, ref.namespace):
                 continue
@@ -106,18 +106,21 @@ class Store:
                 self.apply(collection, "DELETED", have)
 
     def state(self) -> tuple[int, Snapshot | None, LocalloopError | None]:
-        """Version, snapshot (``None`` until each source was listed), and what is in the way."""
+        """The version, the snapshot, and why something cannot be observed, if so.
+
+        The snapshot is ``None`` until every collection has been listed.
+        """
         with self.changed:
-            trouble = next(iter(self._outages.values()), None)
+            outage = next(iter(self._outages.values()), None)
             if any(collection not in self._objects for collection in self._collections):
-                return self.version, None, trouble
+                return self.version, None, outage
             objects = tuple(o for entries in self._objects.values() for o in entries.values())
             now = self._clock() + (self._offset or 0.0)
             view = Snapshot(objects, now, self.gate_started, dict(self._initial_restarts))
-            return self.version, view, trouble
+            return self.version, view, outage
 
-    def _first_seen(self, items: list[Object]) -> None:
-        """Note the restarts that each pod came with: a container that shows later came with 0."""
+    def _note_restarts(self, items: list[Object]) -> None:
+        """Note the restart counts of new pods; a container that appears later started with 0."""
         for item in items:
             if item["kind"] != "Pod":
                 continue
@@ -138,7 +141,10 @@ class Store:
 
 
 class Watchers:
-    """One thread a source: list, watch, and list again after an error."""
+    """One thread per collection: list, watch, and list again after an error.
+
+    A context manager: the threads run inside its ``with`` block. ``backoff`` is in seconds.
+    """
 
     def __init__(
         self, kube: Kube, store: Store, collections: Sequence[Collection], *, backoff: float = 0.2
@@ -166,9 +172,9 @@ class Watchers:
         with self._lock:
             for stream in self._streams.values():
                 stream.close()
-        patience = time.monotonic() + 1.0
+        deadline = time.monotonic() + 1.0
         for thread in self._threads:
-            thread.join(timeout=max(0.0, patience - time.monotonic()))
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     def _follow(self, collection: Collection) -> None:
         failures = 0
@@ -182,11 +188,11 @@ class Watchers:
                     expired = isinstance(error, ApiError) and error.expired
                     if not expired:
                         failures += 1
-                        final = refused(error) and failures >= _REFUSALS
+                        final = refused(error) and failures >= _MAX_REFUSALS
                         self._store.outage(str(collection), error, final=final)
                     pause = min(5.0, self._backoff * 2.0 ** min(failures, 6))
                     self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 (jitter)
-        except Exception as error:  # a thread must not end in silence
+        except Exception as error:  # a thread must not end silently
             text = f"{type(error).__name__}: {error}"
             self._store.outage(str(collection), LocalloopError("gate_internal", text), final=True)
             raise
@@ -204,7 +210,7 @@ class Watchers:
         except ApiError as error:
             if error.status != 404:
                 raise
-            # The kind itself is gone: nothing of it exists. Look again now and then.
+            # The kind itself is gone, and all its objects with it. List again now and then.
             self._store.replace(collection, [], self._kube.server_date)
             self._stopping.wait(1.0)
             return ""
@@ -218,7 +224,7 @@ class Watchers:
                 collection.kind,
                 collection.namespace or None,
                 version,
-                timeout=_STREAM,
+                timeout=_WATCH_SECONDS,
                 metadata_only=collection.metadata_only,
             )
             self._store.recovered(str(collection))
@@ -226,19 +232,19 @@ class Watchers:
                 self._streams[collection] = stream
                 if self._stopping.is_set():
                     stream.close()
-            quiet = True
+            no_events = True
             for kind, obj in stream:
-                quiet = False
+                no_events = False
                 version = str(obj["metadata"].get("resourceVersion") or version)
                 if kind != "BOOKMARK":
                     self._store.apply(collection, kind, obj)
-            if quiet:
-                # A server that ends streams at once must not be asked in a tight loop.
+            if no_events:
+                # Do not loop tightly where a server ends streams at once.
                 self._stopping.wait(self._backoff * random.uniform(0.5, 1.0))  # noqa: S311
 
 
 def refused(error: LocalloopError | None) -> bool:
-    """Whether the server answers, but not to this user."""
+    """Whether the server rejects this user (401 or 403)."""
     return isinstance(error, ApiError) and error.status in _REFUSED
 
 

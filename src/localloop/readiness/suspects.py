@@ -1,4 +1,4 @@
-"""Causes that are fatal once they have lasted, and once a fresh read has confirmed them."""
+"""How long causes have lasted: they are fatal after a while, once a fresh read confirms them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,24 @@ class _Sighting:
 
 @dataclass
 class Suspects:
-    """Since when each cause has been seen.
+    """The causes seen so far, and since when.
 
-    ``look_again`` reads the suspect's object once more and says whether the server answered;
-    ``warn`` tells a person.
+    ``read_again`` reads the suspect's object once more and returns whether the server answered;
+    ``warn`` shows a warning.
     """
 
-    look_again: Callable[[Suspect], bool]
+    read_again: Callable[[Suspect], bool]
     warn: Callable[[str], None]
     seen: dict[SuspectKey, _Sighting] = field(default_factory=dict)
 
-    def lasted(
+    def first_confirmed(
         self, present: Iterable[tuple[ObjectRef, Suspect]], now: float
     ) -> tuple[tuple[ObjectRef, Suspect] | None, float | None]:
-        """The first cause that counts, else the moment at which one may."""
+        """The first cause that is fatal now; otherwise when to check again.
+
+        ``present`` are the suspects of this observation with the objects they keep from being
+        ready; times are on the gate's clock, in seconds.
+        """
         causes: dict[SuspectKey, tuple[ObjectRef, Suspect]] = {}
         for ref, suspect in present:
             causes.setdefault(suspect.key, (ref, suspect))
@@ -52,15 +56,15 @@ class Suspects:
                 due.append(sighting.first + suspect.hold)
             elif sighting.confirmed:
                 return (ref, suspect), None
-            elif self.look_again(suspect):
+            elif self.read_again(suspect):
                 sighting.confirmed = True
-                due.append(now)  # judge once more, by what was read
+                due.append(now)  # judge once more, with what was read
         return None, min(due, default=None)
 
     def _forget(self, causes: Iterable[SuspectKey]) -> None:
         present = set(causes)
         for key in [key for key in self.seen if key not in present]:
-            if self.seen[key].sticky:  # comes and goes; each return is the same cause
+            if self.seen[key].sticky:  # comes and goes, and is the same cause each time
                 self.seen[key].confirmed = False
             else:
                 del self.seen[key]

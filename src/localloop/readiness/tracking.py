@@ -1,4 +1,4 @@
-"""What the gate remembers of each object: its identity, and since when it has been ready."""
+"""What the gate remembers about each object: its identity, and since when it is ready."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from .verdict import Expected, Verdict
 
 @dataclass
 class Tracked:
-    """One object. Times are the gate's clock, in seconds."""
+    """One object. Times are on the gate's clock, in seconds.
+
+    ``pods_seen`` changes when a pod is replaced or restarted; ``shown`` is the last progress text.
+    """
 
     ref: ObjectRef
     touched: bool
@@ -23,16 +26,16 @@ class Tracked:
     recreated: int = 0
     ready_since: float | None = None
     verdict_at: float | None = None
-    signature: object = None
+    pods_seen: object = None
     shown: str = ""
     verdict: Verdict | None = None
 
-    def starts_again(self) -> None:
+    def reset(self) -> None:
         """Forget that it was ready."""
-        self.ready_since = self.verdict_at = self.signature = None
+        self.ready_since = self.verdict_at = self.pods_seen = None
 
     def as_result(self, start: float) -> ObjectResult:
-        """As it is at the gate's end."""
+        """The result at the gate's end; ``start`` is when the gate began."""
         verdict = self.verdict or Verdict("progressing", "missing", "not found", self.ref)
         return ObjectResult(
             self.ref,
@@ -47,15 +50,14 @@ class Tracked:
 
 @dataclass
 class Tracker:
-    """Judges objects by name and holds them to their window; ``stable_for`` in seconds.
+    """Judges objects by name, and checks that they stay ready for their window.
 
-    ``expected`` as in ``image_proof``; ``own`` per object, where those are other ones.
-    ``completed`` are Jobs that earlier runs saw complete, ``seen_complete`` the uids of those that
-    this gate saw.
+    Most fields are parameters of ``run_gate``. ``touched`` are the keys of the objects that this
+    run changed; ``seen_complete`` the uids of the Jobs that this gate saw complete.
     """
 
     expected: Expected
-    own: Mapping[ObjectRef, Expected]
+    expected_by_object: Mapping[ObjectRef, Expected]
     touched: frozenset[tuple[str, str, str, str]]
     completed: frozenset[ObjectRef]
     seen_complete: Mapping[ObjectRef, str]
@@ -64,7 +66,7 @@ class Tracker:
     objects: dict[ObjectRef, Tracked] = field(default_factory=dict)
 
     def judge(self, ref: ObjectRef, view: Snapshot) -> Tracked:
-        """Judge one object; recreated once it starts again, twice it has failed."""
+        """Judge one object. Recreated once, it starts over; recreated twice, it has failed."""
         entry = self.objects.get(ref)
         if entry is None:
             entry = self.objects[ref] = Tracked(ref, ref.key in self.touched)
@@ -72,7 +74,7 @@ class Tracker:
         uid = self.seen_complete.get(ref)
         if uid is not None and entry.uid in ("", uid):
             completed |= {ref}
-        expected = self.own.get(ref, self.expected)
+        expected = self.expected_by_object.get(ref, self.expected)
         verdict = judge_ref(
             ref, view, expected=expected, thresholds=self.thresholds, completed=completed
         )
@@ -80,7 +82,7 @@ class Tracker:
         if obj is not None:
             if entry.uid and uid_of(obj) != entry.uid:
                 entry.recreated += 1
-                entry.starts_again()
+                entry.reset()
             entry.uid = uid_of(obj)
             if entry.recreated > 1:
                 verdict = replace(
@@ -89,21 +91,21 @@ class Tracker:
         entry.verdict = verdict
         return entry
 
-    def forget_others(self, refs: list[ObjectRef]) -> None:
-        """Drop the pods that a declared selector found, and that are gone."""
+    def keep_only(self, refs: list[ObjectRef]) -> None:
+        """Forget all other objects: pods that a declared selector no longer matches."""
         for ref in [ref for ref in self.objects if ref not in refs]:
             del self.objects[ref]
 
-    def left(self, entry: Tracked, view: Snapshot, now: float) -> float | None:
-        """Seconds until it has been ready for long enough; ``None`` while it is not ready."""
+    def seconds_left(self, entry: Tracked, view: Snapshot, now: float) -> float | None:
+        """Seconds until it has been ready for its window; ``None`` while it is not ready."""
         verdict = entry.verdict
         if verdict is None or not verdict.ready:
-            entry.starts_again()
+            entry.reset()
             return None
         obj = view.get(entry.ref)
-        signature = _signature(obj, view) if obj is not None else None
-        if entry.ready_since is None or signature != entry.signature:
-            entry.ready_since, entry.signature, entry.verdict_at = now, signature, None
+        pods_seen = _pods_seen(obj, view) if obj is not None else None
+        if entry.ready_since is None or pods_seen != entry.pods_seen:
+            entry.ready_since, entry.pods_seen, entry.verdict_at = now, pods_seen, None
         left = 0.0
         if obj is not None and verdict.state != "not_gated":
             left = stability_window(obj, self.stable_for) - (now - entry.ready_since)
@@ -115,8 +117,8 @@ class Tracker:
             entry.verdict_at = now
         return 0.0
 
-    def waiting(self) -> list[Tracked]:
-        """What has not passed, the Services last: what a workload lacks explains them."""
+    def pending(self) -> list[Tracked]:
+        """What has not passed; Services come last, since their workloads explain them."""
         found = [
             entry
             for entry in self.objects.values()
@@ -125,8 +127,8 @@ class Tracker:
         return sorted(found, key=lambda entry: entry.ref.kind == "Service")
 
 
-def _signature(obj: Object, view: Snapshot) -> object:
-    """Changes whenever a current pod is replaced or one of its containers is restarted."""
+def _pods_seen(obj: Object, view: Snapshot) -> object:
+    """A value that changes when a current pod is replaced or a container restarts."""
     if obj["kind"] == "Job":
         return None
     return sorted(

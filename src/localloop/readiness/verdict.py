@@ -1,4 +1,4 @@
-"""A verdict on one object, and the case that it is made from."""
+"""The verdict on one object, and the case that it is based on."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from .pod_rule import Suspect, Thresholds
 
 READY, PROGRESSING, FAILED, NOT_GATED = "ready", "progressing", "failed", "not_gated"
 Expected = Mapping[str, frozenset[str]]
+"""The digests (``sha256:…``) allowed for an image, by repository."""
 Problem = tuple[str, str]
-"""A stable reason name, and the detail for people."""
+"""A stable reason name, and a detail for people."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One object at one moment. ``reason`` is a stable name (empty when ready)."""
+    """One object at one moment.
+
+    ``state`` is ``ready``, ``progressing``, ``failed`` or ``not_gated``; ``reason`` a stable name,
+    empty when ready.
+    """
 
     state: str
     reason: str
@@ -28,13 +33,13 @@ class Verdict:
 
     @property
     def ready(self) -> bool:
-        """Whether nothing is left to wait for (also where the kind has no readiness)."""
+        """Whether there is nothing to wait for: it is ready, or not gated."""
         return self.state in (READY, NOT_GATED)
 
 
 @dataclass(frozen=True)
 class Case:
-    """An object with all that its verdict may look at. ``expected`` as in ``image_proof``."""
+    """An object, and everything that its verdict may depend on."""
 
     obj: Object
     view: Snapshot
@@ -56,24 +61,24 @@ class Case:
         return self.obj.get("status") or {}
 
     def count(self, name: str) -> int:
-        """A number of its status; 0 where it is absent."""
+        """A number in its status; 0 if absent."""
         return int(self.status.get(name) or 0)
 
     def ready(self, detail: str = "ready", *warnings: str) -> Verdict:
-        """Nothing is left to wait for."""
+        """A verdict: nothing is left to wait for."""
         return Verdict(READY, "", detail, self.ref, warnings)
 
     def progressing(self, reason: str, detail: str) -> Verdict:
-        """Not ready yet."""
+        """A verdict: not ready yet."""
         return Verdict(PROGRESSING, reason, detail, self.ref)
 
     def failed(self, reason: str, detail: str) -> Verdict:
-        """Waiting will not help."""
+        """A verdict: waiting will not help."""
         return Verdict(FAILED, reason, detail, self.ref)
 
 
 def with_suspects(verdict: Verdict, suspects: Sequence[Suspect]) -> Verdict:
-    """The verdict with its suspects; failed where one of them needs no time."""
+    """The verdict with its suspects; failed if one of them is fatal at once."""
     for suspect in suspects:
         if suspect.hold <= 0:
             return replace(

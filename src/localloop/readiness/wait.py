@@ -1,8 +1,7 @@
-"""The gate: waits, driven by watches, until everything in scope is ready, or is known not to be.
+"""The gate: waits, driven by watches, until everything in scope is ready or has failed.
 
-``run_gate`` opens the watches, then judges the snapshot on every change and whenever a rule that
-needs time comes due; nothing polls. ``observe_once`` (in ``observe``) is the same judgement on one
-snapshot.
+``run_gate`` opens the watches, then judges the snapshot on every change and whenever a time limit
+of a rule is reached; nothing polls. ``look.observe_once`` makes the same judgement once.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ Emit = Callable[[dict[str, Any]], None]
 
 
 class Clock:
-    """Monotonic time, and waiting for a change until a moment."""
+    """Monotonic time, and waiting for a change; replaced in tests."""
 
     def now(self) -> float:
         """Seconds, from an arbitrary start."""
         return time.monotonic()
 
     def wait(self, changed: threading.Condition, seconds: float) -> None:
-        """Wait (holding ``changed``) for a notification, at most so long."""
+        """Wait for a notification for at most ``seconds``; ``changed`` must be held."""
         changed.wait(max(0.0, seconds))
 
 
@@ -52,7 +51,7 @@ def run_gate(
     timeout: float,
     stable_for: float | None = None,
     expected: Expected | None = None,
-    own: Mapping[ObjectRef, Expected] | None = None,
+    expected_by_object: Mapping[ObjectRef, Expected] | None = None,
     touched: Iterable[ObjectRef] = (),
     emit: Emit | None = None,
     also: Sequence[PodScope] = (),
@@ -65,38 +64,44 @@ def run_gate(
     clock: Clock | None = None,
     backoff: float = 0.2,
 ) -> GateResult:
-    """Wait until every object in scope is ready and has stayed so, for at most ``timeout``.
+    """Wait until every object in scope is ready and has stayed so; all times are in seconds.
 
-    ``expected`` maps our repositories to the digests allowed in them, ``own`` objects to theirs,
-    where those are other ones; ``touched`` are the objects that this run changed (the others pass
-    by one observation); ``completed`` Jobs known to have completed before, ``jobs`` those that were
-    made after a time of the server, and may have completed and gone unseen; ``checks`` are asked,
-    again and again, once all else is ready; ``unstick`` allows deleting pods that hold up what this
-    run has mended, and ``run_age`` is how long ago it began, in seconds. ``emit`` gets ``progress``
-    events, and one ``gate`` event at the end. Raises nothing for a cluster in trouble: that is the
-    result's ``status``.
+    - ``timeout``: the gate's deadline; ``stable_for``: see ``look.stability_window``.
+    - ``expected``: the digests allowed per repository; ``expected_by_object``: those of objects
+      that differ from it.
+    - ``touched``: the objects that this run changed. The others pass by one observation.
+    - ``also``: selectors whose workloads and pods must be ready too.
+    - ``completed``: Jobs known to have completed earlier; ``jobs``: Jobs that may complete and be
+      deleted unseen, with the server's time after which they were created.
+    - ``checks``: sent once everything else is ready, and repeated until they pass.
+    - ``unstick``: whether pods that hold up what this run has fixed may be deleted; ``run_age``:
+      how long ago this run began.
+    - ``emit``: receives ``progress`` events, and one ``gate`` event at the end.
+    - ``backoff``: the pause after the first error of the API server.
+
+    A cluster in trouble raises nothing: it is reported in the result's ``status``.
     """
     watched = collections_to_read(scope, also, selected=True)
-    tick = clock or Clock()
-    store = Store(watched, tick.now)
+    clock = clock or Clock()
+    store = Store(watched, clock.now)
     tracker = Tracker(
         expected=expected or {},
-        own=own or {},
+        expected_by_object=expected_by_object or {},
         touched=frozenset(ref.key for ref in touched),
         completed=completed,
         seen_complete=store.completed,
         thresholds=thresholds,
         stable_for=stable_for,
     )
-    tell = emit or (lambda _event: None)
-    gate = _Gate(kube, store, tracker, tick, tell, timeout=timeout, backoff=backoff)
+    emit = emit or (lambda _event: None)
+    gate = _Gate(kube, store, tracker, clock, emit, timeout=timeout, backoff=backoff)
     gate.scope, gate.also, gate.checks = tuple(scope), tuple(also), tuple(checks)
     gate.completed_jobs = CompletedJobs(kube, store, jobs or {})
     if unstick:
-        gate.unstick = Unsticker(kube, thresholds, gate.warn, run_age)
+        gate.unsticker = Unsticker(kube, thresholds, gate.warn, run_age)
     with Watchers(kube, store, watched, backoff=backoff):
         result = gate.run()
-    tell({"event": "gate", **result.as_dict()})
+    emit({"event": "gate", **result.as_dict()})
     return result
 
 
@@ -105,7 +110,7 @@ class _Gate:
     also: tuple[PodScope, ...] = ()
     checks: tuple[HttpCheck, ...] = ()
     completed_jobs: CompletedJobs
-    unstick: Unsticker | None = None
+    unsticker: Unsticker | None = None
 
     def __init__(
         self,
@@ -125,10 +130,10 @@ class _Gate:
         self.emit = emit
         self.timeout = timeout
         self.backoff = backoff
-        self.suspects = Suspects(self._look_again, self.warn)
+        self.suspects = Suspects(self._read_again, self.warn)
         self.warnings: dict[str, None] = {}
-        self.answered: set[str] = set()
-        self.unanswered: tuple[str, str] | None = None
+        self.passed_checks: set[str] = set()
+        self.failed_check: tuple[str, str] | None = None  # name and failure
         self.start = clock.now()
         self.due = self.start
         self.not_before = self.start
@@ -157,12 +162,12 @@ class _Gate:
     def _evaluate(self, view: Snapshot, trouble: LocalloopError | None) -> GateResult | None:
         targets, unmatched = expand_scope(self.scope, self.also, view)
         entries = [self._judge(ref, view) for ref in targets]
-        self.tracker.forget_others(targets)
+        self.tracker.keep_only(targets)
         passed = not unmatched
         for entry in entries:
             self._show(entry)
             now = self.clock.now()
-            left = self.tracker.left(entry, view, now)
+            left = self.tracker.seconds_left(entry, view, now)
             if left:
                 self._wake_at(now + left)
             passed = passed and left == 0
@@ -170,39 +175,39 @@ class _Gate:
             (e.verdict for e in entries if e.verdict and e.verdict.state == "failed"), None
         )
         if failed is None and trouble is None:
-            failed = self._lasted(entries)
+            failed = self._confirmed_failure(entries)
         if failed is not None:
             return self._failed(view, failed)
         if trouble is not None:
             return None
-        if self.unstick is not None:
+        if self.unsticker is not None:
             for entry in entries:
-                self.unstick.look(entry, view)
+                self.unsticker.delete_blocking_pods(entry, view)
         if not passed:
-            self.answered.clear()
+            self.passed_checks.clear()
             return None
         return self._success(view)
 
     def _judge(self, ref: ObjectRef, view: Snapshot) -> Tracked:
         entry = self.tracker.judge(ref, view)
         if entry.verdict and entry.verdict.reason == "missing" and ref in self.completed_jobs.since:
-            self._wake_at(self.completed_jobs.ask(ref, self.clock.now()))
+            self._wake_at(self.completed_jobs.look_for(ref, self.clock.now()))
             entry = self.tracker.judge(ref, view)
         return entry
 
-    def _lasted(self, entries: Sequence[Tracked]) -> Verdict | None:
+    def _confirmed_failure(self, entries: Sequence[Tracked]) -> Verdict | None:
         present = [
             (entry.ref, suspect)
             for entry in entries
             if entry.verdict and not entry.verdict.ready
             for suspect in entry.verdict.suspects
         ]
-        cause, due = self.suspects.lasted(present, self.clock.now())
+        cause, due = self.suspects.first_confirmed(present, self.clock.now())
         if due is not None:
             self._wake_at(due)
         return Verdict("failed", cause[1].reason, cause[1].detail, cause[0]) if cause else None
 
-    def _look_again(self, suspect: Suspect) -> bool:
+    def _read_again(self, suspect: Suspect) -> bool:
         if self.clock.now() < self.not_before:
             self._wake_at(self.not_before)
             return False
@@ -211,7 +216,7 @@ class _Gate:
         except (ApiError, ApiUnreachable):
             self._retry_later()
             return False
-        self.store.read(suspect.ref, fresh)
+        self.store.apply_read(suspect.ref, fresh)
         return True
 
     # -- endings ----------------------------------------------------------------------------
@@ -222,34 +227,36 @@ class _Gate:
             return None
         try:
             if not self.kube.ready(timeout=3.0):
-                raise ApiUnreachable(self.kube.config.server, "/readyz says no")
+                raise ApiUnreachable(
+                    self.kube.config.server, "/readyz reports that it is not ready"
+                )
         except (ApiError, ApiUnreachable):
             self._retry_later()
             return None
-        pending = [check for check in self.checks if check.name not in self.answered]
-        if pending and not self._ask(pending):
+        pending = [check for check in self.checks if check.name not in self.passed_checks]
+        if pending and not self._run_checks(pending):
             return None
         if pending and self.store.version != self.version:
-            self._wake_at(self.clock.now())  # something changed while they were asked
+            self._wake_at(self.clock.now())  # something changed while they ran
             return None
         for entry in self.tracker.objects.values():
             for warning in entry.verdict.warnings if entry.verdict else ():
                 self.warnings[warning] = None
         return self._result("ready", view)
 
-    def _ask(self, checks: Sequence[HttpCheck]) -> bool:
-        """Whether each was answered as declared; else notes when to ask again."""
+    def _run_checks(self, checks: Sequence[HttpCheck]) -> bool:
+        """Whether every check passed; otherwise notes when to try again."""
         for check in checks:
             left = self.start + self.timeout - self.clock.now()
-            why = http_failure(self.kube, check, max(0.1, min(HTTP_CHECK_SECONDS, left)))
-            if why:
-                if self.unanswered != (check.name, why):
-                    self._tell(f"{check.name}: {why}")
-                self.unanswered = check.name, why
+            failure = http_failure(self.kube, check, max(0.1, min(HTTP_CHECK_SECONDS, left)))
+            if failure:
+                if self.failed_check != (check.name, failure):
+                    self._report(f"{check.name}: {failure}")
+                self.failed_check = check.name, failure
                 self._retry_later()
                 return False
-            self.answered.add(check.name)
-        self.unanswered = None
+            self.passed_checks.add(check.name)
+        self.failed_check = None
         return True
 
     def _failed(self, view: Snapshot, verdict: Verdict) -> GateResult:
@@ -267,37 +274,41 @@ class _Gate:
         )
 
     def _expired(self, view: Snapshot | None, trouble: LocalloopError | None) -> GateResult:
-        """The deadline has passed: unknown if the server cannot be asked, else failed."""
+        """The deadline has passed: unknown if the API server cannot be asked, else failed."""
         try:
             if trouble is None and not self.kube.ready(timeout=2.0):
-                trouble = ApiUnreachable(self.kube.config.server, "/readyz says no")
+                trouble = ApiUnreachable(
+                    self.kube.config.server, "/readyz reports that it is not ready"
+                )
         except (ApiError, ApiUnreachable) as error:
             trouble = error
         if trouble is not None or view is None:
             return self._unknown(trouble)
-        waiting = self.tracker.waiting()
-        if not waiting:
+        pending = self.tracker.pending()
+        if not pending:
             return self._expired_with_all_ready(view)
-        verdict = waiting[0].verdict
+        verdict = pending[0].verdict
         detail = verdict.detail if verdict else ""
         reason = f"timeout:{detail.partition(':')[0]}"
         if verdict is not None and verdict.ready:
             reason = "timeout:not stable"
-        evidence = collect_evidence(self.kube, [entry.ref for entry in waiting[:3]], view)
+        evidence = collect_evidence(self.kube, [entry.ref for entry in pending[:3]], view)
         path = missing_node_file(evidence)
         if path:
             reason, detail = f"node_file_missing:{path}", "a pod cannot mount its node file"
-        subject = waiting[0].ref.name
+        subject = pending[0].ref.name
         return self._result("failed", view, reason, subject, detail, evidence=evidence)
 
     def _expired_with_all_ready(self, view: Snapshot) -> GateResult:
-        if self.unanswered:
-            name, why = self.unanswered
-            return self._result("failed", view, f"http_check:{name}", name, why)
+        if self.failed_check:
+            name, failure = self.failed_check
+            return self._result("failed", view, f"http_check:{name}", name, failure)
         _, unmatched = expand_scope(self.scope, self.also, view)
         if unmatched:
             selector = unmatched[0].selector
-            return self._result("failed", view, f"no_match:{selector}", selector, "nothing matches")
+            return self._result(
+                "failed", view, f"no_match:{selector}", selector, "it matches nothing"
+            )
         return self._result("failed", view, "timeout:not stable")
 
     def _unknown(self, trouble: LocalloopError | None) -> GateResult:
@@ -318,10 +329,10 @@ class _Gate:
         evidence: tuple[dict[str, Any], ...] = (),
         deadline: tuple[float, str] | None = None,
     ) -> GateResult:
-        seconds, whose = deadline or (self.timeout, READINESS_TIMEOUT)
+        seconds, set_by = deadline or (self.timeout, READINESS_TIMEOUT)
         objects = tuple(entry.as_result(self.start) for entry in self.tracker.objects.values())
         firsts = [entry.first_ready_s for entry in objects]
-        together = (
+        all_first_ready = (
             None if None in firsts else max((f for f in firsts if f is not None), default=0.0)
         )
         return GateResult(
@@ -333,20 +344,20 @@ class _Gate:
             warnings=tuple(self.warnings),
             not_gated=not_gated(objects),
             evidence=evidence,
-            first_ready_s=together if view is not None else None,
+            first_ready_s=all_first_ready if view is not None else None,
             duration_s=self.clock.now() - self.start,
             deadline_s=seconds,
-            deadline_by=whose,
+            deadline_by=set_by,
             diagnosis=None if status == "ready" else diagnose(reason, detail, evidence),
         )
 
-    # -- telling ----------------------------------------------------------------------------
+    # -- reporting and timing -------------------------------------------------------------
 
     def _wake_at(self, moment: float) -> None:
         self.due = min(self.due, moment)
 
     def _retry_later(self) -> None:
-        """The server did not answer a question of our own: note when to ask again."""
+        """A request of our own failed: note when to try again."""
         pause = self.backoff * random.uniform(2.5, 5.0)  # noqa: S311 (jitter)
         self.not_before = self.clock.now() + pause
         self._wake_at(self.not_before)
@@ -358,19 +369,19 @@ class _Gate:
         text = f"{entry.ref.kind} {entry.ref.name}: {verdict.detail}"
         if text != entry.shown:
             entry.shown = text
-            self._tell(text)
+            self._report(text)
 
     def warn(self, text: str) -> None:
         if text not in self.warnings:
             self.warnings[text] = None
-            self._tell(text)
+            self._report(text)
 
-    def _tell(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         self.emit({"event": "progress", "component": None, "step": "gate", "text": text})
 
 
 def _deadline(verdict: Verdict, view: Snapshot) -> tuple[float, str] | None:
-    """A Deployment's own deadline in seconds, and its name, where that one has ended the gate."""
+    """A Deployment's own deadline in seconds, and its name, if it ended the gate."""
     obj = view.get(verdict.ref) if verdict.reason == "progress_deadline" else None
     if obj is None:
         return None

@@ -15,12 +15,12 @@ _NO_DEADLINE = 2**31 - 1
 
 
 def deployment(case: Case) -> Verdict:
-    """All replicas updated, ready and available; failed where its controller gave up."""
+    """All replicas updated, ready and available; failed if its controller gave up."""
     want = desired_pods(case.obj)
     if case.spec.get("paused"):
         return case.failed("paused", "the Deployment is paused")
     if not generation_observed(case.obj):
-        return _workload(case, ("not_observed", "not yet seen by its controller"), want, want)
+        return _workload(case, ("not_observed", "not yet observed by its controller"), want, want)
     progress = condition(case.obj, "Progressing")
     extra: list[Suspect] = []
     if progress.get("reason") == "ProgressDeadlineExceeded":
@@ -39,12 +39,12 @@ def deployment(case: Case) -> Verdict:
 
 
 def _stale(progress: Mapping[str, Any], view: Snapshot) -> bool:
-    """Whether the condition was written before the gate began.
+    """Whether the condition dates from before the gate began.
 
-    Back from a broken revision, the first status of the good one still carries it.
+    After going back from a broken revision, the first status still carries its condition.
     """
-    written = timestamp(progress.get("lastUpdateTime"))
-    return view.gate_started is not None and written is not None and written < view.gate_started
+    updated = timestamp(progress.get("lastUpdateTime"))
+    return view.gate_started is not None and updated is not None and updated < view.gate_started
 
 
 def _deployment_problem(case: Case, want: int, progress: Mapping[str, Any]) -> Problem | None:
@@ -69,14 +69,14 @@ def _deployment_problem(case: Case, want: int, progress: Mapping[str, Any]) -> P
 
 
 def statefulset(case: Case) -> Verdict:
-    """The revision's pods ready, as far as partition and OnDelete let it roll."""
+    """The new revision's pods ready, as far as its partition or OnDelete let it roll out."""
     want = desired_pods(case.obj)
     strategy = case.spec.get("updateStrategy") or {}
     on_delete = strategy.get("type") == "OnDelete"
     partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
     need = want if on_delete else max(0, want - partition)
     if not generation_observed(case.obj):
-        problem: Problem | None = ("not_observed", "not yet seen by its controller")
+        problem: Problem | None = ("not_observed", "not yet observed by its controller")
     else:
         problem = _statefulset_problem(case, want, need, on_delete, partition)
     return _workload(case, problem, need, want)
@@ -91,7 +91,7 @@ def _statefulset_problem(
         pods = [p for p in case.view.owned_by(uid_of(case.obj), "Pod") if not terminating(p)]
         old = [p for p in pods if label_of(p, "controller-revision-hash") != revision]
         if old:
-            return "on_delete", f"{len(old)} pods wait to be deleted by hand (OnDelete)"
+            return "on_delete", f"{len(old)} pods must be deleted by hand (OnDelete)"
     elif case.count("updatedReplicas") < need:
         return "not_updated", f"{case.count('updatedReplicas')} of {need} pods are of this revision"
     if replicas != want:
@@ -107,14 +107,14 @@ def _statefulset_problem(
 
 
 def daemonset(case: Case) -> Verdict:
-    """One ready pod of this revision on each node that wants one."""
+    """A ready pod of the current revision on every node that should run one."""
     want = desired_pods(case.obj)
     updated = case.count("updatedNumberScheduled")
     problem: Problem | None = None
     if not generation_observed(case.obj) or case.status.get("desiredNumberScheduled") is None:
-        problem = ("not_observed", "not yet seen by its controller")
+        problem = ("not_observed", "not yet observed by its controller")
     elif updated < want and (case.spec.get("updateStrategy") or {}).get("type") == "OnDelete":
-        problem = ("on_delete", f"{want - updated} pods wait to be deleted by hand (OnDelete)")
+        problem = ("on_delete", f"{want - updated} pods must be deleted by hand (OnDelete)")
     elif updated != want:
         problem = ("not_updated", f"{updated} of {want} pods are of this revision")
     elif case.count("numberReady") < want:
@@ -125,11 +125,11 @@ def daemonset(case: Case) -> Verdict:
 
 
 def replicaset(case: Case) -> Verdict:
-    """As many available pods as asked for."""
+    """As many available pods as it wants."""
     want = desired_pods(case.obj)
     problem: Problem | None = None
     if not generation_observed(case.obj):
-        problem = ("not_observed", "not yet seen by its controller")
+        problem = ("not_observed", "not yet observed by its controller")
     elif case.count("replicas") != want:
         problem = ("wrong_count", f"{case.count('replicas')} pods instead of {want}")
     elif case.count("availableReplicas") < want:
@@ -138,7 +138,7 @@ def replicaset(case: Case) -> Verdict:
 
 
 def job(case: Case) -> Verdict:
-    """Complete; a Job counts its crashes itself."""
+    """Complete. A Job limits its retries itself."""
     if condition(case.obj, "Complete").get("status") == "True":
         return case.ready("complete")
     failure = condition(case.obj, "Failed")
@@ -159,17 +159,17 @@ def job(case: Case) -> Verdict:
 
 
 def pod(case: Case) -> Verdict:
-    """Running and ready, or ended well where it was to end."""
+    """Running and ready, or succeeded if it was meant to end."""
     phase = case.status.get("phase")
-    endless = case.spec.get("restartPolicy", "Always") == "Always"
+    runs_forever = case.spec.get("restartPolicy", "Always") == "Always"
     if phase == "Failed":
         text = case.status.get("message") or case.status.get("reason") or "the pod failed"
         return case.failed("pod_failed", str(text))
     findings = image_proof([case.obj], case.expected)
     suspects = _image_suspects(case, findings)
     if phase == "Succeeded":
-        if endless:
-            return case.progressing("pod_ended", "ended, though it should run for ever")
+        if runs_forever:
+            return case.progressing("pod_ended", "it has ended, but should keep running")
         return case.ready("succeeded")
     if not pod_ready(case.obj):
         suspects.extend(pod_suspects(case.obj, case.view.initial_restarts, case.thresholds))
@@ -178,11 +178,11 @@ def pod(case: Case) -> Verdict:
         wrong = any(finding.kind == "different" for finding in findings)
         reason = "wrong_image" if wrong else "image_unknown"
         return with_suspects(case.progressing(reason, str(findings[0])), suspects)
-    bare = () if has_any_probe(case.spec) else (f"Pod {case.ref.name} has no probe",)
-    return case.ready("ready 1/1", *bare)
+    warnings = () if has_any_probe(case.spec) else (f"Pod {case.ref.name} has no probe",)
+    return case.ready("ready 1/1", *warnings)
 
 
-# -- what they share
+# -- shared by the workloads above
 
 
 def _workload(
@@ -192,13 +192,16 @@ def _workload(
     want: int,
     extra: tuple[Suspect, ...] = (),
 ) -> Verdict:
-    """The common end: the counts' problem if any, then the pods, their images, their probes."""
+    """Judge a workload by the problem its counts show, its pods, their images and their probes.
+
+    ``want`` is how many pods it wants, ``need`` how many of those must be of this revision.
+    """
     if problem is not None and problem[0] == "not_observed":
-        # Which revision is the current one is not known yet: no pod satisfies, none is to blame.
+        # The current revision is not known yet, so no pod counts, for or against it.
         return case.progressing(problem[0], f"ready 0/{want or '?'}: {problem[1]}")
     pods = current_pods(case.obj, case.view)
     if case.ref.kind == "Deployment" and not case.count("updatedReplicas"):
-        pods = []  # those of the revision before: its controller has not moved the name yet
+        pods = []  # of the previous revision: the controller has not updated the annotation yet
     ready = sum(map(pod_ready, pods))
     shown = max(ready, case.count("readyReplicas")) if need < want else ready
     detail = f"ready {min(shown, want)}/{want}"
