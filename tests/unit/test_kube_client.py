@@ -36,7 +36,7 @@ def _status(code: int, reason: str, **extra: Any) -> dict[str, Any]:
     return {"kind": "Status", "code": code, "reason": reason, "message": "why", **extra}
 
 
-def test_one_connection_is_kept(api: FakeApi) -> None:
+def test_a_connection_is_reused(api: FakeApi) -> None:
     api.put(POD)
     kube = api.kube()
     for _ in range(3):
@@ -59,7 +59,7 @@ def test_not_found_is_none(api: FakeApi) -> None:
     assert api.kube().read(REF) is None
 
 
-def test_the_date_is_noted(api: FakeApi) -> None:
+def test_the_server_date_is_noted(api: FakeApi) -> None:
     api.now = lambda: 1_700_000_000.0
     kube = api.kube()
     kube.ready()
@@ -89,19 +89,19 @@ def test_conflict(api: FakeApi) -> None:
     )
 
 
-def test_an_answer_that_is_no_status(api: FakeApi) -> None:
+def test_an_error_that_is_not_a_status_object(api: FakeApi) -> None:
     api.answers[("GET", PATH)] = [(502, {}, "<html>bad gateway")]
     with pytest.raises(ApiError) as caught:
         api.kube().get(PATH)
     assert (caught.value.status, caught.value.reason) == (502, "api_http_502")
 
 
-def test_too_many_requests_is_retried_as_asked(api: FakeApi) -> None:
+def test_too_many_requests_is_retried_after_the_requested_pause(api: FakeApi) -> None:
     api.put(POD)
     api.answers[("GET", PATH)] = [(429, {"Retry-After": "2"}, _status(429, "TooManyRequests"))] * 2
     kube = api.kube()
     pauses: list[float] = []
-    kube._sleep = pauses.append
+    kube.sleep = pauses.append
     assert kube.get(PATH)
     assert [int(pause) for pause in pauses] == [2, 2]
 
@@ -113,7 +113,7 @@ def test_too_many_requests_beyond_the_timeout(api: FakeApi) -> None:
     assert (caught.value.status, caught.value.retry_after) == (429, 60.0)
 
 
-def test_a_dropped_kept_connection_is_retried_once_for_get(api: FakeApi) -> None:
+def test_a_reused_connection_that_is_lost_is_retried_once_for_get(api: FakeApi) -> None:
     api.put(POD)
     kube = api.kube()
     kube.get(PATH)
@@ -124,7 +124,7 @@ def test_a_dropped_kept_connection_is_retried_once_for_get(api: FakeApi) -> None
         kube.get(PATH)
 
 
-def test_a_dropped_connection_is_not_retried_for_changes(api: FakeApi) -> None:
+def test_a_lost_connection_is_not_retried_for_changes(api: FakeApi) -> None:
     kube = api.kube()
     kube.ready()
     api.answers[("PUT", PATH)] = [(0, {}, None)]
@@ -137,7 +137,7 @@ def test_a_connection_closed_while_idle_is_replaced_before_a_change(api: FakeApi
     kube = api.kube()
     api.answers[("GET", "/readyz")] = [(200, {"Keep-Alive": "0"}, "ok")]
     kube.ready()
-    sock = kube._transport._local.connection.sock
+    sock = kube.transport.connection(timeout=1)[0].sock
     sock.shutdown(socket.SHUT_RD)  # what a FIN from the server looks like
     assert kube.replace(POD)
     assert len(api.connections) == 2
@@ -158,10 +158,10 @@ def test_a_silent_server_times_out() -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         kube = Kube(KubeConfig("x", f"http://127.0.0.1:{silent.getsockname()[1]}"), timeout=0.15)
-        began = time.monotonic()
+        started = time.monotonic()
         with pytest.raises(ApiUnreachable):
             kube.ready()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - started < 1
 
 
 def test_list_fills_in_type(api: FakeApi) -> None:
@@ -243,9 +243,9 @@ def test_watch_streams_events_as_they_happen(api: FakeApi) -> None:
 def test_watch_is_closed_from_another_thread(api: FakeApi) -> None:
     stream = api.kube().watch("v1", "Pod", "app", "1", timeout=30)
     threading.Timer(0.05, stream.close).start()
-    began = time.monotonic()
+    started = time.monotonic()
     assert list(stream) == []
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - started < 2
 
 
 def test_watch_expired_in_the_stream_and_before_it(api: FakeApi) -> None:
@@ -334,7 +334,7 @@ def test_tls_with_a_client_certificate(certificate: Path) -> None:
         kube = Kube(config, timeout=5)
         for _ in range(3):
             assert kube.get(PATH)
-            time.sleep(0.01)  # session tickets arrive, and are no reason to hang up
+            time.sleep(0.01)  # session tickets arrive, which do not mean that the server closed
         assert len(api.connections) == 1
         stream = kube.watch("v1", "Pod", "app", "1", timeout=30)
         assert next(stream)[0] == "ADDED"

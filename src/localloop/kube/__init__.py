@@ -1,1 +1,1 @@
-"""One connection to the API server: no client library, nothing imported that is not needed."""
+"""A Kubernetes API client without a client library, which keeps imports few."""

@@ -1,4 +1,4 @@
-"""A small Kubernetes client on ``http.client``: what the deploy loop calls, and nothing else."""
+"""A small Kubernetes API client on ``http.client``, with only what the deploy loop needs."""
 
 from __future__ import annotations
 
@@ -33,22 +33,25 @@ _PATCHES = {
 
 @dataclass(frozen=True)
 class Response:
-    """A complete answer."""
+    """A complete response; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """The body, decoded."""
+        """The body, decoded from JSON."""
         return json.loads(self.body)
 
 
 class Kube:
-    """One API server as one user.
+    """One API server, as one user. Threads may share it: each gets its own connection.
 
-    ``calls`` counts requests; ``server_date`` is the server's clock (epoch seconds) at its last
-    answer. Safe to share between threads: each has a connection of its own.
+    ``timeout`` is the default for each call, in seconds. ``calls`` counts requests;
+    ``server_date`` is the server's clock (epoch seconds) at its last response.
+
+    Every method that calls the server raises ``ApiError`` for an error response and
+    ``ApiUnreachable`` if there is none.
     """
 
     def __init__(self, config: KubeConfig, timeout: float = 10.0) -> None:
@@ -56,10 +59,10 @@ class Kube:
         self.timeout = timeout
         self.calls = 0
         self.server_date: float | None = None
-        self._transport = Transport(config)
+        self.transport = Transport(config)
         self._lock = threading.Lock()
         self._discovered: dict[tuple[str, str], tuple[str, bool]] = {}
-        self._sleep = time.sleep
+        self.sleep = time.sleep
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -74,24 +77,24 @@ class Kube:
         accept: str = _JSON,
         timeout: float | None = None,
     ) -> Response:
-        """One call; raises ``ApiError`` for an error answer, ``ApiUnreachable`` for none.
+        """Make one call, taking at most ``timeout`` seconds.
 
-        429 is retried as the server asks, for as long as ``timeout`` lasts. A GET is retried
-        once where a kept connection turns out to be closed.
+        429 is retried after the server's ``Retry-After`` as long as there is time. A GET is
+        retried once if a reused connection turns out to be closed.
         """
         deadline = time.monotonic() + (timeout or self.timeout)
         payload = _encode(body)
         headers = self._headers(accept, content_type if payload is not None else None)
-        target = self._transport.prefix + path + (f"?{urlencode(query)}" if query else "")
+        target = self.transport.prefix + path + (f"?{urlencode(query)}" if query else "")
         while True:
-            response = self._once(method, target, payload, headers, deadline)
+            response = self._send(method, target, payload, headers, deadline)
             if response.status < 400:
                 return response
-            error = _failure(response, f"{method} {path}")
+            error = _response_error(response, f"{method} {path}")
             pause = error.retry_after if error.retry_after is not None else 1.0
             if error.status != 429 or time.monotonic() + pause >= deadline:
                 raise error
-            self._sleep(pause + (time.time_ns() % 100) / 1000)  # a little jitter
+            self.sleep(pause + (time.time_ns() % 100) / 1000)  # a little jitter
 
     def get(
         self,
@@ -100,7 +103,7 @@ class Kube:
         query: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> Object | None:
-        """The object at a path, or ``None`` where there is none."""
+        """The object at a path, or ``None`` if there is none."""
         try:
             found: Object = self.request("GET", path, query=query, timeout=timeout).json()
         except ApiError as error:
@@ -110,7 +113,7 @@ class Kube:
         return found
 
     def ready(self, timeout: float | None = None) -> bool:
-        """Whether the API server says that it is ready; raises where it does not answer."""
+        """Whether the API server reports that it is ready (``/readyz``)."""
         try:
             self.request("GET", "/readyz", accept="*/*", timeout=timeout)
         except ApiError as error:
@@ -120,7 +123,7 @@ class Kube:
         return True
 
     def server_minor(self) -> int:
-        """The server's minor version (20 of Kubernetes 1.20)."""
+        """The server's minor version (20 for Kubernetes 1.20)."""
         text = str((self.get("/version") or {}).get("minor", ""))
         return int("".join(filter(str.isdigit, text)) or 0)
 
@@ -129,7 +132,10 @@ class Kube:
     def path_for(
         self, api_version: str, kind: str, namespace: str | None, name: str | None = None
     ) -> str:
-        """The path of a collection (of all namespaces where none is given) or of one object."""
+        """The path of a collection or of one object; without a namespace, of all namespaces.
+
+        Kinds that localloop does not know are discovered; ``ApiError`` 404 if the server lacks it.
+        """
         plural, namespaced = self._resource(api_version, kind)
         root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         inside = f"/namespaces/{quote(namespace, safe='')}" if namespaced and namespace else ""
@@ -137,7 +143,7 @@ class Kube:
         return f"{path}/{quote(name, safe='')}" if name else path
 
     def namespaced(self, api_version: str, kind: str) -> bool:
-        """Whether objects of that kind live in namespaces."""
+        """Whether a kind is namespaced."""
         return self._resource(api_version, kind)[1]
 
     def path_of(self, ref: ObjectRef) -> str:
@@ -145,7 +151,7 @@ class Kube:
         return self.path_for(ref.api_version, ref.kind, ref.namespace, ref.name)
 
     def read(self, ref: ObjectRef, *, timeout: float | None = None) -> Object | None:
-        """One object, or ``None``."""
+        """Read one object; ``None`` if it does not exist."""
         return self.get(self.path_of(ref), timeout=timeout)
 
     def list(
@@ -159,7 +165,11 @@ class Kube:
         metadata_only: bool = False,
         timeout: float | None = None,
     ) -> tuple[list[Object], str]:
-        """All objects of a kind, each with its apiVersion and kind, and the list's version."""
+        """List the objects of a kind, and the list's resourceVersion.
+
+        Each object gets its apiVersion and kind, which the server leaves out.
+        ``metadata_only`` asks for metadata alone (``PartialObjectMetadataList``).
+        """
         query = _selectors(label_selector, field_selector)
         document = self.request(
             "GET",
@@ -184,10 +194,11 @@ class Kube:
         label_selector: str | None = None,
         metadata_only: bool = False,
     ) -> WatchStream:
-        """The changes after a version as (type, object), until the server ends the stream.
+        """Stream changes after ``resource_version`` as (type, object).
 
-        Bookmarks come through as ``BOOKMARK``; an error event is raised as ``ApiError``. The
-        stream has a connection of its own, and ``close()`` may be called from any thread.
+        The server ends the stream after ``timeout`` seconds. Bookmarks are passed on as
+        ``BOOKMARK``; an error event is raised as ``ApiError``. The stream has its own connection,
+        and any thread may call its ``close()``.
         """
         query = _selectors(label_selector, None) | {
             "watch": "true",
@@ -197,12 +208,12 @@ class Kube:
         }
         path = self.path_for(api_version, kind, namespace)
         accept = f"{_JSON};as=PartialObjectMetadata{_METADATA}" if metadata_only else _JSON
-        connection = self._transport.connect(self.timeout)
+        connection = self.transport.connect(self.timeout)
         self._count()
         try:
             connection.request(
                 "GET",
-                f"{self._transport.prefix}{path}?{urlencode(query)}",
+                f"{self.transport.prefix}{path}?{urlencode(query)}",
                 headers=self._headers(accept, None),
             )
             plain = connection.sock
@@ -211,7 +222,7 @@ class Kube:
             self._note_date(answer.headers)
             if answer.status >= 400:
                 response = Response(answer.status, _lower(answer.headers), answer.read())
-                raise _failure(response, f"WATCH {path}")
+                raise _response_error(response, f"WATCH {path}")
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise self._unreachable(error) from error
@@ -221,14 +232,14 @@ class Kube:
         return WatchStream(connection, plain, answer, self.config.server, (api_version, kind))
 
     def create(self, obj: Object) -> Object:
-        """Create an object in the namespace that it names."""
+        """Create an object in the namespace that its metadata names; 409 if it exists."""
         ref = ref_of(obj)
         path = self.path_for(ref.api_version, ref.kind, ref.namespace)
         created: Object = self.request("POST", path, body=obj).json()
         return created
 
     def replace(self, obj: Object) -> Object:
-        """Replace an object; with a resourceVersion in it, only that version of it (else 409)."""
+        """Replace an object; 409 if it contains a resourceVersion that is not the current one."""
         replaced: Object = self.request("PUT", self.path_of(ref_of(obj)), body=obj).json()
         return replaced
 
@@ -242,9 +253,10 @@ class Kube:
         force: bool = False,
         dry_run: bool = False,
     ) -> Object:
-        """Patch an object: ``merge``, ``strategic``, ``json`` or server-side ``apply``.
+        """Patch an object; ``strategy`` is ``merge``, ``strategic``, ``json`` or ``apply``.
 
-        ``dry_run``: only ask whether the server would take it.
+        ``apply`` is server-side apply; ``force`` takes over fields of other managers.
+        ``dry_run`` only asks whether the server would accept the patch.
         """
         query = {"fieldManager": field_manager}
         if dry_run:
@@ -265,14 +277,18 @@ class Kube:
         propagation: str = "Background",
         grace_period: int | None = None,
     ) -> bool:
-        """Delete an object (only that uid or version where given: else 409); False if absent."""
+        """Delete an object; False if it does not exist.
+
+        409 if ``uid`` or ``resource_version`` is given and is not the object's. ``propagation``
+        is the deletion propagation policy; ``grace_period`` is in seconds.
+        """
         options: Object = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": propagation,
         }
-        wanted = {"uid": uid, "resourceVersion": resource_version}
-        preconditions = {name: value for name, value in wanted.items() if value}
+        expected = {"uid": uid, "resourceVersion": resource_version}
+        preconditions = {name: value for name, value in expected.items() if value}
         if preconditions:
             options["preconditions"] = preconditions
         if grace_period is not None:
@@ -287,11 +303,11 @@ class Kube:
 
     def close(self) -> None:
         """Close this thread's connection."""
-        self._transport.close()
+        self.transport.close()
 
-    # -- inside -----------------------------------------------------------------------------
+    # -- internals -----------------------------------------------------------------------------
 
-    def _once(
+    def _send(
         self,
         method: str,
         target: str,
@@ -301,27 +317,27 @@ class Kube:
     ) -> Response:
         retry = method == "GET"
         while True:
-            connection, reused = self._transport.connection(max(0.1, deadline - time.monotonic()))
+            connection, reused = self.transport.connection(max(0.1, deadline - time.monotonic()))
             self._count()
             try:
                 connection.request(method, target, body=payload, headers=headers)
                 answer = connection.getresponse()
                 body = answer.read()
             except CONNECTION_LOST as error:
-                self._transport.close()
+                self.transport.close()
                 if reused and retry:
                     retry = False
                     continue
                 raise self._unreachable(error) from error
             except (OSError, http.client.HTTPException) as error:
-                self._transport.close()
+                self.transport.close()
                 raise self._unreachable(error) from error
             except BaseException:
-                self._transport.close()
+                self.transport.close()
                 raise
             self._note_date(answer.headers)
             if answer.will_close:
-                self._transport.close()
+                self.transport.close()
             return Response(answer.status, _lower(answer.headers), body)
 
     def _headers(self, accept: str, content_type: str | None) -> dict[str, str]:
@@ -347,7 +363,7 @@ class Kube:
                     bool(entry["namespaced"]),
                 )
         if (api_version, kind) not in self._discovered:
-            raise ApiError(404, "KindUnknown", f"the server knows no {kind} in {api_version}")
+            raise ApiError(404, "KindUnknown", f"the server has no kind {kind} in {api_version}")
         return self._discovered[(api_version, kind)]
 
     def _count(self) -> None:
@@ -376,7 +392,7 @@ def _lower(headers: http.client.HTTPMessage) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _failure(response: Response, where: str) -> ApiError:
+def _response_error(response: Response, where: str) -> ApiError:
     try:
         retry_after: float | None = max(0.0, float(response.headers["retry-after"]))
     except (KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""Collections of objects, each fetched by one LIST."""
+"""Collections of objects: one kind in one namespace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .objects import Object, Snapshot
 
 @dataclass(frozen=True, order=True)
 class Collection:
-    """One collection to list or watch."""
+    """One collection to list or watch; ``namespace`` is empty for all namespaces."""
 
     api_version: str
     kind: str
@@ -19,16 +19,16 @@ class Collection:
     metadata_only: bool = False
 
 
-def fetch_collections(kube: Kube, wanted: Iterable[Collection]) -> Snapshot:
-    """One LIST a kind and namespace. A kind that the server lacks has no objects."""
+def fetch_collections(kube: Kube, collections: Iterable[Collection]) -> Snapshot:
+    """Read collections with one LIST each; a kind that the server lacks has no objects."""
     objects: list[Object] = []
-    for source in wanted:
+    for collection in collections:
         try:
             items, _ = kube.list(
-                source.api_version,
-                source.kind,
-                source.namespace or None,
-                metadata_only=source.metadata_only,
+                collection.api_version,
+                collection.kind,
+                collection.namespace or None,
+                metadata_only=collection.metadata_only,
             )
         except ApiError as error:
             if error.status == 404:

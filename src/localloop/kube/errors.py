@@ -1,4 +1,4 @@
-"""How a call to the API server fails."""
+"""Errors of calls to the API server."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..errors import LocalloopError
 class ApiError(LocalloopError):
     """The API server answered with an error.
 
-    ``status`` is the HTTP status (409: conflict); ``kube_reason`` the server's own word for it
-    (``Conflict``), empty where the answer was no ``Status`` of its own; ``reason`` the same as a
-    stable name (``api_conflict``); ``body`` the whole answer.
+    ``status`` is the HTTP status (409), ``kube_reason`` the reason in the server's ``Status``
+    object (``Conflict``, empty if it sent none), ``reason`` the same as a stable name
+    (``api_conflict``), ``retry_after`` in seconds, and ``body`` the whole response.
     """
 
     body = b""
@@ -36,12 +36,12 @@ class ApiError(LocalloopError):
 
     @property
     def expired(self) -> bool:
-        """Whether a list or watch has to start anew (410 Gone)."""
+        """Whether a list or watch must start over (410 Gone)."""
         return self.status == 410
 
 
 class ApiUnreachable(LocalloopError):
-    """No answer from the API server."""
+    """The API server did not answer."""
 
     def __init__(self, server: str, cause: str) -> None:
         super().__init__(
@@ -55,7 +55,7 @@ class ApiUnreachable(LocalloopError):
 def api_error(
     status: int, body: bytes, *, where: str | None = None, retry_after: float | None = None
 ) -> ApiError:
-    """The error that an answer (a ``Status`` object, or any text) stands for."""
+    """The error for a response whose body is a ``Status`` object or any other text."""
     try:
         document = json.loads(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Plural names and scopes of the common kinds, so that no discovery call is spent on them."""
+"""Resource names and scopes of common kinds, which then need no discovery request."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ CLUSTER_SCOPED: dict[tuple[str, str], str] = {
 
 
 def known_resource(group: str, kind: str) -> tuple[str, bool] | None:
-    """Plural and "is namespaced" of a common kind; ``None`` where discovery must answer."""
+    """A kind's resource name and whether it is namespaced; ``None`` if it must be discovered."""
     if plural := NAMESPACED.get((group, kind)):
         return plural, True
     if plural := CLUSTER_SCOPED.get((group, kind)):

@@ -1,4 +1,4 @@
-"""The kubeconfig, read once: one context, resolved to where the server is and who we are there."""
+"""The kubeconfig: one context, resolved to its server and credentials."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
 @dataclass(frozen=True)
 class KubeConfig:
-    """One context of a kubeconfig, with every file it names already read."""
+    """One context of a kubeconfig, with every file that it refers to already read."""
 
     context: str
     server: str
@@ -33,10 +33,11 @@ class KubeConfig:
 def load_kubeconfig(
     path: str | Path | Sequence[str | Path], context: str | None = None
 ) -> KubeConfig:
-    """Read one context (default: the file's current one) from a kubeconfig.
+    """Read a context (default: the current one) from one or several kubeconfig files.
 
-    Several paths are merged as kubectl does: the first file that has a name wins. Credential
-    programs are refused: a deploy must not start programs that a kubeconfig names.
+    Several files are merged as kubectl does: the first file that defines a name wins. Credential
+    plugins are refused, because a deploy must not start programs that a kubeconfig names.
+    Raises ``UsageError`` (``kubeconfig_…`` or ``context_missing``).
     """
     paths = [path] if isinstance(path, str | Path) else list(path)
     merged = _Merged([Path(entry).expanduser() for entry in paths])
@@ -55,7 +56,7 @@ def load_kubeconfig(
         if entry.get("user")
         else ({}, Path())
     )
-    _refuse(name, user, cluster, merged.where)
+    _refuse_unsupported(name, user, cluster, merged.where)
     server = cluster.get("server")
     if not isinstance(server, str) or not server.startswith(("https://", "http://")):
         raise _invalid(merged.where, f"context {name!r}: its cluster has no http(s) server")
@@ -65,9 +66,9 @@ def load_kubeconfig(
     return KubeConfig(
         context=name,
         server=server.rstrip("/"),
-        ca_data=_data(cluster, "certificate-authority", cluster_dir, name),
-        client_cert=_data(user, "client-certificate", user_dir, name),
-        client_key=_data(user, "client-key", user_dir, name),
+        ca_data=_inline_or_file(cluster, "certificate-authority", cluster_dir, name),
+        client_cert=_inline_or_file(user, "client-certificate", user_dir, name),
+        client_key=_inline_or_file(user, "client-key", user_dir, name),
         token=str(token) if token else None,
         namespace=str(entry.get("namespace") or "default"),
         insecure=bool(cluster.get("insecure-skip-tls-verify", False)),
@@ -76,7 +77,10 @@ def load_kubeconfig(
 
 
 def is_local(server: str) -> bool:
-    """Whether the server's address is loopback or private; names prove nothing but localhost."""
+    """Whether a server URL is on a loopback or private address.
+
+    Of host names only localhost and Docker's own names for it count.
+    """
     import ipaddress
     from urllib.parse import urlsplit
 
@@ -92,7 +96,7 @@ def is_local(server: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     address = mapped or address
-    # 0.0.0.0 is what k3d writes for "this machine".
+    # k3d writes 0.0.0.0 for this machine.
     return (
         address.is_loopback
         or address.is_unspecified
@@ -105,7 +109,7 @@ def is_local(server: str) -> bool:
 
 
 class _Merged:
-    """The named entries of one or more kubeconfig files, each with its file's directory."""
+    """The entries of one or more kubeconfig files, each with its file's directory."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.where = ":".join(map(str, paths))
@@ -118,7 +122,9 @@ class _Merged:
         existing = [path for path in paths if path.exists()]
         if not existing:
             raise UsageError(
-                "kubeconfig_missing", "no such kubeconfig", where=self.where or "(none given)"
+                "kubeconfig_missing",
+                "the kubeconfig does not exist",
+                where=self.where or "(none given)",
             )
         for path in existing:
             self._add(path)
@@ -142,7 +148,7 @@ class _Merged:
     def find(
         self, section: str, name: str, *, context: str | None = None
     ) -> tuple[dict[str, Any], Path]:
-        """The entry of that name; an error that offers the nearest one otherwise."""
+        """The entry of that name; the error suggests the most similar one."""
         found = self._entries[section].get(name)
         if found:
             return found
@@ -152,7 +158,9 @@ class _Merged:
         near = get_close_matches(name, names, 1, 0.5)
         what = section[:-1]
         if context:
-            raise _invalid(self.where, f"context {context!r} names the {what} {name!r}, not there")
+            raise _invalid(
+                self.where, f"context {context!r} refers to {what} {name!r}, which does not exist"
+            )
         raise UsageError(
             "context_missing",
             f"no {what} {name!r} in the kubeconfig",
@@ -176,24 +184,28 @@ def _parse(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeError) as error:
         raise _invalid(str(path), f"not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(document, dict):
-        raise _invalid(str(path), "not a kubeconfig: it is no mapping")
+        raise _invalid(str(path), "not a kubeconfig: it is not a mapping")
     return document
 
 
-def _refuse(name: str, user: dict[str, Any], cluster: dict[str, Any], where: str) -> None:
+def _refuse_unsupported(
+    name: str, user: dict[str, Any], cluster: dict[str, Any], where: str
+) -> None:
     for plugin in ("exec", "auth-provider"):
         if user.get(plugin):
             raise UsageError(
                 "kubeconfig_credential_plugin",
-                f"context {name!r} gets its credentials from a program ({plugin})",
+                f"context {name!r} gets its credentials from a plugin ({plugin})",
                 where=where,
                 hint="give the context a client certificate or a token",
             )
     if cluster.get("proxy-url"):
-        raise UsageError("kubeconfig_proxy", f"context {name!r} goes through a proxy", where=where)
+        raise UsageError(
+            "kubeconfig_proxy", f"context {name!r} uses a proxy (proxy-url)", where=where
+        )
 
 
-def _data(entry: dict[str, Any], key: str, base: Path, context: str) -> bytes | None:
+def _inline_or_file(entry: dict[str, Any], key: str, base: Path, context: str) -> bytes | None:
     encoded = entry.get(f"{key}-data")
     if encoded:
         try:

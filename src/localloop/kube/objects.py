@@ -1,4 +1,4 @@
-"""Kubernetes objects as plain dicts: their references, and a consistent view over many of them."""
+"""Kubernetes objects as plain dicts, references to them, and a snapshot of many of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 Object = dict[str, Any]
 ObjectKey = tuple[str, str, str, str]
-"""Group, kind, namespace, name: what makes an object the same in every version of its API."""
+"""Group, kind, namespace and name: the same for every version of the API."""
 
 
 def group_of(api_version: str) -> str:
@@ -21,7 +21,7 @@ def group_of(api_version: str) -> str:
 
 @dataclass(frozen=True, order=True)
 class ObjectRef:
-    """Names one object; ``namespace`` is empty where the kind is cluster-scoped."""
+    """Names one object; ``namespace`` is empty for cluster-scoped kinds."""
 
     api_version: str
     kind: str
@@ -33,7 +33,7 @@ class ObjectRef:
 
     @classmethod
     def parse(cls, text: str) -> ObjectRef:
-        """The inverse of ``str()``."""
+        """The inverse of ``str()``; raises ``ValueError``."""
         parts = text.split("/")
         if len(parts) not in (4, 5) or not parts[0] or not parts[-3] or not parts[-1]:
             raise ValueError(f"not an object reference: {text!r}")
@@ -46,7 +46,7 @@ class ObjectRef:
 
     @property
     def key(self) -> ObjectKey:
-        """Identity without the version."""
+        """The object's identity, without the API version."""
         return self.group, self.kind, self.namespace, self.name
 
 
@@ -59,12 +59,12 @@ def ref_of(obj: Object) -> ObjectRef:
 
 
 def uid_of(obj: Object) -> str:
-    """The uid, or an empty string for an object that was never stored."""
+    """The uid; empty for an object that does not come from a cluster."""
     return str(obj["metadata"].get("uid") or "")
 
 
 def condition(obj: Object, kind: str) -> Mapping[str, Any]:
-    """The status condition of that type, or an empty mapping."""
+    """The status condition of type ``kind``, or an empty mapping."""
     for entry in (obj.get("status") or {}).get("conditions") or ():
         if entry.get("type") == kind:
             return dict(entry)
@@ -80,7 +80,7 @@ def controller_uid(obj: Object) -> str:
 
 
 def timestamp(text: str | None) -> float | None:
-    """An API timestamp as epoch seconds; ``None`` where there is none or it is not one."""
+    """An API timestamp (RFC 3339) as epoch seconds; ``None`` if missing or malformed."""
     if not text:
         return None
     try:
@@ -91,10 +91,11 @@ def timestamp(text: str | None) -> float | None:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything that was seen of the cluster at one moment, with its owner graph.
+    """Objects of the cluster at one moment, indexed by key, kind and owner.
 
-    ``now`` is the API server's time; ``since`` its time when the gate began (``None`` outside a
-    gate); ``baseline`` the restart counts by (pod uid, container) when the pod was first seen.
+    ``now`` is the API server's time (epoch seconds), ``gate_started`` its time when the gate began
+    (``None`` outside a gate); ``initial_restarts`` the restart counts by (pod uid, container) when
+    a pod was first seen.
     """
 
     objects: tuple[Object, ...] = ()
@@ -123,7 +124,7 @@ class Snapshot:
         return found
 
     def get(self, ref: ObjectRef) -> Object | None:
-        """The object of that name, in whichever version it was read."""
+        """The object of that name, whatever API version it was read in."""
         return self._by_key.get(ref.key)
 
     def of_kind(self, group: str, kind: str, namespace: str) -> list[Object]:
@@ -139,12 +140,15 @@ class Snapshot:
         return self.get(ObjectRef("v1", "Endpoints", namespace, name))
 
     def owned_by(self, uid: str, kind: str) -> list[Object]:
-        """The objects of that kind whose controller has this uid."""
+        """The objects of that kind whose owning controller has this uid."""
         return [obj for obj in self._owned.get(uid, ()) if obj["kind"] == kind] if uid else []
 
 
 def object_version(live: Mapping[str, Any]) -> dict[str, Any]:
-    """What the record keeps of an object: uid and generation, else its resourceVersion."""
+    """What identifies a version of a live object: uid and generation.
+
+    The resourceVersion takes the place of a generation where the kind has none.
+    """
     metadata = live["metadata"]
     if metadata.get("generation"):
         return {"uid": uid_of(dict(live)), "generation": metadata["generation"]}

@@ -1,4 +1,4 @@
-"""Label selectors in their text form (``app=web,tier in (a,b),!legacy``), evaluated locally."""
+"""Label selectors as text (``app=web,tier in (a,b),!legacy``), evaluated locally."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _COMMA = re.compile(r",(?![^()]*\))")
 
 
 def matches(selector: str, labels: Mapping[str, str] | None) -> bool:
-    """Whether the labels satisfy every requirement; an empty selector matches everything.
+    """Whether labels satisfy a selector, by the rules of Kubernetes' ``labels.Parse``.
 
-    Raises ``ValueError`` for text that is not a selector.
+    An empty selector matches everything. Raises ``ValueError`` for text that is not a selector.
     """
-    have = labels or {}
+    labels = labels or {}
     if not selector.strip():
         return True
-    return all(_holds(part.strip(), have) for part in _COMMA.split(selector))
+    return all(_satisfied(part.strip(), labels) for part in _COMMA.split(selector))
 
 
-def _holds(requirement: str, labels: Mapping[str, str]) -> bool:
+def _satisfied(requirement: str, labels: Mapping[str, str]) -> bool:
     if found := _SET.match(requirement):
         name, operator, values = found.groups()
         allowed = {value.strip() for value in values.split(",")}
@@ -40,5 +40,5 @@ def _holds(requirement: str, labels: Mapping[str, str]) -> bool:
 
 def selects(match_labels: Mapping[str, str], labels: Mapping[str, str] | None) -> bool:
     """Whether a plain label map (a Service's selector) selects these labels."""
-    have = labels or {}
-    return all(have.get(name) == value for name, value in match_labels.items())
+    labels = labels or {}
+    return all(labels.get(name) == value for name, value in match_labels.items())

@@ -1,4 +1,4 @@
-"""HTTP to one API server: TLS set up once, one kept connection a thread."""
+"""HTTP connections to one API server: TLS is set up once, and each thread reuses its own."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ CONNECTION_LOST = (
     ssl.SSLEOFError,
     ssl.SSLZeroReturnError,
 )
-"""What a kept connection raises when the server closed it meanwhile."""
+"""What a reused connection raises if the server has closed it."""
 
 
 class Transport:
-    """Makes connections to the server of a kubeconfig context."""
+    """Opens and reuses connections to the server of a kubeconfig context."""
 
     def __init__(self, config: KubeConfig) -> None:
         parts = urlsplit(config.server)
@@ -40,13 +40,13 @@ class Transport:
         self._local = threading.local()
 
     def connect(self, timeout: float) -> http.client.HTTPConnection:
-        """A new connection, not yet opened."""
+        """A new connection, not opened yet; ``timeout`` in seconds."""
         if self._tls is None:
             return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
         return _TLSConnection(self.host, self.port, timeout, self._tls, self._server_name)
 
     def connection(self, timeout: float) -> tuple[http.client.HTTPConnection, bool]:
-        """This thread's connection, and whether it was used before and still looks alive."""
+        """This thread's connection, and whether it has been used before."""
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if connection is not None and connection.sock is not None:
             if not _readable(connection.sock):
@@ -66,7 +66,7 @@ class Transport:
 
 
 class _TLSConnection(http.client.HTTPConnection):
-    """An HTTPS connection over a context that we made (``http.client`` would add its own)."""
+    """HTTPS with our own TLS context and server name, which ``http.client`` does not take."""
 
     def __init__(
         self, host: str, port: int, timeout: float, context: ssl.SSLContext, server_name: str
@@ -76,7 +76,7 @@ class _TLSConnection(http.client.HTTPConnection):
         self._server_name = server_name
 
     def connect(self) -> None:
-        """Open the socket and shake hands."""
+        """Open the socket and do the TLS handshake."""
         super().connect()
         plain = self.sock
         try:
@@ -87,14 +87,14 @@ class _TLSConnection(http.client.HTTPConnection):
 
 
 def shut_down(connection_socket: socket.socket) -> None:
-    """Wake a thread that reads from this socket: it sees the end of the stream."""
+    """End the stream for a thread that reads from this socket."""
     with contextlib.suppress(OSError):
-        # The plain socket's method: TLS would take its own state away under the reader.
+        # Not SSLSocket.shutdown: it would drop the TLS state that the reader still uses.
         socket.socket.shutdown(connection_socket, socket.SHUT_RDWR)
 
 
 def _readable(connection_socket: socket.socket) -> bool:
-    # Between two requests nothing is due: readable means closed by the other side.
+    # Nothing is expected between two requests: readable means closed by the server.
     try:
         return bool(select.select([connection_socket], [], [], 0)[0])
     except (OSError, ValueError):
@@ -111,7 +111,7 @@ def _tls(config: KubeConfig) -> ssl.SSLContext:
     else:
         context.load_default_certs()
     if config.client_cert and config.client_key:
-        # OpenSSL takes client certificates from a path only.
+        # OpenSSL loads client certificates from a path only.
         with _readable_path(config.client_cert + b"\n" + config.client_key) as path:
             context.load_cert_chain(path)
     return context

@@ -1,4 +1,4 @@
-"""A watch: an endless answer, one JSON event a line."""
+"""A watch: a streamed response with one JSON event per line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .transport import CONNECTION_LOST, shut_down
 
 
 class WatchStream(Iterator[tuple[str, Object]]):
-    """Iterates over (type, object); ends when the server ends the stream or after ``close()``."""
+    """Iterates over (type, object) until the server ends the stream or ``close()`` is called."""
 
     def __init__(
         self,
@@ -22,13 +22,13 @@ class WatchStream(Iterator[tuple[str, Object]]):
         plain: socket.socket,
         answer: http.client.HTTPResponse,
         server: str,
-        listed: tuple[str, str],
+        api_version_and_kind: tuple[str, str],
     ) -> None:
         self._connection = connection
         self._socket = plain
         self._answer = answer
         self._server = server
-        self._type = listed
+        self._type = api_version_and_kind
         self._buffer = b""
         self._closed = threading.Event()
 
@@ -68,7 +68,7 @@ class WatchStream(Iterator[tuple[str, Object]]):
             try:
                 chunk = self._answer.read1(1 << 16)
             except (*CONNECTION_LOST, http.client.IncompleteRead, ValueError):
-                return None  # half a line is worth nothing: the next watch sends it again
+                return None  # an incomplete line is dropped: the next watch sends the event again
             except OSError as error:
                 self._release()
                 if self._closed.is_set():
