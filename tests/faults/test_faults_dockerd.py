@@ -131,7 +131,7 @@ def test_docker_restarts_during_a_build(dockerd: PrivateDockerd, make_builder: M
     assert not failures
     assert builder.tries() == ["the connection was lost: try 2 of 3"]
     status, headers, _ = held(builder, "tx-1")
-    assert (status, headers["docker-content-digest"]) == (200, digests["web"]["digest"])
+    assert (status, headers["docker-content-digest"]) == (200, digests["web"].digest)
 
 
 def test_docker_restarts_during_a_push(dockerd: PrivateDockerd, make_builder: MakeBuilder) -> None:
@@ -142,7 +142,7 @@ def test_docker_restarts_during_a_push(dockerd: PrivateDockerd, make_builder: Ma
         assert not failures
         assert builder.tries() == ["the connection was lost: try 2 of 3"]
         status, headers, _ = held(builder, "tx-1")
-    assert (status, headers["docker-content-digest"]) == (200, digests["web"]["digest"])
+    assert (status, headers["docker-content-digest"]) == (200, digests["web"].digest)
 
 
 def test_docker_restarts_while_it_pushes_what_a_command_left(
@@ -156,7 +156,7 @@ def test_docker_restarts_while_it_pushes_what_a_command_left(
         assert not failures
         assert builder.tries() == ["the connection was lost: try 2 of 3"]
         status, headers, _ = held(builder, "tx-1")
-    assert (status, headers["docker-content-digest"]) == (200, digests["web"]["digest"])
+    assert (status, headers["docker-content-digest"]) == (200, digests["web"].digest)
 
 
 def test_only_what_the_registry_lacks_is_pushed(
@@ -204,7 +204,7 @@ def test_image_that_somebody_removes_before_its_push(
             digests, failures = builder.build("echo taken > /file")
         assert not failures
         status, headers, _ = held(builder, "tx-1")
-        assert (status, headers["docker-content-digest"]) == (200, digests["web"]["digest"])
+        assert (status, headers["docker-content-digest"]) == (200, digests["web"].digest)
         if builder.tries():
             break
     assert builder.tries() == [SOMEBODY.format(2)]
@@ -222,7 +222,7 @@ def test_image_of_a_command_that_somebody_removes(
         assert not failures
         assert builder.tries() == [SOMEBODY.format(2)]
         status, headers, _ = held(builder, "tx-1")
-        assert (status, headers["docker-content-digest"]) == (200, digests["web"]["digest"])
+        assert (status, headers["docker-content-digest"]) == (200, digests["web"].digest)
     else:
         assert [failure.reason for failure in failures] == ["image_taken"]
         assert builder.tries() == [SOMEBODY.format(number) for number in (2, 3)]
@@ -265,11 +265,11 @@ def test_digest_is_the_manifest_s_in_both_stores(
     assert not failures
     found = digests["web"]
     _, headers, manifest = held(builder, "tx-1")
-    assert headers["docker-content-digest"] == found["digest"]
+    assert headers["docker-content-digest"] == found.digest
     assert "manifests" not in manifest
-    assert manifest["config"]["digest"] == found["config"]
+    assert manifest["config"]["digest"] in found.configs.values()
     registry = Registry(builder.address)
-    assert broken_blobs(registry, builder.repository, found["digest"]) == []
+    assert broken_blobs(registry, builder.repository, found.digest) == []
     assert builder.build("echo content > /file") == (digests, [])
 
 

@@ -46,7 +46,7 @@ def agrees(run: Run, outside: Outside, before: Seen, after: Seen) -> None:
     record = outside.record()
     assert record["charts"]["hello"]["state"] == "settled"
     assert record["charts"]["hello"]["target"]["revision"] == after.revision
-    assert record["images"]["web"]["digest"] == digest
+    assert record["images"]["web"]["image"]["digest"] == digest
     assert record["images"]["web"]["fingerprint"] == report["fingerprints"]["web"]["current"]
     assert run.markdown.startswith(f"# Deploy report {report['header']['transaction_id']}\n")
 

@@ -16,6 +16,7 @@ from calls import FORMS, REPOSITORY, Call, Results, clean, judge, perform
 
 from localloop.config.project import load_project
 from localloop.plan.model import UNCHECKED, ComponentPlan, Plan, Reason
+from localloop.registry.published import PublishedImage
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "library").glob("*.py"))
 SPECS = {name: import_module(f"localloop.steps.{name}").ARGUMENT_SPEC for name in MODULES}
@@ -23,7 +24,7 @@ SPECS = {name: import_module(f"localloop.steps.{name}").ARGUMENT_SPEC for name i
 PROJECT = "/the/project"
 NOWHERE = "/nonexistent/project"
 DIGEST = "sha256:" + "a" * 64
-IMAGE = {"repository": "127.0.0.1:5000/hello/web", "digest": DIGEST, "config": DIGEST}
+IMAGE = PublishedImage("127.0.0.1:5000/hello/web", DIGEST, {"linux/amd64": DIGEST})
 
 
 def plan(*components: ComponentPlan, config: str = "CONFIG") -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 from localloop.build.bake import LOST, TAKEN, Target, bake_file, run_bake
 from localloop.build.progress import BuildProgress
 from localloop.errors import LocalloopError
+from localloop.registry.published import PublishedImage
 from localloop.system.redact import Redactor
 
 CAPTURED = Path(__file__).parent / "fixtures" / "buildkit"  # buildx 0.13.1, Docker 26.1.5
@@ -243,8 +244,8 @@ METADATA = {
 def test_digests(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
     fake_docker("built", 0, METADATA)
     assert run_bake([WEB, API], work=work, on_step=no_step, hide=Redactor()) == {
-        "web": {"digest": "sha256:aa", "config": "sha256:cc"},
-        "api": {"digest": "sha256:bb", "config": ""},
+        "web": PublishedImage(WEB.repository, "sha256:aa", {"linux/amd64": "sha256:cc"}),
+        "api": PublishedImage(API.repository, "sha256:bb"),
     }
     assert json.loads((work / "bake.json").read_text()) == bake_file([WEB, API])
     assert (work / "bake.log").read_text() == (CAPTURED / "built.txt").read_text()

@@ -13,6 +13,7 @@ from localloop.build import retry as baking
 from localloop.build.bake import LOST, TAKEN, Target
 from localloop.build.retry import bake, together, with_needs, without
 from localloop.errors import LocalloopError
+from localloop.registry.published import PublishedImage
 from localloop.system.redact import Redactor
 
 
@@ -48,7 +49,7 @@ class FakeBuildKit:
             if name in self.broken:
                 component = name if self.named else None
                 raise LocalloopError("build_failed", f"{name} is broken", component=component)
-        return {name: {"digest": f"sha256:{name}"} for name in names(targets)}
+        return {name: PublishedImage(f"r/{name}", f"sha256:{name}") for name in names(targets)}
 
     def wait(self, _seconds: float) -> None:
         self.waits += 1

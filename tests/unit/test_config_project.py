@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from localloop.config.model import Project
-from localloop.config.placeholders import ImageRef, consumed_images, resolve_values
+from localloop.config.placeholders import consumed_images, resolve_values
 from localloop.config.project import load_project
 from localloop.errors import UsageError
+from localloop.registry.published import PublishedImage
 
 BASE = """\
 version: 1
@@ -172,7 +173,7 @@ def test_found_upwards_and_missing(tmp_path: Path) -> None:
     assert load_project(tmp_path / "a/b", environ={}).root == tmp_path
 
 
-REF = ImageRef(registry="127.0.0.1:5000", name="demo/app", digest="sha256:" + "ab" * 32)
+REF = PublishedImage("127.0.0.1:5000/demo/app", "sha256:" + "ab" * 32)
 VALUES = [
     ("$app.repository", "127.0.0.1:5000/demo/app"),
     ("$app.tag", "d-" + "ab" * 10),

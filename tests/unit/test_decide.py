@@ -26,7 +26,7 @@ from localloop.plan.compare import with_built_bytes
 from localloop.plan.decide import make_components
 from localloop.plan.model import ComponentPlan, Plan, Reason
 from localloop.record.model import ChartEntry, ChartState, ImageEntry, NodeFileEntry, Record
-from localloop.registry.tags import Image
+from localloop.registry.published import PublishedImage
 
 PROJECT = "relay"
 AUTO = Request()
@@ -34,13 +34,13 @@ FULL = Request("full")
 CHANGES = {"changed": {"count": 1, "first": ["src/main.rs"]}}
 
 
-def published(name: str, version: int = 1) -> Image:
+def published(name: str, version: int = 1) -> PublishedImage:
     mark = f"{name}-{version}".encode().hex()
-    return {
-        "repository": f"127.0.0.1:5000/{PROJECT}/{name}",
-        "digest": "sha256:" + mark.ljust(64, "a"),
-        "config": "sha256:" + mark.ljust(64, "c"),
-    }
+    return PublishedImage(
+        f"127.0.0.1:5000/{PROJECT}/{name}",
+        "sha256:" + mark.ljust(64, "a"),
+        {"linux/amd64": "sha256:" + mark.ljust(64, "c")},
+    )
 
 
 def state(**changes: Any) -> ChartState:
@@ -80,10 +80,7 @@ def proven() -> Facts:
     record = Record(
         PROJECT,
         serial=7,
-        images={
-            name: ImageEntry(f"{name}-1", published(name)["digest"], published(name)["config"])
-            for name in names
-        },
+        images={name: ImageEntry(f"{name}-1", published(name)) for name in names},
         charts={"relay": ChartEntry("settled", state())},
         resource_version="41",
     )
@@ -698,7 +695,7 @@ def test_is_pending(status: str, pending: bool) -> None:
 # -- after the build ------------------------------------------------------------------------------
 
 
-def built(facts: Facts, wanted: Request, **found: Image) -> Plan:
+def built(facts: Facts, wanted: Request, **found: PublishedImage) -> Plan:
     components = make_components(facts, wanted)
     for name, result in found.items():
         assert "build" in components[name].steps

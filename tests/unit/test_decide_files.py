@@ -14,7 +14,7 @@ from localloop.plan.compare import with_built_bytes
 from localloop.plan.decide import make_components
 from localloop.plan.model import ComponentPlan, Plan
 from localloop.record.model import NodeFileEntry, Record
-from localloop.registry.tags import Image
+from localloop.registry.published import PublishedImage
 
 AUTO, FULL, TARGET = Request(), Request("full"), Request("auto", ("tool",))
 OTHER = Request("auto", ("gateway",))
@@ -22,8 +22,8 @@ NODE = "localloop-relay"
 BUILD, ALL = ["build", "publish"], ["build", "publish", "put", "reconcile"]
 
 
-def image() -> Image:
-    return {"repository": "127.0.0.1:5000/relay/tool", "digest": "sha256:d", "config": "sha256:c"}
+def image() -> PublishedImage:
+    return PublishedImage("127.0.0.1:5000/relay/tool", "sha256:d", {"linux/amd64": "sha256:c"})
 
 
 def entry(**changes: Any) -> NodeFileEntry:

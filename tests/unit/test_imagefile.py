@@ -13,8 +13,9 @@ import pytest
 from localloop.errors import LocalloopError
 from localloop.registry.client import Manifest
 from localloop.registry.image_file import read_file
+from localloop.registry.published import PublishedImage
 
-IMAGE = {"repository": "127.0.0.1:5001/relay/tool", "digest": "sha256:m", "config": "sha256:c"}
+IMAGE = PublishedImage("127.0.0.1:5001/relay/tool", "sha256:m", {"linux/amd64": "sha256:c"})
 
 
 def layer(compression: str = "gz", **files: bytes | None) -> bytes:

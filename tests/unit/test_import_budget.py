@@ -29,6 +29,7 @@ from localloop.config.project import load_project
 from localloop.helm.releases import PROJECT_LABEL
 from localloop.kube.objects import object_version, ref_of
 from localloop.record.model import ChartState, ImageEntry, Record, encode
+from localloop.registry.published import PublishedImage
 from localloop.registry.tags import fingerprint_tag
 from localloop.session import Session
 
@@ -195,11 +196,7 @@ def _deployed(world: World, api: FakeApi) -> None:
     view = {ref_of(obj): obj for obj in api.objects.values()}
     stored = view[ref_of(secret)]["metadata"]
     world.tags = {DIGEST, fingerprint_tag(image.value)}
-    held = {
-        "repository": session.repository("web"),
-        "digest": DIGEST,
-        "config": "sha256:" + "c" * 64,
-    }
+    held = PublishedImage(session.repository("web"), DIGEST, {"linux/amd64": "sha256:" + "c" * 64})
     state = ChartState(
         transaction="tx",
         fingerprint=chart.value,
@@ -208,8 +205,8 @@ def _deployed(world: World, api: FakeApi) -> None:
         secret={"uid": stored["uid"], "resource_version": stored["resourceVersion"]},
         objects={"v1/ConfigMap/hello/page": object_version(view[ref_of(page)])},
     )
-    record = Record("hello", serial=1, key="00" * 32)
-    record.images["web"] = ImageEntry(image.value, DIGEST, held["config"])
+    record = Record("hello", serial=1)
+    record.images["web"] = ImageEntry(image.value, held)
     content = b64encode(encode(record.settle("page", state))).decode()
     api.put({**_object("Secret", "hello", namespace="localloop"), "data": {"record": content}})
 

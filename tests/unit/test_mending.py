@@ -14,6 +14,7 @@ import pytest
 from localloop.build.bake import Target
 from localloop.errors import LocalloopError
 from localloop.publish import images as builds
+from localloop.registry.published import PublishedImage
 
 WEB, API = (Target(name, Path("/p"), Path("/p/D"), "r", "linux/amd64") for name in ("web", "api"))
 BLOB = "sha256:" + "a" * 64
@@ -38,7 +39,7 @@ class Fakes:
 
     def run(self, targets: Sequence[Target]) -> tuple[dict[str, dict[str, str]], list[Any]]:
         self.runs.append([target.component for target in targets])
-        return {target.component: {"digest": "new"} for target in targets}, []
+        return {target.component: PublishedImage("r", "new") for target in targets}, []
 
 
 def mended(
@@ -49,9 +50,9 @@ def mended(
     monkeypatch.setattr(builds, "remove_damaged", lambda _: fakes.removed)
     session: Any = fakes
     failed = {failure.component for failure in failures}
-    digests = {name: {"digest": "old"} for name in ("web", "api") if name not in failed}
+    digests = {name: PublishedImage("r", "old") for name in ("web", "api") if name not in failed}
     said, found, left = builds._mend(session, [WEB, API], digests, failures, fakes.run)
-    return said, {name: entry["digest"] for name, entry in found.items()}, left
+    return said, {name: entry.digest for name, entry in found.items()}, left
 
 
 def push_failed(component: str) -> LocalloopError:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from localloop.plan.model import ComponentPlan, Plan, Reason
 from localloop.plan.new_cluster import on_a_new_cluster, with_built
+from localloop.registry.published import PublishedImage
 
-IMAGE = {"repository": "127.0.0.1:5001/demo/web", "digest": "sha256:1", "config": "sha256:2"}
+IMAGE = PublishedImage("127.0.0.1:5001/demo/web", "sha256:1", {"linux/amd64": "sha256:2"})
 WEB = ComponentPlan(
     "web",
     "image",

@@ -22,10 +22,11 @@ from localloop.observe.facts import ChartFacts
 from localloop.plan.model import ComponentPlan, Plan
 from localloop.record.model import NAMESPACE, ChartState, Record, encode
 from localloop.record.notes import note_release
+from localloop.registry.published import PublishedImage
 from localloop.session import Session
 
 Object = dict[str, Any]
-A, B = ({"repository": "r/web", "digest": f"sha256:{x * 64}", "config": ""} for x in "ab")
+A, B = (PublishedImage("r/web", f"sha256:{x * 64}") for x in "ab")
 BEGAN = "2026-01-01T00:00:00Z"
 
 
@@ -59,9 +60,9 @@ SERVICE = obj("Service", "web", spec={"clusterIP": "10.0.0.1"})
 JOB = obj("Job", "once", spec={})
 
 
-def pod(name: str, image: dict[str, str]) -> Object:
+def pod(name: str, image: PublishedImage) -> Object:
     container = {"name": "main", "image": "r/web:1", "readinessProbe": {"exec": {}}}
-    status = {"name": "main", "imageID": f"r/web@{image['digest']}", "state": {"running": {}}}
+    status = {"name": "main", "imageID": image.ref, "state": {"running": {}}}
     ready = {"type": "Ready", "status": "True"}
     found: Object = {"phase": "Running", "conditions": [ready], "containerStatuses": [status]}
     return obj("Pod", name, spec={"containers": [container]}, status=found)
@@ -94,7 +95,7 @@ def target(image: dict[str, str] | None = None) -> ChartState:
 
 def recorded(api: FakeApi, **charts: ChartState) -> Record:
     """The record of a run that was on its way to these states."""
-    record = Record("hello", serial=1, key="00" * 32)
+    record = Record("hello", serial=1)
     for name, state in charts.items():
         record = record.unsettle(name, state)
     data = {"record": base64.b64encode(encode(record)).decode()}

@@ -8,14 +8,14 @@ import pytest
 import yaml
 
 from localloop.config.model import Project
-from localloop.config.placeholders import ImageRef
 from localloop.config.project import load_project
 from localloop.errors import UsageError
 from localloop.fingerprint.components import fingerprint_chart
 from localloop.helm.raw_chart import write_chart
 from localloop.inputs.manifests import kustomize_roots
+from localloop.registry.published import PublishedImage
 
-REF = ImageRef(registry="127.0.0.1:5000", name="demo/web", digest="sha256:" + "1" * 64)
+REF = PublishedImage("127.0.0.1:5000/demo/web", "sha256:" + "1" * 64)
 OBJECTS = """\
 apiVersion: v1
 kind: List

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -26,12 +24,13 @@ from localloop.record.model import (
     encode,
 )
 from localloop.record.store import RecordStore
+from localloop.registry.published import PublishedImage
 
 SECRETS = "/api/v1/namespaces/localloop/secrets"
 SECRET = f"{SECRETS}/hello"
 
 text = st.text(max_size=8)
-image = st.fixed_dictionaries({"repository": text, "digest": text, "config": text})
+image = st.builds(PublishedImage, text, text, st.dictionaries(text, text.filter(bool), max_size=2))
 notes = st.dictionaries(text, st.dictionaries(text, text | st.integers(), max_size=2), max_size=2)
 states = st.builds(
     ChartState,
@@ -66,8 +65,7 @@ records = st.builds(
     Record,
     project=st.just("hello"),
     serial=st.integers(0),
-    key=st.binary(min_size=32, max_size=32).map(bytes.hex),
-    images=st.dictionaries(text, st.builds(ImageEntry, text, text, text), max_size=3),
+    images=st.dictionaries(text, st.builds(ImageEntry, text, image), max_size=3),
     node_files=st.dictionaries(text, files, max_size=2),
     charts=st.dictionaries(text, entries, max_size=2),
     resource_version=st.just("17"),
@@ -75,7 +73,9 @@ records = st.builds(
 
 
 def state(fingerprint: str, **changes: Any) -> ChartState:
-    return ChartState(f"tx-{fingerprint}", fingerprint, {"web": {"digest": "d"}}, **changes)
+    return ChartState(
+        f"tx-{fingerprint}", fingerprint, {"web": PublishedImage("r/web", "d")}, **changes
+    )
 
 
 # -- JSON -----------------------------------------------------------------------------------------
@@ -96,14 +96,72 @@ def test_equal_records_are_equal_bytes(record: Record) -> None:
     assert encode(shuffled) == encode(record)
 
 
+DIGEST, CONFIG = "sha256:" + "a" * 64, "sha256:" + "c" * 64
+STATE_1 = {
+    "transaction": "tx-1",
+    "fingerprint": "f1",
+    "images": {"web": {"repository": "r:5000/hello/web", "digest": DIGEST, "config": CONFIG}},
+    "base_revision": 0,
+    "revision": 1,
+    "manifest": "m",
+    "secret": {"uid": "u", "resource_version": "9"},
+    "objects": {"v1/Service/app/web": {"uid": "s", "resource_version": "7"}},
+    "completed_jobs": [],
+    "settled": 1,
+}
+SCHEMA_1 = {
+    "schema": 1,
+    "project": "hello",
+    "serial": 3,
+    "key": "00" * 32,
+    "images": {"web": {"fingerprint": "f2", "digest": DIGEST, "config": CONFIG}},
+    "node_files": {
+        "tool": {
+            "transaction": "tx-1",
+            "fingerprint": "f3",
+            "sha256": "e" * 64,
+            "put": True,
+            "reconciled": True,
+            "nodes": {"node": {"size": 4, "mode": 493, "mtime": "2026-01-01T00:00:00Z"}},
+            "pods": [],
+        }
+    },
+    "charts": {
+        "hello": {"state": "settled", "target": STATE_1, "last_good": None, "history": [STATE_1]}
+    },
+}
+
+
+def test_the_record_of_the_last_version_is_read() -> None:
+    found = decode(json.dumps(SCHEMA_1).encode(), project="hello", resource_version="1")
+    web = PublishedImage("r:5000/hello/web", DIGEST)
+    chart = found.charts["hello"]
+    assert (found.serial, chart.target.images, chart.history[0].images) == (3, *[{"web": web}] * 2)
+    assert chart.target.images["web"].digests == {DIGEST, CONFIG}
+    assert found.images["web"].fingerprint == "f2"
+    assert found.images["web"].image.digests == {DIGEST, CONFIG}
+    written = encode(found)
+    assert json.loads(written)["schema"] == 2
+    assert decode(written, project="hello", resource_version="1") == found
+
+
+@given(records)
+def test_configurations_are_kept(record: Record) -> None:
+    """Images are equal by their digest: whether the rest was kept is asked apart."""
+    found = decode(encode(record), project="hello", resource_version="17")
+    assert {name: entry.image.configs for name, entry in found.images.items()} == {
+        name: entry.image.configs for name, entry in record.images.items()
+    }
+
+
 def test_resource_version_is_not_stored() -> None:
     assert "resource_version" not in json.loads(encode(Record("hello", resource_version="17")))
 
 
-@pytest.mark.parametrize("schema", [0, 2, "1", None])
+@pytest.mark.parametrize("schema", [0, 3, "1", None])
 def test_another_schema_is_refused(schema: object) -> None:
     content = json.dumps({**json.loads(encode(Record("hello"))), "schema": schema}).encode()
-    with pytest.raises(UsageError, match=f"has schema {schema}, this localloop knows 1") as caught:
+    with pytest.raises(UsageError, match=f"has schema {schema}, this localloop knows 2") as caught:
         decode(content, project="hello", resource_version="1")
     assert caught.value.reason == "record_schema"
     assert caught.value.where == "Secret localloop/hello"
@@ -197,13 +255,6 @@ def test_a_change_moves_nothing_else(record: Record, how: str, target: ChartStat
     assert changed == record
 
 
-def test_hmac_needs_the_key() -> None:
-    one, other = Record("hello", key="00" * 32), Record("hello", key="01" * 32)
-    wanted = hmac.new(bytes(32), b"secret", hashlib.sha256).hexdigest()
-    assert one.hmac(b"secret") == wanted
-    assert one.hmac(b"secret") != other.hmac(b"secret") != hashlib.sha256(b"secret").hexdigest()
-
-
 # -- in the cluster -------------------------------------------------------------------------------
 
 
@@ -213,13 +264,11 @@ def api() -> Iterator[FakeStore]:
         yield fake
 
 
-def test_no_record_is_an_empty_one_with_a_new_key(api: FakeStore) -> None:
+def test_no_record_is_an_empty_one(api: FakeStore) -> None:
     store = RecordStore(api.kube(), "hello")
-    first, second = store.load(), store.load()
+    first = store.load()
     assert first.missing
     assert (first.project, first.serial, first.images, first.charts) == ("hello", 0, {}, {})
-    assert len(bytes.fromhex(first.key)) == 32
-    assert first.key != second.key
 
 
 def test_first_save_makes_the_namespace(api: FakeStore) -> None:
@@ -243,7 +292,7 @@ def test_first_save_makes_the_namespace(api: FakeStore) -> None:
 def test_first_save_into_an_existing_namespace(api: FakeStore) -> None:
     api.namespace("localloop")
     store = RecordStore(api.kube(), "hello")
-    store.save(Record("hello", key="00"))
+    store.save(Record("hello"))
     assert api.requests == [("POST", SECRETS)]
 
 
@@ -305,7 +354,6 @@ def test_every_field_is_known_to_these_tests() -> None:
     assert {field.name for field in fields(Record)} == {
         "project",
         "serial",
-        "key",
         "images",
         "node_files",
         "charts",

@@ -17,14 +17,15 @@ import pytest
 
 from localloop.errors import BusyError, InterruptedRun, LocalloopError, UsageError
 from localloop.plan.model import ComponentPlan, Plan, Reason
+from localloop.registry.published import PublishedImage
 from localloop.report.content import build_report, outcome_of, write_report
 from localloop.report.markdown import clean, render
 
 GOLDEN = Path(__file__).parent / "fixtures" / "reports"
 Event = dict[str, Any]
 
-OLD = {"repository": "127.0.0.1:5001/relay/gateway", "digest": "sha256:" + "1" * 64, "config": "c"}
-NEW = {**OLD, "digest": "sha256:" + "2" * 64}
+OLD = PublishedImage("127.0.0.1:5001/relay/gateway", "sha256:" + "1" * 64)
+NEW = replace(OLD, digest="sha256:" + "2" * 64)
 
 GATEWAY = ComponentPlan(
     "gateway",
@@ -318,8 +319,8 @@ def test_deployed() -> None:
     assert report["header"]["changed_files_count"] == 3
     assert report["plan"]["helm_requested_by_gateway_build"] is True
     assert report["digests"]["gateway"] == {
-        "deployed_before": OLD["digest"],
-        "target_after_push": NEW["digest"],
+        "deployed_before": OLD.digest,
+        "target_after_push": NEW.digest,
     }
     assert report["fingerprints"]["gateway"]["state_written"] is True
     assert report["durations_ms"]["relay_rollout"] == 3100

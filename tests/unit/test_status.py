@@ -20,6 +20,7 @@ from localloop.kube.objects import object_version
 from localloop.observe.facts import ChartFacts, Facts, ImageFacts
 from localloop.observe.running import Running, running_charts, state_that_runs
 from localloop.record.model import ChartEntry, ChartState, ImageEntry, Record
+from localloop.registry.published import PublishedImage
 from localloop.session import Session
 
 Object = dict[str, Any]
@@ -30,7 +31,7 @@ def digest(letter: str) -> str:
 
 
 def state(transaction: str, revision: int = 0, *, base: int = 0, image: str = "") -> ChartState:
-    held = {"repository": "r/web", "digest": digest(image), "config": digest("c")}
+    held = PublishedImage("r/web", digest(image))
     images = {"web": held} if image else {}
     return ChartState(transaction, f"fp-{transaction}", images, base, revision)
 
@@ -64,7 +65,7 @@ def test_which_state_runs(entry: ChartEntry, live: Release, untouched: bool, run
 
 
 def facts(entries: dict[str, ChartEntry], consumes: tuple[str, ...] = ("web",)) -> Facts:
-    built = ImageEntry("fp-b", digest("b"), digest("c"))
+    built = ImageEntry("fp-b", PublishedImage("r/web", digest("b")))
     return Facts(
         project="demo",
         images={"web": ImageFacts("fp")},

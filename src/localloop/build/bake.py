@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LocalloopError
+from ..registry.published import PublishedImage
 from ..system import tools
 from ..system.docker_host import DOCKER_HINT
 from ..system.redact import Redactor
@@ -61,6 +62,11 @@ class Target:
     command: tuple[str, ...] = ()
     timeout: float = BUILD_TIMEOUT_SECONDS
 
+    @property
+    def repository(self) -> str:
+        """Where the result is pushed, without the tag; empty where it is not pushed."""
+        return (self.reference or "").rpartition(":")[0]
+
 
 def bake_file(targets: Sequence[Target]) -> dict[str, Any]:
     """The bake file, as the JSON that ``docker buildx bake --file`` reads."""
@@ -108,8 +114,8 @@ def run_bake(
     builder: str | None = None,
     on_step: Callable[[str, str], None],
     hide: Redactor,
-) -> dict[str, dict[str, str]]:
-    """Build; per component that was pushed the digests of its manifest and configuration.
+) -> dict[str, PublishedImage]:
+    """Build; what was pushed, by component.
 
     ``work`` is a directory for the bake file and its metadata. ``on_step(component, text)`` hears
     of each build step as it begins; BuildKit's own output is kept in ``work/bake.log``, ``hide``
@@ -143,7 +149,7 @@ def run_bake(
         steps = [step for step in progress.steps() if _component_of(step.name, names) == name]
         if steps:
             on_step(name, told(steps))
-    return _digests(_read(metadata), targets)
+    return _pushed(_read(metadata), targets)
 
 
 def _read(metadata: Path) -> dict[str, Any]:
@@ -154,7 +160,7 @@ def _read(metadata: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _digests(metadata: Mapping[str, Any], targets: Sequence[Target]) -> dict[str, dict[str, str]]:
+def _pushed(metadata: Mapping[str, Any], targets: Sequence[Target]) -> dict[str, PublishedImage]:
     found = {}
     for target in targets:
         if target.reference is None:
@@ -167,10 +173,9 @@ def _digests(metadata: Mapping[str, Any], targets: Sequence[Target]) -> dict[str
                 "BuildKit reported success but no digest",
                 component=target.component,
             )
-        found[target.component] = {
-            "digest": digest,
-            "config": entry.get("containerimage.config.digest", ""),
-        }
+        config = entry.get("containerimage.config.digest")
+        configs = {target.platform: config} if config else {}
+        found[target.component] = PublishedImage(target.repository, digest, configs)
     return found
 
 

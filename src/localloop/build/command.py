@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..errors import LocalloopError
 from ..registry.client import Manifest
+from ..registry.published import PublishedImage
 from ..session import Session
 from ..system import tools
 from ..system.cache_files import cache_dir
@@ -25,7 +26,7 @@ from ..system.environ import for_commands
 from ..system.redact import Redactor
 from .bake import LOST, TAKEN, Target, push_failure, taken
 from .progress import Ticker, quiet_seconds
-from .retry import Digests, OnStep, bake, needs, persistently, together, without
+from .retry import OnStep, Pushed, bake, needs, persistently, together, without
 
 _PUSH_SECONDS = 1800.0
 _LAST_LINES = 15
@@ -33,17 +34,17 @@ _LAST_LINES = 15
 
 def build(
     session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
-) -> tuple[Digests, list[LocalloopError]]:
-    """First what commands make, then one bake of all others: digests, and what failed.
+) -> tuple[Pushed, list[LocalloopError]]:
+    """First what commands make, then one bake of all others: what was pushed, and what failed.
 
     What builds on an image whose command failed is left out.
     """
-    digests: Digests = {}
+    pushed: Pushed = {}
     failures: list[LocalloopError] = []
     left = list(targets)
     for target in [target for target in targets if target.command]:
         try:
-            digests[target.component] = _make(session, target, on_step, hide)
+            pushed[target.component] = _make(session, target, on_step, hide)
         except LocalloopError as error:
             error.component = error.component or target.component
             failures.append(error)
@@ -52,7 +53,7 @@ def build(
         baked, more = bake(session, of_bake(left), on_step, hide)
     except LocalloopError as error:
         raise together([*failures, error]) from None
-    return {**digests, **baked}, [*failures, *more]
+    return {**pushed, **baked}, [*failures, *more]
 
 
 def of_bake(targets: Sequence[Target]) -> list[Target]:
@@ -71,7 +72,7 @@ def of_bake(targets: Sequence[Target]) -> list[Target]:
     ]
 
 
-def _make(session: Session, target: Target, on_step: OnStep, hide: Redactor) -> dict[str, str]:
+def _make(session: Session, target: Target, on_step: OnStep, hide: Redactor) -> PublishedImage:
     started = time.monotonic()
 
     def act() -> Manifest:
@@ -82,7 +83,7 @@ def _make(session: Session, target: Target, on_step: OnStep, hide: Redactor) -> 
 
     manifest = persistently(session, act, on_step, over={TAKEN})
     on_step(target.component, f"command and push, {time.monotonic() - started:.1f} s")
-    return {"digest": manifest.digest, "config": manifest.config}
+    return manifest.published(target.repository, target.platform)
 
 
 def run_command(session: Session, target: Target, on_step: OnStep, hide: Redactor) -> None:

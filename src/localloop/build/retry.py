@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 from ..errors import LocalloopError
+from ..registry.published import PublishedImage
 from ..session import Session
 from ..system.paths import cache_dir
 from ..system.redact import Redactor
@@ -21,13 +22,13 @@ DOCKER_BACK_SECONDS = 30.0
 
 Result = TypeVar("Result")
 OnStep = Callable[[str, str], None]
-Digests = dict[str, dict[str, str]]
+Pushed = dict[str, PublishedImage]
 
 
 def bake(
     session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
-) -> tuple[Digests, list[LocalloopError]]:
-    """The digests of what could be built, and the failures of what could not.
+) -> tuple[Pushed, list[LocalloopError]]:
+    """What could be built and was pushed, and the failures of what could not.
 
     ``hide`` takes the secrets out of what BuildKit says.
     """
@@ -44,12 +45,12 @@ def bake(
         if error.component is None:
             return _each_alone(session, targets, on_step, hide)
         on_step(error.component, "failed; the others are built without it")
-        digests, more = bake(session, without(targets, error.component), on_step, hide)
-        return digests, [error, *more]
+        pushed, more = bake(session, without(targets, error.component), on_step, hide)
+        return pushed, [error, *more]
 
 
-def _run(session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor) -> Digests:
-    def act() -> Digests:
+def _run(session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor) -> Pushed:
+    def act() -> Pushed:
         return run_bake(
             targets,
             work=cache_dir(session.project.root) / "build",
@@ -87,19 +88,19 @@ def _is_of_a_build(error: LocalloopError) -> bool:
 
 def _each_alone(
     session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
-) -> tuple[Digests, list[LocalloopError]]:
+) -> tuple[Pushed, list[LocalloopError]]:
     """Where BuildKit does not say whose failure it is (a Dockerfile that cannot be read)."""
-    digests: Digests = {}
+    pushed: Pushed = {}
     failures: list[LocalloopError] = []
     for target in targets:
         try:
-            digests |= _run(session, with_needs(targets, target.component), on_step, hide)
+            pushed |= _run(session, with_needs(targets, target.component), on_step, hide)
         except LocalloopError as error:
             if not _is_of_a_build(error):
                 raise
             error.component = error.component or target.component
             failures.append(error)
-    return digests, failures
+    return pushed, failures
 
 
 def needs(target: Target) -> set[str]:

@@ -61,7 +61,7 @@ def context_of(needed: ComponentPlan) -> str:
             component=needed.name,
             hint=f"Name {needed.name} as a target too, or deploy without targets.",
         )
-    return f"docker-image://{needed.image['repository']}@{needed.image['digest']}"
+    return f"docker-image://{needed.image.ref}"
 
 
 def contexts_of(image: ImageConfig, plan: Plan) -> dict[str, str]:

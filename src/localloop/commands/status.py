@@ -124,7 +124,7 @@ def _chart_row(entry: ChartEntry | None, runs: Running | None) -> dict[str, Any]
         "fingerprint": state.fingerprint if state else "",
         "transaction": state.transaction if state else "",
         "revision": state.revision if state else 0,
-        "images": {image: held["digest"] for image, held in state.images.items()} if state else {},
+        "images": {image: held.digest for image, held in state.images.items()} if state else {},
         "ready": list(runs.ready) if runs else [],
     }
 
@@ -138,15 +138,15 @@ def image_row(name: str, facts: Facts, running: Mapping[str, Running]) -> dict[s
     built = facts.record.images.get(name)
     consumed = any(name in chart.consumes for chart in facts.charts.values())
     using = {chart: runs for chart, runs in running.items() if name in runs.state.images}
-    digests = {chart: runs.state.images[name]["digest"] for chart, runs in using.items()}
+    digests = {chart: runs.state.images[name].digest for chart, runs in using.items()}
     newest = max(using, key=lambda chart: using[chart].created, default="")
     digest = digests.get(newest, "")
     if not consumed and not using and built:
-        digest = built.digest
+        digest = built.image.digest
     settling = any(facts.record.charts[chart].state == "settling" for chart in using)
     return {
         "state": "settling" if settling else "settled" if using else "",
-        "fingerprint": built.fingerprint if built and built.digest == digest else "",
+        "fingerprint": built.fingerprint if built and built.image.digest == digest else "",
         "digest": digest,
         "charts": digests,
         "transaction": using[newest].state.transaction if newest else "",

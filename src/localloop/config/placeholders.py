@@ -4,38 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UsageError
+from ..registry.published import PublishedImage
 from .model import Chart
 
 ATTRIBUTES = ("repository", "tag", "ref", "registry", "digest", "name")
 _PLACEHOLDER = re.compile(r"\$\$|\$([a-z0-9][-a-z0-9]*)\.([a-z]+)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageRef:
-    """A published image. ``registry`` as the cluster reaches it, ``name`` PROJECT/COMPONENT."""
-
-    registry: str
-    name: str
-    digest: str
-
-    @property
-    def repository(self) -> str:
-        """REGISTRY/PROJECT/COMPONENT: what goes before the colon of a tag."""
-        return f"{self.registry}/{self.name}"
-
-    @property
-    def tag(self) -> str:
-        """The immutable tag of these bytes."""
-        return "d-" + self.digest.rpartition(":")[2][:20]
-
-    @property
-    def ref(self) -> str:
-        """The reference by digest."""
-        return f"{self.repository}@{self.digest}"
 
 
 def placeholders(text: str) -> Iterator[tuple[str, str]]:
@@ -63,7 +39,9 @@ def consumed_images(chart: Chart) -> set[str]:
     return found
 
 
-def resolve_values(values: Mapping[str, Any], images: Mapping[str, ImageRef]) -> dict[str, Any]:
+def resolve_values(
+    values: Mapping[str, Any], images: Mapping[str, PublishedImage]
+) -> dict[str, Any]:
     """The values with every placeholder replaced and ``$$`` turned into ``$``."""
 
     def substitute(match: re.Match[str]) -> str:

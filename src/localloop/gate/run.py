@@ -22,7 +22,7 @@ from ..readiness.wait import run_gate
 from ..record.model import Record
 from ..record.notes import live_release, object_refs
 from ..record.store import RecordStore
-from ..registry.tags import Image
+from ..registry.published import PublishedImage
 from ..report.journal import attach
 from ..session import Session
 from .settle import noted_late
@@ -66,7 +66,7 @@ def run(
     expected: dict[str, frozenset[str]] = {}
     own: dict[ObjectRef, Expected] = {}
     owners: dict[str, str] = {}
-    images: dict[str, Image] = {}
+    images: dict[str, PublishedImage] = {}
     for part in plan.components.values():
         entry = record.charts.get(part.name)
         if part.kind != "chart" or part.skip == "not_targeted" or entry is None:
@@ -167,7 +167,9 @@ def _emit_spans(plan: Plan, result: GateResult, duration: float, emit: Emit) -> 
     emit({"event": "span", "name": "readiness_gate", "duration_s": duration})
 
 
-def _forgotten(session: Session, result: GateResult, images: Mapping[str, Image]) -> Sequence[str]:
+def _forgotten(
+    session: Session, result: GateResult, images: Mapping[str, PublishedImage]
+) -> Sequence[str]:
     """The images that could not be pulled since the registry's disk damaged them."""
     if result.reason.partition(":")[0] != IMAGE_PULL_FAILED:
         return ()

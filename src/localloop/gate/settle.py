@@ -102,9 +102,7 @@ def with_images(record: Record, plan: Plan) -> Record:
         if part.moved:
             images.pop(part.name, None)
         else:
-            images[part.name] = ImageEntry(
-                part.fingerprint, part.image["digest"], part.image["config"]
-            )
+            images[part.name] = ImageEntry(part.fingerprint, part.image)
     return replace(record, images=images)
 
 

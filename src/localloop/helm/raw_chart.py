@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ..config.model import Chart, Project
-from ..config.placeholders import ImageRef
 from ..errors import LocalloopError
 from ..inputs.manifests import manifest_files
+from ..registry.published import PublishedImage
 from ..system import tools
 from ..system.cache_files import cache_dir, write_atomically
 from .manifest import documents
 
 
-def write_chart(project: Project, chart: Chart, images: Mapping[str, ImageRef]) -> Path:
+def write_chart(project: Project, chart: Chart, images: Mapping[str, PublishedImage]) -> Path:
     """A chart that renders the objects as they are, their images replaced; its directory."""
     objects = [_with_images(found, images) for found in _objects(project, chart)]
     text = "".join(f"---\n{json.dumps(found)}\n" for found in objects)
@@ -52,7 +52,7 @@ def _kustomized(project: Project, chart: Chart) -> str:
     return done.stdout
 
 
-def _with_images(value: Any, images: Mapping[str, ImageRef]) -> Any:
+def _with_images(value: Any, images: Mapping[str, PublishedImage]) -> Any:
     """The object with each ``image`` that is the name of one of ours replaced by its reference."""
     if isinstance(value, Mapping):
         return {
@@ -66,6 +66,6 @@ def _with_images(value: Any, images: Mapping[str, ImageRef]) -> Any:
     return value
 
 
-def _reference(text: str, images: Mapping[str, ImageRef]) -> str:
+def _reference(text: str, images: Mapping[str, PublishedImage]) -> str:
     name = text.partition("@")[0].partition(":")[0]
     return images[name].ref if name in images else text

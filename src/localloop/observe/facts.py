@@ -9,7 +9,7 @@ from ..errors import UsageError
 from ..helm.releases import TRANSACTION_LABEL, Release
 from ..readiness.result import GateResult
 from ..record.model import ChartState, Record
-from ..registry.tags import Image
+from ..registry.published import PublishedImage
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class ImageFacts:
     """
 
     fingerprint: str
-    published: Image | None = None
+    published: PublishedImage | None = None
     lost: bool = False
     changes: dict[str, Any] = field(default_factory=dict)
-    kept: dict[str, Image] = field(default_factory=dict)
+    kept: dict[str, PublishedImage] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     untracked: tuple[str, ...] = ()
 
@@ -43,7 +43,7 @@ class NodeFileFacts:
     """
 
     fingerprint: str
-    published: Image | None = None
+    published: PublishedImage | None = None
     lost: bool = False
     changes: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

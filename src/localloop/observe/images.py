@@ -8,7 +8,8 @@ from typing import Any
 from ..fingerprint.components import Fingerprint
 from ..fingerprint.explain import explain, load_manifest
 from ..record.model import Record
-from ..registry.tags import Image, fingerprint_tag
+from ..registry.published import PublishedImage
+from ..registry.tags import fingerprint_tag
 from ..session import Session
 from .facts import ImageFacts, Request
 
@@ -18,11 +19,11 @@ def image_facts(session: Session, name: str, record: Record, wanted: Request) ->
     image = session.project.images[name]
     entry = record.images.get(name)
 
-    def look() -> tuple[Fingerprint, Image | None]:
+    def look() -> tuple[Fingerprint, PublishedImage | None]:
         found = session.fingerprints.of_image(image)
         published = None
         if entry is not None and entry.fingerprint == found.value:
-            published = held(session, name, entry.digest)
+            published = held(session, name, entry.image.digest)
         return found, published or held(session, name, fingerprint_tag(found.value))
 
     found, published = look()
@@ -47,26 +48,23 @@ def named(name: str, wanted: Request) -> bool:
     return wanted.mode == "full" or name in wanted.targets
 
 
-def held(session: Session, name: str, reference: str) -> Image | None:
+def held(session: Session, name: str, reference: str) -> PublishedImage | None:
     """The image that the registry has under a tag or digest."""
     found = session.registry.manifest(session.repository_name(name), reference)
     if found is None:
         return None
-    return {
-        "repository": session.repository(name),
-        "digest": found.digest,
-        "config": found.config,
-    }
+    platform = session.project.builds[name].platform or session.platform
+    return found.published(session.repository(name), platform)
 
 
 def with_kept(
     session: Session, images: dict[str, ImageFacts], record: Record
 ) -> dict[str, ImageFacts]:
     """Add, per chart, the digests of its entry that the registry still holds (for targets)."""
-    kept: dict[str, dict[str, Image]] = {}
+    kept: dict[str, dict[str, PublishedImage]] = {}
     for chart, entry in record.charts.items():
         for name, image in entry.target.images.items():
-            found = held(session, name, image["digest"]) if name in images else None
+            found = held(session, name, image.digest) if name in images else None
             if found is not None:
                 kept.setdefault(name, {})[chart] = found
     return {name: replace(facts, kept=kept.get(name, {})) for name, facts in images.items()}

@@ -10,7 +10,8 @@ from ..fingerprint.components import Fingerprint
 from ..kube.objects import Object, uid_of
 from ..readiness.pod_rule import pod_finished, terminating
 from ..record.model import NodeFileEntry, Record
-from ..registry.tags import Image, fingerprint_tag
+from ..registry.published import PublishedImage
+from ..registry.tags import fingerprint_tag
 from ..session import Session
 from .facts import NodeFileFacts, Request
 from .images import changes_since, held, named
@@ -24,7 +25,7 @@ def node_file_facts(
     entry = record.node_files.get(name)
     other, missing = held_on_nodes(session, file, entry)
 
-    def look() -> tuple[Fingerprint, bool, Image | None]:
+    def look() -> tuple[Fingerprint, bool, PublishedImage | None]:
         found = session.fingerprints.of_image(file)
         lacking = not _is_put(entry, found) or bool(other or missing) or anew
         published = held(session, name, fingerprint_tag(found.value)) if lacking else None

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..fingerprint.explain import summary_of
 from ..observe.facts import ChartFacts, Facts, ImageFacts, NodeFileFacts, Request, is_live
 from ..record.model import ChartEntry, ChartState, NodeFileEntry, Record
-from ..registry.tags import Image
+from ..registry.published import PublishedImage
 from .model import ON_A_NEW_CLUSTER, ComponentPlan, FilePlan, Reason
 
 
@@ -43,7 +43,7 @@ def _charts_in_scope(facts: Facts, wanted: Request) -> set[str]:
     }
 
 
-def _kept(facts: Facts, chart: str, image: str) -> Image | None:
+def _kept(facts: Facts, chart: str, image: str) -> PublishedImage | None:
     return facts.images[image].kept.get(chart)
 
 
@@ -239,7 +239,7 @@ def _images_to_run(
     facts: Facts,
     wanted: Request,
     images: dict[str, ComponentPlan],
-) -> dict[str, Image]:
+) -> dict[str, PublishedImage]:
     found = {}
     for image in chart.consumes:
         if images[image].steps:

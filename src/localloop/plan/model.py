@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..registry.tags import Image
-
-"""{repository, digest, config}: a published image; digests as ``sha256:…``."""
+from ..registry.published import PublishedImage, images_from_dict
 
 UNCHECKED = "unchecked"
 """Instead of a skip: its cluster cannot be asked, and only its inputs are known."""
@@ -81,10 +79,10 @@ class ComponentPlan:
     fingerprint: str = ""
     previous: str = ""
     changes: dict[str, Any] = field(default_factory=dict)
-    image: Image | None = None
+    image: PublishedImage | None = None
     consumes: tuple[str, ...] = ()
-    images: dict[str, Image] = field(default_factory=dict)
-    deployed: dict[str, Image] = field(default_factory=dict)
+    images: dict[str, PublishedImage] = field(default_factory=dict)
+    deployed: dict[str, PublishedImage] = field(default_factory=dict)
     only_if_digest_differs: bool = False
     file: FilePlan = FilePlan()
     back_to: BackTo = BackTo()
@@ -140,6 +138,9 @@ class Plan:
                     **found,
                     "steps": tuple(found["steps"]),
                     "reasons": tuple(Reason(**reason) for reason in found["reasons"]),
+                    "image": PublishedImage.from_dict(found["image"]) if found["image"] else None,
+                    "images": images_from_dict(found["images"]),
+                    "deployed": images_from_dict(found["deployed"]),
                     "consumes": tuple(found["consumes"]),
                     "warnings": tuple(found["warnings"]),
                     "untracked": tuple(found["untracked"]),

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ..build.bake import FULL
 from ..errors import LocalloopError
 from ..registry.client import Registry
-from ..registry.tags import Image
+from ..registry.published import PublishedImage
 from ..session import Session
 from ..system import tools
 from ..system.docker_host import DOCKER_HINT, free_of
@@ -50,7 +50,7 @@ def broken_blobs(registry: Registry, repository: str, digest: str) -> list[str]:
         ]
 
 
-def forget_damaged(session: Session, images: Mapping[str, Image]) -> list[str]:
+def forget_damaged(session: Session, images: Mapping[str, PublishedImage]) -> list[str]:
     """Remove the manifests of images that the registry does not hold whole; their components.
 
     The next deploy misses them, builds and pushes them, and mends their blobs.
@@ -58,8 +58,8 @@ def forget_damaged(session: Session, images: Mapping[str, Image]) -> list[str]:
     found = []
     for component, image in images.items():
         repository = session.repository_name(component)
-        if broken_blobs(session.registry, repository, image["digest"]):
-            session.registry.delete_manifest(repository, image["digest"])
+        if broken_blobs(session.registry, repository, image.digest):
+            session.registry.delete_manifest(repository, image.digest)
             found.append(component)
     return found
 

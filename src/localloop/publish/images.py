@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from ..build.bake import Target
 from ..build.builder_fit import refuse_unfit_builder
 from ..build.command import build
-from ..build.retry import Digests, together, with_needs
+from ..build.retry import Pushed, together, with_needs
 from ..build.targets import bake_targets, redactor
 from ..config.model import Image as ImageConfig
 from ..errors import LocalloopError
 from ..events import Emit
 from ..plan.model import ComponentPlan, Plan
 from ..registry.client import Manifest
-from ..registry.tags import Image, digest_tag, fingerprint_tag
+from ..registry.published import PublishedImage
+from ..registry.tags import fingerprint_tag
 from ..session import Session
 from .check import CORRUPT, broken_blobs, refuse_full, refused, remove_damaged, still_corrupt
 
@@ -39,7 +40,7 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     def on_step(component: str, text: str) -> None:
         emit({"event": "progress", "component": component, "step": "build", "text": text})
 
-    def run(some: Sequence[Target]) -> tuple[Digests, list[LocalloopError]]:
+    def run(some: Sequence[Target]) -> tuple[Pushed, list[LocalloopError]]:
         return build(session, some, on_step, hide)
 
     with _left_in_the_registry_only(session, targets):
@@ -69,7 +70,7 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
                 changed=True,
                 warnings=(*part.warnings, *mended.get(part.name, ())),
             )
-            on_step(part.name, f"published {digest_tag(published['digest'])}")
+            on_step(part.name, f"published {published.tag}")
             if moved:
                 on_step(part.name, "inputs moved during the build: used, not recorded")
     emit({"event": "span", "name": "image_push", "duration_s": time.monotonic() - started})
@@ -94,10 +95,10 @@ def _left_in_the_registry_only(session: Session, targets: Sequence[Target]) -> I
 def _mend(
     session: Session,
     targets: Sequence[Target],
-    digests: Digests,
+    digests: Pushed,
     failures: list[LocalloopError],
-    run: Callable[[Sequence[Target]], tuple[Digests, list[LocalloopError]]],
-) -> tuple[dict[str, list[str]], Digests, list[LocalloopError]]:
+    run: Callable[[Sequence[Target]], tuple[Pushed, list[LocalloopError]]],
+) -> tuple[dict[str, list[str]], Pushed, list[LocalloopError]]:
     """Push again, once, what the registry does not hold whole; first what is said of it.
 
     The digests are those of the last push: Docker's own store compresses layers anew.
@@ -119,10 +120,10 @@ def _mend(
     return dict.fromkeys(names, said), {**digests, **again}, [*others, *more]
 
 
-def _broken(session: Session, digests: Digests) -> dict[str, list[str]]:
+def _broken(session: Session, digests: Pushed) -> dict[str, list[str]]:
     """The blobs of what was pushed that the registry does not hold whole, by component."""
     found = {
-        name: broken_blobs(session.registry, session.repository_name(name), pushed["digest"])
+        name: broken_blobs(session.registry, session.repository_name(name), pushed.digest)
         for name, pushed in digests.items()
     }
     return {name: blobs for name, blobs in found.items() if blobs}
@@ -131,39 +132,34 @@ def _broken(session: Session, digests: Digests) -> dict[str, list[str]]:
 def _publish(
     session: Session,
     part: ComponentPlan,
-    digests: Mapping[str, str],
+    pushed: PublishedImage,
     transaction: str,
     *,
     on_nodes: bool,
-) -> tuple[Image, bool]:
+) -> tuple[PublishedImage, bool]:
     """Tag what was pushed; ``moved`` tells that the inputs changed while it was built.
 
     ``on_nodes``: whether anything on the nodes uses it.
     """
     registry, name = session.registry, session.repository_name(part.name)
     manifest = registry.manifest(name, transaction)
-    if manifest is None or manifest.digest != digests["digest"]:
+    if manifest is None or manifest.digest != pushed.digest:
         held = manifest.digest if manifest else "nothing"
         raise LocalloopError(
             "push_lost",
-            f"{digests['digest']} was pushed, the registry holds {held}",
+            f"{pushed.digest} was pushed, the registry holds {held}",
             component=part.name,
             hint="Run the deploy again.",
         )
     if on_nodes:
         _refuse_other_platform(session, session.project.builds[part.name], manifest)
-    registry.put_manifest(name, digest_tag(manifest.digest), manifest)
+    registry.put_manifest(name, pushed.tag, manifest)
     image = session.project.builds[part.name]
     after = session.fingerprints.of_image(image, fresh=True)
     moved = bool(after.moved) or after.value != part.fingerprint
     if not moved:
         registry.put_manifest(name, fingerprint_tag(part.fingerprint), manifest)
-    published = {
-        "repository": session.repository(part.name),
-        "digest": manifest.digest,
-        "config": manifest.config,
-    }
-    return published, moved
+    return manifest.published(pushed.repository, image.platform or session.platform), moved
 
 
 def _refuse_other_platform(session: Session, image: ImageConfig, manifest: Manifest) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..kube.objects import Object
+from ..registry.published import PublishedImage
+from ..registry.tags import digest_tag, is_digest_tag
 from .pod_rule import container_statuses
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}$")
-_OUR_TAG = re.compile(r"d-([0-9a-f]{20})$")
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,10 @@ def template_findings(
         allowed = expected.get(repository)
         if allowed is None:
             continue
-        ours = _OUR_TAG.fullmatch(tag)
         if digest:
             right = digest in allowed
-        elif ours:
-            right = any(entry.startswith(f"sha256:{ours.group(1)}") for entry in allowed)
+        elif is_digest_tag(tag):
+            right = tag in map(digest_tag, allowed)
         else:
             continue
         if not right:
@@ -113,9 +113,6 @@ def _containers(pod_spec: Mapping[str, object]) -> list[Mapping[str, object]]:
     return found
 
 
-def expected_digests(images: Mapping[str, Mapping[str, str]]) -> dict[str, frozenset[str]]:
+def expected_digests(images: Mapping[str, PublishedImage]) -> dict[str, frozenset[str]]:
     """The digests that prove each image, by repository: the manifest's and the config's."""
-    return {
-        image["repository"]: frozenset(filter(None, (image["digest"], image["config"])))
-        for image in images.values()
-    }
+    return {image.repository: image.digests for image in images.values()}

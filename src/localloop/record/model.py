@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..errors import UsageError
 from ..helm.releases import HISTORY_MAX
+from ..registry.published import PublishedImage, images_from_dict
 
 NAMESPACE = "localloop"
 
 
-SCHEMA = 1
+SCHEMA = 2
+_READABLE = (1, SCHEMA)
 
 
 @dataclass(frozen=True)
 class ImageEntry:
-    """The last fingerprint of an image that was built, and the digests that came of it."""
+    """The last fingerprint of an image that was built, and what was published for it."""
 
     fingerprint: str
-    digest: str
-    config: str
+    image: PublishedImage
 
 
 @dataclass(frozen=True)
 class ChartState:
     """One state of a Helm release.
 
-    ``images``: per image {repository, digest, config}. ``objects``: per object reference {uid,
+    ``images``: what it runs, by component. ``objects``: per object reference {uid,
     generation} or, where there is none, {uid, resource_version}; empty for one that nobody saw as
     its manifest has it. ``base_revision``: the revision
     (0: none) that was live before the release; ``revision``, ``manifest`` (sha256), ``secret``
@@ -40,7 +39,7 @@ class ChartState:
 
     transaction: str
     fingerprint: str
-    images: dict[str, dict[str, str]]
+    images: dict[str, PublishedImage]
     base_revision: int = 0
     revision: int = 0
     manifest: str = ""
@@ -87,7 +86,6 @@ class Record:
 
     project: str
     serial: int = 0
-    key: str = ""
     images: dict[str, ImageEntry] = field(default_factory=dict)
     node_files: dict[str, NodeFileEntry] = field(default_factory=dict)
     charts: dict[str, ChartEntry] = field(default_factory=dict)
@@ -96,10 +94,6 @@ class Record:
     @property
     def missing(self) -> bool:
         return not self.resource_version
-
-    def hmac(self, value: bytes) -> str:
-        """A hash of a secret value that says nothing to whoever lacks the record's key."""
-        return hmac.new(bytes.fromhex(self.key), value, hashlib.sha256).hexdigest()
 
     def with_file(self, name: str, entry: NodeFileEntry) -> Record:
         """This record with another entry of a node file."""
@@ -149,7 +143,7 @@ def decode(content: bytes, *, project: str, resource_version: str) -> Record:
         owner = data["project"]
     except (ValueError, KeyError, TypeError) as error:
         raise _unreadable(project, error) from error
-    if schema != SCHEMA:
+    if schema not in _READABLE:
         raise UsageError(
             "record_schema",
             f"the record has schema {schema}, this localloop knows {SCHEMA}",
@@ -164,8 +158,7 @@ def decode(content: bytes, *, project: str, resource_version: str) -> Record:
         return Record(
             project=owner,
             serial=data["serial"],
-            key=data["key"],
-            images={name: ImageEntry(**entry) for name, entry in data["images"].items()},
+            images={name: _image_entry(entry) for name, entry in data["images"].items()},
             node_files={
                 name: NodeFileEntry(**{**entry, "pods": tuple(entry["pods"])})
                 for name, entry in data.get("node_files", {}).items()
@@ -187,9 +180,18 @@ def _unreadable(project: str, error: Exception) -> UsageError:
     )
 
 
+def _image_entry(data: dict[str, Any]) -> ImageEntry:
+    if "image" in data:
+        return ImageEntry(data["fingerprint"], PublishedImage.from_dict(data["image"]))
+    # Schema 1 did not note the repository.
+    return ImageEntry(data["fingerprint"], PublishedImage.from_dict({"repository": "", **data}))
+
+
 def _chart_entry(data: dict[str, Any]) -> ChartEntry:
     def state(found: dict[str, Any]) -> ChartState:
-        return ChartState(**{**found, "completed_jobs": tuple(found["completed_jobs"])})
+        images = images_from_dict(found["images"])
+        jobs = tuple(found["completed_jobs"])
+        return ChartState(**{**found, "images": images, "completed_jobs": jobs})
 
     last_good = data["last_good"]
     return ChartEntry(

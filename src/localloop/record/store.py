@@ -8,7 +8,6 @@ gate has passed; whoever reads such an entry observes, and believes nothing of i
 from __future__ import annotations
 
 import base64
-import secrets
 from dataclasses import replace
 from typing import Any
 
@@ -43,10 +42,10 @@ class RecordStore:
         self._ref = ObjectRef("v1", "Secret", NAMESPACE, project)
 
     def load(self) -> Record:
-        """The record; an empty one, with a new key, where the cluster has none."""
+        """The record; an empty one where the cluster has none."""
         found = self._kube.read(self._ref)
         if found is None:
-            return Record(self._project, key=secrets.token_hex(32))
+            return Record(self._project)
         try:
             content = base64.b64decode((found.get("data") or {}).get("record", ""), validate=True)
         except ValueError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LocalloopError
+from .published import PublishedImage
 
 MANIFEST_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
@@ -31,6 +32,14 @@ class Manifest:
     config: str
     media_type: str
     body: bytes
+
+    def published(self, repository: str, platform: str) -> PublishedImage:
+        """The image that this is the manifest of.
+
+        ``repository`` is REGISTRY/PROJECT/COMPONENT; ``platform`` is what the image was built for.
+        """
+        configs = {platform: self.config} if self.config else {}  # an index has none
+        return PublishedImage(repository, self.digest, configs)
 
 
 class Registry:

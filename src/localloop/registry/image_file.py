@@ -7,16 +7,16 @@ import json
 from ..errors import LocalloopError
 from ..system.archives import ArchiveError, read_member
 from .client import Registry
-from .tags import Image
+from .published import PublishedImage
 
 
-def read_file(registry: Registry, component: str, image: Image | None, path: str) -> bytes:
+def read_file(registry: Registry, component: str, image: PublishedImage | None, path: str) -> bytes:
     """The bytes of the regular file at ``path`` in the image's topmost layer that has it.
 
     Raises ``registry_lost``, ``registry_corrupt`` and ``file_not_exported``.
     """
-    repository = image["repository"].partition("/")[2] if image else ""
-    manifest = registry.manifest(repository, image["digest"]) if image else None
+    repository = image.name if image else ""
+    manifest = registry.manifest(repository, image.digest) if image else None
     if manifest is None:
         raise LocalloopError(
             "registry_lost",

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..cluster.state import context_name
 from ..config.model import Chart, Project
-from ..config.placeholders import ImageRef, resolve_values
+from ..config.placeholders import resolve_values
 from ..errors import BusyError
 from ..events import Emit
 from ..gate import run as gating
@@ -25,6 +25,7 @@ from ..plan.preflight import helm_version
 from ..record.model import ChartState, Record
 from ..record.notes import note_release
 from ..record.store import RecordStore, cluster_moved, refuse_moved
+from ..registry.published import PublishedImage
 from ..report.journal import Journal
 from ..session import Session
 from ..system.locks import step_lock
@@ -207,11 +208,10 @@ class _Run:
                     timeout=hook_bound(self._session.project),
                     pass_fds=(descriptor,),
                 )
-            images = _image_refs(self._session, part)
-            values = self._values(chart, images)
+            values = self._values(chart, part.images)
             done = self._helm.upgrade(
                 chart.release,
-                self._chart(chart, images),
+                self._chart(chart, part.images),
                 namespace=chart.namespace,
                 values=values,
                 values_files=[project.root / path for path in chart.values_files],
@@ -226,7 +226,7 @@ class _Run:
         hidden = Redactor(str(value_at(values, path)) for path in chart.generate)
         return replace(done, stderr=hidden(done.stderr))
 
-    def _chart(self, chart: Chart, images: Mapping[str, ImageRef]) -> Path | str:
+    def _chart(self, chart: Chart, images: Mapping[str, PublishedImage]) -> Path | str:
         """Where Helm finds the chart; one made of manifests is written first."""
         if chart.manifests or chart.kustomize:
             from ..helm.raw_chart import write_chart
@@ -234,7 +234,7 @@ class _Run:
             return write_chart(self._session.project, chart, images)
         return chart.chart or self._session.project.root / chart.path
 
-    def _values(self, chart: Chart, images: Mapping[str, ImageRef]) -> dict[str, Any]:
+    def _values(self, chart: Chart, images: Mapping[str, PublishedImage]) -> dict[str, Any]:
         values = resolve_values(chart.values, images)
         if not (chart.keep_values or chart.generate):
             return values
@@ -290,14 +290,3 @@ def _check_live(
         )
     # The locks say that its run is gone and its helm with it.
     releases.mark_failed(session.kube, live)
-
-
-def _image_refs(session: Session, part: ComponentPlan) -> dict[str, ImageRef]:
-    return {
-        name: ImageRef(
-            registry=session.registry_address,
-            name=session.repository_name(name),
-            digest=image["digest"],
-        )
-        for name, image in part.images.items()
-    }

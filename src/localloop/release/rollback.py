@@ -110,10 +110,10 @@ def _part(session: Session, record: Record, name: str, state: ChartState) -> Com
         return replace(part, skip="unchanged")
     _require_kept(chart.release, name, state, kept)
     for image, published in state.images.items():
-        if session.registry.manifest(session.repository_name(image), published["digest"]) is None:
+        if session.registry.manifest(session.repository_name(image), published.digest) is None:
             raise UsageError(
                 "registry_lost",
-                f"the registry no longer has {image}@{published['digest']}",
+                f"the registry no longer has {image}@{published.digest}",
                 component=name,
                 hint="Check out the sources of that transaction and deploy them.",
             )

@@ -273,7 +273,7 @@ def _digests(parts: Mapping[str, ComponentPlan]) -> dict[str, dict[str, str]]:
             continue
         before = next(
             (
-                chart.deployed[name]["digest"]
+                chart.deployed[name].digest
                 for chart in parts.values()
                 if chart.kind == "chart" and name in chart.deployed
             ),
@@ -281,7 +281,7 @@ def _digests(parts: Mapping[str, ComponentPlan]) -> dict[str, dict[str, str]]:
         )
         found[name] = {
             "deployed_before": before,
-            "target_after_push": part.image["digest"] if part.image else "",
+            "target_after_push": part.image.digest if part.image else "",
         }
     return found
 
