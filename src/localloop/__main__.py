@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from . import __version__
 from .commands.console import Console
 from .errors import LocalloopError
+from .system.clock import process_started
 
 COMMANDS = {
     "deploy": "build, release and prove what changed (all that changed, or the targets)",
@@ -53,7 +55,11 @@ def _module(command: str) -> Any:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code. ``argv`` is that of the process without the program."""
+    """Run one command; its exit code.
+
+    Without ``argv`` this process is the command: its arguments are used, and the run counts its
+    seconds from the start of the process.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):  # print any character, whatever the encoding
         sys.stdout.reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if argv is None else argv
@@ -61,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = next((word for word in words if not word.startswith("-")), "")
     given = vars(parser(chosen).parse_args(words))
     command = _module(given.pop("command"))
-    console = Console(as_json=given.pop("output") == "json")
+    started = process_started() if argv is None else time.monotonic()
+    console = Console(as_json=given.pop("output") == "json", started=started)
     try:
         return int(command.run(command.Options(**given), console))
     except LocalloopError as error:

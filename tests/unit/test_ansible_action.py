@@ -165,6 +165,18 @@ def test_a_plain_run_writes_its_report(tree: Tree, deploy: Path) -> None:
     assert SECRET not in report.read_text() + done.stdout + done.stderr
 
 
+def test_its_seconds_begin_with_the_process(tree: Tree, deploy: Path) -> None:
+    """Those of a second playbook of the same process begin where the first one ended."""
+    begun = time.monotonic()
+    done = tree.run("ansible-playbook", str(deploy), str(deploy))
+    stopwatch = time.monotonic() - begun
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = [json.loads(report.read_text())["durations_ms"] for report in reports(tree)]
+    assert len(found) == 2
+    counted = sum(durations["total"] for durations in found) / 1000
+    assert 0.7 * stopwatch < counted < stopwatch + 0.02  # a tick of 10 ms, and rounding
+
+
 def test_check_writes_nothing(tree: Tree, deploy: Path) -> None:
     done = tree.run("ansible-playbook", str(deploy), "--check")
     assert done.returncode == 0

@@ -8,10 +8,12 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import re
 import socketserver
 import subprocess
 import sys
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -128,6 +130,27 @@ def test_an_unchanged_deploy_imports_nothing_heavy_and_starts_nothing(world: Wor
     assert len(seen.modules) <= MOST_MODULES
     assert seen.processes == []
     assert seen.reads == [str(world.root / "localloop.yml")]
+
+
+def test_its_seconds_are_those_of_a_stopwatch(world: World) -> None:
+    """What it prints and reports begins with the process: the interpreter and imports count."""
+    shares = []
+    for _ in range(3):  # a busy machine may take its time to end a process, but not always
+        begun = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "localloop", "deploy", "--project", str(world.root)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        stopwatch = time.monotonic() - begun
+        printed = re.search(r"runs this tree \((\d+\.\d\d) s\)", done.stdout)
+        report = re.search(r"^Report: (.*)\.md$", done.stdout, re.MULTILINE)
+        assert printed and report, done.stdout
+        total = json.loads(Path(report[1] + ".json").read_text())["durations_ms"]["total"] / 1000
+        assert total <= float(printed[1]) + 0.01 <= stopwatch + 0.03  # ticks of 10 ms, rounding
+        shares.append(min(total, float(printed[1])) / stopwatch)
+    assert max(shares) > 0.7, shares
 
 
 def test_declared_cluster_inputs_cost_one_request(world: World) -> None:

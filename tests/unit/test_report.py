@@ -327,6 +327,15 @@ def test_deployed() -> None:
     assert report["durations_ms"]["total"] == 3250
 
 
+def test_the_total_begins_where_the_run_began_to_count() -> None:
+    events = deployed_run()
+    assert events[0]["mono"] == 1000.0
+    events[0]["started"] = 999.25
+    assert build_report(events)["durations_ms"]["total"] == 4000
+    del events[0]["started"]  # a journal of an earlier version, whose run was killed
+    assert build_report(events)["durations_ms"]["total"] == 3250
+
+
 def test_bootstrap() -> None:
     report = build_report(bootstrap_run())
     found = report["bootstrap"]

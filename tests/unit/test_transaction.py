@@ -84,7 +84,9 @@ def test_id_is_used_once(root: Path) -> None:
 def test_opened_tells_who_and_where(root: Path) -> None:
     transaction = begin(root)
     (opened,) = transaction.events()
-    assert {key: opened[key] for key in opened if key not in ("at", "mono", "since")} == {
+    assert {
+        key: opened[key] for key in opened if key not in ("at", "mono", "since", "started")
+    } == {
         "event": "opened",
         "pid": os.getpid(),
         "transaction": transaction.id,

@@ -35,6 +35,7 @@ from ..plan.cluster_verdict import ANSWERS, Wish, cluster_verdict, container_ver
 from ..release import charts as releases  # noqa: F401
 from ..report.journal import attach
 from ..session import Session
+from ..system.clock import process_started
 from ..system.paths import content_dir
 from ..transaction.run import open_run
 from ..transaction.transaction import Transaction
@@ -56,6 +57,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._started = process_started()
         self._command: str | None = None
         self._within = False
         self._transaction: Transaction | None = None
@@ -107,7 +109,10 @@ class CallbackModule(CallbackBase):
         if command == "bootstrap":
             require_answer(session, wish)
         self._transaction = open_run(
-            session, command, details={"argv": sys.argv[1:], "bootstrap": wish.answer}
+            session,
+            command,
+            details={"argv": sys.argv[1:], "bootstrap": wish.answer},
+            started=self._started,
         )
         atexit.register(self._at_exit, os.getpid())
         os.environ.update(self._transaction.environment())  # the workers are forks
@@ -147,6 +152,7 @@ class CallbackModule(CallbackBase):
             transaction, self._transaction = self._transaction, None
             if transaction is not None:
                 self._write_report(transaction)
+                self._started = time.monotonic()  # of the next playbook of this process
         finally:
             self._closing.release()
 

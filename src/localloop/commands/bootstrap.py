@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from dataclasses import dataclass
 
 from ..config.project import load_project
@@ -52,13 +51,12 @@ def run(options: Options, console: Console) -> int:
 
     Raises LocalloopError.
     """
-    started = time.monotonic()
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
     wish = Wish(_answer(session, options, console), force=options.force)
     require_answer(session, wish)
     wanted = requested(TargetOptions(), project, os.environ)
-    return run_loop(session, console, "bootstrap", wanted, wish, started=started)
+    return run_loop(session, console, "bootstrap", wanted, wish)
 
 
 def _answer(session: Session, options: Options, console: Console) -> str:

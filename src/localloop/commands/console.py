@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +14,13 @@ from .progress import Progress, redraws
 
 @dataclass
 class Console:
-    """Where output goes: people read stdout; with ``-o json`` stdout is one JSON document."""
+    """Where output goes: people read stdout; with ``-o json`` stdout is one JSON document.
+
+    ``started``: the ``time.monotonic()`` from which the command counts its seconds.
+    """
 
     as_json: bool = False
+    started: float = field(default_factory=time.monotonic)
     color: bool = field(init=False)
     progress: Progress | None = field(init=False)
 

@@ -39,31 +39,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options, console: Console) -> int:
     """Deploy what changed, or what was asked for; the exit code. Raises LocalloopError."""
-    started = time.monotonic()
     session = Session(load_project(options.project, profile=options.profile), os.environ)
     wanted = requested(options, session.project, session.environ)
-    return run_loop(session, console, "deploy", wanted, Wish(), started=started)
+    return run_loop(session, console, "deploy", wanted, Wish())
 
 
-def run_loop(
-    session: Session, console: Console, command: str, wanted: Request, wish: Wish, *, started: float
-) -> int:
-    """One transaction from the plan to its report; the exit code. Raises LocalloopError.
-
-    ``started``: ``time.monotonic()`` of the command's beginning.
-    """
+def run_loop(session: Session, console: Console, command: str, wanted: Request, wish: Wish) -> int:
+    """One transaction from the plan to its report; the exit code. Raises LocalloopError."""
     transaction = open_run(
         session,
         command,
         mode=wanted.mode,
         targets=wanted.targets,
         details={"bootstrap": wish.answer},
+        started=console.started,
     )
     wish = replace(wish, transaction=transaction.id)
     report, error = run_to_its_end(
         transaction, lambda: _deploy(session, console, transaction, wanted, wish)
     )
-    return say_outcome(console, report, error, time.monotonic() - started)
+    return say_outcome(console, report, error)
 
 
 def _deploy(

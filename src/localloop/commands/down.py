@@ -68,7 +68,7 @@ def run(options: Options, console: Console) -> int:
             f"cluster {session.cluster_name} also has {', '.join(others)}",
             hint="`localloop down` removes this project alone; add --force to remove them all.",
         )
-    transaction = open_run(session, "down")
+    transaction = open_run(session, "down", started=console.started)
     remove = _remove_cluster if options.cluster else _remove_project
     report, error = run_to_its_end(transaction, lambda: remove(session, console, transaction))
     if error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ def task_shower(console: Console) -> Callable[[str, str], None]:
     return show
 
 
-def say_outcome(
-    console: Console, report: Path, error: LocalloopError | None, seconds: float
-) -> int:
+def say_outcome(console: Console, report: Path, error: LocalloopError | None) -> int:
+    """Print how a run ended and how long it took; its exit code.
+
+    ``report`` is its markdown file, ``error`` what ended it in this process, if anything did.
+    """
     import json
 
     data = json.loads(report.with_suffix(".json").read_text())
@@ -39,6 +42,7 @@ def say_outcome(
         "deployed": "Deployed: the cluster runs this tree",
         "rolled_back": "Rolled back",
     }
+    seconds = time.monotonic() - console.started
     console.say(f"{words.get(outcome, outcome.capitalize())} ({seconds:.2f} s)")
     console.say(f"Report: {report}")
     return code

@@ -63,7 +63,9 @@ def run(options: Options, console: Console) -> int:
             " which images are in use",
             hint="`localloop deploy` starts both.",
         )
-    transaction = open_run(session, "prune", details={"keep": options.keep})
+    transaction = open_run(
+        session, "prune", details={"keep": options.keep}, started=console.started
+    )
     removed: dict[str, list[str]] = {}
     report, error = run_to_its_end(
         transaction,

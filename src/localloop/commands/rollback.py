@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from dataclasses import dataclass
 
 from ..config.project import load_project
@@ -35,10 +34,9 @@ def run(options: Options, console: Console) -> int:
     """Go back; the exit code. Raises LocalloopError."""
     from ..release.rollback import go_back
 
-    started = time.monotonic()
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
-    transaction = open_run(session, "rollback")
+    transaction = open_run(session, "rollback", started=console.started)
 
     def tell(event: dict[str, object]) -> None:
         transaction.emit(event)
@@ -62,4 +60,4 @@ def run(options: Options, console: Console) -> int:
         )
 
     report, error = run_to_its_end(transaction, act)
-    return say_outcome(console, report, error, time.monotonic() - started)
+    return say_outcome(console, report, error)

@@ -311,7 +311,8 @@ def _durations(events: list[dict[str, Any]], parts: Mapping[str, ComponentPlan])
         **spans,
     }
     clocks = [event["mono"] for event in events if isinstance(event.get("mono"), float)]
-    found["total"] = clocks[-1] - clocks[0] if clocks else 0.0
+    started = [event["started"] for event in events if "started" in event] or clocks[:1]
+    found["total"] = clocks[-1] - started[0] if clocks else 0.0
     return {name: round(seconds * 1000) for name, seconds in found.items()}
 
 

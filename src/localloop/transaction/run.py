@@ -18,8 +18,12 @@ def open_run(
     mode: str = "auto",
     targets: Sequence[str] = (),
     details: Mapping[str, Any] | None = None,
+    started: float | None = None,
 ) -> Transaction:
-    """Open the transaction of one run of ``command``; raises ``BusyError`` or ``UsageError``."""
+    """Open the transaction of one run of ``command``; raises ``BusyError`` or ``UsageError``.
+
+    ``started``: the ``time.monotonic()`` from which the run counts its seconds (default: now).
+    """
     project = session.project
     return open_transaction(
         project.root,
@@ -36,6 +40,7 @@ def open_run(
             **(details or {}),
         },
         environ=session.environ,
+        started=started,
     )
 
 

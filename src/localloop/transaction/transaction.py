@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,8 +90,11 @@ def open_transaction(
     cluster: str,
     details: Mapping[str, Any],
     environ: Mapping[str, str],
+    started: float | None = None,
 ) -> Transaction:
     """Take the locks and open the journal.
+
+    ``started``: the ``time.monotonic()`` from which the run counts its seconds (default: now).
 
     ``cluster`` identifies the cluster on this machine (``bundled/hello``). Raises ``BusyError``
     where another run holds a lock; nothing is written then.
@@ -125,6 +129,7 @@ def open_transaction(
                 **holder,
                 "project": project,
                 "project_lock": str(project_lock.path),
+                "started": time.monotonic() if started is None else started,
                 **details,
             }
         )
