@@ -456,8 +456,9 @@ REFUSED = (
     ),
     Row(
         "tool_too_old",
-        "the run needs Helm 3.18.4 or newer",
-        "`make tools` on Debian, or [install it](https://helm.sh/docs/intro/install/).",
+        "the run needs Helm 3.18.4 or newer (`:helm`), or buildx 0.12 or newer (`:buildx`)",
+        "`make tools` on Debian, or install [Helm](https://helm.sh/docs/intro/install/) or"
+        " [buildx](https://github.com/docker/buildx#installing).",
     ),
     # The cluster
     Row(

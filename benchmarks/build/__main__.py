@@ -32,7 +32,7 @@ PARTS = ("gateway", "worker", "supervisor")
 EXPORT = {"supervisor": "FROM scratch AS export\nCOPY --from=own /out /supervisor\n"}
 WAYS = ("one bake", "one after another")
 MEGABYTES = 600
-_RAN = re.compile(r"^#(\d+) \[[^\]]*\b(shared|own) \d+/\d+\] RUN ", re.MULTILINE)
+_RAN = re.compile(r"^(\[[^\]]*\b(shared|own) \d+/\d+\]) RUN ", re.MULTILINE)
 
 
 @dataclass
@@ -74,8 +74,8 @@ def count(logs: str) -> list[int]:
     """How often the shared stage's and the others' own steps ran, of BuildKit's logs (``\\f``)."""
     found = {"shared": 0, "own": 0}
     for log in logs.split("\f"):
-        for number, stage in {match.groups() for match in _RAN.finditer(log)}:
-            if not re.search(rf"^#{number} CACHED$", log, re.MULTILINE):
+        for label, stage in set(_RAN.findall(log)):
+            if f"{label} cached" not in log.splitlines():
                 found[stage] += 1
     return [found["shared"], found["own"]]
 

@@ -89,7 +89,7 @@ RUN --mount=type=cache,id=NEW,target=/cache --mount=type=bind,from=stamp,target=
 def counted(project: Project, run: str) -> list[str]:
     """What the counting step said in a run's build, if it ran."""
     log = project.read(f".cache/localloop/baseline/build/{run}-web/bake.log")
-    return re.findall(r"^#\d+ [\d.]+ (\d+ [0-9a-f-]{36})$", log, re.MULTILINE)
+    return re.findall(r"^\[[^\]]+\] (\d+ [0-9a-f-]{36})$", log, re.MULTILINE)
 
 
 def test_the_caches_of_the_loop_are_left_alone(project: Project) -> None:

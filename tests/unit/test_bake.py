@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from localloop.build.bake import LOST, TAKEN, Target, bake_file, run_bake
+from localloop.build.bake import LOG, LOST, TAKEN, Target, bake_file, run_bake
 from localloop.build.progress import BuildProgress
 from localloop.errors import LocalloopError
 from localloop.registry.published import PublishedImage
+from localloop.system.host import BUILDX_MINIMUM
 from localloop.system.redact import Redactor
 
-CAPTURED = Path(__file__).parent / "fixtures" / "buildkit"  # buildx 0.13.1, Docker 26.1.5
+# Standard error of real builds on Docker 26.1.5, by buildx's version: the oldest that is supported,
+# Debian's, and a recent one.
+CAPTURED = Path(__file__).parent / "fixtures" / "buildkit"
+VERSIONS = [path.name for path in sorted(CAPTURED.iterdir())]
 
 WEB = Target(
     component="web",
@@ -138,13 +143,54 @@ def test_bake_reads_the_values_as_they_were_meant(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["target"]["web"]["args"] == values
 
 
+@pytest.mark.docker
+@pytest.mark.skipif(not has_bake(), reason="docker buildx is not installed: `make tools` brings it")
+def test_a_real_build_and_a_real_failure(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n\nCOPY page /\n")
+    (tmp_path / "page").write_text(str(tmp_path))
+    target = replace(
+        WEB, context=tmp_path, dockerfile=tmp_path / "Dockerfile", reference=None, source="D"
+    )
+    said: list[str] = []
+
+    def build() -> None:
+        run_bake(
+            [target, replace(target, component="api", contexts={"x": "target:web"})],
+            work=tmp_path / "work",
+            on_step=lambda name, text: said.append(f"{name}: {text}"),
+            hide=Redactor(),
+        )
+
+    build()
+    # Both builds have the same step, which BuildKit does once and reports as that of one of them.
+    assert any(": 1 step, 0 cached, " in each for each in said)
+    assert " 1/1] COPY page /" in (tmp_path / "work" / LOG).read_text()
+    (tmp_path / "page").unlink()
+    with pytest.raises(LocalloopError) as caught:
+        build()
+    assert caught.value.reason in ("build_failed:web", "build_failed:api")
+    assert caught.value.where == "D:3"
+    assert "1/1] COPY page /" in caught.value.message
+    assert '"/page": not found' in caught.value.message
+
+
 # -- BuildKit's progress --------------------------------------------------------------------------
 
 
-def progress_of(name: str) -> tuple[BuildProgress, list[str]]:
+@pytest.fixture(params=VERSIONS)
+def captured(request: pytest.FixtureRequest) -> Path:
+    """What one version of buildx wrote."""
+    return CAPTURED / str(request.param)
+
+
+def test_the_oldest_captured_is_the_oldest_supported() -> None:
+    assert VERSIONS[0] == "buildx-" + ".".join(map(str, (*BUILDX_MINIMUM, 0)))
+
+
+def progress_of(file: Path) -> tuple[BuildProgress, list[str]]:
     said: list[str] = []
     progress = BuildProgress(said.append, clock=lambda: 0.0)
-    for line in (CAPTURED / f"{name}.txt").read_text().splitlines():
+    for line in file.read_text().splitlines():
         progress.feed(line)
         progress.tick()
     return progress, said
@@ -156,7 +202,6 @@ def progress_of(name: str) -> tuple[BuildProgress, list[str]]:
         (
             "built",
             [
-                "[base 1/3] FROM docker.io/library/debian:bookworm-slim",
                 "[base 2/3] COPY index.html /index.html",
                 "[base 3/3] RUN echo compiling; sleep 0.3; echo linked",
                 "[stage-1 1/1] COPY --from=base /index.html /index.html",
@@ -165,34 +210,48 @@ def progress_of(name: str) -> tuple[BuildProgress, list[str]]:
         (
             "two-targets",
             [
-                "[api base 1/3] FROM docker.io/library/debian:bookworm-slim",
-                "[web base 2/3] COPY index.html /index.html",
-                "[web base 3/3] RUN echo compiling; sleep 0.3; echo linked",
                 '[api 2/2] RUN for n in $(seq 1 20); do echo "line $n"; done;'
                 ' echo "error: no such crate" >&2; exit 3',
+                "[web base 2/3] COPY index.html /index.html",
+                "[web base 3/3] RUN echo compiling; sleep 0.3; echo linked",
             ],
         ),
     ],
 )
-def test_steps_are_said_without_buildkits_own(name: str, wanted: list[str]) -> None:
-    assert progress_of(name)[1] == wanted
+def test_steps_are_said_without_buildkits_own(captured: Path, name: str, wanted: list[str]) -> None:
+    said = progress_of(captured / f"{name}.txt")[1]
+    # A base image's step is seen while it runs, or not; so is what a canceled build began last.
+    shown = [each for each in said if " FROM " not in each and "web stage-1" not in each]
+    assert sorted(shown) == wanted
+    assert len(said) == len(set(said))
 
 
 @pytest.mark.parametrize("name", ["built", "cached", "bad-dockerfile"])
-def test_no_step_failed(name: str) -> None:
-    assert progress_of(name)[0].failure() == ("", [])
+def test_no_step_failed(captured: Path, name: str) -> None:
+    assert progress_of(captured / f"{name}.txt")[0].failure() == ("", [])
 
 
 @pytest.mark.parametrize(
     ("name", "step"), [("failed", "[2/2] RUN for n"), ("two-targets", "[api 2/2] RUN for n")]
 )
-def test_failing_step_and_its_last_lines(name: str, step: str) -> None:
-    found, lines = progress_of(name)[0].failure()
+def test_failing_step_and_its_last_lines(captured: Path, name: str, step: str) -> None:
+    """The step that a failure canceled is not the one."""
+    progress = progress_of(captured / f"{name}.txt")[0]
+    found, lines = progress.failure()
     assert found.startswith(step)
-    assert lines[0] == "line 8"
-    assert lines[-2] == "error: no such crate"
+    assert "line 20" in lines
     assert lines[-1].endswith("did not complete successfully: exit code: 3")
     assert len(lines) == 15
+    assert progress.failing_line == 2
+
+
+def test_what_is_text_is_kept_apart(captured: Path) -> None:
+    progress = progress_of(captured / "bad-dockerfile.txt")[0]
+    assert progress.text()[-1].startswith(
+        "ERROR: failed to solve: dockerfile parse error on line 2"
+    )
+    assert all("vertex" not in line for line in progress.text())
+    assert progress.failing_line == 2
 
 
 # -- the run --------------------------------------------------------------------------------------
@@ -216,11 +275,11 @@ def work(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def fake_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
+def fake_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, captured: Path) -> FakeDocker:
     def make(name: str, status: int, metadata: object = None) -> None:
         script = tmp_path / "docker"
         script.write_text(
-            FAKE_DOCKER.format(captured=CAPTURED / f"{name}.txt", here=tmp_path, status=status)
+            FAKE_DOCKER.format(captured=captured / f"{name}.txt", here=tmp_path, status=status)
         )
         script.chmod(0o755)
         if metadata is not None:
@@ -248,7 +307,11 @@ def test_digests(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
         "api": PublishedImage(API.repository, "sha256:bb"),
     }
     assert json.loads((work / "bake.json").read_text()) == bake_file([WEB, API])
-    assert (work / "bake.log").read_text() == (CAPTURED / "built.txt").read_text()
+    log = (work / "bake.log").read_text().splitlines()
+    assert "[base 3/3] RUN echo compiling; sleep 0.3; echo linked" in log
+    assert "[base 3/3] linked" in log
+    assert any(line.startswith("[base 3/3] done, ") for line in log)
+    assert all("{" not in line for line in log)
     assert (tmp_path / "argv").read_text().splitlines() == [
         "buildx",
         "bake",
@@ -256,7 +319,7 @@ def test_digests(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
         str(work / "bake.json"),
         "--metadata-file",
         str(work / "metadata.json"),
-        "--progress=plain",
+        "--progress=rawjson",
         "--provenance=false",
         "--sbom=false",
     ]
@@ -293,7 +356,7 @@ def test_the_failing_line_of_the_project_s_dockerfile(work: Path, fake_docker: F
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("built", "4 steps, 1 cached"), ("cached", "4 steps, 3 cached")]
+    ("name", "said"), [("built", "4 steps, "), ("cached", "4 steps, 3 cached, 0.")]
 )
 def test_steps_are_counted_at_the_end(
     work: Path, fake_docker: FakeDocker, name: str, said: str
@@ -302,10 +365,12 @@ def test_steps_are_counted_at_the_end(
     fake_docker(name, 0, METADATA)
     run_bake([WEB], work=work, on_step=lambda *words: found.append(words), hide=Redactor())
     assert found[-1][0] == "web"
-    assert found[-1][1].startswith(f"{said}, 0.")
+    assert found[-1][1].startswith(said)
 
 
-def test_secrets_are_hidden_in_log_steps_and_failure(work: Path, fake_docker: FakeDocker) -> None:
+def test_secrets_are_hidden_in_log_steps_and_failure(
+    work: Path, fake_docker: FakeDocker, captured: Path
+) -> None:
     said: list[str] = []
     fake_docker("failed", 1)
     with pytest.raises(LocalloopError) as caught:
@@ -316,7 +381,8 @@ def test_secrets_are_hidden_in_log_steps_and_failure(work: Path, fake_docker: Fa
             hide=Redactor(["no such crate"]),
         )
     whole = f"{caught.value} {caught.value.as_dict()} {said} {(work / 'bake.log').read_text()}"
-    assert "no such crate" in (CAPTURED / "failed.txt").read_text()
+    # Within the output of a step it was base64, which no form of the secret appears in.
+    assert b64encode(b"error: no such crate\n").decode() in (captured / "failed.txt").read_text()
     assert "no such crate" not in whole
     assert "error: ***" in whole
 
@@ -341,8 +407,35 @@ def test_failure_is_named(
     with pytest.raises(LocalloopError) as caught:
         run_bake(targets, work=work, on_step=no_step, hide=Redactor())
     assert (caught.value.reason, caught.value.component) == error
-    said = "unknown instruction: BOGUS" if name == "bad-dockerfile" else "error: no such crate"
+    said = "unknown instruction: BOGUS" if name == "bad-dockerfile" else "exit code: 3"
     assert said in caught.value.message
+
+
+def test_a_push_that_nothing_answers_is_bad_luck(work: Path, fake_docker: FakeDocker) -> None:
+    fake_docker("push-refused", 1)
+    with pytest.raises(LocalloopError, match="connection refused") as caught:
+        run_bake([WEB], work=work, on_step=no_step, hide=Redactor())
+    assert caught.value.reason == LOST
+
+
+@pytest.mark.parametrize(("version", "refused"), [("v0.11.2", True), ("v0.12.0", False)])
+def test_a_buildx_without_structured_progress_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, refused: bool
+) -> None:
+    """It fails before it has built anything; buildx 0.11.2 said just this."""
+    script = tmp_path / "docker"
+    script.write_text(
+        f"#!/bin/sh\n[ $2 = version ] && echo github.com/docker/buildx {version} abc && exit 0\n"
+        "echo 'ERROR: OLD' >&2; exit 1\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(LocalloopError) as caught:
+        run_bake([WEB], work=tmp_path / "work", on_step=no_step, hide=Redactor())
+    assert caught.value.reason == ("tool_too_old:buildx" if refused else "build_failed")
+    if refused:
+        assert caught.value.exit_code == 2
+        assert "docker buildx is 0.11.2\n  Install buildx 0.12 or newer" in str(caught.value)
 
 
 @pytest.mark.parametrize(

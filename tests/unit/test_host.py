@@ -60,6 +60,17 @@ DAEMON = ["docker.io", "docker-cli", "containerd", "runc", "iptables"]
             ["docker buildx is missing"],
             id="no-buildx",
         ),
+        pytest.param(
+            {"buildx": "github.com/docker/buildx v0.11.2 9872040"},
+            ["docker-buildx"],
+            [],
+            False,
+            ["docker buildx 0.11.2 is too old"],
+            id="old-buildx",
+        ),
+        pytest.param(
+            {"buildx": "github.com/docker/buildx v0.12.0 542e5d8"}, [], [], False, [], id="oldest"
+        ),
         pytest.param({"helm": ""}, [], ["helm"], False, ["helm is missing"], id="no-helm"),
         pytest.param(
             {"helm": "3.18.3"}, [], ["helm"], False, ["helm 3.18.3 is too old"], id="old-helm"

@@ -14,7 +14,8 @@ from ..registry.published import PublishedImage
 from ..system import tools
 from ..system.docker_host import DOCKER_HINT
 from ..system.redact import Redactor
-from .progress import BuildProgress, Ticker, told
+from .builder_fit import refuse_old_buildx
+from .progress import BuildProgress, Ticker, summary
 
 BUILD_TIMEOUT_SECONDS = 3600.0
 LOG = "bake.log"
@@ -118,8 +119,10 @@ def run_bake(
     """Build; what was pushed, by component.
 
     ``work`` is a directory for the bake file and its metadata. ``on_step(component, text)`` hears
-    of each build step as it begins; BuildKit's own output is kept in ``work/bake.log``, ``hide``
-    applied. Raises ``LocalloopError('build_failed')`` with the failing step's last lines.
+    of each build step as it begins; all that BuildKit said is kept in ``work/bake.log``. ``hide``
+    takes the secrets out of both. Raises ``build_failed`` with the failing step's last lines,
+    ``builder_lost``, ``image_taken``, ``disk_full``, ``build_without_digest``, and
+    ``tool_too_old:buildx``.
     """
     docker = tools.find("docker", hint=DOCKER_HINT)
     work.mkdir(parents=True, exist_ok=True)
@@ -127,28 +130,29 @@ def run_bake(
     file.write_text(json.dumps(bake_file(targets), indent=2))
     metadata.unlink(missing_ok=True)
     argv = [docker, "buildx", "bake", "--file", str(file), "--metadata-file", str(metadata)]
-    argv += ["--progress=plain", "--provenance=false", "--sbom=false"]
+    argv += ["--progress=rawjson", "--provenance=false", "--sbom=false"]
     if builder:
         argv += ["--builder", builder]
     names = [target.component for target in targets]
-    progress = BuildProgress(
-        lambda text: on_step(_component_of(text, names), text),
-        whose=lambda text: _component_of(text, names),
-    )
-    with (work / LOG).open("w", buffering=1) as log, Ticker(progress.tick):
-
-        def on_line(line: str) -> None:
-            line = hide(line)
-            log.write(f"{line}\n")
-            progress.feed(line)
-
-        done = tools.run(argv, timeout=BUILD_TIMEOUT_SECONDS, cwd=work, on_stderr_line=on_line)
+    with (work / LOG).open("w", buffering=1) as log:
+        progress = BuildProgress(
+            lambda text: on_step(_component_of(text, names), text),
+            whose=lambda text: _component_of(text, names),
+            log=lambda line: print(line, file=log),
+            hide=hide,
+        )
+        with Ticker(progress.tick):
+            done = tools.run(
+                argv, timeout=BUILD_TIMEOUT_SECONDS, cwd=work, on_stderr_line=progress.feed
+            )
     if done.returncode:
-        raise _failure(progress, targets, hide(done.stderr), work / LOG)
+        if not progress.started:
+            refuse_old_buildx(docker)
+        raise _failure(progress, targets, work / LOG)
     for name in names:
         steps = [step for step in progress.steps() if _component_of(step.name, names) == name]
         if steps:
-            on_step(name, told(steps))
+            on_step(name, summary(steps))
     return _pushed(_read(metadata), targets)
 
 
@@ -187,9 +191,9 @@ def _component_of(step: str, components: Sequence[str]) -> str:
     return components[0] if len(components) == 1 else ""
 
 
-def _last_error(stderr: str) -> str:
+def _last_error(text: Sequence[str]) -> str:
     """BuildKit's own verdict; that a command in the Dockerfile failed is none about connections."""
-    errors = [line for line in stderr.splitlines() if line.startswith("ERROR: ")]
+    errors = [line for line in text if line.startswith("ERROR: ")]
     last = errors[-1] if errors else ""
     return "" if "did not complete successfully" in last else last
 
@@ -216,21 +220,21 @@ def taken(said: str, component: str | None = None) -> LocalloopError:
     )
 
 
-def _failure(
-    progress: BuildProgress, targets: Sequence[Target], stderr: str, log: Path
-) -> LocalloopError:
+def _failure(progress: BuildProgress, targets: Sequence[Target], log: Path) -> LocalloopError:
     """The failed build as an error: its step with its Dockerfile's line, and its last lines."""
     step, said = progress.failure()
-    if _LOST.search(_last_error(stderr)):
+    text = progress.text()
+    error = _last_error(text)
+    if _LOST.search(error):
         return LocalloopError(
             LOST,
-            f"the connection to Docker or the registry was lost: {_last_error(stderr)[-300:]}",
-            hint=f"Look whether both run, then deploy again. All that BuildKit said: {log}",
+            f"the connection to Docker or the registry was lost: {error[-300:]}",
+            hint=f"Check that both run, then deploy again. All that BuildKit said: {log}",
         )
-    if _TAKEN.search(_last_error(stderr)):
-        return taken(_last_error(stderr)[-300:])
+    if _TAKEN.search(error):
+        return taken(error[-300:])
     component = _component_of(step, [target.component for target in targets]) or None
-    if _FULL.search("\n".join([*said, _last_error(stderr)])):
+    if _FULL.search("\n".join([*said, error])):
         return LocalloopError(
             FULL,
             f"no space left on the device{f' at {step}' if step else ''}",
@@ -239,7 +243,7 @@ def _failure(
             " cache, `localloop prune` removes this project's old images.",
         )
     if not step:
-        last = [line for line in stderr.strip().splitlines() if line.strip()][-3:]
+        last = [line for line in text if line.strip()][-3:]
         message = "docker buildx bake failed: " + " / ".join(last)
         return LocalloopError("build_failed", message, hint=f"All that it said: {log}")
     source = next((each.source for each in targets if each.component == component), "")
@@ -248,6 +252,6 @@ def _failure(
         "\n".join([f"the build failed at {step}", *(f"    {line}" for line in said)]),
         component=component,
         where=f"{source}:{progress.failing_line}" if source and progress.failing_line else None,
-        hint=f"Mend it and run the deploy again. All that BuildKit said: {log}",
+        hint=f"Fix it and run the deploy again. All that BuildKit said: {log}",
         details={"step": step, "lines": said},
     )

@@ -12,6 +12,7 @@ from ..fingerprint.builder_kind import DOCKER, builder_kind
 from ..session import Session
 from ..system import tools
 from ..system.docker_host import DOCKER_HINT
+from ..system.host import BUILDX_MINIMUM, parse_version
 
 INSPECT_SECONDS = 30.0
 _HOST = re.compile(r'(?:^|\s)network="?host\b')
@@ -91,13 +92,27 @@ def inspect(name: str | None) -> Builder:
     return parse(done.stdout)
 
 
+def refuse_old_buildx(docker: str) -> None:
+    """Raise ``tool_too_old:buildx`` for one without structured progress.
+
+    Asked only once a build has failed before it began: such a buildx fails at once.
+    """
+    done = tools.run([docker, "buildx", "version"], timeout=INSPECT_SECONDS)
+    version = parse_version(done.stdout) if done.returncode == 0 else ()
+    if version and version < BUILDX_MINIMUM:
+        wanted = ".".join(map(str, BUILDX_MINIMUM))
+        raise UsageError(
+            "tool_too_old:buildx",
+            f"docker buildx is {'.'.join(map(str, version))}",
+            hint=f"Install buildx {wanted} or newer: `make tools` does on Debian.",
+        )
+
+
 def refuse_unfit_builder(session: Session, emit: Emit) -> None:
     """Docker's own builder always fits; any other, and what is named, is looked at and said."""
     named = session.project.builder
     if not named and builder_kind(named, session.environ) == DOCKER:
         return
-    from ..build.builder_fit import inspect, refuse_unfit
-
     found = inspect(named)
     refuse_unfit(found, session.registry_address)
     emit({"event": "progress", "component": "", "step": "build", "text": str(found)})

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import LocalloopError
 from ..system import tools
 from ..system.docker import Docker
+from .builder_fit import refuse_old_buildx
 from .progress import BuildProgress, Ticker
 
 Say = Callable[[str], None]
@@ -73,7 +74,7 @@ def build_image(
 ) -> None:
     """One ``docker buildx build`` into Docker's own store; what it does is said line by line."""
     client = tools.find("docker", hint=DOCKER_HINT)
-    argv = [client, "buildx", "build", "--builder=default", "--progress=plain", "--load"]
+    argv = [client, "buildx", "build", "--builder=default", "--progress=rawjson", "--load"]
     argv += ["--provenance=false", f"--tag={reference}"]
     for key, value in sorted(build_args.items()):
         argv += ["--build-arg", f"{key}={value}"]
@@ -82,9 +83,11 @@ def build_image(
         done = tools.run([*argv, str(directory)], timeout=timeout, on_stderr_line=progress.feed)
     if done.returncode == 0:
         return
+    if not progress.started:
+        refuse_old_buildx(client)
     step, lines = progress.failure()
     if not lines:
-        lines = done.stderr.strip().splitlines()[-5:]
+        lines = progress.text()[-5:]
     raise LocalloopError(
         "image_build_failed",
         f"{reference} could not be built{f', at {step}' if step else ''}:\n" + "\n".join(lines),

@@ -1,43 +1,71 @@
-"""BuildKit's plain progress as a few lines for people."""
+"""BuildKit's structured progress (``--progress=rawjson``) as a few lines for people."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
 import time
+from base64 import b64decode
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-_STEP = re.compile(r"#(\d+) \[(?P<name>[^\]]+)\] (?P<command>.+)")
-_OUTPUT = re.compile(r"#(\d+) (?:\d+\.\d+ )?(?P<text>.*)")
-_ENDED = re.compile(r"#(\d+) (DONE|CACHED|CANCELED)\b")
-_PLACE = re.compile(r"[^\s:]+:(?P<line>\d+)")
-_ERROR = re.compile(r"#(\d+) ERROR: (?P<text>.*)")
+# ``[web base 2/3] COPY …``: one step of a Dockerfile, with the target and the stage it is in.
+_STEP = re.compile(r"\[(?:[^\]]* )?\d+/\d+\] ")
+_HEAD = re.compile(r"\[([^\]]+)\]")
 _INTERNAL = ("internal", "auth")
-_PASSED_ON = re.compile(r"\[[^\]]+\] (?:pushing|exporting) ")
-_RULE = "------"
+_PASSED_ON = re.compile(r"(?:\[[^\]]+\] )?(?:pushing|exporting) ")
+_CANCELED = "context canceled"
+# buildx prints where in the Dockerfile a build failed as text: ``Dockerfile:2``, a rule, the lines.
+_PLACE = re.compile(r".+:(?P<line>\d+)")
+_RULE = re.compile(r"-{6,}")
 TAIL_LINES = 15
+TEXT_LINES = 50
 WIDTH = 100
 
 
 @dataclass
-class Step:
-    """One step of a Dockerfile; ``began`` and ``ended`` by the clock, in seconds."""
+class Vertex:
+    """One thing that BuildKit does; ``began`` and ``ended`` by our own clock, in seconds.
+
+    Not by BuildKit's: it shares results between builds, so its times may be those of another one.
+    """
 
     name: str
     began: float
     ended: float | None = None
     cached: bool = False
+    error: str = ""
+    activity: str = ""
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+    unfinished: dict[int, bytes] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """``[web base 2/3]``; the whole name where it has no such head."""
+        found = _HEAD.match(self.name)
+        return found[0] if found else self.name
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is an instruction of a Dockerfile."""
+        return bool(_STEP.match(self.name))
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it is BuildKit's own business; bake puts the target's name before that."""
+        return any(word in _INTERNAL for word in self.label.strip("[]").split())
 
 
 def quiet_seconds() -> float:
-    """How long nothing is said of what goes on: as briefly as can be where lines are replaced."""
+    """Seconds between two lines about the same work: short where lines replace each other."""
     return 1.0 if os.environ.get("LOCALLOOP_LIVE") else 10.0
 
 
-def told(steps: list[Step]) -> str:
+def summary(steps: Sequence[Vertex]) -> str:
     """``5 steps, 3 cached, 4.2 s``: from the first one's beginning to the last one's end."""
     cached = sum(step.cached for step in steps)
     ended = [step.ended for step in steps if step.ended is not None]
@@ -47,10 +75,12 @@ def told(steps: list[Step]) -> str:
 
 
 class BuildProgress:
-    """Takes the lines of ``--progress=plain``; says one for each step that takes a while, and one
-    again and again while no new step begins. Cached steps are not worth a line.
+    """Takes what buildx writes to standard error, line by line.
 
-    ``whose`` tells of a step's text which build of several it belongs to.
+    ``say`` hears of each step that takes a while, and repeatedly of what is going on while nothing
+    new begins. Cached steps are not worth a line. ``whose`` says which of several builds a step
+    belongs to. ``log`` gets all of it as text, one line a call. Whatever leaves here has gone
+    through ``hide``.
     """
 
     def __init__(
@@ -58,91 +88,189 @@ class BuildProgress:
         say: Callable[[str], None],
         *,
         whose: Callable[[str], str] = lambda _text: "",
+        log: Callable[[str], None] = lambda _line: None,
+        hide: Callable[[str], str] = str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._say = say
         self._whose = whose
+        self._log = log
+        self._hide = hide
         self._clock = clock
         self._quiet = quiet_seconds()
-        self._steps: dict[str, Step] = {}
-        self._running: dict[str, Step] = {}
-        self._tails: dict[str, deque[str]] = {}
-        self._names: dict[str, str] = {}
-        self._unsaid: list[str] = []
-        self._errors: list[str] = []
-        self._previous = ""
+        self._messages = _Messages()
+        self._vertexes: dict[str, Vertex] = {}
+        self._unsaid: list[Vertex] = []
+        self._failed: list[Vertex] = []
+        self._text: deque[str] = deque(maxlen=TEXT_LINES)
         self._line = 0
         self._spoke = clock()
         self._lock = threading.Lock()
 
     def feed(self, line: str) -> None:
+        """One line of buildx's standard error."""
         with self._lock:
-            if step := _STEP.fullmatch(line):
-                self._begin(step[1], step["name"], step["command"])
-            elif ended := _ENDED.match(line):
-                self._end(ended[1], cached=ended[2] == "CACHED")
-                if ended[1] in self._unsaid:
-                    self._unsaid.remove(ended[1])
-            elif error := _ERROR.fullmatch(line):
-                self._errors.append(error[1])
-                self._end(error[1])
-                self._tails.setdefault(error[1], deque(maxlen=TAIL_LINES)).append(error["text"])
-            elif (output := _OUTPUT.fullmatch(line)) and output["text"] != "...":
-                self._tails.setdefault(output[1], deque(maxlen=TAIL_LINES)).append(output["text"])
-            elif self._previous == _RULE and (place := _PLACE.fullmatch(line)):
-                self._line = self._line or int(place["line"])
-            self._previous = line
+            for found in self._messages.take(line):
+                if isinstance(found, str):
+                    self._take_text(self._hide(found))
+                else:
+                    self._take_message(found)
 
     def tick(self) -> None:
         """To be called every second or so."""
         with self._lock:
             now = self._clock()
-            for number in self._unsaid:
+            for vertex in self._unsaid:
                 self._spoke = now
-                self._say(self._names[number][:WIDTH])
+                self._say(vertex.name[:WIDTH])
             self._unsaid.clear()
             if now - self._spoke < self._quiet:
                 return
-            newest = {self._whose(step.name): number for number, step in self._running.items()}
-            for number in newest.values():
+            running = [each for each in self._vertexes.values() if each.ended is None]
+            newest = {self._whose(each.name): each for each in running if not each.is_internal}
+            for vertex in newest.values():
                 self._spoke = now
-                step, tail = self._running[number], self._tails.get(number)
-                last = f": {tail[-1]}" if tail and tail[-1] else ""
-                self._say(f"[{step.name}] {now - step.began:.0f} s{last}"[:WIDTH])
+                doing = vertex.tail[-1] if vertex.tail else vertex.activity
+                said = f"{vertex.label} {now - vertex.began:.0f} s{f': {doing}' if doing else ''}"
+                self._say(said[:WIDTH])
+
+    @property
+    def started(self) -> bool:
+        """Whether BuildKit reported anything at all."""
+        return bool(self._vertexes)
 
     @property
     def failing_line(self) -> int:
-        """The failing step's line in its Dockerfile; 0 where BuildKit names none."""
+        """The failing step's line in its Dockerfile; 0 where buildx names none."""
         return self._line
 
-    def steps(self) -> list[Step]:
+    def text(self) -> list[str]:
+        """The last lines that were not progress: buildx's own errors above all."""
+        with self._lock:
+            return list(self._text)
+
+    def steps(self) -> list[Vertex]:
         """The Dockerfiles' steps so far, in the order in which they began."""
         with self._lock:
-            return list(self._steps.values())
+            return [vertex for vertex in self._vertexes.values() if vertex.is_step]
 
     def failure(self) -> tuple[str, list[str]]:
-        """The failing step and its last lines.
+        """The name of what failed, and its last lines; empty where BuildKit names nothing.
 
-        Another build's push or export that a failure cancels fails too, in BuildKit's words.
+        A push or an export that another build's failure takes with it has failed too, in that
+        build's words: it counts only where nothing else failed.
         """
         with self._lock:
-            numbers = self._errors or [""]
-            own = [each for each in numbers if not _PASSED_ON.match(self._names.get(each, ""))]
-            failed = (own or numbers)[0]
-            return self._names.get(failed, ""), list(self._tails.get(failed, ()))
+            own = [each for each in self._failed if not _PASSED_ON.match(each.name)]
+            for vertex in own or self._failed:
+                return vertex.name, list(vertex.tail)
+            return "", []
 
-    def _begin(self, number: str, name: str, command: str) -> None:
-        if any(word in _INTERNAL for word in name.split()):  # bake puts the target's name first
-            return
-        if number in self._steps:  # said again, after another step's output
-            return
-        self._names[number] = f"[{name}] {' '.join(command.split())}"
-        self._steps[number] = self._running[number] = Step(name, self._clock())
-        self._unsaid.append(number)
+    def _take_text(self, line: str) -> None:
+        previous = self._text[-1] if self._text else ""
+        if _RULE.fullmatch(line) and (place := _PLACE.fullmatch(previous)):
+            self._line = self._line or int(place["line"])
+        self._text.append(line)
+        self._log(line)
 
-    def _end(self, number: str, *, cached: bool = False) -> None:
-        if step := self._running.pop(number, None):
-            step.ended, step.cached = self._clock(), cached
+    def _take_message(self, message: Mapping[str, Any]) -> None:
+        newest = {data.get("digest", ""): data for data in message.get("vertexes") or ()}
+        for digest, data in newest.items():
+            self._take_vertex(digest, data)
+        for data in message.get("statuses") or ():
+            if vertex := self._vertexes.get(data.get("vertex", "")):
+                vertex.activity = self._hide(_activity(data))
+        for data in message.get("logs") or ():
+            if vertex := self._vertexes.get(data.get("vertex", "")):
+                self._take_output(vertex, data.get("stream", 1), b64decode(data.get("data") or ""))
+        for data in message.get("warnings") or ():
+            short = b64decode(data.get("short") or "").decode(errors="replace")
+            self._log(self._hide(f"warning: {short} {data.get('url', '')}".rstrip()))
+
+    def _take_vertex(self, digest: str, data: Mapping[str, Any]) -> None:
+        """BuildKit reports a vertex again with each change; the newest report is what counts."""
+        if not data.get("started"):
+            return
+        vertex = self._vertexes.get(digest)
+        if vertex is None:
+            name = self._hide(" ".join(str(data.get("name", "")).split()))
+            vertex = self._vertexes[digest] = Vertex(name, self._clock())
+            self._log(name)
+            if not vertex.is_internal:
+                self._unsaid.append(vertex)
+        if not data.get("completed"):
+            vertex.ended = None
+            return
+        vertex.cached = bool(data.get("cached"))
+        error = self._hide(str(data.get("error") or ""))
+        if vertex.ended is None:
+            vertex.ended = self._clock()
+            for stream in list(vertex.unfinished):
+                self._take_output(vertex, stream, b"\n")
+            if error or not vertex.is_internal:
+                self._log(f"{vertex.label} {_how_it_ended(vertex, error)}")
+        if error and not error.endswith(_CANCELED) and not vertex.error:
+            vertex.error = error
+            vertex.tail.extend(error.splitlines())
+            self._failed.append(vertex)
+        elif vertex in self._unsaid:
+            self._unsaid.remove(vertex)
+
+    def _take_output(self, vertex: Vertex, stream: int, data: bytes) -> None:
+        *lines, rest = (vertex.unfinished.pop(stream, b"") + data).split(b"\n")
+        if rest and vertex.ended is not None:
+            lines.append(rest)
+        elif rest:
+            vertex.unfinished[stream] = rest
+        for line in lines:
+            # Of a line that redraws itself only its last state.
+            text = self._hide(line.decode(errors="replace").rstrip("\r").rpartition("\r")[2])
+            if text.strip():
+                vertex.tail.append(text)
+                self._log(f"{vertex.label} {text}")
+
+
+class _Messages:
+    """Finds the JSON messages among the lines: before 0.15 buildx spreads one over many lines."""
+
+    def __init__(self) -> None:
+        self._open: list[str] = []
+
+    def take(self, line: str) -> Iterator[dict[str, Any] | str]:
+        """The messages and lines of text that end with this line."""
+        if self._open and line[:1] not in (" ", "}"):  # it was cut off
+            yield from self._open
+            self._open = []
+        if self._open or line == "{":
+            self._open.append(line)
+            if line == "}":
+                whole, self._open = "\n".join(self._open), []
+                yield _parsed(whole)
+        else:
+            yield _parsed(line) if line.startswith('{"') else line
+
+
+def _parsed(text: str) -> dict[str, Any] | str:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, dict) else text
+
+
+def _activity(status: Mapping[str, Any]) -> str:
+    """``extracting sha256:12… 3.1/30.4 MB``"""
+    name, what = str(status.get("name") or ""), str(status.get("id") or "")
+    words = what if not name or what.startswith(name) else f"{name} {what[:19]}"
+    if total := status.get("total"):
+        words += f" {status.get('current', 0) / 1e6:.1f}/{total / 1e6:.1f} MB"
+    return words
+
+
+def _how_it_ended(vertex: Vertex, error: str) -> str:
+    if error:
+        return "canceled" if error.endswith(_CANCELED) else f"failed: {error}"
+    return "cached" if vertex.cached else f"done, {(vertex.ended or 0.0) - vertex.began:.1f} s"
 
 
 class Ticker:

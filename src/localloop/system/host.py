@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 DOCKER_MINIMUM = (23, 0)  # BuildKit with named contexts
+BUILDX_MINIMUM = (0, 12)  # the first with --progress=rawjson
 HELM_MINIMUM = (3, 18, 4)
 KUBECTL_MINIMUM = (1, 20)
 TOOL_SECONDS = 10.0
@@ -83,6 +84,10 @@ def examine(host: Host) -> Findings:
         packages.append("docker-cli")
     if not host.buildx:
         lacks("docker buildx", "docker buildx is missing", "Install Docker's buildx plugin.")
+        packages.append("docker-buildx")
+    elif (buildx := parse_version(host.buildx)) and buildx < BUILDX_MINIMUM:
+        problem = f"docker buildx {'.'.join(map(str, buildx))} is too old"
+        lacks("docker buildx", problem, "Install buildx 0.12 or newer.")
         packages.append("docker-buildx")
     if not host.mmdebstrap:
         lacks(

@@ -18,6 +18,7 @@ from typing import IO, Any
 from ..errors import LocalloopError
 
 CAPTURE_BYTES = 1 << 20
+LINE_BYTES = 1 << 20  # a longer line is handed on in pieces
 TERM_GRACE_SECONDS = 5.0
 ORPHAN_GRACE_SECONDS = 1.0
 
@@ -167,7 +168,7 @@ class _Tail:
         self.failure: Exception | None = None
 
     def read(self, stream: IO[bytes]) -> None:
-        for line in iter(lambda: stream.readline(64 * 1024), b""):
+        for line in iter(lambda: stream.readline(LINE_BYTES), b""):
             self._kept += line
             if len(self._kept) > 2 * CAPTURE_BYTES:
                 del self._kept[:-CAPTURE_BYTES]
