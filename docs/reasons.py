@@ -620,6 +620,11 @@ REFUSED = (
         "`localloop_bootstrap` is not an answer",
         "It is `auto`, `reuse` or `recreate`.",
     ),
+    Row(
+        "unexpected_data",
+        "a filter was given data that it is not for; the message says what it lacks",
+        "`ansible-doc -t filter NAME` says what the filter takes.",
+    ),
 )
 """Exit code 2."""
 

@@ -19,6 +19,7 @@ CONTENT = (
     "action_plugins",
     "callback_plugins",
     "doc_fragments",
+    "filter_plugins",
     "inventory_plugins",
     "inventory",
     "src",

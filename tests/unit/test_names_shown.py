@@ -27,11 +27,12 @@ from localloop.fingerprint.explain import (
 )
 from localloop.observe.facts import Request
 from localloop.plan.model import ComponentPlan, Reason
+from localloop.plan.summary import component_summary
 from localloop.plan.unseen import with_inputs, without_cluster
 from localloop.report.content import build_report
 from localloop.report.markdown import render
 from localloop.session import Session, host_platform
-from localloop.steps.component_report import run, summary
+from localloop.steps.component_report import run
 
 NAMES = {
     b"a\x1b[2J\nb": r"a\x1b[2J\nb",
@@ -126,7 +127,7 @@ def test_in_a_deploys_lines_and_report(
         changes=changes,
     )
     plan = _plan(changed, part)
-    line = summary(plan["components"][component])
+    line = component_summary(plan["components"][component])
     assert line == f"build, publish: inputs_changed ({text})"
     told = run({"component": component, "plan": plan}, _Context())
     assert is_safe(json.dumps(told, ensure_ascii=False))

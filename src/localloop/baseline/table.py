@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InterruptedRun, LocalloopError
+from ..errors import InterruptedRun, LocalloopError, UsageError
 from ..report.markdown import clean
 
 COLUMNS = ("run", "category", "step", "status", "duration_s")
@@ -90,6 +90,21 @@ def rows(steps: Iterable[Measured]) -> list[list[str]]:
 
 def csv_text(baseline: Baseline) -> str:
     return "".join(f"{','.join(row)}\n" for row in rows(baseline.measured))
+
+
+def baseline_rows(text: Any) -> list[dict[str, Any]]:
+    """The rows of a baseline's CSV file, by column; ``duration_s`` as a number of seconds.
+
+    ``UsageError`` where the text is not such a file.
+    """
+    head, *body = (line.split(",") for line in str(text).splitlines() or [""])
+    try:
+        if tuple(head) != COLUMNS:
+            raise ValueError(f"its head is not {','.join(COLUMNS)}")
+        found = [dict(zip(COLUMNS, row, strict=True)) for row in body]
+        return [{**row, "duration_s": float(row["duration_s"])} for row in found]
+    except ValueError as error:
+        raise UsageError("unexpected_data", f"not a baseline's CSV file: {error}") from None
 
 
 def markdown_text(baseline: Baseline) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from ..registry.published import PublishedImage, images_from_dict
+
+Step = Literal["build", "publish", "put", "reconcile", "release", "rollback", "settle"]
+STEPS: tuple[Step, ...] = get_args(Step)
+"""Everything that a component's plan may ask for, in the order of the loop."""
 
 UNCHECKED = "unchecked"
 """Instead of a skip: its cluster cannot be asked, and only its inputs are known."""
@@ -73,7 +77,7 @@ class ComponentPlan:
 
     name: str
     kind: str
-    steps: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
     reasons: tuple[Reason, ...] = ()
     skip: str = ""
     fingerprint: str = ""
@@ -123,7 +127,7 @@ class Plan:
             component.steps for component in self.components.values()
         )
 
-    def with_step(self, step: str) -> list[ComponentPlan]:
+    def with_step(self, step: Step) -> list[ComponentPlan]:
         """The components that take a step, in the plan's order."""
         return [component for component in self.components.values() if step in component.steps]
 

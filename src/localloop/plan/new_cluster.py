@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .model import ON_A_NEW_CLUSTER, ComponentPlan, Plan, Reason
+from .model import ON_A_NEW_CLUSTER, ComponentPlan, Plan, Reason, Step
 
-_BUILDING = ("build", "publish")
-_DEPLOYING = {"node_file": ("put",), "chart": ("release",)}
+_BUILDING: tuple[Step, ...] = ("build", "publish")
+_DEPLOYING: dict[str, tuple[Step, ...]] = {"node_file": ("put",), "chart": ("release",)}
 
 
 def on_a_new_cluster(components: Mapping[str, ComponentPlan]) -> dict[str, ComponentPlan]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import UsageError
 from ..kube.objects import Object, ObjectRef, condition, ref_of, uid_of
 
 
@@ -90,6 +91,14 @@ def pod_ready(pod: Object) -> bool:
 def terminating(obj: Object) -> bool:
     """Whether the object is being deleted."""
     return bool(obj["metadata"].get("deletionTimestamp"))
+
+
+def not_terminating(objects: Any) -> list[Object]:
+    """Those that are not being deleted; ``UsageError`` where it is not a list of objects."""
+    try:
+        return [obj for obj in objects if not terminating(obj)]
+    except (KeyError, TypeError, AttributeError):
+        raise UsageError("unexpected_data", "not a list of Kubernetes objects") from None
 
 
 def pod_finished(pod: Object) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -168,6 +170,28 @@ def decode(content: bytes, *, project: str, resource_version: str) -> Record:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise _unreadable(project, error) from error
+
+
+def decode_secret(secret: Mapping[str, Any]) -> Record:
+    """The record in its Secret, as the API server returns it; errors as of ``decode``."""
+    metadata = secret["metadata"]
+    try:
+        content = base64.b64decode((secret.get("data") or {}).get("record", ""), validate=True)
+    except ValueError:
+        content = b""  # as unreadable as any other damage
+    return decode(content, project=metadata["name"], resource_version=metadata["resourceVersion"])
+
+
+def stored_record(secret: Any) -> dict[str, Any]:
+    """The record as plain data, from the Secret that holds it, as the API server returns it.
+
+    ``UsageError`` where it is anything else, and where the record cannot be read.
+    """
+    try:
+        record = decode_secret(secret)
+    except (KeyError, TypeError, AttributeError):
+        raise UsageError("unexpected_data", "not the Secret of a record") from None
+    return asdict(record)
 
 
 def _unreadable(project: str, error: Exception) -> UsageError:

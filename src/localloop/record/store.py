@@ -15,7 +15,7 @@ from ..errors import BusyError, LocalloopError
 from ..helm.releases import PROJECT_LABEL
 from ..kube.client import ApiError, Kube
 from ..kube.objects import ObjectRef
-from .model import NAMESPACE, Record, decode, encode
+from .model import NAMESPACE, Record, decode_secret, encode
 
 
 def cluster_moved(what: str) -> BusyError:
@@ -46,15 +46,7 @@ class RecordStore:
         found = self._kube.read(self._ref)
         if found is None:
             return Record(self._project)
-        try:
-            content = base64.b64decode((found.get("data") or {}).get("record", ""), validate=True)
-        except ValueError:
-            content = b""  # as unreadable as any other damage
-        return decode(
-            content,
-            project=self._project,
-            resource_version=found["metadata"]["resourceVersion"],
-        )
+        return decode_secret(found)
 
     def save(self, record: Record) -> Record:
         """Write by compare-and-swap; ``BusyError`` where another run wrote in between."""

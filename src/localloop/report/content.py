@@ -37,7 +37,7 @@ def write_report(journal: Path, *, killed: bool = False) -> Path:
     markdown = render(report)
     target = journal.with_suffix(".md")
     try:
-        _replace(journal.with_suffix(".json"), json.dumps(report, indent=2, sort_keys=True) + "\n")
+        _replace(journal.with_suffix(".json"), json.dumps(report, indent=2) + "\n")
         _replace(target, markdown)
         journal.unlink()
     except OSError as error:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import UsageError
+
 _PLAIN = re.compile(r"[A-Za-z0-9 .,:;/@()=+\-]+(?:_[A-Za-z0-9 .,:;/@()=+\-]+)*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -35,6 +37,14 @@ def _block(text: str) -> list[str]:
 
 def _keys(title: str, values: Mapping[str, Any], unit: str = "") -> list[str]:
     return [f"## {title}", "", *(f"- {key}: {_value(v)}{unit}" for key, v in values.items()), ""]
+
+
+def report_markdown(report: Any) -> str:
+    """A report that was read from its JSON file, as markdown; ``UsageError`` for anything else."""
+    try:
+        return render(report)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError("unexpected_data", f"not a report of localloop's: {error!r}") from None
 
 
 def render(report: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..plan.model import UNCHECKED
+from ..plan.summary import component_summary, reason_text
 from .context import Context
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -25,13 +25,13 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     foreseen = bool(set(steps) - _QUIET) or _to_a_new_cluster(params["plan"], name)
     return {
         "changed": foreseen if context.check else bool(part.get("changed")),
-        "msg": summary(part),
+        "msg": component_summary(part),
         "steps": steps,
-        "reasons": [_reason(reason) for reason in part.get("reasons", ())],
+        "reasons": [reason_text(reason) for reason in part.get("reasons", ())],
         "skip": part.get("skip", ""),
         "diff": {
             "before_header": name,
-            "after_header": f"{name}: {summary(part)}",
+            "after_header": f"{name}: {component_summary(part)}",
             "before": _state(
                 part.get("previous", ""),
                 part.get("deployed") or {},
@@ -50,27 +50,6 @@ def _to_a_new_cluster(plan: dict[str, Any], name: str) -> bool:
     """Whether it is deployed once there is a cluster; before that it has no steps."""
     targets = plan.get("targets") or (name,)
     return name in targets and plan.get("cluster", {}).get("verdict") == "create"
-
-
-def summary(part: dict[str, Any]) -> str:
-    """``build, publish: inputs_changed (src/main.rs)`` or ``skip: unchanged``.
-
-    ``unchecked: inputs_changed (src/main.rs)`` where no cluster could be asked.
-    """
-    steps = list(part.get("steps", ()))
-    if part.get("skip") == UNCHECKED:
-        steps = [UNCHECKED]
-    if not steps:
-        return f"skip: {part.get('skip') or 'nothing to do'}"
-    reasons = "; ".join(_reason(reason) for reason in part.get("reasons", ()))
-    return f"{', '.join(steps)}: {reasons}" if reasons else ", ".join(steps)
-
-
-def _reason(reason: Any) -> str:
-    if not isinstance(reason, dict):
-        return str(reason)
-    detail = reason.get("detail")
-    return f"{reason.get('name', '')} ({detail})" if detail else str(reason.get("name", ""))
 
 
 def _target(part: dict[str, Any]) -> dict[str, Any]:

@@ -99,10 +99,15 @@ def _session(params: dict[str, Any], context: Context) -> Any:
 
 
 def _told(plan: dict[str, Any], context: Context) -> dict[str, Any]:
-    from .component_report import summary
+    from ..plan.summary import component_summary
 
     for name, part in plan["components"].items():
         context.emit(
-            {"event": "progress", "component": name, "step": "plan", "text": summary(part)}
+            {
+                "event": "progress",
+                "component": name,
+                "step": "plan",
+                "text": component_summary(part),
+            }
         )
     return plan

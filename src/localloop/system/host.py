@@ -118,6 +118,20 @@ def examine(host: Host) -> Findings:
     )
 
 
+def host_lacks(host: Any) -> list[str]:
+    """What is missing on the host, one sentence each with what to do about it.
+
+    ``host`` is a ``Host`` as data; ``UsageError`` for anything else.
+    """
+    from ..errors import UsageError
+
+    try:
+        findings = examine(Host(**host))
+    except (TypeError, AttributeError):
+        raise UsageError("unexpected_data", "not what was seen of a host") from None
+    return [f"{item['problem']}. {item['fix']}" for item in findings.missing]
+
+
 def _start_fix(host: Host) -> str:
     return "Run `sudo systemctl start docker`." if host.systemd else "Start dockerd as root."
 

@@ -1,0 +1,54 @@
+"""A plan in few words, from its plain data: which components take a step, and why in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import UsageError
+from .model import STEPS, UNCHECKED
+
+
+def components_with_step(plan: Any, step: str) -> list[str]:
+    """The names of the components that take ``step``, in the plan's order.
+
+    ``plan`` is a plan as data, ``step`` one of ``STEPS``. Raises ``UsageError`` for anything else.
+    """
+    components = plan.get("components") if isinstance(plan, Mapping) else None
+    if not isinstance(components, Mapping):
+        raise UsageError("unexpected_data", "not a plan: it has no components")
+    for name, part in components.items():
+        if not isinstance(part, Mapping):
+            raise UsageError("unexpected_data", "not a component of a plan", component=str(name))
+    if step not in STEPS:
+        raise UsageError(
+            "unexpected_data", f"{step!r} is not a step", hint=f"Steps: {', '.join(STEPS)}."
+        )
+    return [name for name, part in components.items() if step in (part.get("steps") or ())]
+
+
+def component_summary(component: Any) -> str:
+    """``build, publish: inputs_changed (src/main.rs)`` or ``skip: unchanged``.
+
+    ``unchecked: inputs_changed (src/main.rs)`` where the cluster could not be asked. ``component``
+    is one component of a plan as data; ``UsageError`` for anything else.
+    """
+    if not isinstance(component, Mapping) or not {"steps", "skip"} & set(component):
+        raise UsageError(
+            "unexpected_data", "not a component of a plan: it has neither steps nor skip"
+        )
+    steps = list(component.get("steps") or ())
+    if component.get("skip") == UNCHECKED:
+        steps = [UNCHECKED]
+    if not steps:
+        return f"skip: {component.get('skip') or 'nothing to do'}"
+    reasons = "; ".join(reason_text(reason) for reason in component.get("reasons") or ())
+    return f"{', '.join(steps)}: {reasons}" if reasons else ", ".join(steps)
+
+
+def reason_text(reason: Any) -> str:
+    """A reason as data in words: ``inputs_changed (src/main.rs)``."""
+    if not isinstance(reason, Mapping):
+        return str(reason)
+    detail = reason.get("detail")
+    return f"{reason.get('name', '')} ({detail})" if detail else str(reason.get("name", ""))
