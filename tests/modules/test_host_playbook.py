@@ -26,26 +26,14 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_check_says_what_would_be_done(case: str, tmp_path: Path) -> None:
-    lacks, words = CASES[case]
-    found: dict[str, Any] = {
-        "missing": MISSING,
-        "can_install": True,
-        "packages": [],
-        "tools": [],
-        "start_docker": False,
-        **lacks,
-    }
-    binaries = tmp_path / "bin"
-    binaries.mkdir()
-    done = subprocess.run(
+def play(variables: dict[str, Any], tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """The playbook in check mode, with these extra variables."""
+    return subprocess.run(
         [
             Path(sys.executable).with_name("ansible-playbook"),
             "--check",
             "--inventory=localhost,",
-            # An extra variable is stronger than what the look at this machine registers.
-            f"--extra-vars={json.dumps({'host_result': found, 'host_bin_dir': str(binaries)})}",
+            f"--extra-vars={json.dumps(variables)}",
             "playbooks/host.yml",
         ],
         cwd=REPOSITORY,
@@ -62,7 +50,42 @@ def test_check_says_what_would_be_done(case: str, tmp_path: Path) -> None:
         check=False,
         timeout=60,
     )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_check_says_what_would_be_done(case: str, tmp_path: Path) -> None:
+    lacks, words = CASES[case]
+    found: dict[str, Any] = {
+        "missing": MISSING,
+        "can_install": True,
+        "packages": [],
+        "tools": [],
+        "start_docker": False,
+        **lacks,
+    }
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    # An extra variable is stronger than what the look at this machine registers.
+    done = play({"host_result": found, "host_bin_dir": str(binaries)}, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert words in done.stdout
     assert "changed=1 " in done.stdout
     assert list(binaries.iterdir()) == []
+
+
+def test_what_is_missing_is_named_with_its_fix(tmp_path: Path) -> None:
+    seen = {
+        "distribution": "debian", "release": "12", "root": True, "machine": "x86_64",
+        "docker_server": "28.0.1", "docker_client": "28.0.1", "dockerd": "28.0.1",
+        "buildx": "0.20.1", "helm": "", "kubectl": "1.2", "mmdebstrap": True, "systemd": True,
+    }  # fmt: skip
+    found = {"missing": MISSING, "can_install": True, "host": seen}
+    done = play({"host_result": found, "host_install": False}, tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    begin = lines.index("This machine lacks:")
+    assert lines[begin + 1 : begin + 4] == [
+        "- helm is missing. Install helm 3.18.4 or newer.",
+        "- kubectl 1.2 is too old. Install kubectl 1.20 or newer.",
+        "Nothing was installed, as asked (host_install is false).",
+    ]

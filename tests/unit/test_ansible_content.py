@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from jinja2 import Environment, nodes
+from jinja2.filters import FILTERS as OF_JINJA
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
@@ -21,6 +23,8 @@ STEPS = sorted(
     for path in (ROOT / "src/localloop/steps").glob("*.py")
     if path.stem not in ("__init__", "context")
 )
+FILTERS = sorted(path.stem for path in (ROOT / "filter_plugins").glob("*.py"))
+EXPRESSIONS = ("when", "that", "until", "changed_when", "failed_when")
 IMPORT_ROLE = "ansible.builtin.import_role"
 COMPARED = ("type", "elements", "required", "default", "choices", "no_log")
 
@@ -177,3 +181,89 @@ def test_playbooks_only_list_roles() -> None:
                 roles.append(task[IMPORT_ROLE]["name"])
             assert roles, path.name
             assert set(roles) <= set(ROLES), path.name
+
+
+def templates_in(value: Any, key: str = "") -> Iterator[nodes.Template]:
+    """Every template of the YAML value, parsed; those of conditions too, which have no braces."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from templates_in(item, str(name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from templates_in(item, key)
+    elif isinstance(value, str) and (key in EXPRESSIONS or "{{" in value or "{%" in value):
+        text = f"{{{{ {value} }}}}" if key in EXPRESSIONS else value
+        yield Environment(autoescape=True).parse(text)
+
+
+def computes(value: Any) -> bool:
+    """Whether a template in the value does more than to name something, inside a text or not."""
+    text = (nodes.Output, nodes.TemplateData)
+    reference = (nodes.Name, nodes.Getitem, nodes.Getattr, nodes.Const)
+    return any(
+        not isinstance(node, text + reference)
+        for template in templates_in(value)
+        for node in template.find_all(nodes.Node)
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ a + 1 }}",
+        "{{ a ~ 'b' }}",
+        "{{ a | length }}",
+        "{{ a or b }}",
+        "{{ not a }}",
+        "{{ a == 'b' }}",
+        "{{ a if b else c }}",
+        "{{ a is defined }}",
+        "{{ a['b'][:3] }}",
+        "{{ lookup('env', 'A') }}",
+        "{{ [a, b] }}",
+        "{% if a %}b{% endif %}",
+    ],
+)
+def test_what_counts_as_computing(text: str) -> None:
+    assert computes({"a": ["b", text]})
+    assert not computes({"a": ["b", "c-{{ a }}", "{{ a['b'].c }}/{{ d[0] }}", 1, "a + 1"]})
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_vars_file_computes(role: str) -> None:
+    for path in sorted((ROOT / "roles" / role / "vars").glob("*.yml")):
+        for name, value in load(path).items():
+            assert not computes(value), f"{path}: {name}"
+
+
+def filters_used() -> Iterator[tuple[Path, nodes.Filter]]:
+    """Every use of a filter in roles, playbooks and scenarios."""
+    folders = ("roles", "playbooks", "tests/molecule")
+    paths = (path for folder in folders for path in (ROOT / folder).rglob("*.yml"))
+    for path in sorted(path for path in paths if "files" not in path.parts):
+        for template in templates_in(load(path)):
+            for node in template.find_all(nodes.Filter):
+                yield path, node
+
+
+def test_filters_that_are_used_exist() -> None:
+    from ansible.plugins.filter.core import FilterModule as Core
+    from ansible.plugins.filter.urls import FilterModule as Urls
+
+    known = {*FILTERS, *OF_JINJA, *Core().filters(), *Urls().filters()}
+    for path, node in filters_used():
+        assert node.name.removeprefix("ansible.builtin.") in known, f"{path}: {node.name}"
+
+
+def test_filters_are_used_with_their_arguments() -> None:
+    used = set()
+    for path, node in filters_used():
+        if node.name in FILTERS:
+            used.add(node.name)
+            documentation = load(ROOT / "filter_plugins" / f"{node.name}.yml")["DOCUMENTATION"]
+            names = documentation["positional"].split(", ")[1:]
+            given = [*names[: len(node.args)], *(option.key for option in node.kwargs)]
+            assert len(node.args) <= len(names), path
+            required = {name for name in names if documentation["options"][name].get("required")}
+            assert required <= set(given) <= set(names), f"{path}: {node.name}"
+    assert used == set(FILTERS)
