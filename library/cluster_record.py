@@ -1,56 +1,68 @@
 #!/usr/bin/python
 # Copyright: the localloop authors
 # Apache License 2.0 (see LICENSE)
-"""Note on a cluster that was just made which inputs it was made for."""
+"""Record which inputs a new cluster was made for."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cluster_record
-short_description: Note on a cluster that was just made which inputs it was made for
+short_description: Record which inputs a new cluster was made for
 description:
   - Writes the fingerprint of the project's C(cluster.inputs) and the transaction into an annotation
-    on namespace C(localloop), which is created where it is missing.
-  - A later deploy whose inputs have another fingerprint makes the cluster anew, or is refused.
+    of namespace C(localloop), and creates that namespace if it is missing.
+  - A later deploy whose inputs have another fingerprint replaces the cluster, or is refused.
+requirements:
+  - python >= 3.11
+  - PyYAML >= 6.0.2
+  - Docker >= 23
 options:
   project:
     description: The project's directory.
     type: path
     required: true
   recreated:
-    description: Whether another cluster of that name was removed for it; the report says so.
+    description: Whether the new cluster replaced another one; the report says so.
     type: bool
     default: false
 attributes:
   check_mode:
-    description: The fingerprint is computed; nothing is written.
+    description: Computes the fingerprint and writes nothing.
     support: full
   diff_mode:
-    description: There is nothing to show but the fingerprint.
+    description: There is no diff but the fingerprint.
     support: none
 author:
   - The localloop authors
 """
 
 EXAMPLES = r"""
-- name: Note what the cluster was made for
+- name: Record what the cluster was made for
   cluster_record:
     project: "{{ localloop_project }}"
 """
 
 RETURN = r"""
 fingerprint:
-  description: The fingerprint of the inputs, empty where the project declares none.
+  description: The fingerprint of the inputs; empty if the project declares none.
   type: str
   returned: success
 reason:
-  description: The stable name of what went wrong.
+  description: The stable name of what went wrong; docs/troubleshooting.md explains each one.
   type: str
   returned: failure
 error:
-  description: The failure as data, such as its C(message), C(component) and C(hint).
+  description: The failure as data.
   type: dict
   returned: failure
+  contains:
+    reason: {type: str, description: "The stable name, with its subject after a colon."}
+    message: {type: str, description: What went wrong.}
+    component: {type: str, description: "The component that it concerns, or null."}
+    where: {type: str, description: "A position in a file or the name of an object, or null."}
+    hint: {type: str, description: "What to do about it, or null."}
+    details: {type: dict, description: More data; its keys depend on the reason.}
+    exit_code: {type: int, description: What C(localloop) exits with for such a failure.}
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -1,17 +1,19 @@
 #!/usr/bin/python
 # Copyright: the localloop authors
 # Apache License 2.0 (see LICENSE)
-"""One component's share of a run."""
+"""Report what a run did to one component."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: component_report
-short_description: Report one component's share of a run
+short_description: Report what a run did to one component
 description:
-  - Takes the plan as the steps handed it on and reports what was done to one component, so that
-    a play's recap counts changes per component and C(--diff) shows the reasons.
-  - Changes nothing itself. Its C(changed) says whether the run changed the component.
+  - Takes the plan as the last step returned it and reports what was done to one component, so that
+    the recap of a play counts changes by component and C(--diff) shows the reasons.
+  - Changes nothing itself; its C(changed) says whether the run changed the component.
+requirements:
+  - python >= 3.11
 options:
   component:
     description: The component's name.
@@ -24,10 +26,10 @@ options:
 attributes:
   check_mode:
     description: >-
-      A component with steps counts as changed, and so does one whose cluster is yet to be created.
+      A component with steps counts as changed, and so does one whose cluster has to be created.
     support: full
   diff_mode:
-    description: Fingerprint and image digests, before and after.
+    description: The fingerprint and the digests of images, before and after.
     support: full
 author:
   - The localloop authors
@@ -47,34 +49,47 @@ msg:
   returned: always
   sample: "build, publish: inputs_changed (src/main.rs)"
 steps:
-  description: The steps of the plan for this component.
+  description: The component's steps in the plan.
   type: list
   elements: str
   returned: always
   sample: [build, publish]
 reasons:
-  description: Why they are taken.
+  description: Why it has them.
   type: list
   elements: str
   returned: always
   sample: ["inputs_changed (src/main.rs)"]
 skip:
-  description: Why nothing is done, where nothing is.
+  description: Why it has no steps; empty if it has some.
   type: str
   returned: when the component is in the plan
   sample: unchanged
 diff:
-  description: Fingerprint and image digests, before and after.
+  description: The fingerprint and the digests of images, before and after.
   type: dict
   returned: when changed, in diff mode
+  contains:
+    before_header: {type: str, description: The component's name.}
+    after_header: {type: str, description: "Its name, and RV(msg)."}
+    before: {type: str, description: What was deployed.}
+    after: {type: str, description: What is deployed now.}
 reason:
-  description: The stable name of what went wrong.
+  description: The stable name of what went wrong; docs/troubleshooting.md explains each one.
   type: str
   returned: failure
 error:
-  description: The failure as data, such as its C(message), C(component) and C(hint).
+  description: The failure as data.
   type: dict
   returned: failure
+  contains:
+    reason: {type: str, description: "The stable name, with its subject after a colon."}
+    message: {type: str, description: What went wrong.}
+    component: {type: str, description: "The component that it concerns, or null."}
+    where: {type: str, description: "A position in a file or the name of an object, or null."}
+    hint: {type: str, description: "What to do about it, or null."}
+    details: {type: dict, description: More data; its keys depend on the reason.}
+    exit_code: {type: int, description: What C(localloop) exits with for such a failure.}
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

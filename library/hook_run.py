@@ -9,11 +9,15 @@ DOCUMENTATION = r"""
 module: hook_run
 short_description: Run the project's own commands around a deploy
 description:
-  - Runs the commands under C(hooks) in C(localloop.yml), one after the other, until one fails.
-  - Does nothing where the plan releases nothing and puts no node file.
+  - Runs the commands under C(hooks) in C(localloop.yml), one after another, until one fails.
+  - Does nothing if the plan releases nothing and puts no node file.
+requirements:
+  - python >= 3.11
+  - PyYAML >= 6.0.2
+  - Docker >= 23
 options:
   when:
-    description: Which of them.
+    description: Which commands to run.
     type: str
     choices: [before_deploy, after_deploy]
     required: true
@@ -37,27 +41,40 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hooks:
-  description: What each command came to.
+  description: The commands that ran.
   type: list
   elements: dict
   returned: success
+  contains:
+    when: {type: str, description: C(before_deploy) or C(after_deploy).}
+    command: {type: str, description: "The command, quoted as for a shell."}
+    code: {type: int, description: Its exit status.}
+    lines: {type: list, elements: str, description: The last ten lines that it printed.}
   sample:
     - when: before_deploy
       command: make migrations
       code: 0
       lines: [nothing to migrate]
 plan:
-  description: The plan as it was given, for the next step; M(deploy_plan) shows one.
+  description: The plan as it was given; M(deploy_plan) describes it.
   type: dict
   returned: success
 reason:
-  description: The stable name of what went wrong.
+  description: The stable name of what went wrong; docs/troubleshooting.md explains each one.
   type: str
   returned: failure
 error:
-  description: The failure as data, such as its C(message), C(component) and C(hint).
+  description: The failure as data.
   type: dict
   returned: failure
+  contains:
+    reason: {type: str, description: "The stable name, with its subject after a colon."}
+    message: {type: str, description: What went wrong.}
+    component: {type: str, description: "The component that it concerns, or null."}
+    where: {type: str, description: "A position in a file or the name of an object, or null."}
+    hint: {type: str, description: "What to do about it, or null."}
+    details: {type: dict, description: More data; its keys depend on the reason.}
+    exit_code: {type: int, description: What C(localloop) exits with for such a failure.}
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -9,12 +9,16 @@ DOCUMENTATION = r"""
 module: node_file_reconcile
 short_description: Restart the pods that use earlier bytes of a node file
 description:
-  - Deletes, one by one, the pods that were there before the put, and waits for each one's
-    replacement to be ready. Pods that no controller would replace are left alone.
-  - Node files whose O(plan) has no step C(reconcile) (C(mode=none)) keep their pods pending.
+  - Deletes, one at a time, the pods that were there before the file was put, and waits until each
+    one's replacement is ready. Leaves pods alone that no controller would replace.
+  - If a node file has no step C(reconcile) (C(mode=none)), its pods stay pending.
+requirements:
+  - python >= 3.11
+  - PyYAML >= 6.0.2
+  - Docker >= 23
 attributes:
   check_mode:
-    description: Restarts nothing and returns the plan as it is.
+    description: Restarts nothing and returns the plan unchanged.
     support: full
 extends_documentation_fragment: [localloop_step]
 author:
@@ -22,7 +26,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Reconcile the pods
+- name: Restart the pods
   node_file_reconcile:
     plan: "{{ release_result['plan'] }}"
   run_once: true
@@ -31,24 +35,45 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The plan with this step's results in it, for the next step; M(deploy_plan) shows one.
+  description: The plan with this step's results; M(deploy_plan) describes all of it.
   type: dict
   returned: success
-  sample:
-    cluster: {verdict: ok, reason: ""}
+  contains:
     components:
-      supervisor:
-        kind: node_file
-        steps: [build, publish, put, reconcile]
-        reasons: [{name: inputs_changed, detail: src/main.rs}]
+      description: The components that had this step, and what it sets in them.
+      type: dict
+      contains:
+        COMPONENT:
+          description: One component.
+          type: dict
+          contains:
+            changed: {type: bool, description: Whether this run has changed it.}
+            file:
+              description: The part of a node file.
+              type: dict
+              contains:
+                expected: {type: int, description: Running pods that used earlier bytes.}
+                restarted: {type: int, description: Pods that were restarted.}
+                waits: {type: int, description: How often a replacement was waited for.}
+                pending: {type: int, description: Pods that still use earlier bytes.}
+                failure: {type: str, description: Why the restarts stopped; empty if they did not.}
+    serial: {type: int, description: The serial number of the cluster's record.}
 reason:
-  description: The stable name of what went wrong.
+  description: The stable name of what went wrong; docs/troubleshooting.md explains each one.
   type: str
   returned: failure
 error:
-  description: The failure as data, such as its C(message), C(component) and C(hint).
+  description: The failure as data.
   type: dict
   returned: failure
+  contains:
+    reason: {type: str, description: "The stable name, with its subject after a colon."}
+    message: {type: str, description: What went wrong.}
+    component: {type: str, description: "The component that it concerns, or null."}
+    where: {type: str, description: "A position in a file or the name of an object, or null."}
+    hint: {type: str, description: "What to do about it, or null."}
+    details: {type: dict, description: More data; its keys depend on the reason.}
+    exit_code: {type: int, description: What C(localloop) exits with for such a failure.}
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -1,20 +1,27 @@
 #!/usr/bin/python
 # Copyright: the localloop authors
 # Apache License 2.0 (see LICENSE)
-"""Make an image that the bundled cluster consists of."""
+"""Build an image that the bundled cluster consists of."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node_image
-short_description: Make an image that the bundled cluster consists of
+short_description: Build an image that the bundled cluster consists of
 description:
-  - Builds a directory with BuildKit into Docker's own store, unless an image made from the same
-    files and arguments is there already.
+  - Builds a directory with BuildKit into Docker's own store, unless it holds an image of the same
+    files and arguments already.
   - The image is named REPOSITORY:PREFIX-HASH; the hash is that of the files and arguments.
-  - The base image is pulled if it is missing, else made with mmdebstrap from Debian's packages.
-  - A long build says what it does, one line a step and one every ten seconds (every second under
-    the command on a terminal).
+  - Pulls the base image if Docker lacks it. If it cannot be pulled, mmdebstrap makes it from
+    Debian's packages.
+  - A long build prints its progress, one line for each step and one every ten seconds (every second
+    under the command on a terminal).
+requirements:
+  - python >= 3.11
+  - docker >= 7.1 (the Python library)
+  - Docker >= 23
+  - Docker's buildx >= 0.12
+  - mmdebstrap (if the base image cannot be pulled)
 options:
   repository:
     description: The image's name without a tag.
@@ -29,7 +36,7 @@ options:
     type: str
     default: ""
   build_args:
-    description: Build arguments; BASE_IMAGE is added to them.
+    description: Build arguments; C(BASE_IMAGE) is added to them.
     type: dict
     default: {}
   base_image:
@@ -37,11 +44,11 @@ options:
     type: str
     default: debian:bookworm-slim
   base_suite:
-    description: The Debian release to make the base image from if it cannot be pulled.
+    description: The Debian release that the base image is made from if it cannot be pulled.
     type: str
     default: bookworm
   component:
-    description: Whose progress this is.
+    description: The name in front of the progress lines.
     type: str
     default: cluster
   timeout:
@@ -53,14 +60,14 @@ attributes:
     description: Says whether the image would be built, and its name.
     support: full
   diff_mode:
-    description: There is nothing to show but the image's name.
+    description: There is no diff but the image's name.
     support: none
 author:
   - The localloop authors
 """
 
 EXAMPLES = r"""
-- name: Make the node image
+- name: Build the node image
   node_image:
     repository: localloop/node
     path: "{{ role_path }}/files/node-image"
@@ -75,13 +82,21 @@ image:
   returned: success
   sample: localloop/node:1.20.2-0f3c2b1a9d8e
 reason:
-  description: The stable name of what went wrong.
+  description: The stable name of what went wrong; docs/troubleshooting.md explains each one.
   type: str
   returned: failure
 error:
-  description: The failure as data, such as its C(message), C(component) and C(hint).
+  description: The failure as data.
   type: dict
   returned: failure
+  contains:
+    reason: {type: str, description: "The stable name, with its subject after a colon."}
+    message: {type: str, description: What went wrong.}
+    component: {type: str, description: "The component that it concerns, or null."}
+    where: {type: str, description: "A position in a file or the name of an object, or null."}
+    hint: {type: str, description: "What to do about it, or null."}
+    details: {type: dict, description: More data; its keys depend on the reason.}
+    exit_code: {type: int, description: What C(localloop) exits with for such a failure.}
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

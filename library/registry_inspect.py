@@ -1,39 +1,42 @@
 #!/usr/bin/python
 # Copyright: the localloop authors
 # Apache License 2.0 (see LICENSE)
-"""Say what is to be done about the bundled cluster's registry."""
+"""Say what has to be done about the bundled cluster's registry."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_inspect
-short_description: Say what is to be done about the bundled cluster's registry
+short_description: Say what has to be done about the bundled cluster's registry
 description:
   - Asks Docker for the registry's container, and the registry itself whether it answers.
-  - Nothing is changed, but the port of a registry that is kept is noted in the user's state
-    directory, so that one made anew gets it too.
+  - Changes nothing, but remembers the port of a registry that is kept, so that one that replaces it
+    gets it too.
+requirements:
+  - python >= 3.11
+  - Docker >= 23
 options:
   name:
     description: The cluster's name.
     type: str
     required: true
   port:
-    description: The port on 127.0.0.1 that it is to have; 0 keeps or chooses one.
+    description: The port that it has to have on 127.0.0.1; V(0) keeps or chooses one.
     type: int
     default: 0
 attributes:
   check_mode:
-    description: The port is not noted.
+    description: The port is not remembered.
     support: full
   diff_mode:
-    description: There is nothing to differ.
+    description: There is no diff.
     support: none
 author:
   - The localloop authors
 """
 
 EXAMPLES = r"""
-- name: Look at the registry
+- name: Inspect the registry
   registry_inspect:
     name: hello
   register: registry_result
@@ -41,9 +44,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 registry:
-  description: The verdict (ok, create, start, recreate), its reason and what was seen.
+  description: What has to be done, and what was seen.
   type: dict
   returned: success
+  contains:
+    verdict: {type: str, description: "C(ok), C(create), C(start) or C(recreate)."}
+    reason: {type: str, description: The stable name of the reason; empty if C(ok).}
+    ours: {type: bool, description: Whether localloop made the container.}
+    held: {type: int, description: "The port that the running container occupies, or null."}
+    container_id: {type: str, description: The container's id; empty if there is none.}
+    port: {type: int, description: "The port on 127.0.0.1 alone, or null."}
   sample:
     verdict: recreate
     reason: registry_proxy_mode
@@ -52,26 +62,35 @@ registry:
     container_id: 4f6d2a
     port: 5001
 wired:
-  description: Whether the node pulls from the registry by its host's address.
+  description: Whether the node pulls from the registry under its address on the host.
   type: bool
   returned: success
 port:
   description: Its port on 127.0.0.1, or the one to create it with.
   type: int
   returned: success
+  sample: 5001
 address:
   description: Its address on the host, which the node knows too.
   type: str
   returned: success
   sample: 127.0.0.1:5001
 reason:
-  description: The stable name of what went wrong.
+  description: The stable name of what went wrong; docs/troubleshooting.md explains each one.
   type: str
   returned: failure
 error:
-  description: The failure as data, such as its C(message), C(component) and C(hint).
+  description: The failure as data.
   type: dict
   returned: failure
+  contains:
+    reason: {type: str, description: "The stable name, with its subject after a colon."}
+    message: {type: str, description: What went wrong.}
+    component: {type: str, description: "The component that it concerns, or null."}
+    where: {type: str, description: "A position in a file or the name of an object, or null."}
+    hint: {type: str, description: "What to do about it, or null."}
+    details: {type: dict, description: More data; its keys depend on the reason.}
+    exit_code: {type: int, description: What C(localloop) exits with for such a failure.}
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from harness.documented import undocumented
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 OTHER_PYTHON = Path("/usr/bin/python3")
 FORMS = ("worker", "payload")
@@ -56,7 +58,7 @@ class Call:
 
 def other_python(where: Path) -> Path:
     """A Python that Ansible does not take for its own, so that modules travel as payloads."""
-    probe = "import sys, yaml; sys.exit(sys.version_info < (3, 11))"
+    probe = "import sys, docker, yaml; sys.exit(sys.version_info < (3, 11))"
     if (
         OTHER_PYTHON.exists()
         and not subprocess.run(
@@ -82,7 +84,10 @@ def perform(
     play_vars: Mapping[str, Any] | None = None,
     all_vars: Mapping[str, Any] | None = None,
 ) -> Results:
-    """Run the calls in their order; per form and id the result, without what Ansible adds."""
+    """Run the calls in their order; per form and id the result, without what Ansible adds.
+
+    Whatever they return, the module's RETURN section describes it.
+    """
     pythons = {"worker": sys.executable, "payload": str(other_python(where))}
     hosts = {
         form: {"ansible_connection": "local", "ansible_python_interpreter": pythons[form]}
@@ -131,6 +136,8 @@ def perform(
         for host, result in task["hosts"].items():
             ours = {key: value for key, value in result.items() if key not in _NOT_OURS}
             results.setdefault(host, {})[task["task"]["name"]] = ours
+            module = task["task"]["name"].partition(":")[0]
+            assert undocumented(module, ours) == [], task["task"]["name"]
     return results
 
 
