@@ -1,1 +1,1 @@
-"""What a component reads: Dockerfile, ignore files, tree walk."""
+"""What a component is made from: Dockerfiles, ignore files, and the walk over its inputs."""

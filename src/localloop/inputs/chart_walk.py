@@ -1,6 +1,6 @@
-"""Walking a chart: the files that Helm reads; links are followed, as Helm does."""
+"""Walking a chart: the files that Helm reads, following links as Helm does."""
 
-# Paths are bytes here: names need not be text.
+# Paths are bytes here: names need not be valid text.
 # ruff: noqa: PTH118
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import os
 import stat
 from typing import Protocol
 
-from ..errors import UsageError
 from ..system.cache_files import OWN_CACHES
-from .names import printable_path, refuse_special, unreadable
+from .names import input_error, refuse_special, unreadable
 from .sources import list_names, read_link
 from .tree import Folder, Tree, file_bits, tree_entry
 from .walk import FileHasher, FileToHash, file_to_hash
@@ -19,16 +18,17 @@ _OWN = tuple(b"/.cache/" + name.encode() for name in OWN_CACHES)
 
 
 class IgnoreRules(Protocol):
-    """What ``walk_chart`` asks."""
+    """The ignore rules of a chart."""
 
     def ignored(self, path: str, is_dir: bool) -> bool:
         """Whether a path relative to the chart is left out."""
 
 
 def walk_chart(root: bytes, ignore: IgnoreRules, boundary: bytes, files: FileHasher) -> Tree:
-    """The files of a chart as one folder, by their paths.
+    """The files of the chart in ``root``, as one folder with their paths as names.
 
-    A link is followed inside ``boundary`` only; both its text and what lies behind it are inputs.
+    Links are followed inside ``boundary`` only; both a link and its target are inputs. Raises
+    UsageError for a link that loops or leads out, and for an input that cannot be read.
     """
     walk = _ChartWalk(ignore, os.path.realpath(boundary))
     walk.folder(root, b"", frozenset((os.path.realpath(root),)))
@@ -44,7 +44,7 @@ def walk_chart(root: bytes, ignore: IgnoreRules, boundary: bytes, files: FileHas
 
 
 def walk_files(root: bytes, paths: list[bytes], files: FileHasher) -> Folder:
-    """Files that are named one by one, as one folder; links among them are followed."""
+    """Single files (``paths`` relative to ``root``) as one folder; links are followed."""
     found = []
     for path in sorted(paths):
         place = os.path.realpath(os.path.join(root, path))
@@ -69,7 +69,7 @@ class _ChartWalk:
         self.files: list[tuple[bytes, bytes, FileToHash]] = []
 
     def folder(self, real: bytes, prefix: bytes, above: frozenset[bytes]) -> None:
-        """Everything below a directory; ``above`` are the real paths of those that lead to it."""
+        """Add everything below a directory; ``above`` are the real paths of its parents."""
         for name in list_names(real, prefix):
             path = prefix + b"/" + name if prefix else name
             self.entry(os.path.join(real, name), path, above)
@@ -84,7 +84,7 @@ class _ChartWalk:
                 return
             self.links.append((path, read_link(place, path)))
             place = os.path.realpath(place)
-            info = self.behind(path, place)
+            info = self.link_target(path, place)
             if info is None:
                 return
         directory = stat.S_ISDIR(info.st_mode)
@@ -96,18 +96,16 @@ class _ChartWalk:
             return
         resolved = os.path.realpath(place)
         if resolved in above:
-            message = f"the chart's link {printable_path(path)} leads back to a directory above it"
-            raise UsageError("input_link_loop", message, details={"path": printable_path(path)})
+            message = "the chart's link {path} leads back to a directory above it"
+            raise input_error("input_link_loop", path, message)
         self.folder(place, path, above | {resolved})
 
-    def behind(self, path: bytes, place: bytes) -> os.stat_result | None:
-        """What a link leads to; None where it dangles: its text is all there is."""
+    def link_target(self, path: bytes, place: bytes) -> os.stat_result | None:
+        """The stat result of a link's target; None if it dangles."""
         if not (place + b"/").startswith(self.boundary.rstrip(b"/") + b"/"):
-            message = f"the chart's link {printable_path(path)} leads out of the project"
-            hint = "copy what it points to into the project"
-            raise UsageError(
-                "input_link_outside", message, hint=hint, details={"path": printable_path(path)}
-            )
+            message = "the chart's link {path} leads out of the project"
+            hint = "copy its target into the project"
+            raise input_error("input_link_outside", path, message, hint)
         return _lstat(place, path)
 
 

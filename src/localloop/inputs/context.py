@@ -1,7 +1,7 @@
-"""The build context that the builder really gets: its directory, Dockerfile and ignore file.
+"""The build context that the builder gets: its directory, Dockerfile and ignore file.
 
-Builds always use the ignore file made here, beside a copy of the Dockerfile, and the fingerprint
-walks the context through the same patterns: the two cannot disagree.
+Builds use the ignore file generated here, beside a copy of the Dockerfile, and the fingerprint
+walks the context with the same patterns, so the two cannot disagree.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .go_match import GO_WHITESPACE, clean_path
 from .ignore import parse
 
 _LINK = "context-"
-# The directory .cache counts only for what else lies in it: our first run must not be a change.
+# .cache itself is not an input, or our first run would change the context; other files in it are.
 _CACHE = (".cache", "!.cache/*")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildContext:
-    """What a build is called with; ``dockerfile`` is where the copy lies or will lie."""
+    """What a build is called with; ``dockerfile`` is the path of the Dockerfile's copy."""
 
     context: Path
     dockerfile: Path
@@ -40,15 +40,18 @@ class BuildContext:
 
 
 def ignore_text(patterns: Iterable[str]) -> str:
-    """An ignore file with these patterns (as ``parse`` gives them)."""
+    """The text of an ignore file with these patterns (as ``parse`` returns them)."""
     stripped = (clean_path(text) for each in patterns if (text := each.strip(GO_WHITESPACE)))
-    # What would be read as something else (#x as a comment) hides behind what is taken off it.
+    # "/ " protects what would be read differently (#x as a comment); reading removes it again.
     lines = (each if parse(each) == [each] else "/ " + each for each in stripped)
     return "".join(f"{line}\n" for line in lines)
 
 
 def path_in_project(project: Project, relative: str, key: str) -> Path:
-    """A configured path as it is on disk; refused where links lead it out of the project."""
+    """A configured path on disk; UsageError if links lead it out of the project.
+
+    ``key`` is the configuration key, for the error.
+    """
     path = project.root / relative
     real, root = os.path.realpath(path), os.path.realpath(project.root)
     if real != root and not real.startswith(root.rstrip("/") + "/"):
@@ -58,7 +61,7 @@ def path_in_project(project: Project, relative: str, key: str) -> Path:
 
 
 def read_input(project: Project, relative: str, key: str) -> bytes:
-    """The bytes of a configured file that must exist."""
+    """The bytes of a configured file; UsageError if it is missing or cannot be read."""
     path = path_in_project(project, relative, key)
     try:
         if not path.is_file():
@@ -72,9 +75,10 @@ def read_input(project: Project, relative: str, key: str) -> bytes:
 
 
 def build_context(project: Project, image: Image, *, copy: str = "") -> BuildContext:
-    """The context of an image or node file; of one that a command builds, where its inputs lie.
+    """The build context of an image or node file; writes nothing.
 
-    ``copy`` (see contextcopy.py) names a link to it, which a build is called with instead.
+    For one that a command builds it only says where the inputs are. With ``copy`` (see
+    ``context_copy.copy_name``) the build uses a link of that name to the context.
     """
     kind = "images" if image.kind == "image" else "node_files"
     key = f"{kind}.{image.name}"
@@ -96,7 +100,7 @@ def build_context(project: Project, image: Image, *, copy: str = "") -> BuildCon
         ]
         if any(pattern.startswith("!") for pattern in user):
             warnings = (
-                f"{image.name}: its ignore file brings paths back with '!', so the declared "
+                f"{image.name}: its ignore file re-includes paths with '!', so the declared "
                 "inputs replace it",
             )
         else:
@@ -112,22 +116,24 @@ def build_context(project: Project, image: Image, *, copy: str = "") -> BuildCon
 
 
 def write_build_context(project: Project, image: Image, *, copy: str = "") -> BuildContext:
-    """Put the Dockerfile's copy, its ignore file and the link in place for BuildKit."""
-    made = build_context(project, image, copy=copy)
+    """Like ``build_context``, and write the Dockerfile's copy, its ignore file and the link."""
+    build = build_context(project, image, copy=copy)
     if image.build:
-        return made
+        return build
     directory = cache_dir(project.root, "build", image.name)
     for old in directory.glob(f"{_LINK}*"):
         old.unlink()
     if copy:
-        made.context.symlink_to(build_context(project, image).context.resolve())
+        build.context.symlink_to(build_context(project, image).context.resolve())
     files = {
-        made.dockerfile.name: made.dockerfile_bytes,
-        f"{made.dockerfile.name}.dockerignore": made.ignore_text.encode("utf-8", "surrogateescape"),
+        build.dockerfile.name: build.dockerfile_bytes,
+        f"{build.dockerfile.name}.dockerignore": build.ignore_text.encode(
+            "utf-8", "surrogateescape"
+        ),
     }
     for name, data in files.items():
         write_atomically(directory / name, data)
-    return made
+    return build
 
 
 def _user_patterns(project: Project, image: Image) -> list[str]:
@@ -142,7 +148,7 @@ def _user_patterns(project: Project, image: Image) -> list[str]:
 
 
 def declared_patterns(inputs: Iterable[str], *, at_root: bool) -> list[str]:
-    """The ignore patterns of declared inputs; ``at_root``: those of the project's own directory."""
+    """The ignore patterns that leave only ``inputs``; ``at_root`` if the project is the context."""
     patterns = ["*"]
     for item in inputs:
         patterns.append(to_ignore_pattern(item))
@@ -152,7 +158,7 @@ def declared_patterns(inputs: Iterable[str], *, at_root: bool) -> list[str]:
 
 
 def builtin_patterns(inputs: tuple[str, ...]) -> list[str]:
-    """What is in no context unless ``inputs`` names it."""
+    """Patterns for what is never in a context (.git, our caches) unless ``inputs`` names it."""
     named = [part for item in inputs for part in item.split("/")]
     patterns = [] if ".git" in named else ["**/.git"]
     if ".cache" not in named:

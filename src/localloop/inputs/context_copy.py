@@ -1,13 +1,13 @@
-"""Changes that BuildKit would not see in a context, of which it keeps a copy.
+"""Changes to a context that BuildKit would not notice, because it keeps a copy of it.
 
-The copy goes by the last name of the context's path (buildx's ``SharedKey``), whatever the project.
-A file is fetched again only where its size, mode or mtime differs. ``cp -p``, an archive or a
-reproducible generator gives other bytes the same ones. The ctime tells such files, since nobody can
-set it. And a folder's mode alone is no change to BuildKit (moby/buildkit#7176): ``COPY`` stays
-cached. Most folders may be read by all, so the others tell.
+The copy's key is the last name of the context's path (buildx's ``SharedKey``), whatever the
+project. BuildKit fetches a file again only if its size, mode or mtime differs, and ``cp -p``, an
+archive or a reproducible generator can change its bytes and leave all three. The ctime reveals such
+files, as it cannot be set. BuildKit also ignores a change of a folder's mode alone
+(moby/buildkit#7176), so folders that are not world-readable are treated like such files.
 
-A context with such files or folders gets a path whose last name is made of them, so that BuildKit
-starts another copy where one of them changes.
+A context with such files or folders gets a path whose last name is a hash of them, so that BuildKit
+starts a new copy when one of them changes.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import os
 
 from .tree import WORLD_READABLE, Tree, tree_entries, tree_entry
 
-_CLOSE_NS = 1_000_000_000  # writing a file and its rename, on a slow disk
+_CLOSE_NS = 1_000_000_000  # enough to write and rename a file on a slow disk
 
 
 def copy_name(root: bytes, tree: Tree) -> str:
-    """16 hex digits over what BuildKit would not see; empty where there is nothing of the kind."""
+    """16 hex digits that hash what BuildKit would not notice; empty if there is nothing such."""
     total, count = hashlib.sha256(), 0
     for folder in sorted(tree):
         bits, section = tree[folder]
@@ -39,5 +39,5 @@ def _is_restored(path: bytes) -> bool:
     try:
         info = os.lstat(path)
     except OSError:
-        return False  # the build, and the look at the inputs after it, will tell
+        return False  # the build will fail, or the check of the inputs after it
     return abs(info.st_ctime_ns - info.st_mtime_ns) > _CLOSE_NS

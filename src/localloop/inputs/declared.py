@@ -1,4 +1,4 @@
-"""Declared inputs: patterns in the language of ignore files that are to match something, each."""
+"""Declared inputs: patterns in ignore-file syntax, each of which should match something."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _WILD = "*?[\\|^"
 
 
 def to_ignore_pattern(pattern: str) -> str:
-    """An input as the ignore pattern that brings it back; one with ``!`` leaves out."""
+    """The ignore pattern that re-includes an input; for ``!pattern`` one that excludes."""
     if pattern.startswith("!"):
         return normalised(pattern[1:])
     return "!" + normalised(pattern)
 
 
 def normalised(pattern: str) -> str:
-    """A pattern as ignore files have it: ``./src/`` is ``src``, and ``.`` everything."""
+    """A pattern in the form of ignore files: ``./src/`` becomes ``src``, ``.`` everything."""
     text = clean_path(pattern.strip(GO_WHITESPACE)).removeprefix("/")
     return EVERYTHING if text in (".", "") else text
 
 
 def unmatched_inputs(inputs: Iterable[str], tree: Tree) -> list[str]:
-    """Those of ``inputs`` that bring nothing of the tree in."""
+    """The inputs that match nothing in the tree."""
     return [each for each in inputs if not each.startswith("!") and not _matches(each, tree)]
 
 
@@ -36,11 +36,11 @@ def _matches(pattern: str, tree: Tree) -> bool:
 
 
 def _candidates(pattern: str, tree: Tree) -> Iterator[str]:
-    """What of the tree a pattern can match at all: most need a look into few folders only."""
+    """The paths of the tree that a pattern could match: most concern few folders."""
     parts = pattern.split("/")
     wild = [number for number, part in enumerate(parts) if any(char in part for char in _WILD)]
     above = "/".join(parts[: wild[0] if wild else -1])
-    if "|" in pattern:  # what stands behind it may begin anywhere
+    if "|" in pattern:  # an alternative may start anywhere
         above = ""
     for folder, (_, section) in tree.items():
         path = folder.decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""The text of a Dockerfile as instructions: directives, continuation lines, heredocs, variables."""
+"""A Dockerfile's text as instructions, parsed by the rules of BuildKit's frontend."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .go_match import GO_WHITESPACE
 
-# What ends a word to BuildKit's parser, and what else Go's unicode.IsSpace knows; not Python's \s.
+# What separates words for BuildKit's parser; Python's \s would match more.
 BLANK = "[\t\v\f\r ]"
 _NO_SPACE = f"[^{GO_WHITESPACE}]"
 _KNOWN = re.compile(
@@ -28,12 +28,15 @@ _AUTOMATIC = re.compile("(BUILD|TARGET)(PLATFORM|OS|ARCH|VARIANT|STAGE)")
 
 
 class DockerfileError(ValueError):
-    """The file cannot be read as a Dockerfile; the position is in the text."""
+    """The file cannot be parsed as a Dockerfile; the message names the line."""
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """One logical line: continuation lines joined, heredoc bodies skipped."""
+    """One logical line, with continuation lines joined and heredoc bodies skipped.
+
+    ``flags`` are its ``--name=value`` words, ``line`` the number of its first line.
+    """
 
     keyword: str
     flags: tuple[str, ...]
@@ -42,7 +45,10 @@ class Instruction:
 
 
 class Dockerfile:
-    """A Dockerfile's ``instructions`` and its ``syntax`` directive (a frontend image)."""
+    """A parsed Dockerfile: its ``instructions`` and the frontend of its ``syntax`` directive.
+
+    Raises DockerfileError.
+    """
 
     def __init__(self, text: str) -> None:
         lines = text.removeprefix("\ufeff").split("\n")
@@ -91,7 +97,7 @@ class Dockerfile:
             yield Instruction(keyword, flags, rest, first)
 
     def _logical(self, index: int) -> tuple[str, int]:
-        """One logical line, with whitespace runs around its first word made a single space."""
+        """The logical line at ``index``, its first word followed by one space; the next index."""
         parts: list[str] = []
         while index < len(self.lines):
             line = self.lines[index]
@@ -119,7 +125,7 @@ class Dockerfile:
             end = match[2].strip("'\"")
             while True:
                 if index >= len(self.lines):
-                    raise DockerfileError(f"line {first}: the heredoc {end!r} does not end")
+                    raise DockerfileError(f"line {first}: the heredoc {end!r} is not terminated")
                 line = self.lines[index]
                 index += 1
                 if (line.lstrip("\t") if match[1] else line) == end:
@@ -128,12 +134,12 @@ class Dockerfile:
 
 
 def shell_words(text: str) -> list[str]:
-    """Words as a shell would split them, quotes kept."""
+    """Split into words as a shell does, keeping the quotes."""
     return _WORD.findall(text)
 
 
 def split_on_blanks(text: str) -> list[str]:
-    """Words with nothing but blanks between them, whatever they hold."""
+    """Split on blanks only, whatever the words contain."""
     return [word for word in re.split(f"{BLANK}+", text) if word]
 
 
@@ -149,7 +155,7 @@ def _flags(rest: str) -> tuple[tuple[str, ...], str]:
 
 
 def automatic_arguments(platform: str | None) -> dict[str, str]:
-    """BuildKit's own arguments that are known from the target platform alone."""
+    """BuildKit's predefined arguments that follow from the target platform (``TARGETOS``, …)."""
     if not platform:
         return {}
     system, _, rest = platform.partition("/")
@@ -159,9 +165,9 @@ def automatic_arguments(platform: str | None) -> dict[str, str]:
 
 
 def substitute(text: str, variables: Mapping[str, str], hidden: Collection[str] = ()) -> str | None:
-    """The text with its variables, or None where one is unknown or the form is.
+    """Replace the variables in ``text``; None if one is unknown, or its form is.
 
-    ``hidden`` variables have a value that is only known to the builder: no default stands for it.
+    ``hidden`` variables have values that only the builder knows, so their defaults do not apply.
     """
     unknown = False
 

@@ -1,7 +1,7 @@
-"""What a Dockerfile reads: which sources, base images and arguments its target can reach.
+"""What a Dockerfile reads: the sources, base images and arguments that its target can reach.
 
-Where the text means something that cannot be decided by reading (ONBUILD, variables in a source, a
-foreign frontend), the answer is the whole context: a fingerprint may be too wide, never too narrow.
+Where that cannot be decided from the text (ONBUILD, a variable in a source, a frontend that is not
+Docker's), the answer is the whole context: a fingerprint may be too wide, but never too narrow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .go_match import clean_path
 
 _FRONTEND = re.compile(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?\Z")
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
-# BuildKit's addresses of git and HTTP for ADD; github.com/… is one for whole contexts only.
+# What BuildKit takes for a URL in ADD; github.com/… counts only as a whole context.
 _REMOTE = re.compile(r"https?://|(?i:git|ssh)://|[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:")
 _FROM = re.compile(rf"([^{BLANK[1:]}+)(?:{BLANK}+[aA][sS]{BLANK}+([^{BLANK[1:]}+))?\Z")
 _ALWAYS = re.compile(r"(?i)((https?|ftp|no|all)_proxy|buildkit_.*|source_date_epoch)\Z")
@@ -33,7 +33,10 @@ _ALWAYS = re.compile(r"(?i)((https?|ftp|no|all)_proxy|buildkit_.*|source_date_ep
 
 @dataclass
 class Stage:
-    """A build stage; ``base`` is its ``origin`` with variables resolved, None if they cannot be."""
+    """A build stage: ``origin`` is its FROM as written, ``base`` with variables replaced.
+
+    ``base`` is None if a variable cannot be resolved.
+    """
 
     index: int
     name: str | None
@@ -44,13 +47,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the target reaches.
+    """What a target reads.
 
-    ``sources`` are context paths (Go patterns, no leading slash, ``""`` for the whole context), or
-    None where only the whole context is safe, with the ``reasons``. ``args`` are the declared build
-    arguments, or None where every argument may count. ``images`` are the outside images by their
-    reference, ``needs`` those of the given names that are used, ``untracked`` what can change the
-    output and is in no fingerprint.
+    ``sources`` are paths in the context (Go patterns without leading slash, ``""`` for all of it);
+    None means that only the whole context is safe, for these ``reasons``. ``args`` are the
+    declared build arguments; None means that any may count. ``images`` are the references of
+    external images, ``needs`` the named contexts that are used, and ``untracked`` what can change
+    the result but is not part of the fingerprint.
     """
 
     sources: tuple[str, ...] | None
@@ -61,7 +64,7 @@ class Analysis:
     reasons: tuple[str, ...]
 
     def effective_args(self, given: Mapping[str, str]) -> dict[str, str]:
-        """Those of the given build arguments that can change the output."""
+        """The build arguments that can change the result."""
         return {
             key: value
             for key, value in given.items()
@@ -78,9 +81,11 @@ def analyse(
     needs: Iterable[str] = (),
     platform: str | None = None,
 ) -> Analysis:
-    """Read a Dockerfile for one target. Raises DockerfileError for an unknown target only.
+    """Analyse a Dockerfile for one target (default: the last stage).
 
-    ``hidden_args`` are build arguments whose value only the builder gets to know.
+    ``needs`` are the names of the named contexts, ``platform`` the target platform
+    (``linux/amd64``), and ``hidden_args`` build arguments whose values only the builder knows.
+    Raises DockerfileError only for an unknown target.
     """
     args = build_args or {}
     try:
@@ -148,7 +153,7 @@ def _find(stages: list[Stage], name: str, before: int) -> Stage | None:
 
 
 class _Reach:
-    """The stages that a target reaches, and what they read."""
+    """Collects the stages that a target reaches, and what they read."""
 
     def __init__(
         self, stages: list[Stage], needs: set[str], declared: set[str], untracked: list[str]
@@ -182,7 +187,7 @@ class _Reach:
         self.reasons[f"line {item.line}: {why}"] = None
 
     def refer(self, name: str, before: int) -> list[Stage]:
-        # A named context wins over a stage of that name, and over an image with or without :latest.
+        # A named context takes precedence over a stage, and over an image with or without :latest.
         need = name.lower().removesuffix(":latest")
         if need in self.known:
             self.needs[need] = None
@@ -239,7 +244,7 @@ class _Reach:
                     self.untracked[f"ADD {word}"] = None
             elif any(char in word for char in "$\\\"'"):
                 self.give_up(item, f"the source {word} is not literal")
-            elif whole:  # the folders on the way are copied too
+            elif whole:  # the parent folders are copied too
                 self.source(clean_path("/" + word)[1:].partition("/")[0])
             else:
                 self.source(word)
@@ -254,7 +259,9 @@ class _Reach:
         try:
             found = json.loads(item.rest)
         except ValueError:
-            return split_on_blanks(item.rest)  # as BuildKit: not JSON means the shell form
+            return split_on_blanks(
+                item.rest
+            )  # as in BuildKit: if it is not JSON, it is the shell form
         if isinstance(found, list) and all(isinstance(word, str) for word in found):
             return found
         return None

@@ -1,28 +1,31 @@
-"""Go's ``filepath.Match`` as Python regular expressions, and its notion of a malformed pattern."""
+"""Go's ``filepath.Match`` and ``filepath.Clean``, with the patterns as Python expressions."""
 
 from __future__ import annotations
 
 import posixpath
 import re
 
-# What Go's strings.TrimSpace removes (Python's str.strip removes more).
+# What Go's strings.TrimSpace removes; Python's str.strip removes more.
 GO_WHITESPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     chr(code) for code in range(0x2000, 0x200B)
 )
 
 
 class BadPatternError(ValueError):
-    """The pattern is malformed, or means something that we cannot reproduce."""
+    """The pattern is malformed, or has a meaning that cannot be reproduced here."""
 
 
 def clean_path(path: str) -> str:
-    """Go's ``filepath.Clean``."""
+    """Go's ``filepath.Clean`` on Unix."""
     path = posixpath.normpath(path)
     return path[1:] if path.startswith("//") else path
 
 
 def translate(pattern: str) -> str:
-    """The regular expression (without anchors) of a ``filepath.Match`` pattern."""
+    """A ``filepath.Match`` pattern as a regular expression without anchors.
+
+    Raises BadPatternError where Go returns ``ErrBadPattern``.
+    """
     out: list[str] = []
     index, end = 0, len(pattern)
     while index < end:
@@ -46,7 +49,7 @@ def translate(pattern: str) -> str:
 
 
 def _class(pattern: str, index: int) -> tuple[str, int]:
-    """A character class from just behind its bracket; like Go's it may match a slash."""
+    """A character class, from behind its bracket; as in Go it may match a slash."""
     negated = pattern.startswith("^", index)
     index += negated
     ranges: list[str] = []
@@ -59,7 +62,7 @@ def _class(pattern: str, index: int) -> tuple[str, int]:
             high, index = _char(pattern, index + 1)
         if low <= high:
             ranges.append(f"{re.escape(low)}-{re.escape(high)}")
-        else:  # an empty range is legal in Go and matches nothing
+        else:  # a reversed range is legal in Go and matches nothing
             ranges.append("")
 
 
@@ -83,5 +86,5 @@ def _char(pattern: str, index: int) -> tuple[str, int]:
 
 
 def compile_match(pattern: str) -> re.Pattern[str]:
-    """``filepath.Match(pattern, …)`` as a compiled expression for ``fullmatch``."""
+    """A ``filepath.Match`` pattern as a compiled expression, for ``fullmatch``."""
     return re.compile(translate(pattern))

@@ -1,4 +1,8 @@
-"""``.helmignore`` with Helm's meaning: no ``**``, no inheritance but by directory, odd negation."""
+"""``.helmignore`` as Helm reads it (its ``internal/ignore`` package).
+
+Unlike in ``.dockerignore`` there is no ``**``; a negated rule does not re-include what an earlier
+one ignored, but ignores everything that it does not match.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,10 @@ from .go_match import GO_WHITESPACE, BadPatternError, compile_match
 
 
 class HelmIgnore:
-    """The rules of a chart; Helm's own default rule is always among them."""
+    """A chart's rules, with Helm's default rule ``templates/.?*`` added.
+
+    Raises UsageError for a pattern that Helm refuses; ``where`` names the file in it.
+    """
 
     def __init__(self, text: str = "", where: str = ".helmignore") -> None:
         self.rules: list[tuple[bool, bool, bool, re.Pattern[str]]] = []
@@ -37,7 +44,7 @@ class HelmIgnore:
         self.rules.append((negated, directory, whole, expression))
 
     def ignored(self, path: str, is_dir: bool) -> bool:
-        """Whether Helm leaves a path of the chart out, with all below it if it is a directory."""
+        """Whether Helm ignores a path of the chart; a directory with everything below it."""
         name = path.rpartition("/")[2]
         for negated, directory, whole, expression in self.rules:
             applies = is_dir or not directory

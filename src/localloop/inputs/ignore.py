@@ -1,8 +1,8 @@
-"""``.dockerignore`` with BuildKit's meaning, quirks included.
+"""``.dockerignore`` as BuildKit reads it, quirks included.
 
-The meaning is that of moby's ``patternmatcher`` inside BuildKit's context walk: the last matching
-pattern wins, a path inherits per pattern what its directory matched, and ``!`` brings back. Where a
-pattern means something to Go's regular expressions only, it is refused by name rather than guessed.
+The rules are those of moby/patternmatcher in BuildKit's context walk: the last matching pattern
+wins, a path inherits from its directory which patterns have matched, and ``!`` re-includes. A
+pattern that depends on Go's regular expressions is refused with an error, not guessed.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Iterable
 from ..errors import UsageError
 from .go_match import GO_WHITESPACE, BadPatternError, clean_path, translate
 
-_ESCAPED = ".+()$"  # what the original escapes: its table does not reach { | }
+_ESCAPED = ".+()$"  # what patternmatcher escapes; it leaves { | } alone
 _WILD = "*[]?^\\"
 
 PatternState = tuple[bool, ...]
-"""Per pattern whether a directory or one above it matched; ``NOTHING_MATCHED`` where none did."""
+"""For each pattern, whether a directory or one above it matched; empty if none did."""
 NOTHING_MATCHED: PatternState = ()
 
 
 def parse(text: str) -> list[str]:
-    """The patterns of an ignore file, as BuildKit reads it."""
+    """The patterns of an ignore file, cleaned as BuildKit's ``dockerignore.ReadAll`` does."""
     patterns = []
     for number, raw in enumerate(text.split("\n")):
         line = raw.removesuffix("\r")
@@ -46,7 +46,7 @@ def parse(text: str) -> list[str]:
 
 
 class Pattern:
-    """One compiled pattern."""
+    """One compiled pattern; raises BadPatternError if it cannot be used."""
 
     __slots__ = ("exclusion", "glob", "kind", "regex", "text")
 
@@ -55,7 +55,7 @@ class Pattern:
         self.text = text[1:] if self.exclusion else text
         if not self.text:
             raise BadPatternError("'!' alone")
-        translate(self.text)  # refuses what filepath.Match refuses
+        translate(self.text)  # raises for what filepath.Match refuses
         self.kind, expression = _compile(self.text)
         self.regex: re.Pattern[str] | None = None
         if self.kind == "regexp":
@@ -69,7 +69,7 @@ class Pattern:
 
     @property
     def expression(self) -> str:
-        """What ``match`` does, as the text of one regular expression."""
+        """A regular expression that matches what ``match`` does."""
         if self.regex is not None:
             return self.regex.pattern
         if self.kind == "exact":
@@ -81,9 +81,9 @@ class Pattern:
         return f"(?:{whole}|{re.escape(suffix[1:])})\\Z" if suffix[:1] == "/" else whole + r"\Z"
 
     def match(self, path: str) -> bool:
-        """Whether this very path matches (its directories are the caller's business)."""
+        """Whether this path itself matches; its directories are not considered."""
         if self.regex is not None:
-            return self.regex.match(path) is not None  # an alternative looks for its place itself
+            return self.regex.match(path) is not None  # an alternative finds its start itself
         if self.kind == "exact":
             return path == self.text
         if self.kind == "prefix":
@@ -92,7 +92,7 @@ class Pattern:
         return path.endswith(suffix) or (suffix.startswith("/") and path == suffix[1:])
 
     def may_match_below(self, directory: str) -> bool:
-        """Whether some path strictly below a directory could match; True when in doubt."""
+        """Whether a path below a directory could match; True when in doubt."""
         slashed = directory + "/"
         if self.kind == "exact":
             return self.text.startswith(slashed)
@@ -101,18 +101,18 @@ class Pattern:
             return head.startswith(slashed) or slashed.startswith(head)
         if self.kind == "suffix" or any(char in self.text for char in "[]^\\|"):
             return True
-        wanted, given = self.text.split("/"), directory.split("/")
-        for want, have in zip(wanted, given, strict=False):
-            if "**" in want:
+        patterns, names = self.text.split("/"), directory.split("/")
+        for pattern, name in zip(patterns, names, strict=False):
+            if "**" in pattern:
                 return True
-            if not re.fullmatch(translate(want), have):
+            if not re.fullmatch(translate(pattern), name):
                 return False
-        return len(wanted) > len(given)
+        return len(patterns) > len(names)
 
 
-def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (the original, branch by branch)
+def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (as patternmatcher does, branch by branch)
     kind, out, index, count = "exact", ["^"], 0, 0
-    depth, refused = False, ""  # inside a character class; what a regexp would understand
+    in_class, refused = False, ""  # refused: what only a regular expression would understand
     while index < len(pattern):
         char = pattern[index]
         index += 1
@@ -133,7 +133,7 @@ def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (the original, b
                 kind = "suffix"
         elif char in "*?":
             out.append("[^/]*" if char == "*" else "[^/]")
-            kind, depth = "regexp", False  # the bracket ends a class
+            kind, in_class = "regexp", False  # the inserted bracket ends a class
         elif char in _ESCAPED:
             out.append("\\" + char)
         elif char == "\\":
@@ -144,16 +144,16 @@ def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (the original, b
             out.append(re.escape(following))
             kind = "regexp"
         elif char in "[]":
-            if char == "[" and depth and pattern.startswith(":", index):
+            if char == "[" and in_class and pattern.startswith(":", index):
                 raise BadPatternError("a [:class:]")
-            depth = char == "["
+            in_class = char == "["
             out.append(char)
             kind = "regexp"
         elif char == "{" and re.match(r"[0-9]+(,[0-9]*)?\}", pattern[index:]):
             refused = "a repetition {n}"
-        elif char == "|" and not depth:
-            out.append("|(?s:.*?)")  # Go searches: only what stands first begins at the start
-        elif char in "|^" or (depth and char == "-"):
+        elif char == "|" and not in_class:
+            out.append("|(?s:.*?)")  # Go searches: only the first alternative is anchored
+        elif char in "|^" or (in_class and char == "-"):
             out.append(char)
         else:
             out.append(re.escape(char))
@@ -164,7 +164,10 @@ def _compile(pattern: str) -> tuple[str, str]:  # noqa: PLR0912 (the original, b
 
 
 class Matcher:
-    """A list of patterns, asked from the top: each path with the state that its directory got."""
+    """The patterns of an ignore file, applied from the root down.
+
+    ``where`` names the file in errors; UsageError for a pattern that cannot be used.
+    """
 
     def __init__(self, patterns: Iterable[str], where: str = ".dockerignore") -> None:
         self.patterns: list[Pattern] = []
@@ -179,15 +182,18 @@ class Matcher:
                 raise UsageError("ignore_pattern_invalid", message, where=where) from None
         exclusions = [pattern for pattern in self.patterns if pattern.exclusion]
         self.exclusions = bool(exclusions)
-        # BuildKit's shortcut: with such exceptions alone it looks at their text only.
-        self._plain = not any(char in p.glob for p in exclusions for char in _WILD)
-        anything = "|".join(f"(?:{pattern.expression})" for pattern in self.patterns)
+        # BuildKit's shortcut: where no exclusion has wildcards, it compares only their text.
+        self._plain_exclusions = not any(char in p.glob for p in exclusions for char in _WILD)
+        any_pattern = "|".join(f"(?:{pattern.expression})" for pattern in self.patterns)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._any = re.compile(anything or "(?!)").match
+            self._any = re.compile(any_pattern or "(?!)").match
 
     def matches(self, path: str, state: PatternState) -> tuple[bool, PatternState]:
-        """Whether ``path`` is ignored, and the state for what lies below it."""
+        """Whether ``path`` is ignored, and the state for what is below it.
+
+        ``state`` is that of its directory.
+        """
         if not state and self._any(path) is None:
             return False, NOTHING_MATCHED
         matched = False
@@ -204,7 +210,7 @@ class Matcher:
         return matched, tuple(found) if any(found) else NOTHING_MATCHED
 
     def state_of(self, directory: str) -> PatternState:
-        """The state that a directory hands down; ``""`` is the root."""
+        """The state for what is in a directory; ``""`` is the root."""
         state = NOTHING_MATCHED
         parts = directory.split("/") if directory else []
         for count in range(1, len(parts) + 1):
@@ -212,11 +218,11 @@ class Matcher:
         return state
 
     def can_skip(self, directory: str, state: PatternState) -> bool:
-        """Whether an ignored directory need not be read: nothing below can come back."""
+        """Whether an ignored directory need not be read, as nothing below can be re-included."""
         if not self.exclusions:
             return True
         slashed = directory + "/"
-        if self._plain and not any(
+        if self._plain_exclusions and not any(
             (p.glob + "/").startswith(slashed) for p in self.patterns if p.exclusion
         ):
             return True
@@ -227,7 +233,7 @@ class Matcher:
         )
 
     def ignored(self, path: str) -> bool:
-        """Whether a path is ignored, evaluated from the top as BuildKit's walk does."""
+        """Whether a path is ignored, evaluated from the root down as BuildKit's walk does."""
         parts = path.split("/")
         state = NOTHING_MATCHED
         result = False

@@ -1,4 +1,4 @@
-"""The files behind `manifests:` and `kustomize:`."""
+"""The files that ``manifests:`` and ``kustomize:`` release."""
 
 from __future__ import annotations
 
@@ -12,26 +12,23 @@ from ..errors import UsageError
 from .context import path_in_project, read_input
 
 SUFFIXES = (".yaml", ".yml", ".json")
-
-
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
-
-# What names files or directories; some entries may also be YAML in the text itself.
+# Fields that list files or directories; some entries may also be inline YAML.
 _PATHS = (
     *("resources", "bases", "components", "crds", "configurations"),
     *("transformers", "generators", "validators", "patchesStrategicMerge"),
 )
-
-
+# Fields whose entries have a path.
 _WITH_PATH = ("patches", "patchesJson6902", "replacements")
-
-
 _GENERATORS = ("configMapGenerator", "secretGenerator")
 
 
 def manifest_files(project: Project, chart: Chart) -> list[Path]:
-    """The files of ``manifests``, those of directories sorted by path."""
+    """The files of ``manifests``, those of a directory sorted by path.
+
+    UsageError if one is missing.
+    """
     found: list[Path] = []
     for relative in chart.manifests:
         path = path_in_project(project, relative, f"charts.{chart.name}.manifests")
@@ -49,9 +46,9 @@ def manifest_files(project: Project, chart: Chart) -> list[Path]:
 
 
 def folders_and_files(project: Project, chart: Chart) -> tuple[list[str], list[str]]:
-    """The directories whose files are what is released, and files beside them, as in the project.
+    """The directories whose files are released, and single files outside them.
 
-    Files that ``manifests`` itself names are not among them.
+    Paths are relative to the project. Files that ``manifests`` names itself are not included.
     """
     if chart.kustomize:
         return kustomize_roots(project, chart)
@@ -62,21 +59,21 @@ def folders_and_files(project: Project, chart: Chart) -> tuple[list[str], list[s
 
 
 def kustomize_roots(project: Project, chart: Chart) -> tuple[list[str], list[str]]:
-    """The directories that a kustomization is made of, and the files beside them.
+    """The directories that a kustomization consists of, and single files outside them.
 
-    All are relative to the project. What is not in it is refused: nobody could tell when it
-    changes.
+    Paths are relative to the project. UsageError for anything outside it (its changes would go
+    unnoticed) or missing.
     """
     key = f"charts.{chart.name}.kustomize"
-    found: list[str] = []
+    roots: list[str] = []
     files: set[str] = set()
     todo = [project.root / chart.kustomize]
     while todo:
         directory = path_in_project(project, str(todo.pop().relative_to(project.root)), key)
         relative = str(directory.relative_to(project.root))
-        if relative in found:
+        if relative in roots:
             continue
-        found.append(relative)
+        roots.append(relative)
         file = next((directory / n for n in KUSTOMIZATIONS if (directory / n).is_file()), None)
         if file is None:
             raise _missing(project, f"{key}: {relative} has no kustomization.yaml")
@@ -90,8 +87,8 @@ def kustomize_roots(project: Project, chart: Chart) -> tuple[list[str], list[str
                 files.add(str(path.relative_to(project.root)))
             else:
                 raise _missing(project, f"{key}: {entry} is not in the project")
-    beside = (name for name in files if not any(map(Path(name).is_relative_to, found)))
-    return sorted(found), sorted(beside)
+    outside = (name for name in files if not any(map(Path(name).is_relative_to, roots)))
+    return sorted(roots), sorted(outside)
 
 
 def _read(project: Project, file: Path, key: str) -> dict[str, Any]:
@@ -106,7 +103,7 @@ def _read(project: Project, file: Path, key: str) -> dict[str, Any]:
 
 
 def _named(content: dict[str, Any]) -> Iterator[str]:
-    """What a kustomization names beside itself; what is no text is for kustomize to refuse."""
+    """The paths that a kustomization refers to; kustomize itself refuses what is malformed."""
     for name in _PATHS:
         yield from (text for text in _texts(content.get(name)) if not _is_yaml(text))
     for name in _WITH_PATH:
@@ -122,7 +119,7 @@ def _named(content: dict[str, Any]) -> Iterator[str]:
 
 
 def _is_yaml(text: str) -> bool:
-    """Whether it is an object rather than a path."""
+    """Whether an entry is inline YAML rather than a path."""
     import yaml
 
     try:

@@ -1,4 +1,4 @@
-"""How inputs are named to people, and what is refused by name."""
+"""Input paths as text for people, and the errors for inputs that cannot be used."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ _SPECIAL = {
 
 
 def printable_path(path: bytes) -> str:
-    """A path for people: one line, no control bytes."""
+    """A path for people, on one line and without control bytes."""
     return one_line(path.decode("utf-8", "surrogateescape"))
 
 
 def one_line(text: str) -> str:
-    """The same of text, in which bytes that are not UTF-8 are lone surrogates."""
+    """Text for people, on one line; unprintable characters are escaped.
+
+    Bytes that are not UTF-8 are expected as lone surrogates (``surrogateescape``).
+    """
     return text if text.isprintable() else "".join(map(_printable, text))
 
 
@@ -31,29 +34,31 @@ def _printable(char: str) -> str:
 
 
 def unreadable(path: bytes, exc: OSError) -> UsageError:
-    """An input that cannot be read."""
-    message = f"the input {printable_path(path)} cannot be read: {exc.strerror}"
-    return UsageError("input_unreadable", message, details={"path": printable_path(path)})
+    """The error for an input that cannot be read."""
+    return input_error(
+        "input_unreadable", path, f"the input {{path}} cannot be read: {exc.strerror}"
+    )
+
+
+def input_error(reason: str, path: bytes, message: str, hint: str | None = None) -> UsageError:
+    """An error about one input: ``{path}`` in the message, and its details, name the path."""
+    shown = printable_path(path)
+    return UsageError(reason, message.replace("{path}", shown), hint=hint, details={"path": shown})
 
 
 def refuse_special(path: bytes, mode: int) -> None:
-    """Refuse what is no file, directory or link, by its ``st_mode``."""
+    """Raise UsageError unless ``mode`` (``st_mode``) is a file's, a directory's or a link's."""
     kind = _SPECIAL.get(stat.S_IFMT(mode))
     if kind:
-        message = f"the input {printable_path(path)} is {kind}"
         hint = "remove it, or add it to the ignore file"
-        raise UsageError(
-            "input_special", message, hint=hint, details={"path": printable_path(path)}
-        )
+        raise input_error("input_special", path, f"the input {{path}} is {kind}", hint)
 
 
 def require_utf8(path: bytes) -> None:
-    """Refuse a name that BuildKit's protocol cannot carry."""
+    """Raise UsageError for a name that is not UTF-8: BuildKit's protocol cannot carry it."""
     try:
         path.decode("utf-8")
     except UnicodeDecodeError:
-        message = f"the name {printable_path(path)} is not UTF-8: BuildKit cannot take it"
+        message = "the name {path} is not UTF-8, so BuildKit cannot take it"
         hint = "rename it, or add its directory to the ignore file"
-        raise UsageError(
-            "input_name", message, hint=hint, details={"path": printable_path(path)}
-        ) from None
+        raise input_error("input_name", path, message, hint) from None

@@ -1,4 +1,4 @@
-"""COPY sources as plain paths: wildcards expanded, links in them followed as BuildKit does."""
+"""COPY sources as plain paths: wildcards expanded, links followed, both as BuildKit does."""
 
 # Paths are bytes here: names need not be text.
 # ruff: noqa: PTH115, PTH118, PTH208
@@ -8,15 +8,18 @@ import os
 import stat
 from collections.abc import Iterable
 
-from ..errors import UsageError
 from .go_match import BadPatternError, compile_match
-from .names import printable_path, unreadable
+from .names import input_error, printable_path, unreadable
 
 _MAX_LINKS = 40
 
 
 def resolve_sources(root: bytes, sources: Iterable[str]) -> set[bytes]:
-    """The paths that the sources name; a followed link is one itself, beside what it points to."""
+    """The paths that the sources (Go patterns, relative to ``root``) name.
+
+    A link that is followed counts itself, as well as its target. Raises UsageError for a link that
+    loops or leads out of ``root``.
+    """
     resolver = _Sources(root)
     for source in sources:
         parts = [part for part in source.split("/") if part not in ("", ".")]
@@ -25,7 +28,7 @@ def resolve_sources(root: bytes, sources: Iterable[str]) -> set[bytes]:
 
 
 def read_link(real: bytes, path: bytes) -> bytes:
-    """A link's text."""
+    """A link's target, as written; errors name ``path``."""
     try:
         return os.readlink(real)
     except OSError as exc:
@@ -33,7 +36,7 @@ def read_link(real: bytes, path: bytes) -> bytes:
 
 
 def list_names(real: bytes, path: bytes) -> list[bytes]:
-    """What a directory holds."""
+    """The names in a directory; errors name ``path``."""
     try:
         return os.listdir(real)
     except OSError as exc:
@@ -41,7 +44,7 @@ def list_names(real: bytes, path: bytes) -> list[bytes]:
 
 
 class _Sources:
-    """Expands patterns against the disk; names that come from the disk are no patterns."""
+    """Expands patterns against the disk; names read from the disk are taken literally."""
 
     def __init__(self, root: bytes) -> None:
         self.root = root
@@ -51,16 +54,16 @@ class _Sources:
         return os.path.join(self.root, path)
 
     def mode(self, path: bytes) -> int:
-        """What a path is, itself; 0 where there is nothing."""
+        """The path's own ``st_mode``, without following links; 0 if there is nothing."""
         try:
             return os.lstat(self.real(path)).st_mode
-        except (FileNotFoundError, NotADirectoryError, ValueError):  # a NUL is in no name
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # no name contains a NUL
             return 0
         except OSError as exc:
             raise unreadable(path, exc) from exc
 
     def expand(self, base: bytes, parts: list[str], links: int) -> None:
-        """The pattern ``parts`` below the plain path ``base``."""
+        """Expand the pattern ``parts`` below the literal path ``base``."""
         if not parts or "**" in parts[0]:  # --parents allows **: everything below counts
             self.found.add(base)
             return
@@ -79,41 +82,37 @@ class _Sources:
                     self.step(base, name, rest, links)
 
     def step(self, base: bytes, name: bytes, rest: list[str], links: int) -> None:
-        """One plain name below ``base``, then the pattern ``rest``."""
+        """Take one literal name below ``base``, then expand the pattern ``rest``."""
         path = base + b"/" + name if base else name
         if not stat.S_ISLNK(self.mode(path)):
             self.expand(path, rest, links)
             return
         self.found.add(path)
         if links >= _MAX_LINKS:
-            message = f"the source {printable_path(path)} is a loop of links"
-            raise UsageError("input_link_loop", message, details={"path": printable_path(path)})
+            raise input_error("input_link_loop", path, "the source {path} is a loop of links")
         target = read_link(self.real(path), path)
         names = _join(base, target)
         if names is None:
-            shown = printable_path(target)
-            message = f"the source {printable_path(path)} is a link out of the context ({shown})"
-            hint = "copy what it points to into the context, or make the context wider"
-            raise UsageError(
-                "input_link_outside", message, hint=hint, details={"path": printable_path(path)}
-            )
+            message = f"the source {{path}} is a link out of the context ({printable_path(target)})"
+            hint = "copy its target into the context, or make the context wider"
+            raise input_error("input_link_outside", path, message, hint)
         self.follow(names, rest, links + 1)
 
     def follow(self, names: list[bytes], rest: list[str], links: int) -> None:
-        """A link's target, whose names are plain, then the pattern ``rest``."""
+        """Walk a link's target, whose names are literal, then expand the pattern ``rest``."""
         base = b""
         for index, name in enumerate(names):
             path = base + b"/" + name if base else name
             if stat.S_ISLNK(self.mode(path)):
-                plain = [_quote(item) for item in names[index + 1 :]]
-                self.step(base, name, plain + rest, links)
+                literal = [_quote(item) for item in names[index + 1 :]]
+                self.step(base, name, literal + rest, links)
                 return
             base = path
         self.expand(base, rest, links)
 
 
 def _join(base: bytes, target: bytes) -> list[bytes] | None:
-    """The names of a link's target seen from the root, or None where it leads out."""
+    """The names of a link's target from the root, or None if it leads out."""
     if target.startswith(b"/"):
         return None
     names = base.split(b"/") if base else []

@@ -1,8 +1,8 @@
-"""A tree of inputs as bytes: per folder its own bits and a section that lists its files and links.
+"""A tree of inputs as bytes: per folder its mode bits and a section with its files and links.
 
-A section is a run of items, each length-prefixed: kind (``f`` or ``l``), two bits (others may read;
-the owner may execute), name, and content: a file's sha256 or a link's text. Sections are compared,
-kept and hashed as they are; they are only taken apart to say what changed.
+A section is a sequence of length-prefixed entries: the kind (``f`` or ``l``), two mode bits (others
+may read; the owner may execute), the name, and a file's sha256 or a link's target. Sections are
+compared, stored and hashed as they are, and parsed only to show what changed.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from typing import NamedTuple
 
 
 class Folder(NamedTuple):
-    """``bits`` are empty where the folder itself is no input (the root, the way to a source)."""
+    """``bits`` are empty if the folder is not an input itself (the root, the way to a source)."""
 
     bits: bytes
     section: bytes
 
 
 WORLD_READABLE = b"r-"
-"""The bits of a folder that all may read and enter."""
+"""The bits of a folder that everyone may read and enter."""
 
 Tree = dict[bytes, Folder]
 """Folders by their path relative to what was walked; ``b""`` is the root."""
 
 
 def file_bits(mode: int) -> bytes:
-    """What counts of a file's mode: equal under the umasks 002 and 022."""
+    """The part of a file's mode that counts: the same under umask 002 and 022."""
     return (b"r" if mode & 0o004 else b"-") + (b"x" if mode & 0o100 else b"-")
 
 
 def folder_bits(mode: int) -> bytes:
-    """What counts of a directory's mode: whether others may read and enter it."""
+    """The part of a directory's mode that counts: whether others may read and enter it."""
     return WORLD_READABLE if mode & 0o005 == 0o005 else b"--"
 
 
 def tree_entry(kind: bytes, bits: bytes, name: bytes, content: bytes) -> bytes:
-    """One file or link of a section."""
+    """A section's entry for one file or link."""
     return b"%s%s%d\0%s%d\0%s" % (kind, bits, len(name), name, len(content), content)
 
 
 def tree_digest(head: bytes, tree: Tree) -> str:
-    """The sha256 of ``head`` and the tree, in hex; sorted by path bytes, all lengths included."""
+    """The sha256 (hex) of ``head`` and the tree, sorted by path bytes, with all lengths."""
     total = hashlib.sha256(b"localloop\0%d\0" % len(head) + head)
     for path in sorted(tree):
         bits, section = tree[path]
@@ -53,7 +53,7 @@ def tree_digest(head: bytes, tree: Tree) -> str:
 
 
 def tree_entries(section: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The names of a section, each with a word that differs where the item does."""
+    """The names in a section, each with bytes that differ whenever its entry differs."""
     place = 0
     while place < len(section):
         kind = section[place : place + 3]
@@ -67,12 +67,12 @@ def _counted(data: bytes, place: int) -> tuple[bytes, int]:
     start = end + 1
     stop = start + int(data[place:end])
     if stop > len(data):
-        raise ValueError("cut short")
+        raise ValueError("truncated")
     return data[start:stop], stop
 
 
 def flatten(tree: Tree) -> dict[str, bytes]:
-    """Every file, link and folder by its path; a link and what lies behind it are both kept."""
+    """Every file, link and folder by its path; of a followed link, ``path@`` is the target."""
     found: dict[str, bytes] = {}
     for folder, (bits, section) in tree.items():
         if bits:
@@ -91,7 +91,7 @@ def _text(path: bytes) -> str:
 def differences(before: Tree, now: Tree) -> dict[str, list[str]]:
     """The paths that were ``added``, ``changed`` and ``removed``, sorted.
 
-    A folder is named (``name/``) where its own bits changed, or where it came or went empty.
+    A folder (``name/``) is listed if its own mode changed, or if it was added or removed empty.
     """
     found: dict[str, list[str]] = {"added": [], "changed": [], "removed": []}
     for path in before.keys() | now.keys():
@@ -100,15 +100,15 @@ def differences(before: Tree, now: Tree) -> dict[str, list[str]]:
             continue
         one = flatten({path: old}) if old else {}
         two = flatten({path: new}) if new else {}
-        own = _text(path)
-        bits = one.pop(own, None), two.pop(own, None)
+        name = _text(path)
+        bits = one.pop(name, None), two.pop(name, None)
         found["added"] += two.keys() - one.keys()
         found["removed"] += one.keys() - two.keys()
-        found["changed"] += [name for name in one.keys() & two.keys() if one[name] != two[name]]
+        found["changed"] += [key for key in one.keys() & two.keys() if one[key] != two[key]]
         if all(bits) and bits[0] != bits[1]:
-            found["changed"].append(own + "/")
+            found["changed"].append(name + "/")
         elif any(bits) and not all(bits):
-            found["added" if bits[1] else "removed"].append(own + "/")
+            found["added" if bits[1] else "removed"].append(name + "/")
     return {word: list(_without_filled(sorted(names))) for word, names in found.items()}
 
 
@@ -119,7 +119,7 @@ def _without_filled(names: list[str]) -> Iterator[str]:
 
 
 def encode(tree: Tree) -> bytes:
-    """The tree as bytes."""
+    """The tree as bytes, for ``decode``."""
     parts = []
     for path, (bits, section) in tree.items():
         parts.append(b"%d\0%s%d\0%s%d\0" % (len(path), path, len(bits), bits, len(section)))
@@ -128,7 +128,7 @@ def encode(tree: Tree) -> bytes:
 
 
 def decode(data: bytes) -> Tree:
-    """A tree that ``encode`` wrote; raises ValueError for anything else."""
+    """The tree that ``encode`` wrote; raises ValueError for anything else."""
     tree: Tree = {}
     place = 0
     while place < len(data):

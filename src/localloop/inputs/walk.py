@@ -1,7 +1,7 @@
-"""Walking a build context: everything by lstat, in bytes; ignored directories are never read.
+"""Walking a build context: with lstat, in bytes, without reading ignored directories.
 
-A folder that looks as it did (names, modes, sizes, times, inodes) gives the section that it gave
-before, so a second walk with ``FolderCache`` is little more than one ``lstat`` an input.
+A folder whose names, modes, sizes, times and inodes are unchanged keeps the section it had, so a
+second walk with a folder store costs little more than one ``lstat`` per input.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .names import refuse_special, require_utf8, unreadable
 from .sources import read_link
 from .tree import Folder, Tree, file_bits, folder_bits, tree_entry
 
-INPUT = b"+"  # a folder that is an input itself
-PASSAGE = b"."  # one that only leads to a source
-REINCLUDED = b"?"  # an ignored one: an input only if the ignore file brings something in it back
+INPUT = b"+"  # the folder is an input itself
+PASSAGE = b"."  # it only leads to a source
+REINCLUDED = b"?"  # it is ignored: an input only if the ignore file re-includes something in it
 
 
 class Subfolder(NamedTuple):
-    """A folder to go on with: its name, its bits and its role (``INPUT``, …)."""
+    """A folder to visit: its name, its mode bits and its role (``INPUT``, …)."""
 
     name: bytes
     bits: bytes
@@ -33,7 +33,7 @@ class Subfolder(NamedTuple):
 
 
 class CachedFolder(NamedTuple):
-    """What was found in a folder. ``key`` tells how it looked without the names in ``skip``."""
+    """What was found in a folder; ``key`` is a hash of its entries without those in ``skip``."""
 
     key: bytes
     section: bytes
@@ -42,7 +42,7 @@ class CachedFolder(NamedTuple):
 
 
 class FileToHash(NamedTuple):
-    """A file to hash: where it is, its name for people, and what ``lstat`` said (times in ns)."""
+    """A file to hash: where it is, its path for people, and its ``lstat`` data (times in ns)."""
 
     real: bytes
     path: bytes
@@ -54,28 +54,28 @@ class FileToHash(NamedTuple):
 
 
 class FileHasher(Protocol):
-    """What hashes files."""
+    """Hashes files."""
 
-    def digests(self, jobs: list[FileToHash]) -> list[tuple[bytes, bool]]:
-        """Each one's sha256 (empty where it is gone), and whether it still is what lstat said."""
+    def digests(self, files: list[FileToHash]) -> list[tuple[bytes, bool]]:
+        """Each file's sha256 (empty if it is gone), and whether it still is as lstat saw it."""
 
     def link(self, path: bytes, ctime: int) -> None:
-        """A link was read that was made then (ns)."""
+        """Note that a link was read, and when it was last changed (ns)."""
 
 
 class FolderStore(Protocol):
-    """What remembers folders from one walk to the next."""
+    """Remembers folders from one walk to the next."""
 
     def get(self, path: bytes) -> CachedFolder | None:
-        """What was found there, if it was walked with the same patterns and sources."""
+        """What was found in a folder, if it was walked with the same patterns and sources."""
 
     def put(self, path: bytes, known: CachedFolder | None, newest: int) -> None:
-        """Remember it if its ``newest`` time (ns) may be trusted; None is not to be trusted."""
+        """Remember a folder if its ``newest`` time (ns) is old enough; None forgets it."""
 
 
 @dataclass
 class _Draft:
-    """A folder that was read, before its files are hashed."""
+    """A folder that has been read, before its files are hashed."""
 
     path: bytes
     numbers: list[int] = field(default_factory=list)
@@ -83,7 +83,7 @@ class _Draft:
     skip: set[bytes] = field(default_factory=set)
     below: list[Subfolder] = field(default_factory=list)
     links: list[tuple[bytes, bytes]] = field(default_factory=list)
-    files: list[tuple[bytes, bytes, int]] = field(default_factory=list)  # name, bits, job
+    files: list[tuple[bytes, bytes, int]] = field(default_factory=list)  # name, bits, index
     newest: int = 0
 
 
@@ -96,9 +96,11 @@ def walk_context(
     *,
     for_buildkit: bool = True,
 ) -> Tree:
-    """The inputs of a build context; ``sources`` (from ``resolve_sources``) narrow them.
+    """The inputs in ``root`` that the ignore patterns leave.
 
-    ``for_buildkit``: names that are not UTF-8 are refused.
+    ``sources`` (from ``resolve_sources``) limits them to these paths; None means no limit.
+    ``for_buildkit`` refuses names that are not UTF-8. Raises UsageError for an input that cannot
+    be read or used.
     """
     check = require_utf8 if for_buildkit else lambda _path: None
     wanted = frozenset((b"",) if sources is None else sources)
@@ -116,7 +118,7 @@ class _Walk:
     tree: Tree = field(default_factory=dict)
     reincluded: dict[bytes, bytes] = field(default_factory=dict)
     drafts: list[_Draft] = field(default_factory=list)
-    jobs: list[FileToHash] = field(default_factory=list)
+    to_hash: list[FileToHash] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.passages = {up for path in self.wanted for up in ancestors(path)}
@@ -126,7 +128,7 @@ class _Walk:
         while stack:
             path, own, inside = stack.pop()
             known = self.folders.get(path) if self.folders else None
-            if known is not None and _look(self._real(path), known.skip) == known.key:
+            if known is not None and _folder_key(self._real(path), known.skip) == known.key:
                 section, below = known.section, list(known.below)
             else:
                 section, below = b"", self._read(path, inside)
@@ -145,7 +147,7 @@ class _Walk:
         return self.root + b"/" + path if path else self.root
 
     def _read(self, path: bytes, inside: bool) -> list[Subfolder]:
-        """Read a folder anew; its section follows when its files are hashed."""
+        """Read a folder; its section follows once its files are hashed."""
         draft = _Draft(path)
         state = self.matcher.state_of(_text(path))
         prefix = path + b"/" if path else b""
@@ -163,7 +165,7 @@ class _Walk:
             info = _lstat(entry, place)
             if info is None:
                 continue
-            _note(draft, entry.name, info)
+            _add_to_key(draft, entry.name, info)
             if stat.S_ISDIR(info.st_mode):
                 role = (REINCLUDED if ignored else INPUT) if counts else PASSAGE
                 if role == INPUT:
@@ -183,17 +185,17 @@ class _Walk:
             draft.links.append((name, read_link(real, path)))
             self.files.link(path, info.st_ctime_ns)
         else:
-            draft.files.append((name, file_bits(info.st_mode), len(self.jobs)))
-            self.jobs.append(file_to_hash(real, path, info))
+            draft.files.append((name, file_bits(info.st_mode), len(self.to_hash)))
+            self.to_hash.append(file_to_hash(real, path, info))
 
     def _finish_drafts(self) -> None:
-        hashed = self.files.digests(self.jobs)
+        hashed = self.files.digests(self.to_hash)
         for draft in self.drafts:
             found = [(name, tree_entry(b"l", b"--", name, text)) for name, text in draft.links]
             same = True
             for name, bits, number in draft.files:
-                digest, unmoved = hashed[number]
-                same = same and unmoved
+                digest, unchanged = hashed[number]
+                same = same and unchanged
                 if digest:
                     found.append((name, tree_entry(b"f", bits, name, digest)))
             section = b"".join(text for _, text in sorted(found))
@@ -204,23 +206,23 @@ class _Walk:
                 self.folders.put(draft.path, known if same else None, draft.newest)
 
     def _add_reincluded(self) -> None:
-        """An ignored folder is an input where something in it was brought back."""
+        """An ignored folder is an input if something in it is re-included."""
         if not self.reincluded:
             return
-        back: set[bytes] = set()
+        kept: set[bytes] = set()
         for path, (bits, section) in self.tree.items():
             up = path if bits or section else b""
-            while up and up not in back:
-                back.add(up)
+            while up and up not in kept:
+                kept.add(up)
                 up = up.rpartition(b"/")[0]
-        for path in back & self.reincluded.keys():
+        for path in kept & self.reincluded.keys():
             self.tree[path] = self.tree[path]._replace(bits=self.reincluded[path])
 
 
-def _look(real: bytes, skip: frozenset[bytes]) -> bytes:
-    """How a folder looks now, without the names in ``skip``; empty where it cannot be read.
+def _folder_key(real: bytes, skip: frozenset[bytes]) -> bytes:
+    """A hash of a folder's entries now, without those in ``skip``; empty if it cannot be read.
 
-    This is what an unchanged tree costs: it must stay one loop over plain calls.
+    An unchanged tree costs this much per folder, so it must stay one loop over plain calls.
     """
     names: list[bytes] = []
     numbers: list[int] = []
@@ -249,8 +251,8 @@ def _look(real: bytes, skip: frozenset[bytes]) -> bytes:
     return _key(names, numbers)
 
 
-def _note(draft: _Draft, name: bytes, info: os.stat_result) -> None:
-    """Let an entry count for the folder's key; a folder in it by its mode alone."""
+def _add_to_key(draft: _Draft, name: bytes, info: os.stat_result) -> None:
+    """Add an entry to the folder's key; a subfolder counts by its mode alone."""
     draft.names.append(name)
     draft.numbers.append(info.st_mode)
     if not stat.S_ISDIR(info.st_mode):
@@ -262,13 +264,13 @@ def _note(draft: _Draft, name: bytes, info: os.stat_result) -> None:
 def _key(names: list[bytes], numbers: list[int]) -> bytes:
     try:
         packed = struct.pack(f"{len(numbers)}q", *numbers)
-    except struct.error:  # an inode beyond 2^63
+    except struct.error:  # an inode number beyond 2^63
         packed = repr(numbers).encode()
     return hashlib.sha256(b"\0".join(names) + b"\0" + packed).digest()
 
 
 def file_to_hash(real: bytes, path: bytes, info: os.stat_result) -> FileToHash:
-    """The file as a job for ``Files``."""
+    """A file with its ``lstat`` data, for ``FileHasher``."""
     times = (info.st_mtime_ns, info.st_ctime_ns)
     return FileToHash(real, path, info.st_size, *times, info.st_ino, info.st_dev)
 
@@ -285,7 +287,7 @@ def _lstat(entry: os.DirEntry[bytes], path: bytes) -> os.stat_result | None:
     try:
         return entry.stat(follow_symlinks=False)
     except FileNotFoundError:
-        return None  # gone since the folder was read
+        return None  # removed since the folder was read
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
@@ -295,6 +297,6 @@ def _text(path: bytes) -> str:
 
 
 def ancestors(path: bytes) -> list[bytes]:
-    """``a`` and ``a/b`` of ``a/b/c``."""
+    """The folders above a path: ``a`` and ``a/b`` for ``a/b/c``."""
     parts = path.split(b"/")
     return [b"/".join(parts[:count]) for count in range(1, len(parts))]
