@@ -23,7 +23,7 @@ from harness.uploads import UploadWatch
 from localloop.build import retry as baking
 from localloop.build.bake import Target
 from localloop.build.command import build
-from localloop.build.retry import Digests, bake
+from localloop.build.retry import Pushed, bake
 from localloop.errors import LocalloopError
 from localloop.publish.check import broken_blobs
 from localloop.registry.client import Registry
@@ -33,7 +33,7 @@ from localloop.system.redact import Redactor
 pytestmark = pytest.mark.cluster
 
 BASE = "debian:bookworm-slim"
-Built = tuple[Digests, list[LocalloopError]]
+Built = tuple[Pushed, list[LocalloopError]]
 
 
 @pytest.fixture(scope="module")

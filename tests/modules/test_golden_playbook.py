@@ -30,9 +30,8 @@ def play(project: Project, private: Path, *, check: bool = False) -> list[dict[s
             extra={},
             color=False,
         ),
-        verbosity=0,
-        check=check,
     )
+    config.command += ["--check", "--diff"] if check else []
     status, code = Runner(config, event_handler=lambda event: events.append(event) or False).run()
     text = "\n".join(str(event.get("stdout", "")) for event in events)
     assert (status, code) == ("successful", 0), text

@@ -23,10 +23,9 @@ PINNED = "x@sha256:" + "a" * 64
 
 
 def test_a_pinned_reference_is_its_digest_and_docker_is_not_asked() -> None:
-    docker = Docker(environ={"DOCKER_HOST": "unix:///nonexistent"})
+    docker = Docker(environ={"DOCKER_HOST": "unix:///nonexistent"})  # raises if it is asked
     assert Bases(docker).local(PINNED) == "sha256:" + "a" * 64
     assert Bases(docker).missing([PINNED]) == []
-    assert docker.calls == 0
 
 
 @pytest.fixture

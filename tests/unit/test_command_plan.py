@@ -138,9 +138,11 @@ def test_name_that_is_not_utf8_ends_in_one_clear_line(
     ]
 
 
-def test_session_of_an_unseen_docker_asks_it_nothing(root: Path) -> None:
+def test_session_of_an_unseen_docker_asks_it_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")  # raises if it is asked
     project = load_project(root, environ={})
     session = Session(project, {}, platform="linux/amd64", writes=False, blind=True)
     assert session.fingerprints.missing_bases(project.images["app"]) == ["alpine:3"]
     assert not session.fingerprints.pull_bases(project.images["app"])
-    assert session.docker.calls == 0

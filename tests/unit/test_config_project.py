@@ -131,24 +131,24 @@ def test_build_args_stay_as_written(tmp_path: Path) -> None:
 
 
 PROFILES = [
-    (None, {}, "fast", "default_profile"),
-    (None, {"CI": "true"}, "release", "ci_profile"),
-    (None, {"CI": "1"}, "release", "ci_profile"),
-    (None, {"CI": "0"}, "fast", "default_profile"),
-    (None, {"CI": "False"}, "fast", "default_profile"),
-    (None, {"CI": ""}, "fast", "default_profile"),
-    (None, {"CI": "1", "LOCALLOOP_PROFILE": "fast"}, "fast", "LOCALLOOP_PROFILE"),
-    (None, {"LOCALLOOP_PROFILE": ""}, "fast", "default_profile"),
-    ("release", {"LOCALLOOP_PROFILE": "fast"}, "release", "--profile"),
+    (None, {}, "fast"),
+    (None, {"CI": "true"}, "release"),
+    (None, {"CI": "1"}, "release"),
+    (None, {"CI": "0"}, "fast"),
+    (None, {"CI": "False"}, "fast"),
+    (None, {"CI": ""}, "fast"),
+    (None, {"CI": "1", "LOCALLOOP_PROFILE": "fast"}, "fast"),
+    (None, {"LOCALLOOP_PROFILE": ""}, "fast"),
+    ("release", {"LOCALLOOP_PROFILE": "fast"}, "release"),
 ]
 
 
-@pytest.mark.parametrize(("flag", "environ", "profile", "source"), PROFILES)
+@pytest.mark.parametrize(("flag", "environ", "profile"), PROFILES)
 def test_profile_precedence(
-    tmp_path: Path, flag: str | None, environ: dict[str, str], profile: str, source: str
+    tmp_path: Path, flag: str | None, environ: dict[str, str], profile: str
 ) -> None:
     project = load(tmp_path, BASE, profile=flag, environ=environ)
-    assert (project.profile, project.profile_source) == (profile, source)
+    assert project.profile == profile
 
 
 def test_unknown_profile(tmp_path: Path) -> None:

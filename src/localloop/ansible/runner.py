@@ -37,12 +37,10 @@ _KILLED = 137  # ansible-runner has no exit status of a process that was killed
 
 @dataclass(frozen=True)
 class Failure:
-    """A task that failed; ``error`` is a ``LocalloopError`` as data, where it was one."""
+    """A task that failed."""
 
-    host: str
     task: str
     message: str
-    error: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,8 @@ class RunnerOutcome:
     """What Ansible says of the run. The verdict on the deploy is the gate's, not this."""
 
     rc: int
-    status: str
     interrupted: bool = False
     failed: list[Failure] = field(default_factory=list)
-    stats: dict[str, Any] = field(default_factory=dict)
 
 
 def run_playbook(
@@ -64,8 +60,6 @@ def run_playbook(
     on_task: Callable[[str, str], None] | None = None,
     transaction: Journal | None = None,
     extra_environ: Mapping[str, str] | None = None,
-    verbosity: int = 0,
-    check: bool = False,
     color: bool = False,
 ) -> RunnerOutcome:
     """Run one of our playbooks to its end.
@@ -89,8 +83,6 @@ def run_playbook(
                 extra=extra_environ or {},
                 color=color,
             ),
-            verbosity=verbosity,
-            check=check,
         )
         return _Run(config, transaction, on_line, on_task).to_its_end()
     finally:
@@ -128,9 +120,7 @@ def _transaction_environ(transaction: Journal) -> dict[str, str]:
     }
 
 
-def configure(
-    playbook: str, *, private: Path, environ: Mapping[str, str], verbosity: int, check: bool
-) -> Any:
+def configure(playbook: str, *, private: Path, environ: Mapping[str, str]) -> Any:
     """An ansible-runner configuration whose command and environment are ours alone."""
     from ansible_runner import RunnerConfig
     from ansible_runner.utils import get_callback_dir
@@ -141,8 +131,6 @@ def configure(
     config = RunnerConfig(
         str(private),
         playbook=str(content_dir() / "playbooks" / playbook),
-        verbosity=verbosity or None,
-        cmdline="--check --diff" if check else None,
         fact_cache_type="memory",
         ident="run",
         quiet=True,
@@ -177,14 +165,14 @@ class _Run:
         self._on_task = on_task
         # What the thread hears, and None as its last word.
         self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._result: tuple[str, int | None] | None = None
+        self._status: int | None = None
+        self._ended = False
         self._crash: BaseException | None = None
         self._signals = 0
         self._handled = 0
         self._kill_at: float | None = None
         self._family = Family()
         self._failed: list[Failure] = []
-        self._stats: dict[str, Any] = {}
 
     def to_its_end(self) -> RunnerOutcome:
         thread = threading.Thread(target=self._in_thread, name="ansible-runner", daemon=True)
@@ -199,24 +187,22 @@ class _Run:
                 thread.join(INTERRUPT_GRACE_SECONDS)
                 if self._signals:
                     self._end_leftovers()
-        if self._result is None:
+        if not self._ended:
             raise LocalloopError(
                 "ansible_runner_failed", f"ansible-runner ended without a result: {self._crash!r}"
             ) from self._crash
-        status, rc = self._result
         return RunnerOutcome(
-            rc=_KILLED if rc is None else rc,
-            status="interrupted" if self._signals else status,
+            rc=_KILLED if self._status is None else self._status,
             interrupted=self._signals > 0,
             failed=self._failed,
-            stats=self._stats,
         )
 
     def _in_thread(self) -> None:
         from ansible_runner import Runner
 
         try:
-            self._result = Runner(self._config, event_handler=self._enqueue).run()
+            _, self._status = Runner(self._config, event_handler=self._enqueue).run()
+            self._ended = True
         except BaseException as error:  # the main thread raises it
             self._crash = error
         finally:
@@ -246,12 +232,6 @@ class _Run:
             self._on_task(str(data.get("role", "")), str(data.get("task", "")))
         if kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
             self._failed.append(_failure(data))
-        elif kind == "playbook_on_stats":
-            self._stats = {
-                key: data[key]
-                for key in ("ok", "changed", "failures", "dark", "skipped", "rescued", "ignored")
-                if isinstance(data.get(key), dict)
-            }
 
     # -- signals
 
@@ -320,10 +300,4 @@ class _Run:
 
 def _failure(data: Mapping[str, Any]) -> Failure:
     result = data.get("res") or {}
-    error = result.get("error")
-    return Failure(
-        host=str(data.get("host", "")),
-        task=str(data.get("task", "")),
-        message=str(result.get("msg", "")),
-        error=error if isinstance(error, dict) else None,
-    )
+    return Failure(task=str(data.get("task", "")), message=str(result.get("msg", "")))

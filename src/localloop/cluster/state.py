@@ -17,7 +17,6 @@ from ..system.paths import cluster_dir, write_private
 from .ports import port_is_free
 
 LABEL_CLUSTER = "localloop.cluster"
-LABEL_ROLE = "localloop.role"
 LABEL_PLATFORM = "localloop.platform"
 API_PORT = "6443/tcp"
 REGISTRY_PORT = "5000/tcp"
@@ -93,11 +92,6 @@ def registry_container(name: str) -> str:
 
 def network(name: str) -> str:
     return f"localloop-{name}"
-
-
-def volume(name: str, purpose: str) -> str:
-    """``purpose`` is containerd, kubelet, state or registry."""
-    return f"localloop-{name}-{purpose}"
 
 
 def context_name(name: str) -> str:

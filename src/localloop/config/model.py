@@ -193,7 +193,6 @@ class Project:
     root: Path
     name: str
     profile: str | None
-    profile_source: str | None
     profile_args: dict[str, str]
     images: dict[str, Image]
     node_files: dict[str, NodeFile]

@@ -306,13 +306,6 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def schema_json() -> str:
-    """The schema as ``localloop schema`` prints it."""
-    import json
-
-    return json.dumps(SCHEMA, indent=2, ensure_ascii=False) + "\n"
-
-
 def default(definition: str, key: str) -> Any:
     """The default that the schema gives for a key of a definition."""
     return SCHEMA["$defs"][definition]["properties"][key].get("default")

@@ -43,7 +43,7 @@ def read_project(
     _check_names(reader)
     items = reader.items()
     name = items["project"].value
-    profile, source = read_profile(reader, flag, environ)
+    profile = read_profile(reader, flag, environ)
     args = reader.args(reader.node.get("profiles", profile, "build_args")) if profile else {}
     images, node_files = read_builds(reader, environ)
     charts = read_charts(reader, profile)
@@ -51,7 +51,6 @@ def read_project(
         root=reader.path.parent,
         name=name,
         profile=profile,
-        profile_source=source,
         profile_args=args,
         images=images,
         node_files=node_files,
@@ -85,10 +84,8 @@ def _check_names(reader: Reader) -> None:
             seen[key] = kind
 
 
-def read_profile(
-    reader: Reader, flag: str | None, environ: Mapping[str, str]
-) -> tuple[str | None, str | None]:
-    """The profile in use, and the flag, variable or key that chose it; both None without one.
+def read_profile(reader: Reader, flag: str | None, environ: Mapping[str, str]) -> str | None:
+    """The profile in use; None without one.
 
     Raises UsageError for a profile that the file does not have.
     """
@@ -104,12 +101,12 @@ def read_profile(
         if word not in profiles:
             message = f"unknown profile {word!r}"
             raise UsageError("profile_unknown", message, where=source, hint=near(word, profiles))
-        return word, source
+        return word
     for key in ("ci_profile", "default_profile"):
         node = reader.items().get(key)
         if node is not None and (in_ci(environ) or key == "default_profile"):
-            return node.value, key
-    return None, None
+            return str(node.value)
+    return None
 
 
 def read_cluster(reader: Reader, project: str, environ: Mapping[str, str]) -> ClusterConfig:

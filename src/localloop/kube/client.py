@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,8 +46,8 @@ class Response:
 class Kube:
     """One API server, as one user. Threads may share it: each gets its own connection.
 
-    ``timeout`` is the default for each call, in seconds. ``calls`` counts requests;
-    ``server_date`` is the server's clock (epoch seconds) at its last response.
+    ``timeout`` is the default for each call, in seconds. ``server_date`` is the
+    server's clock (epoch seconds) at its last response.
 
     Every method that calls the server raises ``ApiError`` for an error response and
     ``ApiUnreachable`` if there is none.
@@ -57,10 +56,8 @@ class Kube:
     def __init__(self, config: KubeConfig, timeout: float = 10.0) -> None:
         self.config = config
         self.timeout = timeout
-        self.calls = 0
         self.server_date: float | None = None
         self.transport = Transport(config)
-        self._lock = threading.Lock()
         self._discovered: dict[tuple[str, str], tuple[str, bool]] = {}
         self.sleep = time.sleep
 
@@ -209,7 +206,6 @@ class Kube:
         path = self.path_for(api_version, kind, namespace)
         accept = f"{_JSON};as=PartialObjectMetadata{_METADATA}" if metadata_only else _JSON
         connection = self.transport.connect(self.timeout)
-        self._count()
         try:
             connection.request(
                 "GET",
@@ -318,7 +314,6 @@ class Kube:
         retry = method == "GET"
         while True:
             connection, reused = self.transport.connection(max(0.1, deadline - time.monotonic()))
-            self._count()
             try:
                 connection.request(method, target, body=payload, headers=headers)
                 answer = connection.getresponse()
@@ -365,10 +360,6 @@ class Kube:
         if (api_version, kind) not in self._discovered:
             raise ApiError(404, "KindUnknown", f"the server has no kind {kind} in {api_version}")
         return self._discovered[(api_version, kind)]
-
-    def _count(self) -> None:
-        with self._lock:
-            self.calls += 1
 
     def _note_date(self, headers: http.client.HTTPMessage) -> None:
         try:

@@ -47,7 +47,6 @@ class Registry:
 
     def __init__(self, address: str, *, timeout: float = 10.0) -> None:
         self.address = address
-        self.calls = 0
         self._timeout = timeout
         self._connection: http.client.HTTPConnection | None = None
 
@@ -155,7 +154,6 @@ class Registry:
                     self._connection = http.client.HTTPConnection(
                         self.address, timeout=self._timeout
                     )
-                self.calls += 1
                 self._connection.request(method, path, body=body, headers=sent)
                 response = self._connection.getresponse()
                 content = read(response)

@@ -26,13 +26,12 @@ TIMEOUT_SECONDS = 5.0
 
 
 class Docker:
-    """One kept connection; ``calls`` counts the requests that were made."""
+    """One kept connection."""
 
     def __init__(
         self, *, timeout: float = TIMEOUT_SECONDS, environ: Mapping[str, str] | None = None
     ) -> None:
         self.timeout = timeout
-        self.calls = 0
         self._environ = os.environ if environ is None else environ
         self._connection: _UnixConnection | None = None
 
@@ -98,7 +97,6 @@ class Docker:
         return answer
 
     def _request(self, method: str, path: str) -> tuple[int, bytes, HTTPMessage]:
-        self.calls += 1
         kept = self._connection is not None
         try:
             response = self._send(method, path)
@@ -106,7 +104,6 @@ class Docker:
         except (OSError, HTTPException) as error:
             self._drop()
             if kept and not isinstance(error, TimeoutError):  # the daemon had closed it
-                self.calls -= 1
                 return self._request(method, path)
             raise unreachable(socket_path(self._environ), error) from error
         if response.will_close:
