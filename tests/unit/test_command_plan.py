@@ -133,7 +133,7 @@ def test_name_that_is_not_utf8_ends_in_one_clear_line(
     write(root / "src" / os.fsdecode(b"bad\xff.c"), "x")
     assert main(["plan", "--project", str(root)]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        r"error: the name bad\xff.c is not UTF-8: BuildKit cannot take it",
+        r"error: the name bad\xff.c is not UTF-8, so BuildKit cannot take it",
         "  rename it, or add its directory to the ignore file",
     ]
 

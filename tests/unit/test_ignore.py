@@ -141,8 +141,8 @@ paths = st.lists(st.sampled_from(["a", "b", "src", "x.c", "ab"]), min_size=1, ma
 
 @given(patterns, paths)
 @settings(max_examples=500, deadline=None)
-def test_prune_never_hides_what_would_come_back(rules: list[str], path: str) -> None:
-    """Our own pruning only skips directories where nothing can be brought back."""
+def test_prune_never_hides_what_would_be_re_included(rules: list[str], path: str) -> None:
+    """Our own pruning only skips directories where nothing can be re-included."""
     matcher = Matcher(parse("\n".join(rules)))
     parts = path.split("/")
     state = NOTHING_MATCHED
@@ -152,17 +152,17 @@ def test_prune_never_hides_what_would_come_back(rules: list[str], path: str) -> 
         ignored, state = matcher.matches(here, state)
         if pruned:
             assert ignored
-        elif ignored and count < len(parts) and not matcher._plain:
+        elif ignored and count < len(parts) and not matcher.plain_exclusions:
             pruned = matcher.can_skip(here, state)
 
 
 @given(patterns, paths)
 @settings(max_examples=500, deadline=None)
-def test_quick_look_agrees_with_the_patterns(rules: list[str], path: str) -> None:
-    """The one expression that spares asking each pattern says no only where all of them do."""
+def test_the_combined_expression_agrees_with_the_patterns(rules: list[str], path: str) -> None:
+    """The combined expression matches exactly where one of the patterns does."""
     matcher = Matcher(parse("\n".join(rules)))
     alone = any(pattern.match(path) for pattern in matcher.patterns)
-    assert alone == (matcher._any(path) is not None)
+    assert alone == (matcher.any_matches(path) is not None)
 
 
 @pytest.mark.slow

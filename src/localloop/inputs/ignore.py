@@ -183,18 +183,18 @@ class Matcher:
         exclusions = [pattern for pattern in self.patterns if pattern.exclusion]
         self.exclusions = bool(exclusions)
         # BuildKit's shortcut: where no exclusion has wildcards, it compares only their text.
-        self._plain_exclusions = not any(char in p.glob for p in exclusions for char in _WILD)
+        self.plain_exclusions = not any(char in p.glob for p in exclusions for char in _WILD)
         any_pattern = "|".join(f"(?:{pattern.expression})" for pattern in self.patterns)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._any = re.compile(any_pattern or "(?!)").match
+            self.any_matches = re.compile(any_pattern or "(?!)").match
 
     def matches(self, path: str, state: PatternState) -> tuple[bool, PatternState]:
         """Whether ``path`` is ignored, and the state for what is below it.
 
         ``state`` is that of its directory.
         """
-        if not state and self._any(path) is None:
+        if not state and self.any_matches(path) is None:
             return False, NOTHING_MATCHED
         matched = False
         found = [False] * len(self.patterns)
@@ -222,7 +222,7 @@ class Matcher:
         if not self.exclusions:
             return True
         slashed = directory + "/"
-        if self._plain_exclusions and not any(
+        if self.plain_exclusions and not any(
             (p.glob + "/").startswith(slashed) for p in self.patterns if p.exclusion
         ):
             return True
