@@ -24,7 +24,8 @@ class FakeApi:
     """Holds objects; serves LIST, WATCH, GET, POST, PUT, PATCH, DELETE, logs and ``/readyz``.
 
     ``answers[(method, path)]`` is a list of ``(status, headers, body)`` given before anything
-    else; a body of ``None`` drops the connection instead.
+    else; a body of ``None`` drops the connection instead. Once ``/down`` was asked for, nothing is
+    answered any more.
     """
 
     def __init__(self) -> None:
@@ -116,6 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         fake.requests.append((self.command, url.path, query, headers, body))
         fake.connections.add(self.client_address)
         scripted = fake.answers.get((self.command, url.path))
+        fake.down = fake.down or url.path == "/down"
         if fake.down:
             self.close_connection = True
         elif scripted:
@@ -163,9 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
             fake.remove(obj)
             return self.answer(200, {"kind": "Status", "status": "Success"})
         obj = json.loads(body)
-        if self.command == "POST":
+        if self.command in ("POST", "PUT"):
             fake.put(obj)
-            return self.answer(201, fake.objects[path_of(obj)])
+            return self.answer(201 if self.command == "POST" else 200, fake.objects[path_of(obj)])
         if self.command == "PATCH" and path == NAMESPACE:
             return self.merge(path, obj)
         return self.answer(200, obj)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fake_api import FakeApi, path_of
 
+from localloop.helm.live import LiveRelease, read_live
 from localloop.helm.releases import Release
 from localloop.kube.objects import ref_of
 from localloop.release.immutable import find_immutable, remove
@@ -35,7 +36,7 @@ SAME = obj("apps/v1", "Deployment", "same", "new")
 NEW = obj("apps/v1", "Deployment", "not-there-yet", "new")
 
 
-def stored(api: FakeApi, *objects: Object) -> Release:
+def stored(api: FakeApi, *objects: Object) -> LiveRelease:
     """A failed revision that wants ``new`` in each object."""
     wanted = [{**found, "spec": {"x": "new"}} for found in objects]
     for found in wanted:
@@ -49,7 +50,7 @@ def stored(api: FakeApi, *objects: Object) -> Release:
         "data": {"release": base64.b64encode(inner).decode()},
     }
     api.put(secret)
-    return Release("web", "app", 2, "failed", secret="s")
+    return read_live(api.kube(), Release("web", "app", 2, "failed", secret="s"))
 
 
 def refuse(api: FakeApi, found: Object, status: int, *fields: str) -> None:

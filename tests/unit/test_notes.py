@@ -13,15 +13,18 @@ import pytest
 import yaml
 from fake_api import FakeApi
 
+from localloop.config.model import Chart
 from localloop.config.project import load_project
 from localloop.gate import run as gating
+from localloop.helm.live import live_release
 from localloop.helm.releases import TRANSACTION_LABEL
 from localloop.kube.objects import object_version
-from localloop.observe.charts import chart_facts, note_late, releases, snapshot
+from localloop.observe.charts import chart_facts, releases, snapshot
+from localloop.observe.charts import note_late as _note_late
 from localloop.observe.facts import ChartFacts
 from localloop.plan.model import ComponentPlan, Plan
 from localloop.record.model import NAMESPACE, ChartState, Record, encode
-from localloop.record.notes import note_release
+from localloop.record.notes import note_release as _note_release
 from localloop.registry.published import PublishedImage
 from localloop.session import Session
 
@@ -80,6 +83,14 @@ def release(api: FakeApi, *objects: Object, name: str = "page") -> None:
         TRANSACTION_LABEL: "tx-1",
     }
     api.put(secret)
+
+
+def note_release(session: Session, chart: Chart, state: ChartState) -> ChartState:
+    return _note_release(session.kube, live_release(session.kube, chart), state)
+
+
+def note_late(session: Session, chart: Chart, state: ChartState) -> tuple[ChartState, list[str]]:
+    return _note_late(session, state, live_release(session.kube, chart))
 
 
 def told(reason: str) -> Object:

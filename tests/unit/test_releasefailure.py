@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
+import shlex
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from fake_api import FakeApi
+from fake_api import FakeApi, path_of
 
 from localloop.config.project import load_project
 from localloop.helm import command as helm
@@ -92,6 +92,24 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
         yield fake
 
 
+def asks(api: FakeApi, *requests: tuple[str, Object]) -> str:
+    """A shell command that sends these to the API server, each with POST; its failure is none."""
+    host, port = api.server.server_address[:2]
+    base = f"http://{host!s}:{port}"
+    program = f"""
+import json, urllib.request
+for path, body in json.loads({json.dumps(requests)!r}):
+    data = json.dumps(body).encode()
+    urllib.request.urlopen(urllib.request.Request({base!r} + path, data, method="POST"))
+"""
+    return shlex.join([sys.executable, "-c", program]) + " 2>/dev/null || true"
+
+
+def makes(api: FakeApi, *objects: Object) -> str:
+    """A shell command that stores objects as the cluster would."""
+    return asks(api, *((path_of(obj).rpartition("/")[0], obj) for obj in objects))
+
+
 def fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Any:
     """Release by a fake helm: the error, and the events before it."""
     events: list[Object] = []
@@ -113,7 +131,7 @@ def release(
     binary.chmod(0o755)
     monkeypatch.setenv("PATH", f"{binary.parent}:/usr/bin:/bin")
     (tmp_path / "localloop.yml").write_text(
-        "version: 1\nproject: demo\nreadiness: {timeout: 1}\n"
+        "version: 1\nproject: demo\nreadiness: {timeout: 4}\n"
         "charts: {web: {path: chart, namespace: app}}\n"
     )
     project = load_project(tmp_path, environ={})
@@ -135,9 +153,8 @@ def test_the_journal_has_a_revision_before_anybody_can_read_of_it(
     api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed at that moment, the run's report names it."""
-    monkeypatch.setattr(releases, "note_release", lambda *args: replace(args[2], revision=2))
     events: list[Object] = []
-    plan = release(api, tmp_path, monkeypatch, "exit 0", events)
+    plan = release(api, tmp_path, monkeypatch, makes(api, revision(2)), events)
     assert plan.components["web"].revision == 2
     kinds = [event["event"] for event in events]
     said = [event.get("text") for event in events].index("revision 2")
@@ -149,11 +166,10 @@ def test_a_helm_that_hangs_in_a_hook(
     api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.logs["/api/v1/namespaces/app/pods/slow-x/log"] = "waiting for godot\n"
-    hook = revision(2, (json.dumps(JOB), "Running"))
-    threading.Timer(0.4, api.put, (hook, JOB, POD, EVENT)).start()
-    error, events = fails(api, tmp_path, monkeypatch, "exec sleep 60")
+    made = makes(api, revision(2, (json.dumps(JOB), "Running")), JOB, POD, EVENT)
+    error, events = fails(api, tmp_path, monkeypatch, f"{made}; exec sleep 60")
     assert (error.reason, error.component) == ("release_failed:web", "web")
-    assert "helm upgrade did not end within 1 s" in error.message
+    assert "helm upgrade did not end within 4 s" in error.message
     assert "the pre-upgrade hook Job slow is still running" in error.message
     assert "waiting for godot" in error.message
     assert "kubectl -n app delete job slow" in error.hint
@@ -179,9 +195,9 @@ def test_a_hook_that_fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.Mon
     gone = {**JOB, "metadata": {"name": "gone"}}
     hooks = [(json.dumps(good), "Succeeded"), (json.dumps(JOB), "Failed")]
     hooks += [(json.dumps(gone), "Unknown"), (json.dumps({**JOB, "kind": "ConfigMap"}), "Failed")]
-    put = (revision(2, *hooks), {**JOB, "status": failed}, POD)
-    threading.Timer(0.1, api.put, put).start()
-    error, _ = fails(api, tmp_path, monkeypatch, "sleep 0.5; echo Error: hooks failed >&2; exit 1")
+    made = makes(api, revision(2, *hooks), {**JOB, "status": failed}, POD)
+    script = f"{made}; echo Error: hooks failed >&2; exit 1"
+    error, _ = fails(api, tmp_path, monkeypatch, script)
     assert "helm upgrade failed: Error: hooks failed" in error.message
     assert "the pre-upgrade hook Job slow failed (too often)" in error.message
     assert "the pre-upgrade hook Job gone failed, and Helm has deleted it" in error.message
@@ -192,11 +208,6 @@ def test_a_hook_that_fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_cluster_that_answers_no_more(
     api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(*_: object) -> None:
-        api.down = True
-
-    threading.Timer(0.3, gone).start()
-    script = "sleep 0.7; echo Error: connection refused >&2; exit 1"
-    monkeypatch.setattr(releases._Run, "_made_way", lambda *_: False)
+    script = f"{asks(api, ('/down', {}))}; echo Error: connection refused >&2; exit 1"
     error, _ = fails(api, tmp_path, monkeypatch, script)
     assert error.message == "helm upgrade failed: Error: connection refused"

@@ -12,7 +12,8 @@ from ..config.model import Chart
 from ..config.project import load_project
 from ..errors import InterruptedRun, LocalloopError, UsageError
 from ..helm.command import Helm, HelmHungError
-from ..helm.releases import all_releases, mark_failed, releases
+from ..helm.live import revision_after
+from ..helm.releases import all_releases, mark_failed
 from ..observe.others import left_behind, others_on
 from ..plan.preflight import require_helm
 from ..record.model import Record
@@ -125,19 +126,22 @@ def _uninstall(session: Session, transaction: Transaction, runner: Helm, chart: 
         done = runner.uninstall(chart.release, namespace=chart.namespace, timeout=bound)
     if done is not None and not done.returncode:
         return
+    live = None
+    with suppress(LocalloopError):  # the cluster may be what failed
+        live = revision_after(session.kube, chart, None)
     error = release_failed(
         session,
         chart,
         done,
+        live=live,
         verb="uninstall",
         bound=bound,
         emit=transaction.emit,
         reason="uninstall_failed",
     )
-    with suppress(LocalloopError):  # the cluster may be what failed
-        live = releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
-        if live is not None and live.status == "uninstalling":
-            mark_failed(session.kube, live)  # so that a deploy can upgrade it
+    if live is not None and live.release.status == "uninstalling":
+        with suppress(LocalloopError):
+            mark_failed(session.kube, live.release)  # so that a deploy can upgrade it
     raise error
 
 

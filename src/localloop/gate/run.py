@@ -19,8 +19,8 @@ from ..readiness.pod_rule import IMAGE_PULL_FAILED
 from ..readiness.result import GateResult
 from ..readiness.verdict import Expected
 from ..readiness.wait import run_gate
-from ..record.model import Record
-from ..record.notes import live_release, object_refs
+from ..record.model import ChartState, Record
+from ..record.notes import object_refs
 from ..record.store import RecordStore
 from ..registry.published import PublishedImage
 from ..report.journal import attach
@@ -84,7 +84,7 @@ def run(
             expected[repository] = expected.get(repository, frozenset()) | allowed
         if part.steps:
             touched |= set(refs)
-            jobs |= _jobs_since(session, part.name, refs)
+            jobs |= _jobs_since(entry.target, refs)
     readiness = session.project.readiness
     started = time.monotonic()
     result = run_gate(
@@ -110,13 +110,10 @@ def run(
     return result
 
 
-def _jobs_since(session: Session, name: str, refs: list[ObjectRef]) -> dict[ObjectRef, float]:
-    """A release's Jobs, which may be gone before the gate has seen them, and when it began."""
+def _jobs_since(state: ChartState, refs: list[ObjectRef]) -> dict[ObjectRef, float]:
+    """A release's Jobs, and when it began: they may be gone before the gate looks."""
     jobs = [ref for ref in refs if ref.key[:2] == ("batch", "Job")]
-    if not jobs:
-        return {}
-    live = live_release(session, session.project.charts[name])
-    return dict.fromkeys(jobs, timestamp(live.created) or 0.0)
+    return dict.fromkeys(jobs, timestamp(state.created) or 0.0)
 
 
 def _run_age(session: Session) -> float | None:

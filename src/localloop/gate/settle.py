@@ -10,6 +10,7 @@ from ..cluster.identity import cluster_uid, pin
 from ..errors import BusyError
 from ..events import Emit
 from ..fingerprint.explain import save_manifest
+from ..helm.live import live_release
 from ..kube.objects import ObjectRef
 from ..observe.charts import note_late
 from ..observe.gather import pin_of
@@ -108,5 +109,6 @@ def with_images(record: Record, plan: Plan) -> Record:
 
 def noted_late(session: Session, name: str, entry: ChartEntry) -> ChartEntry:
     """An entry whose run was killed before it could note what its helm had made."""
-    noted, _ = note_late(session, session.project.charts[name], entry.target)
-    return replace(entry, target=noted)
+    live = live_release(session.kube, session.project.charts[name])
+    state, _ = note_late(session, entry.target, live)
+    return replace(entry, target=state)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..config.model import Chart
 from ..config.placeholders import consumed_images
 from ..helm import manifest
 from ..helm import releases as helm_releases
+from ..helm.live import LiveRelease, read_live
 from ..kube.collections import Collection, fetch_collections
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import ObjectRef, Snapshot, object_version
@@ -17,7 +17,7 @@ from ..readiness.look import collections_to_read, observe_once
 from ..readiness.result import GateResult
 from ..readiness.revisions import current_pods
 from ..record.model import ChartState, Record
-from ..record.notes import live_release, manifest_objects, note_release, object_refs
+from ..record.notes import object_refs, state_of
 from ..session import Session
 from . import declared
 from .facts import ChartFacts, is_live
@@ -85,7 +85,7 @@ def chart_facts(
         return facts
     target = entry.target
     if entry.state == "settling":
-        return replace(facts, drift=tuple(_unfinished(session, chart, target, release, view)))
+        return replace(facts, drift=tuple(_unfinished(session, target, release, view)))
     if release.revision != target.revision:
         return facts
     proof = _Proof(session, target, release, view)
@@ -104,7 +104,6 @@ def chart_facts(
 
 def _unfinished(
     session: Session,
-    chart: Chart,
     target: ChartState,
     release: helm_releases.Release,
     view: Snapshot,
@@ -113,44 +112,52 @@ def _unfinished(
     if not is_live(release, target):
         return []
     if not target.revision:
-        return note_late(session, chart, target)[1]
+        return note_late(session, target, read_live(session.kube, release))[1]
     return _Proof(session, target, release, view).drift()
 
 
-def note_late(session: Session, chart: Chart, target: ChartState) -> tuple[ChartState, list[str]]:
-    """``note_release`` long after Helm, and what is not as its manifest says: that is not noted."""
-    noted = note_release(session, chart, target)
-    unseen: dict[str, dict[str, Any]] = {text: {} for text in noted.objects}
-    view = _view(session, object_refs(noted))
-    release = live_release(session, chart)
-    proof = _Proof(session, replace(noted, objects=unseen), release, view)
+def note_late(
+    session: Session, target: ChartState, live: LiveRelease
+) -> tuple[ChartState, list[str]]:
+    """``note_release`` long after Helm: the state, and what is not as its manifest says.
+
+    Only objects that are as the manifest says are noted; the others get an empty note.
+    """
+    unseen: dict[str, dict[str, Any]] = {str(ref): {} for ref in live.objects}
+    state = state_of(live, target, unseen)
+    proof = _Proof(session, state, live.release, _view(session, object_refs(state)), live)
     drift = proof.drift()
-    return replace(noted, objects=unseen | proof.renoted), drift
+    return replace(state, objects=unseen | proof.renoted), drift
 
 
 class _Proof:
     """Whether the cluster still runs a settled state."""
 
     def __init__(
-        self, session: Session, target: ChartState, release: helm_releases.Release, view: Snapshot
+        self,
+        session: Session,
+        target: ChartState,
+        release: helm_releases.Release,
+        view: Snapshot,
+        live: LiveRelease | None = None,
     ) -> None:
         self._session = session
         self._target = target
         self._release = release
         self._view = view
-        self._stored: helm_releases.Stored | None = None
+        self._live = live
         self.renoted: dict[str, dict[str, Any]] = {}
         self._expected = expected_digests(target.images)
 
     def manifest_same(self) -> bool:
         """Helm's Secret is the one that was read, or holds the same manifest."""
         noted = {"uid": self._release.uid, "resource_version": self._release.resource_version}
-        return noted == self._target.secret or self._manifest().sha256 == self._target.manifest
+        return noted == self._target.secret or self._read().stored.sha256 == self._target.manifest
 
-    def _manifest(self) -> helm_releases.Stored:
-        if self._stored is None:
-            self._stored = helm_releases.stored(self._session.kube, self._release)
-        return self._stored
+    def _read(self) -> LiveRelease:
+        if self._live is None:
+            self._live = read_live(self._session.kube, self._release)
+        return self._live
 
     def drift(self) -> list[str]:
         """Recorded objects that are gone, or whose fields are not the manifest's any more."""
@@ -169,8 +176,7 @@ class _Proof:
         return found
 
     def _compare(self, moved: list[ObjectRef]) -> list[str]:
-        text = self._manifest().manifest
-        wanted = manifest_objects(self._session, text, self._release.namespace)
+        wanted = self._read().objects
         found = []
         for ref in moved:
             live = self._session.kube.read(ref)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import LocalloopError
 from ..helm import releases
+from ..helm.live import read_live
 from ..kube.collections import Collection, fetch_collections
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import ObjectRef, Snapshot, object_version
@@ -53,7 +54,7 @@ def _running(
     untouched = last is not None and _untouched(session, last)
     state = state_that_runs(entry, release, untouched=untouched)
     if not state.objects:
-        state = _noted(session, name, release, state)
+        state = _noted(session, release, state)
     refs = object_refs(state)
     view = fetch_scope(session.kube, refs)
     readiness = session.project.readiness
@@ -97,10 +98,10 @@ def _untouched(session: Session, state: ChartState) -> bool:
     return True
 
 
-def _noted(session: Session, name: str, release: releases.Release, state: ChartState) -> ChartState:
+def _noted(session: Session, release: releases.Release, state: ChartState) -> ChartState:
     """A state of which a run that failed or was killed has noted nothing yet."""
     try:
-        return note_release(session, session.project.charts[name], state)
+        return note_release(session.kube, read_live(session.kube, release), state)
     except LocalloopError:
         return replace(state, revision=release.revision)
 

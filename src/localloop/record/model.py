@@ -34,8 +34,9 @@ class ChartState:
     ``images``: what it runs, by component. ``objects``: per object reference {uid,
     generation} or, where there is none, {uid, resource_version}; empty for one that nobody saw as
     its manifest has it. ``base_revision``: the revision
-    (0: none) that was live before the release; ``revision``, ``manifest`` (sha256), ``secret``
-    ({uid, resource_version} of Helm's Secret) and ``objects`` are known once it is settled.
+    (0: none) that was live before the release; ``revision``, when it was ``created`` (RFC 3339),
+    ``manifest`` (sha256), ``secret`` ({uid, resource_version} of Helm's Secret) and ``objects`` are
+    known once it is settled.
     ``settled``: the record's serial when it was.
     """
 
@@ -49,6 +50,7 @@ class ChartState:
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     completed_jobs: tuple[str, ...] = ()
     settled: int = 0
+    created: str = ""
 
 
 @dataclass(frozen=True)

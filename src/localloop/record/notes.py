@@ -1,67 +1,47 @@
-"""What the record keeps of a release, and of the images of a plan."""
+"""What the record keeps of a release."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..config.model import Chart
-from ..errors import LocalloopError
-from ..helm import manifest, releases
-from ..kube.client import ApiError
+from ..helm.live import LiveRelease
+from ..kube.client import Kube
 from ..kube.collections import Collection, fetch_collections
-from ..kube.objects import Object, ObjectRef, object_version
-from ..session import Session
+from ..kube.objects import ObjectRef, object_version
 from .model import ChartState
 
 
-def note_release(session: Session, chart: Chart, target: ChartState) -> ChartState:
-    """``target`` with what the cluster now has of it: revision, manifest, objects.
+def note_release(kube: Kube, live: LiveRelease, target: ChartState) -> ChartState:
+    """``target`` with what the cluster has of it right after Helm: revision, manifest, objects.
 
-    An object that is gone already gets an empty note: it is in the gate's scope all the same.
+    One LIST for each kind and namespace. An object that is gone already gets an empty note, so that
+    it is in the gate's scope all the same.
     """
-    live = live_release(session, chart)
-    stored = releases.stored(session.kube, live)
+    collections = {(ref.api_version, ref.kind, ref.namespace) for ref in live.objects}
+    view = fetch_collections(
+        kube, [Collection(*key, metadata_only=True) for key in sorted(collections)]
+    )
+    notes = {
+        str(ref): object_version(found) if (found := view.get(ref)) else {} for ref in live.objects
+    }
+    return state_of(live, target, notes)
+
+
+def state_of(
+    live: LiveRelease, target: ChartState, objects: Mapping[str, dict[str, Any]]
+) -> ChartState:
+    """``target`` as the state of this revision, with these notes of its objects."""
+    release = live.release
     return replace(
         target,
-        revision=live.revision,
-        manifest=stored.sha256,
-        secret={"uid": live.uid, "resource_version": live.resource_version},
-        objects=_notes(session, stored.manifest, chart.namespace),
+        revision=release.revision,
+        created=release.created,
+        manifest=live.stored.sha256,
+        secret={"uid": release.uid, "resource_version": release.resource_version},
+        objects=dict(objects),
     )
-
-
-def live_release(session: Session, chart: Chart) -> releases.Release:
-    """The newest revision of a release that there has to be."""
-    live = releases.releases(session.kube, chart.namespace, [chart.release]).get(chart.release)
-    if live is None:
-        raise LocalloopError(
-            "release_gone", f"Helm has no release {chart.release}", component=chart.name
-        )
-    return live
-
-
-def _notes(session: Session, text: str, namespace: str) -> dict[str, dict[str, Any]]:
-    refs = manifest_objects(session, text, namespace)
-    collections = {(ref.api_version, ref.kind, ref.namespace) for ref in refs}
-    view = fetch_collections(
-        session.kube, [Collection(*key, metadata_only=True) for key in sorted(collections)]
-    )
-    return {str(ref): object_version(live) if (live := view.get(ref)) else {} for ref in refs}
-
-
-def manifest_objects(session: Session, text: str, namespace: str) -> dict[ObjectRef, Object]:
-    """The objects of a release's manifest, by where they are in the cluster."""
-    found = {}
-    for obj in manifest.parse(text, namespace):
-        try:
-            namespaced = session.kube.namespaced(obj["apiVersion"], obj["kind"])
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            namespaced = True  # the server does not know the kind (any more): so it is not there
-        found[manifest.located(obj, namespaced=namespaced)] = obj
-    return found
 
 
 def object_refs(state: ChartState) -> list[ObjectRef]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,16 @@ from typing import Any
 from ..cluster.state import context_name
 from ..config.model import Chart, Project
 from ..config.placeholders import resolve_values
-from ..errors import BusyError
+from ..errors import BusyError, LocalloopError
 from ..events import Emit
 from ..gate import run as gating
 from ..gate.settle import with_images
 from ..helm import command as helm
 from ..helm import releases
-from ..helm.releases import PROJECT_LABEL, is_pending
+from ..helm.live import LiveRelease, live_release, newest, revision_after
+from ..helm.releases import PROJECT_LABEL, Release, is_pending
 from ..helm.values import keeping, value_at
+from ..kube.client import ApiUnreachable
 from ..plan.model import ComponentPlan, Plan
 from ..plan.preflight import helm_version
 from ..record.model import ChartState, Record
@@ -117,8 +120,9 @@ class _Run:
 
     def release(self, part: ComponentPlan) -> ChartState:
         """Settling, Helm, and what came of it (settling still: the gate has the last word)."""
-        chart = self._session.project.charts[part.name]
-        part = replace(part, base_revision=self._check_live(chart, part))
+        kube, chart = self._session.kube, self._session.project.charts[part.name]
+        before = self._check_live(chart, part)
+        part = replace(part, base_revision=before.revision if before else 0)
         # A rollback keeps the earlier revision's labels, so its state keeps their transaction.
         target = ChartState(
             transaction=part.back_to.transaction or self._journal.id,
@@ -127,31 +131,35 @@ class _Run:
             base_revision=part.base_revision,
         )
         self._save(with_images(self.record, self._plan).unsettle(part.name, target))
-        done = self._call(chart, part)
-        if done is not None and done.returncode and self._made_way(chart, part.name, target):
+        done, left = self._call(
+            chart, part, lambda: releases.stored(kube, before).values if before else {}
+        )
+        if done is not None and done.returncode and self._made_way(chart, part.name, target, left):
             target = self.record.charts[part.name].target
-            done = self._call(chart, part)
+            kept = left.stored.values if left is not None and target.base_revision else {}
+            part = replace(part, base_revision=min(part.base_revision, target.base_revision))
+            done, left = self._call(chart, part, lambda: kept)
         if done is None or done.returncode:
             raise release_failed(
                 self._session,
                 chart,
                 done,
+                live=left,
                 verb=_verb(part),
                 bound=hook_bound(self._session.project),
                 emit=self._emit,
-                base_revision=part.base_revision,
             )
-        state = note_release(self._session, chart, target)
+        state = note_release(kube, live_release(kube, chart), target)
         self._save(self.record.note(part.name, state))
         return state
 
-    def _check_live(self, chart: Chart, part: ComponentPlan) -> int:
-        """The live revision; 0 (none) also where the namespace was on its way out: it is gone."""
-        live = self._live(chart)
+    def _check_live(self, chart: Chart, part: ComponentPlan) -> Release | None:
+        """The live revision; None also where the namespace was being deleted, and now is gone."""
+        live = newest(self._session.kube, chart)
         if live is None and not part.back_to.revision and self._namespace_ended(chart):
-            return 0
+            return None
         _check_live(self._session, chart, part, self.record, live)
-        return part.base_revision
+        return live
 
     def _namespace_ended(self, chart: Chart) -> bool:
         """Whether the chart's namespace was being deleted; then it is gone now."""
@@ -163,39 +171,51 @@ class _Run:
     def _save(self, record: Record) -> None:
         self.record = self._store.save(record)
 
-    def _made_way(self, chart: Chart, name: str, target: ChartState) -> bool:
-        """Whether Helm can try again: what was in its way is gone.
+    def _made_way(
+        self, chart: Chart, name: str, target: ChartState, left: LiveRelease | None
+    ) -> bool:
+        """Whether Helm can try again: what was in its way is gone. ``left``: what it has left.
 
         That is a namespace on its way out, or Jobs and bare Pods alone: they are deleted.
         """
-        if self._namespace_ended(chart):
+        try:
+            ended = self._namespace_ended(chart)
+        except ApiUnreachable:
+            return False  # what Helm said of it comes first
+        if ended:
             self._save(self.record.note(name, replace(target, base_revision=0)))
             return True
-        live = self._live(chart)
-        if live is None or live.revision == target.base_revision:
+        if left is None:
             return False
-        found = find_immutable(self._session.kube, live)
+        found = find_immutable(self._session.kube, left)
         if fixed := [each for each in found if not each.expendable]:
             raise _immutable(chart, fixed)
         for each in found:
             self._emit(_progress(name, f"{each} cannot be changed: made anew"))
             remove(self._session.kube, each)
         if found:
-            self._save(self.record.note(name, replace(target, base_revision=live.revision)))
+            self._save(self.record.note(name, replace(target, base_revision=left.revision)))
         return bool(found)
 
-    def _live(self, chart: Chart) -> releases.Release | None:
-        found = releases.releases(self._session.kube, chart.namespace, [chart.release])
-        return found.get(chart.release)
+    def _call(
+        self, chart: Chart, part: ComponentPlan, deployed: Callable[[], Mapping[str, Any]]
+    ) -> tuple[Completed | None, LiveRelease | None]:
+        """What Helm came to, None where it did not end in time; and what a failed one has left.
 
-    def _call(self, chart: Chart, part: ComponentPlan) -> Completed | None:
-        """What Helm came to; None where it did not end in time."""
-        try:
-            return self._start(chart, part)
-        except helm.HelmHungError:
-            return None
+        ``deployed`` reads the values of the last revision, for a chart that keeps some of them.
+        """
+        done: Completed | None = None
+        with suppress(helm.HelmHungError):
+            done = self._start(chart, part, deployed)
+        if done is not None and not done.returncode:
+            return done, None
+        with suppress(LocalloopError):  # the API server may be what failed
+            return done, revision_after(self._session.kube, chart, part.base_revision)
+        return done, None
 
-    def _start(self, chart: Chart, part: ComponentPlan) -> Completed:
+    def _start(
+        self, chart: Chart, part: ComponentPlan, deployed: Callable[[], Mapping[str, Any]]
+    ) -> Completed:
         project, journal = self._session.project, self._journal
         holder = {"pid": os.getpid(), "transaction": journal.id, "tool": "helm"}
         with step_lock(step_lock_path(journal.project_lock), holder) as descriptor:
@@ -208,7 +228,7 @@ class _Run:
                     timeout=hook_bound(self._session.project),
                     pass_fds=(descriptor,),
                 )
-            values = self._values(chart, part.images)
+            values = self._values(chart, part.images, deployed)
             done = self._helm.upgrade(
                 chart.release,
                 self._chart(chart, part.images),
@@ -234,13 +254,16 @@ class _Run:
             return write_chart(self._session.project, chart, images)
         return chart.chart or self._session.project.root / chart.path
 
-    def _values(self, chart: Chart, images: Mapping[str, PublishedImage]) -> dict[str, Any]:
+    def _values(
+        self,
+        chart: Chart,
+        images: Mapping[str, PublishedImage],
+        deployed: Callable[[], Mapping[str, Any]],
+    ) -> dict[str, Any]:
         values = resolve_values(chart.values, images)
         if not (chart.keep_values or chart.generate):
             return values
-        live = self._live(chart)
-        deployed = releases.stored(self._session.kube, live).values if live is not None else {}
-        return keeping(values, chart, deployed)
+        return keeping(values, chart, deployed())
 
 
 def _immutable(chart: Chart, found: Sequence[Immutable]) -> ReleaseFailedError:
@@ -260,7 +283,7 @@ def _check_live(
     chart: Chart,
     part: ComponentPlan,
     record: Record,
-    live: releases.Release | None,
+    live: Release | None,
 ) -> None:
     """The release is still what the plan saw; one that a dead run left pending is freed."""
     if (live.revision if live else 0) != part.base_revision:

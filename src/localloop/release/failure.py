@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ..config.model import Chart
 from ..errors import LocalloopError
 from ..events import Emit
-from ..helm import manifest, releases
+from ..helm import manifest
+from ..helm.live import LiveRelease
 from ..kube.client import Kube
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import ObjectRef, Snapshot
@@ -33,7 +34,7 @@ class ReleaseFailedError(LocalloopError):
 
 
 @dataclass(frozen=True)
-class _Hook:
+class _FailedHook:
     """A hook that did not succeed."""
 
     ref: ObjectRef
@@ -50,19 +51,19 @@ def release_failed(
     chart: Chart,
     done: Completed | None,
     *,
+    live: LiveRelease | None,
     verb: str,
     bound: float,
     emit: Emit,
     reason: str = "release_failed",
-    base_revision: int | None = None,
 ) -> ReleaseFailedError:
     """The error of a Helm that failed, or (``done`` is None) was ended past its time.
 
     What the release's hooks and pods say is gathered now, before anybody undoes anything, and
-    told as ``evidence``. ``bound``: the seconds that hooks had; ``base_revision``: the chart's
-    before Helm was called, where Helm was to make another.
+    told as ``evidence``. ``live``: the revision that Helm left, None where it made none or where it
+    cannot be read. ``bound``: the seconds that hooks had.
     """
-    hooks, evidence = _look(session.kube, chart, base_revision)
+    hooks, evidence = _look(session.kube, live)
     if evidence:
         emit({"event": "evidence", "evidence": list(evidence)})
     said = helm_said(done.stderr) if done else ""
@@ -104,24 +105,22 @@ def helm_said(stderr: str) -> str:
 
 
 def _look(
-    kube: Kube, chart: Chart, base_revision: int | None
-) -> tuple[list[_Hook], tuple[dict[str, Any], ...]]:
+    kube: Kube, live: LiveRelease | None
+) -> tuple[list[_FailedHook], tuple[dict[str, Any], ...]]:
     """The hooks that the failed revision ended with, and evidence of them and of its workloads.
 
-    Nothing where Helm made no revision, or where the cluster cannot be asked any more.
+    Nothing where there is no revision, or where the cluster no longer answers.
     """
+    if live is None:
+        return [], ()
     try:
-        live = releases.releases(kube, chart.namespace, [chart.release]).get(chart.release)
-        if live is None or live.revision == base_revision:
-            return [], ()
-        stored = releases.stored(kube, live)
         hooks = [
             (ref, "/".join(hook.events))
-            for hook in stored.hooks
+            for hook in live.stored.hooks
             if hook.phase not in ("", "Succeeded")
-            for ref in _refs(kube, hook.manifest, chart.namespace)
+            for ref in _with_pods(_objects_of(hook.manifest, live.release.namespace))
         ]
-        refs = _refs(kube, stored.manifest, chart.namespace)
+        refs = _with_pods(live.objects)
         view = fetch_scope(kube, [*(ref for ref, _ in hooks), *refs])
         told = [_told(ref, event, view) for ref, event in hooks]
         unready = [ref for ref in refs if _unready(ref, view)]
@@ -131,23 +130,25 @@ def _look(
         return [], ()
 
 
-def _refs(kube: Kube, text: str, namespace: str) -> Sequence[ObjectRef]:
-    """The objects of a manifest whose pods may have something to say."""
-    return [
-        manifest.located(obj, namespaced=True)
-        for obj in manifest.parse(text, namespace)
-        if obj["kind"] in (*WORKLOADS, "Job", "Pod")
-    ]
+def _objects_of(text: str, namespace: str) -> list[ObjectRef]:
+    return [manifest.located(obj, namespaced=True) for obj in manifest.parse(text, namespace)]
 
 
-def _told(ref: ObjectRef, event: str, view: Snapshot) -> _Hook:
+def _with_pods(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
+    """The objects whose pods may have something to say."""
+    return [ref for ref in refs if ref.kind in (*WORKLOADS, "Job", "Pod")]
+
+
+def _told(ref: ObjectRef, event: str, view: Snapshot) -> _FailedHook:
     obj = view.get(ref)
     if obj is None:
-        return _Hook(ref, event, "failed, and Helm has deleted it", running=False)
+        return _FailedHook(ref, event, "failed, and Helm has deleted it", running=False)
     verdict = judge(obj, view)
     if verdict.state == "failed" and verdict.reason in ("job_failed", "pod_failed"):
-        return _Hook(ref, event, f"failed ({verdict.detail})", running=False)
-    return _Hook(ref, event, f"is still running ({verdict.detail})", running=not verdict.ready)
+        return _FailedHook(ref, event, f"failed ({verdict.detail})", running=False)
+    return _FailedHook(
+        ref, event, f"is still running ({verdict.detail})", running=not verdict.ready
+    )
 
 
 def _unready(ref: ObjectRef, view: Snapshot) -> bool:

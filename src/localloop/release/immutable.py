@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LocalloopError
-from ..helm import manifest, releases
+from ..helm import manifest
+from ..helm.live import LiveRelease
 from ..kube.client import ApiError, Kube
 from ..kube.objects import Object, ObjectRef, uid_of
 
@@ -35,19 +36,13 @@ class Immutable:
         return f"{self.ref.kind} {self.ref.name}: {', '.join(self.fields)}"
 
 
-def find_immutable(kube: Kube, release: releases.Release) -> list[Immutable]:
+def find_immutable(kube: Kube, failed: LiveRelease) -> list[Immutable]:
     """The objects of a failed revision that no update turns into what its manifest says."""
-    text = releases.stored(kube, release).manifest
-    return list(_refused(kube, manifest.parse(text, release.namespace)))
+    return list(_refused(kube, failed.objects))
 
 
-def _refused(kube: Kube, wanted: list[Object]) -> Iterator[Immutable]:
-    for obj in wanted:
-        try:
-            namespaced = kube.namespaced(obj["apiVersion"], obj["kind"])
-        except ApiError:
-            continue  # a kind that the server does not know: Helm has said so
-        ref = manifest.located(obj, namespaced=namespaced)
+def _refused(kube: Kube, wanted: Mapping[ObjectRef, Object]) -> Iterator[Immutable]:
+    for ref, obj in wanted.items():
         live = kube.read(ref)
         if live is None or not manifest.differences(obj, live):
             continue

@@ -1,0 +1,75 @@
+"""The live revision of a release: read once after each call of Helm, and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..config.model import Chart
+from ..errors import LocalloopError
+from ..kube.client import ApiError, Kube
+from ..kube.objects import Object, ObjectRef
+from . import manifest
+from .releases import Release, Stored, releases, stored
+
+
+@dataclass(frozen=True)
+class LiveRelease:
+    """The newest revision of a release, what Helm stored of it, and the objects of its manifest.
+
+    ``objects`` are as the manifest has them, by where they are in the cluster.
+    """
+
+    release: Release
+    stored: Stored
+    objects: Mapping[ObjectRef, Object]
+
+    @property
+    def revision(self) -> int:
+        """The number that Helm gave it."""
+        return self.release.revision
+
+
+def read_live(kube: Kube, release: Release) -> LiveRelease:
+    """A revision that was listed already. One GET, and discovery of kinds that are not built in.
+
+    Raises ``LocalloopError`` where its Secret is gone or unreadable.
+    """
+    found = stored(kube, release)
+    return LiveRelease(release, found, _objects(kube, found.manifest, release.namespace))
+
+
+def newest(kube: Kube, chart: Chart) -> Release | None:
+    """The newest revision of a chart's release, by its metadata alone; None where it has none."""
+    return releases(kube, chart.namespace, [chart.release]).get(chart.release)
+
+
+def live_release(kube: Kube, chart: Chart) -> LiveRelease:
+    """The live revision of a release that must exist; raises ``release_gone`` otherwise."""
+    found = newest(kube, chart)
+    if found is None:
+        raise LocalloopError(
+            "release_gone", f"Helm has no release {chart.release}", component=chart.name
+        )
+    return read_live(kube, found)
+
+
+def revision_after(kube: Kube, chart: Chart, base_revision: int | None) -> LiveRelease | None:
+    """What a Helm that failed has left; None where that is the revision that was live before it."""
+    found = newest(kube, chart)
+    if found is None or found.revision == base_revision:
+        return None
+    return read_live(kube, found)
+
+
+def _objects(kube: Kube, text: str, namespace: str) -> dict[ObjectRef, Object]:
+    found = {}
+    for obj in manifest.parse(text, namespace):
+        try:
+            namespaced = kube.namespaced(obj["apiVersion"], obj["kind"])
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            namespaced = True  # the server does not know the kind, so there is no such object
+        found[manifest.located(obj, namespaced=namespaced)] = obj
+    return found
