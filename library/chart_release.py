@@ -10,8 +10,8 @@ module: chart_release
 short_description: Release the charts of a plan
 description:
   - Marks each chart as unfinished in the cluster's record, then installs or upgrades its release.
-  - Refuses a release that belongs to something else. Waits only for releases that another chart
-    of the plan C(needs); M(readiness_gate) waits for the rest.
+  - Refuses a release that has changed since the plan was made. Waits only for releases that another
+    chart of the plan C(needs); M(readiness_gate) waits for the rest.
   - Replaces Jobs and bare Pods whose fields cannot be changed.
   - If it fails and C(localloop.yml) has C(on_failure=rollback), rolls the charts back as
     M(readiness_gate) does.

@@ -23,8 +23,7 @@ class Found:
     """A name and where it stands.
 
     ``kind`` says what carries it: an error (its exit code), a ``plan``'s step, a component that is
-    skipped (``skip``), or the ``state`` of an object, a cluster or a registry. ``room`` is the
-    package it stands in.
+    skipped (``skip``), or the ``state`` of an object, a cluster or a registry.
     """
 
     name: str
@@ -32,8 +31,14 @@ class Found:
     where: str
 
     @property
+    def module(self) -> str:
+        """The module's name below the package."""
+        return self.where.partition(".py:")[0].replace("/", ".")
+
+    @property
     def room(self) -> str:
-        return self.where.partition("/")[0]
+        """The package that it stands in."""
+        return self.module.partition(".")[0]
 
 
 @dataclass(frozen=True)

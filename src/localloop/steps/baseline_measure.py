@@ -18,6 +18,20 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Measure the project's builds and commands, and its deploy on request.
+
+    Takes ``project`` (its directory, or one below it), ``mode`` (``cold``, ``warm`` or ``both``),
+    ``with_deploy``, ``output_dir`` (by default the environment decides) and ``profile``.
+    Returns ``changed`` (whether a measured deploy changed the cluster) and ``baseline``, with
+    durations in seconds. In check mode no step has run.
+
+    Raises:
+        LocalloopError (exit 1): ``baseline_failed`` after the last step if any of them failed;
+            ``scope_not_emptied``, ``baseline_unwritable``, ``docker_unreachable``.
+        UsageError (exit 2): ``nothing_to_measure``, ``bad_report_dir``, ``config_missing``,
+            ``config_invalid``, ``profile_unknown``.
+        InterruptedRun (exit 130): ``interrupted``.
+    """
     from ..baseline.measure import plan_baseline, run_baseline
     from ..config.project import load_project
     from ..session import Session

@@ -11,6 +11,20 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Release the plan's charts with Helm, one after another.
+
+    Takes ``plan``. Returns ``changed`` (whether a chart has the step ``release``) and ``plan`` with
+    the new revisions. Needs an open transaction. Check mode returns the plan unchanged.
+
+    Raises:
+        LocalloopError (exit 1): ``release_failed``, ``field_immutable``, ``not_deleted``,
+            ``namespace_terminating``, ``kustomize_failed``, ``release_undecodable``,
+            ``tool_missing``, ``config_moved``; a reason of the gate if a chart that another one
+            ``needs`` is not ready. With ``on_failure: rollback`` charts have been rolled back by
+            then.
+        UsageError (exit 2): ``no_transaction``.
+        BusyError (exit 75): ``release_pending``, ``record_moved``, ``cluster_moved``.
+    """
     from ..plan.model import Plan
 
     plan = Plan.from_dict(params["plan"])

@@ -19,6 +19,17 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Say what has to be done about the bundled cluster, and fetch its kubeconfig if it runs.
+
+    Takes ``name`` and ``api_port`` (0: the one that it had, else a free one).
+    Returns ``changed`` (whether the kubeconfig was written), ``cluster`` (a ``ClusterState``),
+    ``kubeconfig`` (its path) and ``api_port``. Check mode writes nothing.
+
+    Raises:
+        LocalloopError (exit 1): ``docker_unreachable``, ``docker_error``, ``api_port_taken``,
+            ``kubeconfig_missing``.
+        UsageError (exit 2): ``docker_host_refused``.
+    """
     name = params["name"]
     docker = Docker()
     state = inspect_cluster(docker, name)

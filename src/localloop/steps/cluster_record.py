@@ -15,6 +15,17 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Record on a new cluster which inputs it was made for.
+
+    Takes ``project`` (its directory) and ``recreated`` (whether it replaced another cluster).
+    Returns ``changed`` (whether the annotation was written) and ``fingerprint``. Check mode writes
+    nothing.
+
+    Raises:
+        LocalloopError (exit 1): ``docker_unreachable``, ``apiserver_unreachable``,
+            ``record_unwritable``.
+        UsageError (exit 2): ``config_missing``, ``config_invalid``, ``input_missing``.
+    """
     from ..config.project import load_project
     from ..record import cluster_inputs as clusterinputs
     from ..session import Session

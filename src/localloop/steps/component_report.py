@@ -17,6 +17,15 @@ _QUIET = {"settle"}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Say what a run did to one component, and why.
+
+    Takes ``component`` (its name) and ``plan`` as the last step returned it.
+    Returns ``changed``, ``msg``, ``steps``, ``reasons``, ``skip`` and ``diff``. In check mode
+    ``changed`` is whether the run would change the component.
+
+    Raises:
+        Nothing: a component that is not in the plan has no steps.
+    """
     name = params["component"]
     part = params["plan"].get("components", {}).get(name)
     if part is None:

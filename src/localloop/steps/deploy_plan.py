@@ -24,6 +24,21 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Decide what a deploy has to do; observes, and changes nothing but pulled base images.
+
+    Takes ``project`` (its directory), ``targets``, ``mode`` (``auto`` or ``full``), ``profile``,
+    ``bootstrap`` and ``force`` (what may become of a cluster that exists), and ``built``, the plan
+    of this run whose images were built before its cluster was replaced.
+    Returns ``changed`` (always False) and ``plan``. Check mode pulls nothing.
+
+    Raises:
+        LocalloopError (exit 1): ``cluster_inputs_changed`` or another reason of the cluster if this
+            play may not do what it asks for; ``docker_unreachable``, ``apiserver_unreachable``,
+            ``base_image_missing``.
+        UsageError (exit 2): ``config_missing``, ``config_invalid``, ``profile_unknown``,
+            ``unknown_target``, ``input_missing``, ``release_not_ours``, ``cluster_not_ours``,
+            ``cluster_shared``, ``record_unreadable``, ``tool_missing``, ``tool_too_old``.
+    """
     built = params["built"]
     if built:
         anew = built["cluster"]["verdict"] == "bootstrap" and not context.check

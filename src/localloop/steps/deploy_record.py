@@ -14,6 +14,16 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Settle in the cluster's record what the gate has proven.
+
+    Takes ``plan`` and ``gate`` (what ``readiness_gate`` returned).
+    Returns ``changed`` (whether the record was written), ``settled`` (components that had steps)
+    and ``plan`` as it was given. Check mode writes nothing.
+
+    Raises:
+        LocalloopError (exit 1): ``config_moved``, ``apiserver_unreachable``, ``release_gone``.
+        BusyError (exit 75): ``record_moved``.
+    """
     from ..gate import settle
     from ..plan.model import Plan
 

@@ -11,6 +11,15 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Drop the steps that would only put or release the bytes that run already.
+
+    Takes ``plan``. Returns ``changed`` (always False) and ``plan`` with the built images in its
+    charts. Check mode returns the plan unchanged.
+
+    Raises:
+        LocalloopError (exit 1): ``config_moved``, ``file_not_exported``, ``registry_lost``,
+            ``registry_corrupt``, ``registry_unreachable``.
+    """
     from ..plan.compare import with_built_bytes
     from ..plan.model import Plan
 

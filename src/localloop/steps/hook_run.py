@@ -14,6 +14,16 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Run the project's own commands around a deploy that changes something.
+
+    Takes ``plan`` and ``when`` (``before_deploy`` or ``after_deploy``).
+    Returns ``changed`` (whether a command ran), ``hooks`` and ``plan`` as it was given. Check mode
+    runs nothing.
+
+    Raises:
+        LocalloopError (exit 1): ``deploy_hook_failed`` for the first command that fails or takes
+            longer than its timeout; ``config_moved``.
+    """
     from ..plan.model import Plan
 
     plan, hooks = Plan.from_dict(params["plan"]), []

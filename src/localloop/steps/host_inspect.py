@@ -11,6 +11,15 @@ ARGUMENT_SPEC: dict[str, Any] = {}
 
 
 def run(_params: dict[str, Any], _context: Context) -> dict[str, Any]:
+    """Find out which tools this machine lacks; changes nothing.
+
+    Takes no parameters. Returns ``changed`` (always False), ``host`` (what was found), and
+    ``missing``, ``packages``, ``tools``, ``docker_needs_suite``, ``start_docker`` and
+    ``can_install`` (what to do about it).
+
+    Raises:
+        Nothing: what does not answer counts as missing.
+    """
     from ..system.host import examine, observe
 
     host = observe()

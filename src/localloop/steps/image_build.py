@@ -11,6 +11,19 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Build what the plan builds and publish it under tags that never move.
+
+    Takes ``plan``. Returns ``changed`` (whether a component has the step ``build``) and ``plan``
+    with the published images. Check mode returns the plan unchanged.
+
+    Raises:
+        LocalloopError (exit 1): ``build_failed``, ``image_not_left``, ``image_platform``,
+            ``image_taken``, ``need_not_published``, ``secret_missing``, ``ssh_agent_missing``,
+            ``unhashed_arg_failed``, ``disk_full``, ``builder_lost``, ``push_failed``,
+            ``push_lost``, ``registry_corrupt``, ``registry_unreachable``, ``config_moved``.
+            Images that could be built are published all the same.
+        UsageError (exit 2): ``builder_unfit``, ``builder_unknown``, ``input_missing``.
+    """
     from ..plan.model import Plan
     from ..publish.images import build_images
     from ..transaction.transaction import new_id

@@ -11,6 +11,18 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Put the plan's node files on every node of the cluster.
+
+    Takes ``plan``. Returns ``changed`` (whether a component has the step ``put``) and ``plan`` with
+    the pods that still use earlier bytes. Needs an open transaction. Check mode returns the plan
+    unchanged.
+
+    Raises:
+        LocalloopError (exit 1): ``put_failed``, ``node_file_damaged``, ``node_file_missing``,
+            ``file_not_exported``, ``registry_lost``, ``registry_corrupt``, ``config_moved``.
+        UsageError (exit 2): ``no_transaction``.
+        BusyError (exit 75): ``record_moved``, ``cluster_moved``.
+    """
     from ..plan.model import Plan
 
     plan = Plan.from_dict(params["plan"])

@@ -11,6 +11,16 @@ ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Restart, one at a time, the pods that still use a node file's earlier bytes.
+
+    Takes ``plan``. Returns ``changed`` (whether a pod was restarted; in check mode whether a
+    component has the step ``reconcile``) and ``plan`` with the counts. Needs an open transaction.
+
+    Raises:
+        LocalloopError (exit 1): ``reconcile_failed``, ``apiserver_unreachable``, ``config_moved``.
+        UsageError (exit 2): ``no_transaction``.
+        BusyError (exit 75): ``record_moved``.
+    """
     from ..plan.model import Plan
 
     plan = Plan.from_dict(params["plan"])

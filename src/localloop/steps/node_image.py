@@ -21,6 +21,18 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Build an image that the bundled cluster consists of, unless Docker holds it.
+
+    Takes ``repository``, ``path`` (the directory with the Dockerfile), ``tag_prefix``,
+    ``build_args``, ``base_image``, ``base_suite``, ``component`` (the name in progress lines) and
+    ``timeout`` (seconds for the build).
+    Returns ``changed`` (whether it is, or in check mode would be, built) and ``image``, its name.
+
+    Raises:
+        LocalloopError (exit 1): ``image_build_failed``, ``base_image_failed``, ``tool_missing``,
+            ``tool_timeout``, ``docker_unreachable``.
+        UsageError (exit 2): ``docker_host_refused``.
+    """
     from ..build.node_image import build_image, content_tag, ensure_base_image
 
     directory = Path(params["path"])

@@ -14,6 +14,18 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Wait until everything in the plan's scope is ready, or say why it is not.
+
+    Takes ``plan`` and ``timeout`` (seconds; by default the project's ``readiness.timeout``).
+    Returns ``changed`` (always False), ``gate`` (a ``GateResult`` as data) and ``plan`` as it was
+    given. In check mode ``gate`` is ``{"status": "not_run"}``.
+
+    Raises:
+        LocalloopError (exit 1): a reason of the gate, such as ``crash_loop``, ``timeout`` or
+            ``apiserver_unreachable``; ``node_file_missing``, ``config_moved``. With
+            ``on_failure: rollback`` charts have been rolled back by then.
+        UsageError (exit 2): ``no_transaction`` if it has to roll back outside a transaction.
+    """
     from ..gate import run as gating
     from ..plan.model import Plan
 

@@ -18,6 +18,17 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Say what has to be done about the bundled cluster's registry.
+
+    Takes ``name`` (the cluster's) and ``port`` (0: the one that it had, else a free one).
+    Returns ``changed`` (always False), ``registry`` (a ``RegistryState``), ``wired`` (whether the
+    node knows it by its address on the host), ``port`` and ``address``. Check mode does not
+    remember the port.
+
+    Raises:
+        LocalloopError (exit 1): ``docker_unreachable``, ``docker_error``, ``registry_port_taken``.
+        UsageError (exit 2): ``docker_host_refused``.
+    """
     name, configured = params["name"], params["port"] or None
     docker = Docker()
     state = inspect_registry(docker, name, registry_port=configured)
