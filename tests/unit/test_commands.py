@@ -11,6 +11,7 @@ from importlib import import_module
 import pytest
 
 from localloop.__main__ import COMMANDS, main, parser
+from localloop.config.schema import SCHEMA
 
 NEEDED = {"fingerprint": ["."]}
 
@@ -86,3 +87,8 @@ def test_a_wrong_line_is_a_usage_error(
         main(line)
     assert ended.value.code == 2
     assert says in capsys.readouterr().err
+
+
+def test_schema_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == SCHEMA

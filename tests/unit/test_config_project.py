@@ -138,7 +138,7 @@ PROFILES = [
     (None, {"CI": "False"}, "fast"),
     (None, {"CI": ""}, "fast"),
     (None, {"CI": "1", "LOCALLOOP_PROFILE": "fast"}, "fast"),
-    (None, {"LOCALLOOP_PROFILE": ""}, "fast"),
+    (None, {"CI": "1", "LOCALLOOP_PROFILE": ""}, "release"),
     ("release", {"LOCALLOOP_PROFILE": "fast"}, "release"),
 ]
 
@@ -147,8 +147,12 @@ PROFILES = [
 def test_profile_precedence(
     tmp_path: Path, flag: str | None, environ: dict[str, str], profile: str
 ) -> None:
-    project = load(tmp_path, BASE, profile=flag, environ=environ)
-    assert project.profile == profile
+    assert load(tmp_path, BASE, profile=flag, environ=environ).profile == profile
+
+
+def test_no_profile(tmp_path: Path) -> None:
+    text = BASE.replace("default_profile: fast\n", "").replace("ci_profile: release\n", "")
+    assert load(tmp_path, text).profile is None
 
 
 def test_unknown_profile(tmp_path: Path) -> None:

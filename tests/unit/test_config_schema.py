@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -15,10 +16,20 @@ from localloop.config.schema import SCHEMA
 from localloop.config.validate import validate
 from localloop.errors import UsageError
 
+# Every key of the language at least once; a test below says so.
+BUILD: dict[str, Any] = {
+    "dockerfile": "D", "context": ".", "target": "t", "build_args": {"A": "b"},
+    "unhashed_args": {"V": {"command": ["git"]}, "W": "x", "E": {"env": "E"}},
+    "inputs": ["a/**"], "cache_scope": ["l"], "needs": ["j"], "platform": "linux/amd64",
+    "secrets": {"T": {"env": "T"}, "n.rc": {"file": "~/.netrc"}}, "ssh": ["default"],
+    "cache_from": ["type=registry,ref=r/c"], "cache_to": ["type=inline"],
+}  # fmt: skip
 FULL: dict[str, Any] = {
     "version": 1,
     "project": "p",
-    "profiles": {"a": {"build_args": {"X": "1", "Y": 2, "Z": True}}},
+    "profiles": {
+        "a": {"build_args": {"X": "1", "Y": 2, "Z": True}, "values": {"c": {"a": {"b": []}}}},
+    },
     "default_profile": "a",
     "ci_profile": "a",
     "builder": "b",
@@ -27,17 +38,12 @@ FULL: dict[str, Any] = {
     },
     "registry": {"port": 5000},
     "images": {
-        "i": {
-            "dockerfile": "D", "context": ".", "target": "t", "build_args": {"A": "b"},
-            "unhashed_args": {"V": {"command": ["git"]}, "W": "x", "E": {"env": "E"}},
-            "inputs": ["a/**"], "cache_scope": ["l"], "needs": ["j"], "platform": "linux/amd64",
-            "secrets": {"T": {"env": "T"}, "n.rc": {"file": "~/.netrc"}}, "ssh": ["default"],
-            "cache_from": ["type=registry,ref=r/c"], "cache_to": ["type=inline"],
-        }
+        "i": BUILD,
+        "j": {"build": {"command": ["make"], "timeout": 5}, "inputs": ["a"]},
     },
     "node_files": {
         "f": {
-            "dockerfile": "D", "file": "f", "dest": "/f", "owner": "0:0", "mode": "0755",
+            **BUILD, "file": "f", "dest": "/f", "owner": "0:0", "mode": "0755",
             "reconcile": {
                 "namespace": "n", "selector": "a=b", "mode": "none", "timeout": 5,
             },
@@ -46,8 +52,11 @@ FULL: dict[str, Any] = {
     "charts": {
         "c": {
             "path": "c", "release": "r", "namespace": "n", "values": {"a": {"b": [1]}},
-            "values_files": ["v"], "adopt": True,
-        }
+            "values_files": ["v"], "keep_values": ["a.b"], "generate": ["c.d"], "adopt": True,
+        },
+        "r": {"chart": "r", "repo": "https://r/c", "version": "1.2.3", "namespace": "n"},
+        "m": {"manifests": ["m"], "images": ["i"], "needs": ["c"], "namespace": "n"},
+        "k": {"kustomize": "k", "namespace": "n"},
     },
     "readiness": {
         "timeout": 90, "stable_for": 2.5,
@@ -60,6 +69,11 @@ FULL: dict[str, Any] = {
         },
         "max_restarts": 3, "load_balancers": False,
     },
+    "hooks": {
+        "before_deploy": [{"command": ["x"], "timeout": 5}],
+        "after_deploy": [{"command": ["y"], "timeout": 5}],
+    },
+    "on_failure": "rollback",
     "baseline": {
         "steps": [
             {"name": "n", "category": "c", "command": ["x"], "env": {"E": "1"}, "timeout": 9.5},
@@ -81,17 +95,53 @@ def test_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_every_key_is_described() -> None:
-    def visit(schema: dict[str, Any], path: str) -> None:
-        for key, below in schema.get("properties", {}).items():
-            target = SCHEMA["$defs"].get(below.get("$ref", "").rpartition("/")[2], below)
-            if path not in ("image", "node_file", "chart"):
-                assert "description" in target or "$ref" in below, f"{path}.{key}"
-            visit(below, f"{path}.{key}")
+def below(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The schemas directly inside one, each with the key that it is for, if it is for one."""
+    yield from schema.get("properties", {}).items()
+    for word in ("items", "additionalProperties"):
+        if isinstance(schema.get(word), dict):
+            yield "", schema[word]
+    for branch in schema.get("anyOf", ()):
+        yield "", branch
 
-    visit(SCHEMA, "")
-    for name, schema in SCHEMA["$defs"].items():
-        visit(schema, name)
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = SCHEMA["$defs"].get(schema.get("$ref", "").rpartition("/")[2], schema)
+    return found
+
+
+def test_every_key_is_described() -> None:
+    def undescribed(schema: dict[str, Any], path: str) -> Iterator[str]:
+        for key, inner in below(schema):
+            place = f"{path}.{key}".rstrip(".")
+            if key and not (inner.get("description") or resolved(inner).get("description")):
+                yield place
+            if "$ref" not in inner:
+                yield from undescribed(inner, place)
+
+    tops = {"": SCHEMA, **SCHEMA["$defs"]}
+    assert [key for name, top in tops.items() for key in undescribed(top, name)] == []
+
+
+def test_the_full_document_has_every_key() -> None:
+    def unused(schema: dict[str, Any], values: list[Any], path: str) -> Iterator[str]:
+        """Keys of the schema that none of the values has."""
+        schema = resolved(schema)
+        maps = [value for value in values if isinstance(value, dict)]
+        for key, inner in schema.get("properties", {}).items():
+            having = [value[key] for value in maps if key in value]
+            if having:
+                yield from unused(inner, having, f"{path}.{key}")
+            else:
+                yield f"{path}.{key}"
+        known = schema.get("properties", {})
+        others = [item for value in maps for key, item in value.items() if key not in known]
+        others += [item for value in values if isinstance(value, list) for item in value]
+        for key, inner in below(schema):
+            if not key:
+                yield from unused(inner, values if "anyOf" in schema else others, path)
+
+    assert list(unused(SCHEMA, [FULL], "")) == []
 
 
 def test_full_document_is_valid() -> None:
@@ -102,8 +152,8 @@ def test_full_document_is_valid() -> None:
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     found = [path]
     if isinstance(value, dict | list):
-        for key, below in value.items() if isinstance(value, dict) else enumerate(value):
-            found += _paths(below, (*path, key))
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            found += _paths(inner, (*path, key))
     return found
 
 
@@ -138,9 +188,9 @@ def test_agrees_with_jsonschema_on_mutations(data: st.DataObject) -> None:
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["a", "b"]),
-        lambda below: (
-            st.lists(below, max_size=3)
-            | st.dictionaries(st.sampled_from(list(SCHEMA["properties"])), below, max_size=4)
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(list(SCHEMA["properties"])), inner, max_size=4)
         ),
         max_leaves=10,
     )

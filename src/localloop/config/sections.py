@@ -85,9 +85,9 @@ def _check_names(reader: Reader) -> None:
 
 
 def read_profile(reader: Reader, flag: str | None, environ: Mapping[str, str]) -> str | None:
-    """The profile in use; None without one.
+    """The profile in use: by --profile, LOCALLOOP_PROFILE, ``ci_profile`` or ``default_profile``.
 
-    Raises UsageError for a profile that the file does not have.
+    None where nothing chooses one. Raises UsageError for a profile that the file does not have.
     """
     profiles = list(reader.items("profiles"))
     for key in ("default_profile", "ci_profile"):

@@ -6,21 +6,20 @@ import os
 import time
 from pathlib import Path
 
-_STAT = Path("/proc/self/stat")
 # What is known without /proc: this import, and the processor time that was used before it.
-_IMPORTED = time.monotonic() - time.process_time()
+IMPORTED = time.monotonic() - time.process_time()
 
 
-def process_started() -> float:
+def process_started(stat: Path = Path("/proc/self/stat")) -> float:
     """The start of this process as a value of ``time.monotonic()``, in seconds.
 
-    Linux counts it in ticks, usually of 10 ms, so it is up to one tick early. Elsewhere it is the
-    import of this module less the processor time used before, which is somewhat late.
+    Linux keeps it in ``stat``, in ticks of usually 10 ms, so it is up to one tick early. Elsewhere
+    it is the import of this module less the processor time used before, which is somewhat late.
     """
     try:
         # The second field is a name in parentheses that may hold anything; the start is the 22nd.
-        fields = _STAT.read_bytes().rpartition(b")")[2].split()
+        fields = stat.read_bytes().rpartition(b")")[2].split()
         started = int(fields[19]) / os.sysconf("SC_CLK_TCK")  # since boot
         return time.monotonic() - (time.clock_gettime(time.CLOCK_BOOTTIME) - started)
     except (OSError, ValueError, IndexError, AttributeError):
-        return _IMPORTED
+        return IMPORTED
