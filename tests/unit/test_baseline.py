@@ -1,4 +1,4 @@
-"""The baseline without Docker: its files, its scopes, and real commands as its steps."""
+"""The baseline without Docker: its files, its caches, and real commands as its steps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ from typing import Any
 
 import pytest
 
-from localloop.baseline.steps import in_order, needed, prepare, refer, scopes
-from localloop.baseline.table import Baseline, Measured, csv_text, markdown_text
+from localloop.baseline.steps import (
+    build_order,
+    caches_for_mode,
+    images_needed,
+    prepare_folder,
+    replace_names,
+)
+from localloop.baseline.table import Baseline, Measurement, csv_text, markdown_text
 from localloop.config.project import load_project
 from localloop.system.locks import Lock, lock_path
 
@@ -25,10 +31,10 @@ BASELINE = Baseline(
     profile="local-fast",
     csv=Path("/p/.cache/perf/cluster-baseline-20260102-030405.csv"),
     steps=(
-        Measured("cold", "rust", "cli_debug", "ok", 94.0),
-        Measured("cold", "image", "gateway", "failed", 1.25, "the build failed\n\x1b[1m  | why"),
-        Measured("warm", "deploy", "deploy", "ok", 0.0614, changed=True),
-        Measured("warm", "deploy", "never"),
+        Measurement("cold", "rust", "cli_debug", "ok", 94.0),
+        Measurement("cold", "image", "gateway", "failed", 1.25, "the build failed\n\x1b[1m  | why"),
+        Measurement("warm", "deploy", "deploy", "ok", 0.0614, changed=True),
+        Measurement("warm", "deploy", "never"),
     ),
 )
 CSV = """\
@@ -65,7 +71,7 @@ def test_the_files() -> None:
     assert markdown_text(BASELINE) == MARKDOWN
 
 
-def test_the_verdict() -> None:
+def test_failed_steps_are_the_error() -> None:
     error = BASELINE.error()
     assert error is not None
     assert (error.reason, error.exit_code) == ("baseline_failed", 1)
@@ -73,33 +79,33 @@ def test_the_verdict() -> None:
     assert "cluster-baseline-20260102-030405.md" in str(error)
 
 
-def test_scopes() -> None:
+def test_caches_of_each_run() -> None:
     root = Path("/p")
-    (cold,) = scopes(root, "cold", "1")
-    (warm,) = scopes(root, "warm", "1")
-    both = scopes(root, "both", "1")
+    (cold,) = caches_for_mode(root, "cold", "1")
+    (warm,) = caches_for_mode(root, "warm", "1")
+    both = caches_for_mode(root, "both", "1")
     assert (cold.run, cold.cold, warm.run, warm.cold) == ("cold", True, "warm", False)
-    # A cold run and the warm one after it share everything; each cold one has new cache mounts.
+    # A cold run and the warm run after it share their caches; each cold run has new cache mounts.
     assert both[0] == cold
     assert (both[1].run, both[1].cold) == ("warm", False)
     assert (both[1].folder, both[1].name) == (cold.folder, cold.name)
-    assert scopes(root, "cold", "2")[0].name != cold.name
-    # Warm alone is always the same, and nothing but itself.
-    assert scopes(root, "warm", "2")[0] == warm
+    assert caches_for_mode(root, "cold", "2")[0].name != cold.name
+    # A warm run alone always has the same caches, which no other run shares.
+    assert caches_for_mode(root, "warm", "2")[0] == warm
     assert warm.folder != cold.folder
-    assert scopes(Path("/q"), "warm", "1")[0].name != warm.name
+    assert caches_for_mode(Path("/q"), "warm", "1")[0].name != warm.name
 
 
-def test_an_emptied_folder(tmp_path: Path) -> None:
-    cold, warm = scopes(tmp_path, "both", "1")
-    prepare(tmp_path, cold)
+def test_a_cold_run_empties_its_folder(tmp_path: Path) -> None:
+    cold, warm = caches_for_mode(tmp_path, "both", "1")
+    prepare_folder(tmp_path, cold)
     closed = cold.folder / "module" / "cache"
     closed.mkdir(parents=True)
     (closed / "file").write_text("left behind")
     closed.chmod(0o500)
-    prepare(tmp_path, warm)
+    prepare_folder(tmp_path, warm)
     assert (closed / "file").exists()
-    prepare(tmp_path, cold)
+    prepare_folder(tmp_path, cold)
     assert list(cold.folder.iterdir()) == []
 
 
@@ -111,14 +117,14 @@ def test_order_and_needs(tmp_path: Path) -> None:
         "  tools: {dockerfile: D, needs: [base]}\n  base: {dockerfile: D}\n"
     )
     project = load_project(tmp_path, environ={})
-    assert [image.name for image in in_order(project)] == ["base", "tools", "app", "file"]
-    assert needed(project, project.node_files["file"]) == ["base", "tools", "app"]
+    assert [image.name for image in build_order(project)] == ["base", "tools", "app", "file"]
+    assert images_needed(project, project.node_files["file"]) == ["base", "tools", "app"]
 
 
 def test_references() -> None:
-    given = {"LOCALLOOP_BASELINE_DIR": r"/a\1", "LOCALLOOP_PROFILE": ""}
-    assert refer("x=$LOCALLOOP_BASELINE_DIR/y$LOCALLOOP_PROFILE", given) == r"x=/a\1/y"
-    assert refer("$HOME $$ ${LOCALLOOP_PROFILE} $LOCALLOOP_PROFILES", given) == (
+    values = {"LOCALLOOP_BASELINE_DIR": r"/a\1", "LOCALLOOP_PROFILE": ""}
+    assert replace_names("x=$LOCALLOOP_BASELINE_DIR/y$LOCALLOOP_PROFILE", values) == r"x=/a\1/y"
+    assert replace_names("$HOME $$ ${LOCALLOOP_PROFILE} $LOCALLOOP_PROFILES", values) == (
         "$HOME $$ ${LOCALLOOP_PROFILE} $LOCALLOOP_PROFILES"
     )
 
@@ -135,7 +141,7 @@ baseline:
     - name: write
       category: shell
       command: [sh, -c, 'echo "$0" "$X" "$LOCALLOOP_PROFILE" >> "$1"', $LOCALLOOP_PROFILE,
-                $LOCALLOOP_BASELINE_DIR/said]
+                $LOCALLOOP_BASELINE_DIR/written]
       env: {X: $LOCALLOOP_BASELINE_DIR/target}
 """
 FAILING = """\
@@ -163,8 +169,10 @@ def run(root: Path, *words: str, **environ: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def outcomes(told: dict[str, Any]) -> list[str]:
-    return [f"{step['run']} {step['category']}/{step['step']} {step['status']}" for step in told]
+def outcomes(document: dict[str, Any]) -> list[str]:
+    return [
+        f"{step['run']} {step['category']}/{step['step']} {step['status']}" for step in document
+    ]
 
 
 @pytest.fixture
@@ -182,26 +190,31 @@ def files(directory: Path) -> list[str]:
 def test_commands_and_their_folder(root: Path) -> None:
     code, out, err = run(root, "-o", "json")
     assert code == 0, err
-    told = json.loads(out)
-    assert outcomes(told["steps"]) == ["cold shell/write ok", "warm shell/write ok"]
+    document = json.loads(out)
+    assert outcomes(document["steps"]) == ["cold shell/write ok", "warm shell/write ok"]
     folder = root / ".cache/localloop/baseline/cold"
     line = f"fast {folder}/target fast\n"
-    assert (folder / "said").read_text() == line * 2
-    names = [f"cluster-baseline-{told['run_id']}.csv", f"cluster-baseline-{told['run_id']}.md"]
+    assert (folder / "written").read_text() == line * 2
+    names = [
+        f"cluster-baseline-{document['run_id']}.csv",
+        f"cluster-baseline-{document['run_id']}.md",
+    ]
     assert files(root / ".cache/perf") == names
-    assert [told["csv"], told["markdown"]] == [str(root / ".cache/perf" / name) for name in names]
-    assert (told["mode"], told["include_deploy"]) == ("both", False)
-    assert told["cargo_build_profile"] == told["profile"] == "fast"
+    assert [document["csv"], document["markdown"]] == [
+        str(root / ".cache/perf" / name) for name in names
+    ]
+    assert (document["mode"], document["include_deploy"]) == ("both", False)
+    assert document["cargo_build_profile"] == document["profile"] == "fast"
     assert "cold shell/write: ok" in err
-    # A cold run starts anew, a warm one alone goes on where the last warm one ended.
-    for mode, said in (("cold", 1), ("warm", 1), ("warm", 2)):
+    # A cold run starts from nothing; a warm run continues where the last warm run ended.
+    for mode, runs in (("cold", 1), ("warm", 1), ("warm", 2)):
         code, out, err = run(root, "--mode", mode)
         assert code == 0, err
-        assert (folder.with_name(mode) / "said").read_text().count("\n") == said
+        assert (folder.with_name(mode) / "written").read_text().count("\n") == runs
     assert len(files(root / ".cache/perf")) == 8
 
 
-def test_failed_steps_are_recorded_and_the_rest_goes_on(root: Path) -> None:
+def test_failed_steps_are_recorded_and_the_rest_still_run(root: Path) -> None:
     (root / "localloop.yml").write_text(
         CONFIG + FAILING + "images: {web: {dockerfile: Dockerfile}}\n"
     )
@@ -220,8 +233,8 @@ def test_failed_steps_are_recorded_and_the_rest_goes_on(root: Path) -> None:
         "cold,image,web,failed",
     ]
     markdown = csv.with_suffix(".md").read_text()
-    for said in ("no-such-command", "ended with 7\n    why", "did not end within", "Docker"):
-        assert said in markdown, said
+    for text in ("no-such-command", "exited with 7\n    why", "did not end within", "Docker"):
+        assert text in markdown, text
     assert "4 of 6 steps failed" in err
     assert str(csv) in out
 
@@ -234,7 +247,7 @@ def test_ctrl_c_keeps_what_was_measured(root: Path) -> None:
     process = start(root)
     try:
         assert process.stdout is not None
-        while "command/slow: begins" not in process.stdout.readline():
+        while "command/slow: started" not in process.stdout.readline():
             assert process.poll() is None
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)

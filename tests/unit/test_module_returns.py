@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.documented import LIBRARY, PLANNER, mismatches, returned, section, undocumented
-from localloop.baseline.table import Baseline, Measured
+from localloop.baseline.table import Baseline, Measurement
 from localloop.cluster.state import ClusterState, RegistryState
 from localloop.errors import LocalloopError
 from localloop.fingerprint.explain import explain
@@ -69,7 +69,7 @@ HOST = Host(
     distribution="debian", release="12", root=True, machine="x86_64", docker_server="",
     docker_client="", dockerd="", buildx="", helm="", kubectl="", mmdebstrap=False, systemd=True,
 )  # fmt: skip
-BASELINE = Baseline("1", "cold", False, "", Path("/a.csv"), (Measured("cold", "image", "web"),))
+BASELINE = Baseline("1", "cold", False, "", Path("/a.csv"), (Measurement("cold", "image", "web"),))
 RESULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "plan": (PLANNER, {"plan": plan()}),
     "gate": ("readiness_gate", {"gate": GateResult("ready").as_dict(), "plan": plan()}),

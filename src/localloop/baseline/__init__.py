@@ -1,1 +1,1 @@
-"""The baseline harness: the project's commands timed in cold, warm and full caches."""
+"""The baseline: how long each part of the loop takes, with cold and with warm caches."""

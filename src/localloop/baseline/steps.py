@@ -1,7 +1,7 @@
-"""The steps of a baseline: the project's commands, its builds, its deploy; and their cache scopes.
+"""The steps of a baseline (the project's commands, its builds, its deploy) and their caches.
 
-A step's ``act(scope, say)`` does it and tells whether that changed the cluster; a
-``LocalloopError`` is its failure.
+A step's ``act(caches, say)`` performs it and returns whether that changed the cluster; it raises
+``LocalloopError`` if it fails.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Scope:
-    """The caches of one run, apart from those of the loop and of other runs.
+class RunCaches:
+    """The caches of one run (``cold`` or ``warm``), separate from the loop's and other runs'.
 
-    ``folder`` is for the commands (``LOCALLOOP_BASELINE_DIR``) and emptied where the run is
-    ``cold``; ``name`` keeps BuildKit's caches apart.
+    ``folder`` is for the commands (``LOCALLOOP_BASELINE_DIR``) and is emptied for a cold run;
+    ``name`` separates BuildKit's caches.
     """
 
     run: str
@@ -51,44 +51,44 @@ class Scope:
 
     @property
     def build_arguments(self) -> dict[str, str]:
-        """What makes every layer of a RUN (by its host name) and every cache mount another one."""
+        """BuildKit's arguments that separate RUN layers (by host name) and cache mounts."""
         # --no-cache would replace the loop's layers and empty its cache mounts.
         return {"BUILDKIT_SANDBOX_HOSTNAME": self.name, "BUILDKIT_CACHE_MOUNT_NS": self.name}
 
     @property
-    def of_commands(self) -> dict[str, str]:
-        """What commands keep their caches by."""
+    def command_environ(self) -> dict[str, str]:
+        """The environment variables that tell commands where to keep their caches."""
         return {"LOCALLOOP_BASELINE_DIR": str(self.folder)}
 
 
 @dataclass(frozen=True)
-class Step:
-    """Something to measure."""
+class TimedStep:
+    """Something to measure; ``act`` is described above."""
 
     category: str
     name: str
-    act: Callable[[Scope, Say], bool]
+    act: Callable[[RunCaches, Say], bool]
 
 
-def scopes(root: Path, mode: str, run_id: str) -> list[Scope]:
-    """The runs of a mode; a cold run and the warm one after it share their scope.
+def caches_for_mode(root: Path, mode: str, run_id: str) -> list[RunCaches]:
+    """The caches of each run of a mode; a warm run after a cold one uses the same caches.
 
-    The folder of cold runs is one that is emptied: a new one each time would fill the disk.
+    Cold runs share one folder that is emptied, since a new one each time would fill the disk.
     """
     base = root / ".cache" / "localloop" / "baseline"
     prefix = f"localloop-baseline-{hashlib.sha256(str(root).encode()).hexdigest()[:8]}"
-    cold = Scope("cold", base / "cold", f"{prefix}-{run_id}", cold=True)
+    cold = RunCaches("cold", base / "cold", f"{prefix}-{run_id}", cold=True)
     if mode == "warm":
-        return [Scope("warm", base / "warm", f"{prefix}-warm", cold=False)]
+        return [RunCaches("warm", base / "warm", f"{prefix}-warm", cold=False)]
     if mode == "cold":
         return [cold]
-    return [cold, Scope("warm", cold.folder, cold.name, cold=False)]
+    return [cold, RunCaches("warm", cold.folder, cold.name, cold=False)]
 
 
-def prepare(root: Path, scope: Scope) -> None:
-    """Make the scope's folder, for a cold run an empty one."""
-    folder = cache_dir(root, "baseline", scope.folder.name)
-    if not scope.cold:
+def prepare_folder(root: Path, caches: RunCaches) -> None:
+    """Create the run's folder, and empty it for a cold run; LocalloopError if that fails."""
+    folder = cache_dir(root, "baseline", caches.folder.name)
+    if not caches.cold:
         return
     try:
         for directory, _, _ in os.walk(folder):
@@ -103,49 +103,49 @@ def prepare(root: Path, scope: Scope) -> None:
         ) from error
 
 
-def steps_of(session: Session, *, with_deploy: bool) -> list[Step]:
-    """Everything to measure, in order: an image comes after those that it needs."""
+def timed_steps(session: Session, *, with_deploy: bool) -> list[TimedStep]:
+    """Everything to measure, in order; images come after those that they need."""
     project = session.project
-    found = [_command_step(session, step) for step in project.baseline]
-    found += [_build_step(session, image) for image in in_order(project)]
+    steps = [_command_step(session, step) for step in project.baseline]
+    steps += [_build_step(session, image) for image in build_order(project)]
     if with_deploy:
-        found.append(Step("deploy", "deploy", lambda _, say: _deploy(session, say)))
-    return found
+        steps.append(TimedStep("deploy", "deploy", lambda _, say: _deploy(session, say)))
+    return steps
 
 
-def in_order(project: Project) -> list[Image]:
-    """Images, each after those it needs, then node files."""
+def build_order(project: Project) -> list[Image]:
+    """The images, each after those that it needs, then the node files."""
     found: dict[str, Image] = {}
     for image in project.builds.values():
-        for name in (*needed(project, image), image.name):
+        for name in (*images_needed(project, image), image.name):
             found.setdefault(name, project.builds[name])
     return sorted(found.values(), key=lambda image: image.kind == "node_file")
 
 
-def needed(project: Project, image: Image) -> list[str]:
-    """The images that a build needs, also by way of others, each after its own needs."""
+def images_needed(project: Project, image: Image) -> list[str]:
+    """The images that a build needs, directly or indirectly, each after its own needs."""
     found: list[str] = []
     for name in image.needs:
-        found += [*needed(project, project.images[name]), name]
+        found += [*images_needed(project, project.images[name]), name]
     return list(dict.fromkeys(found))
 
 
 # -- commands
 
 
-def _command_step(session: Session, step: BaselineStep) -> Step:
-    def act(scope: Scope, say: Say) -> bool:
-        given = {
-            **scope.of_commands,
+def _command_step(session: Session, step: BaselineStep) -> TimedStep:
+    def act(caches: RunCaches, say: Say) -> bool:
+        values = {
+            **caches.command_environ,
             "LOCALLOOP_PROFILE": session.project.profile or "",
         }
-        own = {name: refer(value, given) for name, value in step.env.items()}
+        own = {name: replace_names(value, values) for name, value in step.env.items()}
         try:
             done = tools.run(
-                [refer(word, given) for word in step.command],
+                [replace_names(word, values) for word in step.command],
                 timeout=step.timeout,
                 cwd=session.project.root,
-                env={**session.environ, **given, **own},
+                env={**session.environ, **values, **own},
                 on_stderr_line=say,
             )
         except (OSError, ValueError) as error:
@@ -153,70 +153,73 @@ def _command_step(session: Session, step: BaselineStep) -> Step:
                 "command_not_run", f"{step.command[0]!r} cannot be run: {error}"
             ) from error
         if done.returncode:
-            said = _last(done.stdout + done.stderr)
-            raise LocalloopError("command_failed", f"ended with {done.returncode}\n{said}")
+            output = _last_lines(done.stdout + done.stderr)
+            raise LocalloopError("command_failed", f"exited with {done.returncode}\n{output}")
         return False
 
-    return Step(step.category, step.name, act)
+    return TimedStep(step.category, step.name, act)
 
 
-def refer(text: str, given: dict[str, str]) -> str:
-    """The text with ``$NAME`` replaced for the names that are given; other dollars stay."""
-    return re.sub(rf"\$({'|'.join(given)})\b", lambda match: given[match[1]], text)
+def replace_names(text: str, values: dict[str, str]) -> str:
+    """Replace ``$NAME`` for every name in ``values``; other dollar signs stay."""
+    return re.sub(rf"\$({'|'.join(values)})\b", lambda match: values[match[1]], text)
 
 
 # -- builds
 
 
-def _build_step(session: Session, image: Image) -> Step:
-    def act(scope: Scope, say: Say) -> bool:
-        # What it needs was a step of its own: here it comes out of the cache.
-        names = [*needed(session.project, image), image.name]
-        targets = [_target(session, name, scope) for name in names]
+def _build_step(session: Session, image: Image) -> TimedStep:
+    def act(caches: RunCaches, say: Say) -> bool:
+        # The images it needs were steps of their own, so they come from the cache here.
+        names = [*images_needed(session.project, image), image.name]
+        targets = [_target(session, name, caches) for name in names]
         hide = redactor(session, [session.project.builds[name] for name in names])
         if image.build:
             run_command(session, targets[-1], lambda _, text: say(text), hide)
             return False
         run_bake(
             of_bake(targets),
-            work=cache_dir(session.project.root, "baseline", "build", f"{scope.run}-{image.name}"),
+            work=cache_dir(session.project.root, "baseline", "build", f"{caches.run}-{image.name}"),
             builder=session.project.builder,
             on_step=lambda _, text: say(text),
             hide=hide,
         )
         return False
 
-    return Step(image.kind, image.name, act)
+    return TimedStep(image.kind, image.name, act)
 
 
-def _target(session: Session, name: str, scope: Scope) -> Target:
+def _target(session: Session, name: str, caches: RunCaches) -> Target:
     image = session.project.builds[name]
     return build_target(
         session,
         image,
         write_build_context(session.project, image),
-        reference=kept_image(session, name) if image.build else None,
+        reference=leftover_image(session, name) if image.build else None,
         contexts={name: f"target:{name}" for name in image.needs},
-        arguments=scope.of_commands if image.build else scope.build_arguments,
+        arguments=caches.command_environ if image.build else caches.build_arguments,
     )
 
 
-def kept_image(session: Session, name: str) -> str:
-    """What a command leaves, for the builds that need it; pushed, it would reach nobody."""
+def leftover_image(session: Session, name: str) -> str:
+    """The name of the image that a command builds, for the builds that need it.
+
+    No registry listens there, so it cannot be pushed.
+    """
     return f"localhost:1/localloop-baseline/{session.repository_name(name)}:latest"
 
 
-def remove_kept_images(session: Session) -> None:
-    """Remove what the commands of a baseline have left in Docker's store."""
-    with suppress(LocalloopError):  # whatever is wrong with Docker has been said
+def remove_leftover_images(session: Session) -> None:
+    """Remove the images that a baseline's commands have left in Docker's store."""
+    with suppress(LocalloopError):  # problems with Docker have already been reported
         for name, image in session.project.images.items():
             if image.build:
-                session.docker.engine.remove_image(kept_image(session, name))
+                session.docker.engine.remove_image(leftover_image(session, name))
 
 
 # -- the deploy
 
-# Each deploy is a transaction of its own, also inside a run that has one.
+# Each deploy is a transaction of its own, even inside a run that has one.
 _NOT_INHERITED = {
     "DEPLOY_TX_ID",
     "LOCALLOOP_JOURNAL",
@@ -240,15 +243,15 @@ def _deploy(session: Session, say: Say) -> bool:
         grace=DEPLOY_GRACE_SECONDS,
     )
     try:
-        told = json.loads(done.stdout)
+        document = json.loads(done.stdout)
     except ValueError:
-        told = {}
+        document = {}
     if done.returncode:
-        error = told.get("error")
-        said = f"{error['message']} ({error['reason']})" if error else _last(done.stderr)
-        raise LocalloopError("deploy_failed", said or f"ended with {done.returncode}")
-    return bool(told.get("outcome") == "deployed")
+        error = document.get("error")
+        message = f"{error['message']} ({error['reason']})" if error else _last_lines(done.stderr)
+        raise LocalloopError("deploy_failed", message or f"exited with {done.returncode}")
+    return bool(document.get("outcome") == "deployed")
 
 
-def _last(text: str) -> str:
+def _last_lines(text: str) -> str:
     return "\n".join(text.strip().splitlines()[-LAST_LINES:])

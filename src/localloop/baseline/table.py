@@ -1,4 +1,4 @@
-"""What a baseline measured, as plain data, CSV and markdown. Nothing here reads or writes."""
+"""What a baseline measured, as plain data, CSV and Markdown; nothing here reads or writes files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ COLUMNS = ("run", "category", "step", "status", "duration_s")
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """One step of one run (``cold`` or ``warm``).
 
-    ``status`` is ``ok``, ``failed``, ``interrupted`` or, before it was its turn, ``not_run``;
-    ``error`` says why it is not ``ok``; ``changed`` whether it changed the cluster.
+    ``status`` is ``ok``, ``failed``, ``interrupted`` or, before its turn, ``not_run``; ``error``
+    says why it is not ``ok``; ``changed`` whether it changed the cluster.
     """
 
     run: str
@@ -30,34 +30,35 @@ class Measured:
     changed: bool = False
 
     def cells(self) -> list[str]:
-        """The row of the table and of the CSV: nothing in it needs quoting."""
+        """The row in the table and the CSV file; no cell needs quoting."""
         return [self.run, self.category, self.step, self.status, f"{self.duration_s:.3f}"]
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline, as far as it has come: the steps that it has not reached are ``not_run``."""
+    """A baseline so far; steps that it has not reached are ``not_run``."""
 
     run_id: str
     mode: str
     include_deploy: bool
     profile: str
     csv: Path
-    steps: tuple[Measured, ...]
+    steps: tuple[Measurement, ...]
 
     @property
-    def measured(self) -> list[Measured]:
-        """The steps that were begun."""
+    def measured(self) -> list[Measurement]:
+        """The steps that were started."""
         return [step for step in self.steps if step.status != "not_run"]
 
     @property
     def markdown(self) -> Path:
+        """The path of the Markdown report, beside the CSV file."""
         return self.csv.with_suffix(".md")
 
     def error(self) -> LocalloopError | None:
-        """Why it is not a success, if it is none."""
+        """Why the baseline did not succeed; None if it did."""
         if any(step.status == "interrupted" for step in self.steps):
-            return InterruptedRun("interrupted", "ended by Ctrl-C", where=str(self.csv))
+            return InterruptedRun("interrupted", "interrupted by Ctrl-C", where=str(self.csv))
         failed = [step for step in self.steps if step.status == "failed"]
         if not failed:
             return None
@@ -65,7 +66,7 @@ class Baseline:
         return LocalloopError(
             "baseline_failed",
             f"{len(failed)} of {len(self.steps)} steps failed: {names}",
-            hint=f"What they said is in {self.markdown}.",
+            hint=f"Their output is in {self.markdown}.",
             details=self.as_dict(),
         )
 
@@ -83,24 +84,25 @@ class Baseline:
         }
 
 
-def rows(steps: Iterable[Measured]) -> list[list[str]]:
-    """The table, its head first."""
+def rows(steps: Iterable[Measurement]) -> list[list[str]]:
+    """The rows of the table, with the header first."""
     return [list(COLUMNS), *(step.cells() for step in steps)]
 
 
 def csv_text(baseline: Baseline) -> str:
+    """The content of the CSV file."""
     return "".join(f"{','.join(row)}\n" for row in rows(baseline.measured))
 
 
 def baseline_rows(text: Any) -> list[dict[str, Any]]:
     """The rows of a baseline's CSV file, by column; ``duration_s`` as a number of seconds.
 
-    ``UsageError`` where the text is not such a file.
+    Raises UsageError if the text is not such a file.
     """
     head, *body = (line.split(",") for line in str(text).splitlines() or [""])
     try:
         if tuple(head) != COLUMNS:
-            raise ValueError(f"its head is not {','.join(COLUMNS)}")
+            raise ValueError(f"its header is not {','.join(COLUMNS)}")
         found = [dict(zip(COLUMNS, row, strict=True)) for row in body]
         return [{**row, "duration_s": float(row["duration_s"])} for row in found]
     except ValueError as error:
@@ -108,6 +110,7 @@ def baseline_rows(text: Any) -> list[dict[str, Any]]:
 
 
 def markdown_text(baseline: Baseline) -> str:
+    """The content of the Markdown report."""
     head, *body = rows(baseline.measured)
     lines = [
         f"# Baseline {baseline.run_id}",

@@ -150,7 +150,7 @@ def _run_playbook(
         {"event": "span", "name": "playbook", "duration_s": time.monotonic() - started}
     )
     if outcome.interrupted:
-        raise InterruptedRun("interrupted", "ended by Ctrl-C")
+        raise InterruptedRun("interrupted", "interrupted by Ctrl-C")
     failed = any(event.get("event") == "failed" for event in transaction.events())
     if outcome.rc and not failed:
         raise LocalloopError(

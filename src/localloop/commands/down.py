@@ -157,7 +157,7 @@ def _remove_cluster(session: Session, console: Console, transaction: Transaction
         on_task=task_shower(console),
     )
     if outcome.interrupted:
-        raise InterruptedRun("interrupted", "ended by Ctrl-C")
+        raise InterruptedRun("interrupted", "interrupted by Ctrl-C")
     if outcome.rc:
         raise LocalloopError(
             "teardown_failed",

@@ -55,7 +55,7 @@ def run_to_its_end(
     try:
         act()
     except KeyboardInterrupt:
-        error = InterruptedRun("interrupted", "ended by Ctrl-C")
+        error = InterruptedRun("interrupted", "interrupted by Ctrl-C")
     except LocalloopError as found:
         error = found
     except BaseException as found:
