@@ -66,7 +66,7 @@ ERRORS = [
     ("imagse: {}\n", "11:1", "unknown key 'imagse'", "did you mean 'images'?"),
     ("node_files:\n  app: {dockerfile: D, file: f, dest: /f}\n", "12:3", "already the name", None),
     ("node_files:\n  all: {dockerfile: D, file: f, dest: /f}\n", "12:3", "reserved", None),
-    ("node_files:\n  n: {dockerfile: D, file: f, dest: /a/../f}\n", "12:37", "plain", None),
+    ("node_files:\n  n: {dockerfile: D, file: f, dest: /a/../f}\n", "12:37", "absolute path", None),
     ("node_files:\n  n: {dockerfile: D, file: f, dest: /f, mode: 999}\n", "12:47", "mode", None),
     ("node_files:\n  n: {dockerfile: ../D, file: f, dest: /f}\n", "12:19", "'..' is not", None),
     ("node_files:\n  n: {dockerfile: /D, file: f, dest: /f}\n", "12:19", "must be relative", None),
@@ -78,11 +78,11 @@ ERRORS = [
     ("cluster: {provider: kin}\n", "11:21", "must be one of", "did you mean 'kind'?"),
     ("registry: {port: 80}\n", "11:18", "at least 1024", None),
     ("readiness: {timeout: 5m}\n", "11:22", "must be a number, not text", None),
-    ("readiness: {timeout: 5, stable_for: 5}\n", "11:37", "cannot be over within", None),
+    ("readiness: {timeout: 5, stable_for: 5}\n", "11:37", "must be shorter than timeout", None),
     ("readiness:\n  http: {page: {status: 200}}\n", "12:16", "either a service or a url", None),
     ("readiness:\n  http: {page: {service: web, path: /}}\n", "12:26", "'web' is not valid", None),
     ("readiness:\n  http: {page: {url: 'http://example.org/'}}\n", "12:22", "is not valid", None),
-    ("readiness:\n  http: {page: {url: 'http://localhost/', path: /}}\n", "12:49", "its path",
+    ("readiness:\n  http: {page: {url: 'http://localhost/', path: /}}\n", "12:49", "already contains",
      "remove `path`"),
     ("readiness:\n  http: {Page: {}}\n", "12:10", "not a valid name", None),
     ("builder: [a]\n", "11:10", "must be text, not a list", None),
@@ -119,7 +119,7 @@ def test_one_release_twice(tmp_path: Path) -> None:
 def test_argument_hashed_and_unhashed(tmp_path: Path) -> None:
     extra = "build_args: {A: 1}, unhashed_args: {A: 2}"
     assert (
-        "among the build_args"
+        "also in build_args"
         in fail(
             tmp_path, BASE.replace("dockerfile: Dockerfile}", f"dockerfile: D, {extra}}}", 1)
         ).message
@@ -301,8 +301,8 @@ def test_baseline_steps(tmp_path: Path) -> None:
         ("{name: a b, command: [x]}", "is not valid", "5:14"),
         ("{name: 'a,b', command: [x]}", "is not valid", "5:14"),
         ("{name: a, category: 'a|b', command: [x]}", "is not valid", "5:27"),
-        ("{name: a, category: deploy, command: [x]}", "localloop's own", "5:27"),
-        ("{name: a, category: image, command: [x]}", "localloop's own", "5:27"),
+        ("{name: a, category: deploy, command: [x]}", "is reserved", "5:27"),
+        ("{name: a, category: image, command: [x]}", "is reserved", "5:27"),
         ("{name: a, command: [x], timeout: 0}", "more than 0", "5:40"),
         ("{name: a, command: [x], env: {1A: x}}", "not a valid name", "5:37"),
         ("{name: a, command: [x], comand: [y]}", "unknown key 'comand'", "5:31"),

@@ -48,17 +48,17 @@ def test_a_command_instead_of_a_dockerfile(tmp_path: Path) -> None:
     ("keys", "said"),
     [
         ("target: x", "images.web needs one of dockerfile, build"),
-        ("build: {command: [make]}", "images.web needs the key 'inputs' beside build"),
+        ("build: {command: [make]}", "images.web needs the key 'inputs' with build"),
         ("build: {}, inputs: [src]", "images.web.build needs the key 'command'"),
         ("build: {command: []}, inputs: [src]", "must not be empty"),
         ("build: {command: make}, inputs: [src]", "must be a list"),
         ("build: {command: [make], timeout: 0}, inputs: [src]", "must be more than 0"),
         (f"{BUILD}, dockerfile: D", "it has dockerfile and build"),
-        (f"{BUILD}, target: x", "target means nothing beside build"),
-        (f"{BUILD}, needs: [x]", "needs means nothing beside build"),
-        (f"{BUILD}, secrets: {{a: {{env: A}}}}", "secrets means nothing beside build"),
-        (f"{BUILD}, ssh: [default]", "ssh means nothing beside build"),
-        (f"{BUILD}, cache_to: [type=inline]", "cache_to means nothing beside build"),
+        (f"{BUILD}, target: x", "target cannot be combined with build"),
+        (f"{BUILD}, needs: [x]", "needs cannot be combined with build"),
+        (f"{BUILD}, secrets: {{a: {{env: A}}}}", "secrets cannot be combined with build"),
+        (f"{BUILD}, ssh: [default]", "ssh cannot be combined with build"),
+        (f"{BUILD}, cache_to: [type=inline]", "cache_to cannot be combined with build"),
     ],
 )
 def test_refused(tmp_path: Path, keys: str, said: str) -> None:

@@ -15,7 +15,7 @@ from .reader import Reader
 from .schema import SCHEMA, default
 from .validate import matches
 
-# Keys that BuildKit alone understands.
+# Keys that only BuildKit understands.
 _OF_BUILDKIT = ("target", "needs", "secrets", "ssh", "cache_from", "cache_to")
 _LISTS = ("needs", "ssh", "cache_from", "cache_to")
 
@@ -23,7 +23,10 @@ _LISTS = ("needs", "ssh", "cache_from", "cache_to")
 def read_builds(
     reader: Reader, environ: Mapping[str, str]
 ) -> tuple[dict[str, Image], dict[str, NodeFile]]:
-    """All images and node files; what they need of each other is there, and in no circle."""
+    """All images and node files.
+
+    Raises UsageError for what the schema cannot refuse, and for needs that are unknown or circular.
+    """
     images = {name: _image(reader, name, node) for name, node in reader.items("images").items()}
     files = {
         name: _node_file(reader, name, node, environ)
@@ -40,10 +43,10 @@ def _image(reader: Reader, name: str, node: Node) -> Image:
         return Image(**_fields(reader, name, node))
     for key in _OF_BUILDKIT:
         if key in items:
-            raise reader.fail_key(node, key, f"{key} means nothing beside build")
+            raise reader.fail_key(node, key, f"{key} cannot be combined with build")
     if "inputs" not in items:
-        message = f"images.{name} needs the key 'inputs' beside build"
-        raise reader.fail_key(node, "build", message, "no Dockerfile tells what its command reads")
+        message = f"images.{name} needs the key 'inputs' with build"
+        raise reader.fail_key(node, "build", message, "list what the command reads")
     build: Node = items["build"]
     command = BuildCommand(
         command=tuple(word.value for word in build.value["command"].value),
@@ -78,7 +81,7 @@ def _fields(reader: Reader, name: str, node: Node) -> dict[str, Any]:
 
 
 def _secret(reader: Reader, node: Node) -> Secret:
-    """A secret's file is absolute, below the home directory or relative to the project."""
+    """The file of a secret may be absolute, start with ~, or be relative to the project."""
     found: dict[str, str] = node.plain()
     if "file" in found:
         return Secret(file=str(reader.path.parent / Path(found["file"]).expanduser()))
@@ -89,7 +92,7 @@ def _unhashed(reader: Reader, node: Node, hashed: Node | None) -> dict[str, Unha
     found = {}
     for key, item in node.value.items():
         if hashed is not None and key in hashed.value:
-            raise reader.fail_key(node, key, f"{key!r} is among the build_args too")
+            raise reader.fail_key(node, key, f"{key!r} is also in build_args")
         if not isinstance(item.value, dict):
             found[key] = UnhashedArg(value=item.raw or "")
         elif "command" in item.value:
@@ -106,7 +109,7 @@ def _node_file(reader: Reader, name: str, node: Node, environ: Mapping[str, str]
     fields["file"] = reader.relative(items["file"])
     dest: str = items["dest"].value
     if posixpath.normpath(dest) != dest or dest.startswith("//"):
-        raise reader.fail(items["dest"], f"{dest!r} must be a plain absolute path")
+        raise reader.fail(items["dest"], f"{dest!r} must be an absolute path without . and ..")
     fields["dest"] = dest
     for key in ("mode", "owner"):
         if key not in items:

@@ -13,7 +13,7 @@ from .reader import Reader
 from .validate import near
 
 SOURCES = ("path", "chart", "manifests", "kustomize")
-# Keys that mean something for some sources only.
+# Keys that only some sources have.
 _ONLY = {
     "version": ("chart",),
     "repo": ("chart",),
@@ -26,7 +26,11 @@ _ONLY = {
 
 
 def read_charts(reader: Reader, profile: str | None) -> dict[str, Chart]:
-    """All charts, with the profile's values over their own."""
+    """All charts; values of the profile override their own.
+
+    Raises UsageError for what the schema cannot refuse: unknown images, charts and attributes, keys
+    that the source does not have, releases named twice, and circular needs.
+    """
     for name in reader.items("profiles"):
         _check_profile(reader, name)
     over = reader.node.get("profiles", profile, "values") if profile else None
@@ -55,7 +59,7 @@ def _chart(reader: Reader, name: str, node: Node, over: Node | None) -> Chart:
     source = _source(reader, name, node)
     for key, sources in _ONLY.items():
         if key in items and source not in sources:
-            raise reader.fail_key(node, key, f"{key} means nothing beside {source}")
+            raise reader.fail_key(node, key, f"{key} cannot be combined with {source}")
     values = items.get("values")
     if values is not None:
         _check_values(reader, values)
@@ -91,9 +95,11 @@ def _source(reader: Reader, name: str, node: Node) -> str:
         chart: Node = node.value["chart"]
         remote, repo = chart.value.startswith("oci://"), "repo" in node.value
         if remote == repo:
-            raise reader.fail(chart, "a chart is oci://… or a name in `repo:`")
+            raise reader.fail(chart, "a chart is either oci://… or a name in `repo:`")
         if "version" not in node.value:
-            raise reader.fail(chart, f"{name} needs a version", "what is not pinned can move")
+            raise reader.fail(
+                chart, f"{name} needs a version", "an unpinned chart could change at any time"
+            )
     return found
 
 
@@ -112,7 +118,7 @@ def _texts(node: Node | None) -> tuple[str, ...]:
 
 
 def merged(own: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Values with others over them, as Helm does it: maps are merged, all else is replaced."""
+    """``own`` overridden by ``over``, as by Helm: maps are merged, anything else is replaced."""
     result = dict(own)
     for key, value in over.items():
         before = result.get(key)

@@ -1,6 +1,6 @@
-"""Environment variables that override keys of ``localloop.yml``: each is validated as its key is.
+"""Environment variables that override keys of ``localloop.yml``, validated as their keys are.
 
-An empty variable is as good as none.
+An empty variable counts as unset. All functions raise UsageError for an invalid value.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ MODES = ("auto", "full")
 
 
 def overrides(definition: str, environ: Mapping[str, str], **variables: str) -> dict[str, Any]:
-    """The keys of a definition that variables override: ``timeout="LOCALLOOP_…"``."""
+    """The keys of a definition of the schema that are overridden, with their values.
+
+    ``variables`` names the variable of each key: ``timeout="LOCALLOOP_…"``.
+    """
     found = {}
     for key, variable in variables.items():
         text = environ.get(variable, "")
@@ -26,19 +29,19 @@ def overrides(definition: str, environ: Mapping[str, str], **variables: str) -> 
 
 
 def builder(environ: Mapping[str, str]) -> str | None:
-    """LOCALLOOP_BUILDER."""
+    """The buildx builder that LOCALLOOP_BUILDER names, if it is set."""
     text = environ.get("LOCALLOOP_BUILDER", "")
     return _value(SCHEMA["properties"]["builder"], text, "LOCALLOOP_BUILDER") if text else None
 
 
 def deploy_mode(environ: Mapping[str, str]) -> str:
-    """LOCALLOOP_MODE."""
+    """``auto`` or ``full``, from LOCALLOOP_MODE (default: ``auto``)."""
     text = environ.get("LOCALLOOP_MODE", "")
     return str(_value({"enum": MODES}, text, "LOCALLOOP_MODE")) if text else MODES[0]
 
 
 def deploy_targets(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """LOCALLOOP_TARGETS: names with commas or spaces between them."""
+    """The names in LOCALLOOP_TARGETS, separated by commas or spaces; they are not checked."""
     return tuple(environ.get("LOCALLOOP_TARGETS", "").replace(",", " ").split())
 
 

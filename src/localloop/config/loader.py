@@ -1,9 +1,9 @@
 """YAML text → nodes that know their position.
 
-Built on the parser's events, so that what the language hides (tags, anchors, duplicate keys) is
-seen and refused. A plain scalar is a boolean, null, an integer or a float only where nothing of
-what the user wrote gets lost on the way: ``0o17``, ``00215e6``, ``1234e56``, ``1.10``, ``yes`` and
-dates stay strings.
+It works on the parser's events, because PyYAML's own loader hides tags, anchors and duplicate keys,
+which are refused here. A plain scalar becomes a boolean, null, an integer or a float only if it can
+be written back as it was: ``0o17``, ``00215e6``, ``1234e56``, ``1.10``, ``yes`` and dates stay
+strings.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Node:
         self.keys: dict[str, tuple[int, int]] = {}
 
     def get(self, *path: str | int) -> Node | None:
-        """The node below this one at ``path``, or None."""
+        """The node at ``path`` (keys and indexes) below this one, or None."""
         node = self
         for step in path:
             value = node.value
@@ -73,12 +73,12 @@ class Node:
 
 
 def error(name: str, line: int, column: int, message: str, hint: str | None = None) -> UsageError:
-    """A configuration error at a position."""
+    """A configuration error at a position in the file ``name``, for the caller to raise."""
     return UsageError("config_invalid", message, where=f"{name}:{line}:{column}", hint=hint)
 
 
 def resolve_plain(text: str) -> Any:
-    """What a plain (unquoted) scalar means."""
+    """The value of a plain (unquoted) scalar: None, a boolean, a number or the text itself."""
     if text in _WORDS:
         return _WORDS[text]
     if _INT.match(text):
@@ -92,7 +92,10 @@ def resolve_plain(text: str) -> Any:
 
 
 def load(data: bytes, name: str) -> Node:
-    """Parse one document; ``name`` is the file's name in error messages."""
+    """Parse one document; error messages call it ``name``.
+
+    Raises UsageError (``config_invalid``).
+    """
     import yaml
 
     if len(data) > MAX_BYTES:

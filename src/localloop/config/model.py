@@ -1,4 +1,4 @@
-"""A project as frozen dataclasses: what the rest of localloop sees of ``localloop.yml``."""
+"""A project as frozen dataclasses: ``localloop.yml`` as the rest of localloop sees it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class UnhashedArg:
-    """A build argument outside every fingerprint: exactly one of the three is set."""
+    """A build argument that no fingerprint contains; exactly one of the three is set."""
 
     value: str | None = None
     command: tuple[str, ...] | None = None
@@ -18,7 +18,7 @@ class UnhashedArg:
 
 @dataclass(frozen=True, kw_only=True)
 class Secret:
-    """Where a build's secret comes from: exactly one of a file (absolute) and a variable."""
+    """Where a build secret comes from: an absolute file or an environment variable, never both."""
 
     file: str = ""
     env: str = ""
@@ -26,7 +26,7 @@ class Secret:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildCommand:
-    """A command that leaves an image; ``timeout`` in seconds."""
+    """A command that builds an image; ``timeout`` in seconds."""
 
     command: tuple[str, ...]
     timeout: float = 3600.0
@@ -34,9 +34,9 @@ class BuildCommand:
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A component that is built and published to the registry. Paths start at the project.
+    """A component that is built and published to the registry. Paths are relative to the project.
 
-    BuildKit builds it from ``dockerfile``; the command ``build`` where there is none.
+    BuildKit builds it from ``dockerfile``; without one, the command ``build`` does.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Reconcile:
-    """What happens to the pods that still use a node file's previous bytes."""
+    """What happens to pods that still use the previous version of a node file."""
 
     namespace: str
     selector: str
@@ -87,7 +87,7 @@ class Chart:
 
     It comes from one of ``path`` (a directory), ``chart`` (``oci://…``, or a name in the repository
     ``repo``; of that ``version``), ``manifests`` (files and directories) and ``kustomize`` (a
-    directory). ``images``: those whose names stand in manifests. ``keep_values`` and ``generate``
+    directory). ``images``: those that the manifests may name. ``keep_values`` and ``generate``
     are dotted paths in the values.
     """
 
@@ -129,14 +129,14 @@ class ClusterConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryConfig:
-    """The local registry; no port means one that is chosen once and kept."""
+    """The local registry; without a port, one is chosen once and kept."""
 
     port: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PodScope:
-    """Pods that the gate looks at although no release contains them."""
+    """Pods that the gate checks although they belong to no release."""
 
     namespace: str
     selector: str
@@ -145,7 +145,7 @@ class PodScope:
 
 @dataclass(frozen=True, kw_only=True)
 class HttpCheck:
-    """A GET request that the gate makes: to ``service`` (NAMESPACE/NAME:PORT) or to ``url``."""
+    """A GET request that the gate sends to ``service`` (NAMESPACE/NAME:PORT) or to ``url``."""
 
     name: str
     service: str = ""
@@ -157,7 +157,7 @@ class HttpCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class Readiness:
-    """The gate's limits; ``stable_for`` None leaves the choice to the gate."""
+    """The gate's limits, times in seconds; without ``stable_for`` the gate chooses."""
 
     timeout: float = 90.0
     stable_for: float | None = None
@@ -169,7 +169,7 @@ class Readiness:
 
 @dataclass(frozen=True, kw_only=True)
 class Hook:
-    """A command of the project that runs around a deploy."""
+    """A command of the project that runs before or after a deploy; ``timeout`` in seconds."""
 
     command: tuple[str, ...]
     timeout: float = 60.0
@@ -177,7 +177,7 @@ class Hook:
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineStep:
-    """A command that ``localloop baseline`` measures."""
+    """A command that ``localloop baseline`` measures; ``timeout`` in seconds."""
 
     name: str
     category: str
@@ -188,7 +188,7 @@ class BaselineStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """Everything that ``localloop.yml`` and the environment say, checked."""
+    """The checked content of ``localloop.yml``, with the environment's overrides."""
 
     root: Path
     name: str
@@ -210,7 +210,7 @@ class Project:
 
     @property
     def builds(self) -> dict[str, Image]:
-        """Images and node files together: everything that a Dockerfile builds."""
+        """Images and node files by name: everything that is built."""
         return {**self.images, **self.node_files}
 
     @property

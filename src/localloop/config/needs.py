@@ -1,4 +1,4 @@
-"""``needs``: components that come before another one; they exist, and none needs itself."""
+"""``needs``: the components that have to come before another one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ def check_needs(
     known: Mapping[str, Image | Chart],
     what: str,
 ) -> None:
-    """Refuse needs of ``components`` (``kind`` of the file) that are not among the known ones.
+    """Check what ``components``, the ones under ``kind`` in the file, need.
 
-    ``what`` those are is said in words (``an image``).
+    ``known`` are those that may be needed; messages call them ``what`` (``an image``). Raises
+    UsageError for a need that is not among them, and for a circle.
     """
     for name, component in components.items():
         for index, need in enumerate(component.needs):

@@ -22,7 +22,7 @@ def placeholders(text: str) -> Iterator[tuple[str, str]]:
 
 
 def consumed_images(chart: Chart) -> set[str]:
-    """The images that a chart's values refer to, or that its manifests may name."""
+    """The images that a chart's values refer to or that its manifests may name."""
     found: set[str] = set(chart.images)
 
     def visit(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""Navigation over the loaded document: its nodes, and values that every section reads alike."""
+"""Navigation over the loaded document, and the values that several sections have."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Reader:
         if body.startswith(("/", "~")):
             raise self.fail(node, f"{text!r} must be relative to the project")
         if ".." in body.split("/"):
-            raise self.fail(node, f"{text!r} must stay inside: '..' is not allowed")
+            raise self.fail(node, f"{text!r} must stay inside the project: '..' is not allowed")
         if not body.strip():
-            raise self.fail(node, f"{text!r} names nothing")
+            raise self.fail(node, f"{text!r} is an empty path")
         return text if patterns else posixpath.normpath(text)
 
     def paths(self, node: Node | None, *, patterns: bool = False) -> tuple[str, ...]:

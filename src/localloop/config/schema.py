@@ -36,22 +36,25 @@ SCHEMA: dict[str, Any] = {
     **obj(
         {
             "version": {"const": 1, "description": "The version of this file's language."},
-            "project": text("The project's name: of its record and its repositories.", NAME),
+            "project": text(
+                "The project's name. Its record and its image repositories have it too.", NAME
+            ),
             "profiles": mapping(
-                "Named sets of build arguments and of charts' values.",
+                "Named sets of build arguments and chart values.",
                 PROFILE,
                 obj(
                     {
                         "build_args": {"$ref": "#/$defs/build_args"},
                         "values": mapping(
-                            "Per chart, values over its own.", NAME, {"type": "object"}
+                            "Values of a chart that override its own.", NAME, {"type": "object"}
                         ),
                     }
                 ),
             ),
-            "default_profile": text("The profile where nothing else chooses one.", PROFILE),
+            "default_profile": text("The profile to use if nothing else chooses one.", PROFILE),
             "ci_profile": text(
-                "The profile where the environment variable CI is set and not 0 or false.", PROFILE
+                "The profile to use in CI: if the variable CI is set, and not to 0 or false.",
+                PROFILE,
             ),
             "builder": text("The buildx builder. Default: the current one.", PROFILE),
             "cluster": {"$ref": "#/$defs/cluster"},
@@ -70,23 +73,23 @@ SCHEMA: dict[str, Any] = {
                 {
                     "before_deploy": {
                         "type": "array",
-                        "description": "Run once everything is built, before the first release.",
+                        "description": "Run when everything is built, before the first release.",
                         "items": {"$ref": "#/$defs/hook"},
                         "default": [],
                     },
                     "after_deploy": {
                         "type": "array",
-                        "description": "Run once everything is ready.",
+                        "description": "Run when everything is ready.",
                         "items": {"$ref": "#/$defs/hook"},
                         "default": [],
                     },
                 },
-                description="Commands of the project around a deploy that changes something.",
+                description="Commands to run before and after a deploy that changes something.",
             ),
             "on_failure": {
                 "enum": ["keep", "rollback"],
-                "description": "What a deploy that fails leaves: what it has released, for a look "
-                "at it, or what was last ready.",
+                "description": "After a failed deploy: keep what it released, to look at it, or "
+                "roll back to what was last ready.",
                 "default": "keep",
             },
             "baseline": {"$ref": "#/$defs/baseline"},
@@ -107,15 +110,15 @@ SCHEMA: dict[str, Any] = {
                     "Instead of a path: a chart as oci://…, or its name in `repo`.", CHART
                 ),
                 "repo": text("The URL of that chart's repository.", REPO),
-                "version": text("That chart's version, exactly.", VERSION),
+                "version": text("The exact version of that chart.", VERSION),
                 "manifests": paths(
                     "Instead of a chart: files and directories of manifests.", minItems=1
                 ),
                 "kustomize": text("Instead of a chart: a directory for kustomize.", PATH),
                 "images": {
                     "type": "array",
-                    "description": "Images whose names in the manifests stand for what was built. "
-                    "Default: all.",
+                    "description": "Images whose names in the manifests are replaced by what was "
+                    "built. Default: all.",
                     "items": {"type": "string", "pattern": NAME},
                     "uniqueItems": True,
                 },
@@ -130,7 +133,7 @@ SCHEMA: dict[str, Any] = {
                     "Dotted paths of values that a release keeps once it has them."
                 ),
                 "generate": keys(
-                    "Dotted paths of values that are made up at random once, and then kept."
+                    "Dotted paths of values that are generated at random once and then kept."
                 ),
                 "release": text("The release's name. Default: the component's.", RELEASE),
                 "namespace": text("The release's namespace.", NAME),
@@ -182,8 +185,8 @@ SCHEMA: dict[str, Any] = {
                     PATH,
                 ),
                 "inputs": paths(
-                    "Files that a bootstrap depends on, as .dockerignore patterns relative to the "
-                    "project.",
+                    "Files that the cluster is made from, as .dockerignore patterns relative to "
+                    "the project.",
                     default=[],
                 ),
             },
@@ -214,14 +217,14 @@ SCHEMA: dict[str, Any] = {
                 },
                 "also": {
                     "type": "array",
-                    "description": "Pods to gate that no release contains.",
+                    "description": "Pods to gate that belong to no release.",
                     "items": obj(
                         {
                             "namespace": text("Their namespace.", NAME),
                             "selector": text("Their label selector.", SELECTOR),
                             "optional": {
                                 "type": "boolean",
-                                "description": "Whether finding none is no error.",
+                                "description": "Accept that there are no such pods.",
                                 "default": False,
                             },
                         },
@@ -230,13 +233,13 @@ SCHEMA: dict[str, Any] = {
                     "default": [],
                 },
                 "http": mapping(
-                    "HTTP requests that have to succeed once everything is ready.",
+                    "HTTP requests that have to succeed when everything is ready.",
                     NAME,
                     {"$ref": "#/$defs/http_check"},
                 ),
                 "max_restarts": {
                     "type": "integer",
-                    "description": "Restarts of a container in this gate that make it a crash "
+                    "description": "Restarts of a container during the gate that count as a crash "
                     "loop.",
                     "minimum": 1,
                     "maximum": 1000,
@@ -255,18 +258,18 @@ SCHEMA: dict[str, Any] = {
                 "service": text(
                     "NAMESPACE/NAME:PORT of a Service, asked through the API server.", SERVICE
                 ),
-                "path": text("The path, for a service.", URL_PATH, default="/"),
+                "path": text("The path to request from the service.", URL_PATH, default="/"),
                 "url": text("Instead of a service: a URL on this machine's loopback.", LOOPBACK),
                 "status": {
                     "type": "integer",
-                    "description": "The status that it has to answer with.",
+                    "description": "The expected status.",
                     "minimum": 100,
                     "maximum": 599,
                     "default": 200,
                 },
                 "contains": {
                     "type": "string",
-                    "description": "Text that has to be in its answer.",
+                    "description": "Text that the response has to contain.",
                     "default": "",
                 },
             },
@@ -281,7 +284,7 @@ SCHEMA: dict[str, Any] = {
                     "default": [],
                 }
             },
-            description="What `localloop baseline` measures beside the builds.",
+            description="What `localloop baseline` measures besides the builds.",
         ),
         "baseline_step": obj(
             {

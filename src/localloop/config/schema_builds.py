@@ -30,7 +30,7 @@ _BUILD: dict[str, Any] = {
     "context": text("The build context, relative to the project.", PATH, default="."),
     "build_args": {"$ref": "#/$defs/build_args"},
     "unhashed_args": mapping(
-        "Build arguments that reach the builder but no fingerprint: a value, the output of a "
+        "Build arguments that no fingerprint contains: a value, the output of a "
         "command, or an environment variable.",
         ARG,
         {"$ref": "#/$defs/unhashed_arg"},
@@ -38,7 +38,7 @@ _BUILD: dict[str, Any] = {
     "inputs": paths(
         "What the build may see, as .dockerignore patterns relative to the context. Narrows the "
         "context too. Default: what the Dockerfile's COPY, ADD and bind mounts reach. Required "
-        "beside build.",
+        "with build.",
         minItems=1,
     ),
     "cache_scope": paths(
@@ -47,7 +47,7 @@ _BUILD: dict[str, Any] = {
     ),
     "needs": {
         "type": "array",
-        "description": "Images of this project that the Dockerfile uses by their name.",
+        "description": "Images of this project that the Dockerfile refers to by name.",
         "items": {"type": "string", "pattern": NAME},
         "uniqueItems": True,
         "default": [],
@@ -71,8 +71,8 @@ _BUILD: dict[str, Any] = {
         "uniqueItems": True,
         "default": [],
     },
-    "cache_from": caches("Where BuildKit may take layers from, as buildx's --cache-from."),
-    "cache_to": caches("Where BuildKit leaves its layers, as buildx's --cache-to."),
+    "cache_from": caches("Caches that BuildKit reads, as for buildx --cache-from."),
+    "cache_to": caches("Caches that BuildKit writes, as for buildx --cache-to."),
     "platform": text("os/arch to build for. Default: the cluster's nodes'.", PLATFORM),
 }
 
@@ -109,11 +109,11 @@ BUILD_DEFS: dict[str, Any] = {
             "command": {
                 "type": "array",
                 "description": "Words of a command, run in the project's directory, that "
-                "leaves the image named by $LOCALLOOP_IMAGE. No shell.",
+                "builds the image that $LOCALLOOP_IMAGE names. No shell.",
                 "items": {"type": "string"},
                 "minItems": 1,
             },
-            "timeout": seconds("Seconds for it.", default=3600, exclusiveMinimum=0),
+            "timeout": seconds("Seconds for the command.", default=3600, exclusiveMinimum=0),
         },
         ("command",),
         description="Builds an image that no Dockerfile makes; instead of `dockerfile`.",
@@ -146,7 +146,7 @@ BUILD_DEFS: dict[str, Any] = {
             "selector": text("Their label selector.", SELECTOR),
             "mode": {
                 "enum": ["rolling-delete", "none"],
-                "description": "Delete those pods one by one after a put, or leave them.",
+                "description": "Delete those pods one by one if the file changes, or leave them.",
                 "default": "rolling-delete",
             },
             "timeout": seconds("Seconds for each pod.", default=90, exclusiveMinimum=0),

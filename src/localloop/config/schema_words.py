@@ -1,4 +1,4 @@
-"""What the schema of ``localloop.yml`` is written in: patterns, and shapes that recur."""
+"""Patterns and recurring shapes of the schema of ``localloop.yml``."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ CONTEXT = r"^[^\u0000-\u001f\u007f-][^\u0000-\u001f\u007f]*$"
 
 
 def obj(properties: dict[str, Any], required: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    """An object with these keys and no others."""
     schema: dict[str, Any] = {
         "type": "object",
         "properties": properties,
@@ -42,11 +43,12 @@ def obj(properties: dict[str, Any], required: tuple[str, ...] = (), **more: Any)
 
 
 def one_of(keys: tuple[str, ...]) -> dict[str, Any]:
-    """That an object has exactly one of these keys."""
+    """The condition that an object has exactly one of these keys."""
     return {"oneOf": [{"required": [key]} for key in keys]}
 
 
 def text(description: str, pattern: str | None = None, **more: Any) -> dict[str, Any]:
+    """Text that matches ``pattern``, or any that is not empty."""
     schema = {"type": "string", "description": description, **more}
     if pattern:
         schema["pattern"] = pattern
@@ -56,6 +58,7 @@ def text(description: str, pattern: str | None = None, **more: Any) -> dict[str,
 
 
 def mapping(description: str, keys: str, values: dict[str, Any]) -> dict[str, Any]:
+    """An object whose keys match a pattern and whose values a schema; empty by default."""
     return {
         "type": "object",
         "description": description,
@@ -66,6 +69,7 @@ def mapping(description: str, keys: str, values: dict[str, Any]) -> dict[str, An
 
 
 def paths(description: str, **more: Any) -> dict[str, Any]:
+    """A list of paths."""
     return {
         "type": "array",
         "description": description,
@@ -75,6 +79,7 @@ def paths(description: str, **more: Any) -> dict[str, Any]:
 
 
 def keys(description: str) -> dict[str, Any]:
+    """A list of dotted paths in values, none of them twice; empty by default."""
     return {
         "type": "array",
         "description": description,
@@ -85,9 +90,11 @@ def keys(description: str) -> dict[str, Any]:
 
 
 def seconds(description: str, **more: Any) -> dict[str, Any]:
+    """A number of seconds, at most a day."""
     return {"type": "number", "description": description, "maximum": 86400, **more}
 
 
 def caches(description: str) -> dict[str, Any]:
+    """A list of BuildKit caches; empty by default."""
     items = {"type": "string", "pattern": CACHE}
     return {"type": "array", "description": description, "items": items, "default": []}

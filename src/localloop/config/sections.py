@@ -1,4 +1,4 @@
-"""The sections of ``localloop.yml`` but builds and charts, and the project that they make up."""
+"""The project, and all sections of ``localloop.yml`` except builds and charts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_project(
 ) -> Project:
     """The whole project; ``sha256`` is that of the file, ``flag`` the value of ``--profile``.
 
-    Raises UsageError for whatever the schema alone cannot refuse.
+    Raises UsageError for what the schema cannot refuse.
     """
     _check_names(reader)
     items = reader.items()
@@ -131,7 +131,7 @@ def read_readiness(reader: Reader, environ: Mapping[str, str]) -> Readiness:
     if fields.get("stable_for") is not None:
         fields["stable_for"] = float(fields["stable_for"])
         if node is not None and fields["stable_for"] >= fields["timeout"]:
-            message = f"stable_for cannot be over within timeout ({fields['timeout']:g} s)"
+            message = f"stable_for must be shorter than timeout ({fields['timeout']:g} s)"
             raise reader.fail(node.value["stable_for"], message)
     fields["also"] = tuple(PodScope(**scope) for scope in fields.get("also", []))
     fields["http"] = tuple(
@@ -144,9 +144,9 @@ def read_readiness(reader: Reader, environ: Mapping[str, str]) -> Readiness:
 def _http_check(reader: Reader, name: str, node: Node) -> HttpCheck:
     fields = reader.plain(node)
     if ("service" in fields) == ("url" in fields):
-        raise reader.fail(node, f"readiness.http.{name} needs either a service or a url")
+        raise reader.fail(node, f"readiness.http.{name} needs either a service or a url, not both")
     if "url" in fields and "path" in fields:
-        raise reader.fail(node.value["path"], "a url has its path in it", "remove `path`")
+        raise reader.fail(node.value["path"], "the url already contains the path", "remove `path`")
     return HttpCheck(name=name, **fields)
 
 
@@ -176,7 +176,7 @@ def read_baseline(reader: Reader) -> tuple[BaselineStep, ...]:
             timeout=float(item.plain().get("timeout", default("baseline_step", "timeout"))),
         )
         if step.category in _CATEGORIES:
-            message = f"the category {step.category!r} is localloop's own"
+            message = f"the category {step.category!r} is reserved"
             raise reader.fail(items["category"], message, "choose another")
         if (step.category, step.name) in found:
             message = f"{step.category} already has a step {step.name!r}"

@@ -13,12 +13,16 @@ _Error = tuple[int, int, str, "str | None"]  # line, column, message, hint
 
 
 def matches(pattern: str, text: str) -> bool:
-    """ECMA's reading of a pattern: ``$`` is the very end, not also before a last newline."""
+    """Whether the text matches as in ECMAScript: ``$`` is the very end, never before a newline."""
     return re.search(pattern.removesuffix("$") + r"\Z", text) is not None
 
 
 def validate(root: Node, name: str) -> None:
-    """Check a document; raises the first error by position, with all of them in its details."""
+    """Check a document against the schema; ``name`` is the file in messages.
+
+    Raises UsageError (``config_invalid``): the first error by position, the first twenty of all in
+    its details.
+    """
     errors = list(_check(root, SCHEMA, "", (root.line, root.column)))
     if not errors:
         return
@@ -187,7 +191,7 @@ def _either(types: list[str]) -> str:
 
 
 def near(word: str | None, words: list[str]) -> str | None:
-    """``did you mean …`` where something is near enough, else the whole list."""
+    """A hint: ``did you mean …`` if one of the words is close, else all of them."""
     close = _closest(word or "", words)
     if close:
         return f"did you mean {close[0]!r}?"
