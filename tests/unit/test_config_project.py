@@ -82,7 +82,7 @@ ERRORS = [
     ("readiness:\n  http: {page: {status: 200}}\n", "12:16", "either a service or a url", None),
     ("readiness:\n  http: {page: {service: web, path: /}}\n", "12:26", "'web' is not valid", None),
     ("readiness:\n  http: {page: {url: 'http://example.org/'}}\n", "12:22", "is not valid", None),
-    ("readiness:\n  http: {page: {url: 'http://localhost/', path: /}}\n", "12:49", "already contains",
+    ("readiness:\n  http: {page: {url: 'http://localhost/', path: /}}\n", "12:49", "contains the",
      "remove `path`"),
     ("readiness:\n  http: {Page: {}}\n", "12:10", "not a valid name", None),
     ("builder: [a]\n", "11:10", "must be text, not a list", None),
