@@ -1,4 +1,4 @@
-"""``localloop baseline`` and ``playbooks/baseline.yml``: what they measure and what they leave."""
+"""``localloop baseline`` and ``playbooks/baseline.yml``: what they measure and leave behind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ONE_RUN = [["files", "count", "ok"], ["image", "web", "ok"], ["deploy", "deploy"
 
 
 def read(path: Path) -> tuple[list[list[str]], str]:
-    """The rows of a CSV file after its head, and the markdown beside it."""
+    """The rows of a CSV file after its header, and the Markdown beside it."""
     with path.open(newline="") as file:
         head, *rows = csv.reader(file)
     assert head == HEAD
@@ -43,8 +43,8 @@ def test_both_runs_with_the_deploy(project: Project) -> None:
     before = project.outside.see()
     run = project.localloop("baseline", "--mode", "both", "--with-deploy", "-o", "json")
     after = project.outside.see()
-    told = json.loads(run.out)
-    path = Path(told["csv"])
+    document = json.loads(run.out)
+    path = Path(document["csv"])
     assert path.parent == project.root / ".cache" / "perf"
     rows, markdown = read(path)
     assert [row[:4] for row in rows] == [
@@ -57,7 +57,7 @@ def test_both_runs_with_the_deploy(project: Project) -> None:
     took = seconds(rows)
     assert took["cold web"] > took["warm web"]
 
-    # The deploy is the ordinary one, and the only one that published anything.
+    # The deploy is an ordinary one, and nothing else published anything.
     assert "Hello from localloop" in after.page
     assert after.revisions == ((1, "deployed"),)
     reports = sorted(
@@ -87,14 +87,14 @@ RUN --mount=type=cache,id=NEW,target=/cache --mount=type=bind,from=stamp,target=
 
 
 def counted(project: Project, run: str) -> list[str]:
-    """What the counting step said in a run's build, if it ran."""
+    """The counting step's output in a run's build; empty if it came from the cache."""
     log = project.read(f".cache/localloop/baseline/build/{run}-web/bake.log")
     return re.findall(r"^\[[^\]]+\] (\d+ [0-9a-f-]{36})$", log, re.MULTILINE)
 
 
 def test_the_caches_of_the_loop_are_left_alone(project: Project) -> None:
-    """Each build of the loop adds a line to its cache mount; a layer tells when it was made."""
-    new = uuid.uuid4().hex  # neither the mount nor a layer is one of an earlier session
+    """Each build of the loop adds a line to its cache mount; a stamp identifies its layer."""
+    new = uuid.uuid4().hex  # so that neither the mount nor a layer comes from an earlier session
     dockerfile = project.read("Dockerfile").replace(
         "COPY site/ /site/", "COPY --from=counter /site/ /site/"
     )

@@ -36,7 +36,7 @@ from localloop.readiness.result import GateResult
 pytestmark = pytest.mark.cluster
 
 Results = dict[str, GateResult]
-# The head of a program for 64-bit ARM: the kernel of another processor refuses it.
+# The header of a program for 64-bit ARM, which other processors cannot run.
 FOREIGN = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00\x01" + bytes(43)
 
 
@@ -54,7 +54,7 @@ def results(cluster: Cluster, image: str) -> Iterator[Results]:
 
 
 def scenes(image: str) -> dict[str, Scene]:
-    """By name; each has one thing about it that is not as usual."""
+    """By name; each differs from the usual in one thing."""
     nope = image.partition("@")[0] + ":nope"
     good = workload("StatefulSet", image)
     rolled = workload("StatefulSet", image, spec={"updateStrategy": {"type": "OnDelete"}})
@@ -226,14 +226,14 @@ def scenes(image: str) -> dict[str, Scene]:
 
 
 def _roll(stage: Stage, before: dict, after: dict) -> None:
-    """A StatefulSet that was ready, edited; its pod stays as it was until somebody deletes it."""
+    """A StatefulSet that was ready and is edited; its pod stays until it is deleted by hand."""
     stage.apply(before)
     once_ready(stage, before)
     stage.apply(after)
 
 
 def _get_stuck(stage: Stage, bad_image: str, good: dict) -> None:
-    """First a revision that cannot start, then the mended one, which waits for its pod."""
+    """First a revision that cannot start, then the fixed one, which its pod blocks."""
     stage.apply(with_container(good, image=bad_image))
     eventually(
         "the stuck pod", lambda: stage.pod_waits("ErrImagePull", "ImagePullBackOff"), within=60
@@ -241,7 +241,7 @@ def _get_stuck(stage: Stage, bad_image: str, good: dict) -> None:
     stage.apply(good)
 
 
-# -- what the gates said --------------------------------------------------------------------------
+# -- what the gates reported ----------------------------------------------------------------------
 
 FAILED = [
     ("tag-deployment", "image_pull_failed:web", "image_not_found"),
@@ -291,7 +291,7 @@ def test_passes(results: Results, name: str) -> None:
 
 
 def test_a_declared_request(results: Results) -> None:
-    """It is ready in every other way; the answer to one request is not the declared one."""
+    """Everything else is ready, but one request is not answered as declared."""
     result = results["http-fails"]
     assert (result.status, result.reason) == ("failed", "http_check:page")
     assert result.detail == "HTTP 404 instead of 200"
@@ -299,14 +299,14 @@ def test_a_declared_request(results: Results) -> None:
 
 
 def test_an_image_without_a_registry(results: Results) -> None:
-    """Whether docker.io answers depends on the machine: the reason does not."""
+    """Whether docker.io answers depends on the machine; the reason does not."""
     assert results["nope"].reason == "image_pull_failed:web"
     assert results["nope"].diagnosis.cause in (
         *("image_not_found", "registry_unreachable", "registry_refuses", "registry_tls"),
     )
 
 
-def test_the_last_words_are_told(results: Results) -> None:
+def test_the_last_log_lines_are_shown(results: Results) -> None:
     diagnosis = results["crash"].diagnosis
     assert "last-words" in diagnosis.lines
     assert "exit 3" in diagnosis.meaning
@@ -317,7 +317,7 @@ def test_the_last_words_are_told(results: Results) -> None:
 
 
 def test_a_crash_inside_the_window_is_no_success(results: Results) -> None:
-    """It was Ready for eight seconds, of the ten that were asked for."""
+    """It was Ready for eight of the ten seconds that were required."""
     assert results["crash-late"].duration_s > 10
 
 
@@ -327,7 +327,7 @@ def test_which_deadline_applied(results: Results) -> None:
     assert (ours.deadline_s, ours.deadline_by) == (45, "readiness.timeout")
 
 
-def test_what_is_told_beside_the_verdict(results: Results) -> None:
+def test_warnings_and_kinds_that_are_not_gated(results: Results) -> None:
     assert "Deployment web: its pods have no probe" in results["no-probe"].warnings
     assert set(results["none-wanted"].warnings) == {
         "Deployment web wants no pods",
@@ -351,7 +351,7 @@ def test_nothing_takes_longer_than_its_rule(results: Results) -> None:
 
 
 def test_a_declared_request_of_a_deploy(make_project: MakeProject) -> None:
-    """Also an unchanged deploy makes it."""
+    """An unchanged deploy sends it too."""
     project = make_project("declared")
     service = "declared/hello:http"
     check = f"{{page: {{service: '{service}', contains: Hello}}}}"
@@ -368,11 +368,11 @@ def test_a_declared_request_of_a_deploy(make_project: MakeProject) -> None:
     assert project.deploy().report["outcome"] == "unchanged"
 
 
-# -- trouble with the cluster itself: one after the other, when no scene runs any more ------------
+# -- trouble with the cluster itself: one after the other, once all scenes have ended ------------
 
 
 def test_api_server_that_pauses(cluster: Cluster, image: str, results: Results) -> None:
-    """Five seconds without an API server are waited for: no failure, and no success before.
+    """The gate waits through five seconds without an API server: no failure, and no success before.
 
     They begin once the gate watches, and has seen that everything is ready.
     """
@@ -397,7 +397,7 @@ def test_api_server_that_pauses(cluster: Cluster, image: str, results: Results) 
 
 
 def test_api_server_that_stays_away(cluster: Cluster, image: str, results: Results) -> None:
-    """That is unknown, not failed; and it ends within its deadline and 15 s."""
+    """That is unknown, not failed, and takes at most 15 s longer than the deadline."""
     stage = Stage(cluster, "scene-ready")
     docker("exec", cluster.node, "pkill", "-STOP", "kube-apiserver")
     began = time.monotonic()

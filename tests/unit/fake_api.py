@@ -66,7 +66,7 @@ class FakeApi:
         return Kube(KubeConfig("fake", f"http://{host!s}:{port}"), timeout)
 
     def put(self, *objects: Object) -> None:
-        """Store objects, as the cluster would, and tell the watchers."""
+        """Store objects as the cluster would, and notify the watches."""
         with self.changed:
             for given in objects:
                 self.version += 1

@@ -1,4 +1,4 @@
-"""What BuildKit would not see in a context: what it is told, and what it builds."""
+"""Changes that BuildKit would not notice in a context get it a new name, and are built."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def restore(path: Path, text: str) -> None:
     os.utime(path, (1_000_000_000, 1_000_000_000))
 
 
-def test_a_tree_as_it_was_written_needs_no_name(root: Path) -> None:
+def test_an_ordinary_tree_needs_no_name(root: Path) -> None:
     assert name_of(root) == ""
     write(root / "src/main.c", "other")
     assert name_of(root) == ""
@@ -32,7 +32,7 @@ def test_a_tree_as_it_was_written_needs_no_name(root: Path) -> None:
     assert name_of(root) == ""
 
 
-def test_the_name_is_that_of_the_restored_files_contents(root: Path) -> None:
+def test_the_name_depends_on_the_content_of_restored_files(root: Path) -> None:
     restore(root / "src/main.c", "foo")
     foo = name_of(root)
     assert len(foo) == 16
@@ -46,7 +46,7 @@ def test_the_name_is_that_of_the_restored_files_contents(root: Path) -> None:
     assert name_of(root) not in ("", foo)
 
 
-def test_the_name_is_that_of_the_folders_that_not_all_may_read(root: Path) -> None:
+def test_the_name_depends_on_folders_that_are_not_world_readable(root: Path) -> None:
     write(root / "src/kept/a.c", "a")
     write(root / "src/own/a.c", "a")
     assert name_of(root) == ""
@@ -65,7 +65,7 @@ def test_the_name_is_that_of_the_folders_that_not_all_may_read(root: Path) -> No
 
 
 def build(root: Path, out: Path) -> Path:
-    """Build the project as a run would; where its files went."""
+    """Build the project as a run would; returns where its files went."""
     session = Session(
         load_project(root, environ={}), os.environ, platform="linux/amd64", writes=False
     )

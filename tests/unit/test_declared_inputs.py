@@ -1,4 +1,4 @@
-"""Declared inputs: however a pattern is written, and what is said of one that matches nothing."""
+"""Declared inputs: the ways to write a pattern, and the warning for one that matches nothing."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from localloop.fingerprint.components import Fingerprint, fingerprint_cluster
 from localloop.inputs.context import build_context
 from localloop.inputs.declared import to_ignore_pattern, unmatched_inputs
 
-OTHERWISE = {
+EQUIVALENT = {
     "src/**": ["./src/**", "src/./**", "src//**", " src/**", "./src/**/"],
     "src": ["./src", "src/", "./src/", "./src/."],
     "**": [".", "./", "./.", "./**"],
     "src/*.c": ["./src/*.c", ".//src/*.c"],
 }
-WRITTEN = [(plain, other) for plain, others in OTHERWISE.items() for other in others]
+SPELLINGS = [(plain, other) for plain, others in EQUIVALENT.items() for other in others]
 
 
 def declare(root: Path, *inputs: str, command: bool = False) -> None:
@@ -44,8 +44,10 @@ def cluster(root: Path, *inputs: str) -> Fingerprint:
 
 
 @pytest.mark.parametrize("command", [False, True], ids=["dockerfile", "command"])
-@pytest.mark.parametrize(("plain", "other"), WRITTEN)
-def test_however_it_is_written(root: Path, plain: str, other: str, command: bool) -> None:
+@pytest.mark.parametrize(("plain", "other"), SPELLINGS)
+def test_every_spelling_includes_the_same(
+    root: Path, plain: str, other: str, command: bool
+) -> None:
     declare(root, plain, command=command)
     first = prints(root)
     assert "src/main.c" in first.manifest
@@ -60,8 +62,8 @@ def test_however_it_is_written(root: Path, plain: str, other: str, command: bool
     assert value(root) != again.value
 
 
-@pytest.mark.parametrize(("plain", "other"), WRITTEN)
-def test_however_it_is_left_out(root: Path, plain: str, other: str) -> None:
+@pytest.mark.parametrize(("plain", "other"), SPELLINGS)
+def test_every_spelling_excludes_the_same(root: Path, plain: str, other: str) -> None:
     kept = ["docker"] if plain == "**" else []
     for pattern in (plain, other):
         declare(root, "src", "docker", f"!{pattern}", *kept)
@@ -69,8 +71,8 @@ def test_however_it_is_left_out(root: Path, plain: str, other: str) -> None:
         assert "docker/Dockerfile" in prints(root).manifest
 
 
-@pytest.mark.parametrize(("plain", "other"), WRITTEN)
-def test_however_the_clusters_are_written(root: Path, plain: str, other: str) -> None:
+@pytest.mark.parametrize(("plain", "other"), SPELLINGS)
+def test_every_spelling_in_cluster_inputs(root: Path, plain: str, other: str) -> None:
     plain, other = plain.replace("src", "infra"), other.replace("src", "infra")
     plain, other = plain.replace(".c", ".yaml"), other.replace(".c", ".yaml")
     first, again = cluster(root, plain), cluster(root, other)
@@ -78,7 +80,7 @@ def test_however_the_clusters_are_written(root: Path, plain: str, other: str) ->
     assert (first.manifest.keys(), first.facts) == (again.manifest.keys(), again.facts)
 
 
-def test_everything_is_what_no_run_of_ours_changes(root: Path) -> None:
+def test_everything_excludes_what_our_runs_write(root: Path) -> None:
     declare(root, ".")
     first = prints(root)
     write(root / ".git/HEAD", "x")
@@ -104,7 +106,7 @@ def test_everything_is_what_no_run_of_ours_changes(root: Path) -> None:
         ["src", "a[b]c"],
     ],
 )
-def test_one_that_matches_nothing_is_named(
+def test_a_pattern_that_matches_nothing_is_named(
     root: Path, inputs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     declare(root, *inputs)
@@ -122,7 +124,7 @@ def test_one_that_matches_nothing_is_named(
         *("docker/Dockerfile.other", "src/l", "src/link", "src/m|x*", "x|src*"),
     ],
 )
-def test_one_that_matches_is_not(root: Path, pattern: str) -> None:
+def test_a_pattern_that_matches_is_not_named(root: Path, pattern: str) -> None:
     write(root / "src/l/deep")
     write(root / "src/mx")
     (root / "src/link").symlink_to("main.c")
@@ -130,49 +132,49 @@ def test_one_that_matches_is_not(root: Path, pattern: str) -> None:
     assert prints(root).warnings == ()
 
 
-def test_only_what_is_left_out_needs_no_match(root: Path) -> None:
+def test_an_exclusion_need_not_match(root: Path) -> None:
     declare(root, "src", "!src/nowhere")
     assert prints(root).warnings == ()
 
 
 @pytest.mark.parametrize("inputs", [["nowhere/**", "./no"], ["src", "!src"]])
-def test_without_any_input_nobody_would_know(root: Path, inputs: list[str]) -> None:
+def test_no_input_at_all_is_refused(root: Path, inputs: list[str]) -> None:
     declare(root, *inputs, command=True)
     with pytest.raises(UsageError, match=r"images\.app\.inputs: nothing matches") as caught:
         prints(root)
     assert (caught.value.reason, caught.value.where) == ("input_missing", "localloop.yml")
     with pytest.raises(UsageError, match=r"cluster\.inputs: nothing matches"):
         cluster(root, *inputs)
-    declare(root, *inputs)  # a build fails where its Dockerfile copies something
+    declare(root, *inputs)  # a warning is enough: the build fails if it copies something
     assert prints(root).warnings
 
 
 def test_fingerprint_of_any_tree(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def said(*inputs: str) -> tuple[int, str, str]:
+    def run(*inputs: str) -> tuple[int, str, str]:
         code = main(["fingerprint", str(root), "--inputs", *inputs])
         return (code, *capsys.readouterr())
 
-    assert said("./src/**") == said("src/**") == said("src/")
-    assert said(".") == said("**")
-    assert said("src") != said(".")
-    assert said("src", "nowhere") == (
+    assert run("./src/**") == run("src/**") == run("src/")
+    assert run(".") == run("**")
+    assert run("src") != run(".")
+    assert run("src", "nowhere") == (
         0,
-        said("src")[1],
+        run("src")[1],
         "warning: --inputs: nowhere matches nothing\n",
     )
-    code, out, error = said("nowhere")
+    code, out, error = run("nowhere")
     assert (code, out) == (2, "")
     assert "--inputs: nothing matches nowhere" in error
 
 
-def test_the_builder_gets_the_same(root: Path) -> None:
+def test_the_builder_gets_the_same_patterns(root: Path) -> None:
     declare(root, "./src/", ".", "!./docker/")
     project = load_project(root, environ={})
     text = build_context(project, project.images["app"]).ignore_text
     assert text.splitlines()[:6] == ["*", "!src", "!**", ".cache", "!.cache/*", "docker"]
 
 
-def test_what_is_inverted() -> None:
+def test_ignore_patterns() -> None:
     assert [to_ignore_pattern(text) for text in ("a", "!a", "#a", ". ", "! ./a")] == [
         *("!a", "a", "!#a", "!**", "a")
     ]

@@ -1,4 +1,4 @@
-"""What a person is told: the cause that the cluster's own words name, on one screen."""
+"""The diagnosis: the cause recognised in the cluster's own messages, on one screen."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def evidence(
     probe: str = "",
     init: bool = False,
 ) -> list[dict[str, Any]]:
-    """As the gate collects it: of one Deployment with one pod of one container."""
+    """Evidence as the gate collects it, for a Deployment with one pod of one container."""
     reason, _, message = event.partition(" ")
     happened = {"object": "Pod/web-1", "reason": reason, "message": message, "count": 2}
     container = {
@@ -56,8 +56,8 @@ def evidence(
     ]
 
 
-# What servers, kubelets and container runtimes said: containerd 1.6 with Kubernetes 1.20 where
-# nothing else is noted.
+# Messages of servers, kubelets and container runtimes: containerd 1.6 with Kubernetes 1.20 unless
+# noted otherwise.
 SAID: list[tuple[str, dict[str, Any], str]] = [
     ("image_pull_failed:web", {"waiting": f"ErrImagePull {NOT_FOUND}"}, "image_not_found"),
     (
@@ -256,7 +256,7 @@ def test_cause(reason: str, said: dict[str, Any], cause: str) -> None:
     assert found.next_step.endswith(".")
 
 
-def test_each_cause_is_found_in_something_that_was_said() -> None:
+def test_each_cause_is_found_in_a_real_message() -> None:
     found = {cause for _, _, cause in SAID}
     assert {cause.name for cause in CAUSES} - found == {"on_delete", "job_suspended", "gone"}
     assert diagnose("timeout:not found", "not found").cause == "gone"
@@ -289,7 +289,7 @@ def test_a_probe_failure_names_the_declared_ports() -> None:
 
 
 def test_without_evidence() -> None:
-    """As where the API server was not there, or a reason of another step."""
+    """No API server, or a reason of another step."""
     found = diagnose("apiserver_unreachable", "timed out")
     assert (found.workload, found.pod, found.cause) == ("", "", "")
     assert "unknown" in found.meaning
@@ -299,14 +299,14 @@ def test_without_evidence() -> None:
 # -- the table ------------------------------------------------------------------------------------
 
 
-def test_every_reason_that_can_fail_an_object_has_its_row() -> None:
+def test_every_reason_that_can_fail_an_object_is_in_the_table() -> None:
     failing = {state.reason for state in states() if state.state == "failed"}
     failing |= {suspect.reason for state in states() for suspect in state.verdict().suspects}
     assert {name for name in failing if reason_named(name) is None} == set()
     assert len(failing) >= 18
 
 
-def test_names_are_used_once_and_rows_are_whole() -> None:
+def test_names_are_unique_and_entries_complete() -> None:
     names = [row.name for row in (*REASONS, *CAUSES)]
     assert len(set(names)) == len(names)
     for row in (*REASONS, *CAUSES):

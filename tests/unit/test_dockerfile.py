@@ -50,7 +50,7 @@ SOURCES = [
     ("FROM x\nRUN echo \\\\\nCOPY a /", ["a"]),
     ("FROM x\nCOPY --parents a/b/c /", ["a"]),  # the modes of a and a/b are copied too
     ("FROM x\nCOPY --exclude=*.md a /", ["a"]),
-    # What ends in .git, or begins as an address did once, is a path as any other.
+    # A name that ends in .git, or once counted as an address, is an ordinary path.
     ("FROM x\nADD deps.git /d/", ["deps.git"]),
     ("FROM x\nADD ./deps.git#main lib/deps.git /d/", ["deps.git#main", "lib/deps.git"]),
     ("FROM x\nADD e.invalid/a/b.git /d/", ["e.invalid/a/b.git"]),
@@ -67,7 +67,7 @@ def test_sources(text: str, sources: list[str]) -> None:
     assert found.sources == tuple(sorted(sources))
 
 
-# Where Python sees the end of a line and BuildKit sees none.
+# Where Python sees the end of a line and BuildKit does not.
 NO_LINE_ENDS = ["\f", "\v", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\r"]
 
 
@@ -80,17 +80,17 @@ def test_lines_end_where_buildkit_ends_them(char: str) -> None:
 
 
 @pytest.mark.parametrize("char", "\t\v\f\r ")
-def test_words_are_buildkits(char: str) -> None:
+def test_words_are_split_as_buildkit_does(char: str) -> None:
     assert read(f"FROM{char}x\nCOPY{char}a{char}b{char}/d/").sources == ("a", "b")
 
 
 @pytest.mark.parametrize("char", ["\x1c", "\x1f", "\x85", "\xa0", "\u2028", "\u3000"], ids=ascii)
-def test_what_is_no_space_to_buildkit_is_a_part_of_the_name(char: str) -> None:
+def test_other_unicode_spaces_are_part_of_the_name(char: str) -> None:
     assert read(f"FROM x\nCOPY a{char}b /d/").sources == (f"a{char}b",)
     assert read(f"FROM y{char}z").images == (f"y{char}z",)
 
 
-def test_lines_may_end_as_windows_ends_them() -> None:
+def test_lines_may_end_in_crlf() -> None:
     assert read("FROM x\r\nRUN <<EOF\r\nEOF\r\nCOPY a \\\r\n b /d/\r\n").sources == ("a", "b")
 
 
@@ -144,7 +144,7 @@ IMAGES = [
     ("FROM x-$TARGETARCH", {}, ["x-arm64"]),
     ("FROM x AS x\nFROM x", {}, ["x"]),
     ("ARG V=1\nARG V=2\nFROM x:$V", {}, ["x:2"]),
-    ("FROM x:${V:-3}", {"V": "4"}, ["x:3"]),  # not declared before FROM: not seen there
+    ("FROM x:${V:-3}", {"V": "4"}, ["x:3"]),  # not declared before FROM, so not visible there
     ("ARG V\nFROM x:${V:+set}", {"V": "4"}, ["x:set"]),
     ("FROM x@sha256:" + "a" * 64, {}, ["x@sha256:" + "a" * 64]),
 ]
@@ -170,18 +170,18 @@ def test_base_image_by_an_automatic_argument_that_is_not_known(form: str) -> Non
     assert read(f"FROM {form}").untracked == (f"FROM {form}",)
 
 
-def test_argument_that_is_not_resolved_elsewhere_does_no_harm() -> None:
+def test_an_unresolved_argument_elsewhere_does_no_harm() -> None:
     found = read("ARG V=1\nFROM x\nARG V\nRUN echo $V", hidden_args=["V"])
     assert (found.images, found.untracked) == (("x",), ())
 
 
 @pytest.mark.parametrize("base", ["app", "app:latest", "App"])
-def test_named_context_wins_over_a_stage_and_an_image(base: str) -> None:
+def test_a_named_context_takes_precedence_over_a_stage_and_an_image(base: str) -> None:
     found = read(f"FROM y AS app\nCOPY a /\nFROM {base}\nCOPY b /", needs=["app"])
     assert (found.needs, found.images, found.sources) == (("app",), (), ("b",))
 
 
-def test_needs_are_not_outside_images() -> None:
+def test_needs_are_not_external_images() -> None:
     found = read("FROM base\nCOPY --from=tools /a /", needs=["base", "tools", "unused"])
     assert (found.images, found.needs) == ((), ("base", "tools"))
 

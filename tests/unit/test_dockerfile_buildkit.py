@@ -1,4 +1,4 @@
-"""Dockerfiles as BuildKit has them: what a build copies is what counts for us."""
+"""Dockerfiles in BuildKit: what a build copies is what we count as input."""
 
 from __future__ import annotations
 

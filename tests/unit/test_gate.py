@@ -27,12 +27,12 @@ EPOCH = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 REPOSITORY = "127.0.0.1:5000/app/web"
 PODS = "/api/v1/namespaces/app/pods"
-# How long nothing has to happen until nothing is under way: longer where much else runs.
+# Seconds without a change after which nothing is in flight; longer on a busy machine.
 QUIET = 0.03 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class VirtualClock(Clock):
-    """Time that jumps to the next due moment once nothing happens any more."""
+    """Time that jumps to the next due moment once nothing is in flight."""
 
     def __init__(self, api: FakeApi, watches: int) -> None:
         self.time = 1000.0
@@ -220,7 +220,7 @@ def test_becomes_ready_by_events(api: FakeApi) -> None:
     assert not [m for m in api.methods("GET") if m.endswith("/events")]
 
 
-def test_without_probes_ready_has_to_last(api: FakeApi) -> None:
+def test_without_probes_it_must_stay_ready(api: FakeApi) -> None:
     api.put(deployment(probe=False), replicaset(), pod())
     result = gate(api)
     assert (result.first_ready_s, result.duration_s) == (0.0, 2.0)
@@ -233,7 +233,7 @@ def test_a_restart_starts_the_window_again(api: FakeApi) -> None:
     assert (result.first_ready_s, result.duration_s) == (7.0, 17.0)
 
 
-def test_untouched_passes_by_one_observation(api: FakeApi) -> None:
+def test_untouched_passes_at_once(api: FakeApi) -> None:
     api.put(deployment(probe=False), replicaset(), pod(started="2026-01-01T00:16:30Z"))
     assert gate(api, touched=False).duration_s == 0
 
@@ -260,7 +260,7 @@ def test_causes_fail(api: FakeApi, waiting: str, reason: str, duration: float) -
     assert (result.objects[0].state, result.objects[0].reason) == ("failed", reason[:-4])
 
 
-def test_a_cause_that_passes_is_forgiven(api: FakeApi) -> None:
+def test_a_cause_that_goes_away_is_forgotten(api: FakeApi) -> None:
     api.put(unready(deployment()), replicaset(), pod(False, waiting="ErrImagePull"))
     script = {10.0: lambda: api.put(pod(False)), 30.0: lambda: api.put(pod(), deployment())}
     assert gate(api, script=script).ready
@@ -282,7 +282,7 @@ def test_a_crash_loop_counts_from_its_first_sighting(api: FakeApi) -> None:
     assert (result.reason, result.duration_s) == ("crash_loop:web", 33)
 
 
-def test_the_second_sighting_is_a_fresh_read(api: FakeApi) -> None:
+def test_a_cause_is_confirmed_by_a_second_read(api: FakeApi) -> None:
     api.put(unready(deployment()), replicaset(), pod(False, waiting="ErrImagePull"))
     gate(api)
     assert api.methods("GET").count(f"GET {PODS}/web-p1") == 1
@@ -313,7 +313,7 @@ def test_unschedulable_warns_then_fails(api: FakeApi) -> None:
     assert result.warnings == ("web: unschedulable: cpu",)
 
 
-def test_replica_failure_has_to_last(api: FakeApi) -> None:
+def test_replica_failure_must_last(api: FakeApi) -> None:
     broken = unready(deployment())
     broken["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True"}]
     api.put(broken)
@@ -321,14 +321,14 @@ def test_replica_failure_has_to_last(api: FakeApi) -> None:
     assert (result.reason, result.duration_s) == ("replica_failure:web", 10)
 
 
-def test_another_image_than_expected(api: FakeApi) -> None:
+def test_an_unexpected_image(api: FakeApi) -> None:
     api.put(deployment(), replicaset(), pod(digest=B))
     result = gate(api, expected={REPOSITORY: frozenset({A})})
     assert (result.reason, result.duration_s) == ("wrong_image:web", 20)
 
 
-def test_each_object_has_to_run_its_own_digest(api: FakeApi) -> None:
-    """As where two releases run one image, at the digests of two deploys."""
+def test_each_object_must_run_its_own_digest(api: FakeApi) -> None:
+    """Two releases may run the same image at the digests of different deploys."""
     api.put(deployment(), replicaset(), pod(digest=B))
     other, right = {REPOSITORY: frozenset({A})}, {REPOSITORY: frozenset({B})}
     both = {REPOSITORY: frozenset({A, B})}
@@ -354,7 +354,7 @@ def test_a_workload_explains_its_service(api: FakeApi) -> None:
     assert (result.subject, result.reason) == ("web", "timeout:ready 0/1")
 
 
-def test_recreated_once_starts_again_twice_fails(api: FakeApi) -> None:
+def test_recreated_once_starts_over_twice_fails(api: FakeApi) -> None:
     def again(uid: str) -> Callable[[], None]:
         def act() -> None:
             fresh = unready(deployment())
@@ -388,8 +388,8 @@ def job(uid: str = "j", *, complete: bool = True) -> Object:
     }
 
 
-def test_a_job_that_completes_and_goes_at_once(api: FakeApi) -> None:
-    """Both events come before anybody looks: the last one says that it was complete."""
+def test_a_job_that_completes_and_is_deleted_at_once(api: FakeApi) -> None:
+    """Both events arrive before the gate looks; the last one shows that it was complete."""
     api.put(job(complete=False))
 
     def complete_and_go() -> None:
@@ -410,7 +410,7 @@ def test_a_job_deleted_before_it_completed_is_not_the_one_that_did(api: FakeApi)
 
 
 def told(uid: str, reason: str, seconds: int = 1000) -> Object:
-    """What a Job's controller told of it, at that second of the server's clock."""
+    """An Event of the Job controller, at that second of the server's clock."""
     minutes, rest = divmod(seconds, 60)
     created = f"2026-01-01T00:{minutes:02}:{rest:02}Z"
     return {
@@ -439,19 +439,17 @@ GAVE_UP = told("j", "BackoffLimitExceeded")
         ([], False),
         ([MADE], False),
         ([MADE, GAVE_UP], False),
-        # That one was the release's before, whose Job had the same name.
+        # That was an earlier release's Job of the same name.
         (OLD, False),
         ([*OLD, MADE], False),
         ([*OLD, MADE, GAVE_UP], False),
-        # Somebody has made another one since.
+        # Another Job has been created since.
         ([MADE, DONE, told("k", "SuccessfulCreate", 1001)], False),
         ([MADE, GAVE_UP, told("k", "Completed", 1001)], False),
     ],
 )
-def test_a_job_that_is_gone_before_the_gate(
-    api: FakeApi, events: list[Object], ready: bool
-) -> None:
-    """Its TTL was 0: what its controller told of it since the release is the only proof."""
+def test_a_job_deleted_before_the_gate(api: FakeApi, events: list[Object], ready: bool) -> None:
+    """Its TTL was 0, so the controller's Events since the release are the only proof."""
     api.put(*events)
     since = {ref_of(job()): EPOCH + 900}
     result = gate(api, scope=(ref_of(job()),), jobs=since, timeout=20)
@@ -462,7 +460,7 @@ def test_a_job_that_is_gone_before_the_gate(
         assert result.diagnosis.cause == "gone"
 
 
-def test_an_event_that_comes_after_the_job_is_gone(api: FakeApi) -> None:
+def test_an_event_that_arrives_after_the_job_is_deleted(api: FakeApi) -> None:
     since = {ref_of(job()): EPOCH + 900}
     script = {3.0: lambda: api.put(MADE, DONE)}
     result = gate(api, scope=(ref_of(job()),), jobs=since, script=script)
@@ -472,7 +470,7 @@ def test_an_event_that_comes_after_the_job_is_gone(api: FakeApi) -> None:
     assert len(asked) < 6
 
 
-def test_a_container_that_shows_later_came_without_restarts(api: FakeApi) -> None:
+def test_a_container_that_appears_later_started_without_restarts(api: FakeApi) -> None:
     pending = pod(False)
     pending["status"]["containerStatuses"] = []
     api.put(unready(deployment()), replicaset(), pending)
@@ -490,7 +488,7 @@ def service() -> Object:
 
 
 def test_a_service_of_a_workload_elsewhere_that_wants_no_pods(api: FakeApi) -> None:
-    """That workload is in no release of this scope: it is looked at all the same."""
+    """That workload is not in the scope, but is read all the same."""
     idle = deployment(replicas=0)
     api.put(service(), idle)
     scope = (ref_of(service()),)
@@ -534,7 +532,7 @@ def test_min_ready_seconds_where_the_server_does_not_count_them(api: FakeApi) ->
     assert gate(api, scope=(ref_of(db),)).duration_s == 0
 
 
-def test_kinds_without_readiness_are_named_and_cost_nothing(api: FakeApi) -> None:
+def test_kinds_without_readiness_are_listed_and_cost_nothing(api: FakeApi) -> None:
     config = ObjectRef("v1", "ConfigMap", "app", "c")
     api.put(deployment(), replicaset(), pod())
     result = gate(api, scope=(WEB, config))
@@ -603,7 +601,7 @@ def left(waiting: str, made: str) -> Object:
 def test_a_pod_that_an_earlier_run_left_is_deleted_once(
     api: FakeApi, waiting: str, reason: str
 ) -> None:
-    """It waits for the kubelet, for minutes, and says nothing of what this run has mended."""
+    """It may wait minutes for the kubelet, and shows nothing of what this run has fixed."""
     api.put(unready(deployment()), replicaset(), left(waiting, BEFORE))
     api.answers[("DELETE", f"{PODS}/web-p1")] = [(200, {}, {})]  # accepted, not gone yet
     script = {
@@ -636,7 +634,7 @@ def test_no_other_pod_is_deleted(api: FakeApi, waiting: str, reason: str, why: s
     assert api.methods("DELETE") == []
 
 
-def test_also_by_selector(api: FakeApi) -> None:
+def test_pods_selected_by_also(api: FakeApi) -> None:
     api.put(deployment(), replicaset(), pod())
     loose = pod(False, uid="loose", owner="somebody")
     api.put(loose)
@@ -652,7 +650,7 @@ def test_also_by_selector(api: FakeApi) -> None:
     assert result.duration_s >= 4
 
 
-def test_also_that_finds_nothing(api: FakeApi) -> None:
+def test_also_that_matches_nothing(api: FakeApi) -> None:
     result = gate(api, scope=(), also=(PodScope(namespace="app", selector="app=none"),), timeout=3)
     assert (result.status, result.reason) == ("failed", "no_match:app=none")
     optional = PodScope(namespace="app", selector="app=none", optional=True)
@@ -691,7 +689,7 @@ def test_no_answer_is_unknown(api: FakeApi) -> None:
     assert result.duration_s == 20
 
 
-def test_trouble_that_passes_is_forgiven(api: FakeApi) -> None:
+def test_an_outage_that_ends_is_forgotten(api: FakeApi) -> None:
     busy = {"kind": "Status", "code": 503, "reason": "ServiceUnavailable", "message": "wait"}
     api.answers[("GET", PODS)] = [(503, {}, busy)] * 2
     api.answers[("GET", "/readyz")] = [(500, {}, "not yet")]
@@ -725,7 +723,7 @@ def test_forbidden_does_not_wait(api: FakeApi) -> None:
     assert "may not read" in result.diagnosis.meaning
 
 
-def test_a_server_that_starts_forbids_for_a_moment(api: FakeApi) -> None:
+def test_a_starting_server_may_reject_everyone_for_a_moment(api: FakeApi) -> None:
     api.answers[("GET", PODS)] = [(403, {}, NO)] * 3
     api.put(deployment(), replicaset(), pod())
     assert gate(api).ready
@@ -737,7 +735,7 @@ PROXY = "/api/v1/namespaces/app/services/web:http/proxy/health"
 HEALTH = HttpCheck(name="health", service="app/web:http", path="/health", contains="fine")
 
 
-def test_a_check_is_asked_once_all_is_ready(api: FakeApi) -> None:
+def test_a_check_is_sent_once_everything_is_ready(api: FakeApi) -> None:
     api.put(unready(deployment()), replicaset(), pod(False))
     api.answers[("GET", PROXY)] = [(200, {}, "all is fine")]
     script = {3.0: lambda: api.put(pod(), deployment())}
@@ -746,7 +744,7 @@ def test_a_check_is_asked_once_all_is_ready(api: FakeApi) -> None:
     assert api.methods().count(f"GET {PROXY}") == 1
 
 
-def test_a_check_is_asked_until_it_is_answered_as_declared(api: FakeApi) -> None:
+def test_a_check_is_repeated_until_it_passes(api: FakeApi) -> None:
     api.put(deployment(), replicaset(), pod())
     gone = {
         "kind": "Status",
@@ -765,7 +763,7 @@ def test_a_check_is_asked_until_it_is_answered_as_declared(api: FakeApi) -> None
     ]
 
 
-def test_a_check_that_is_never_answered_as_declared(api: FakeApi) -> None:
+def test_a_check_that_never_passes(api: FakeApi) -> None:
     api.put(deployment(), replicaset(), pod())
     api.answers[("GET", PROXY)] = [(404, {}, "nothing")] * 999
     result = gate(api, checks=[HEALTH], timeout=2)
@@ -775,7 +773,7 @@ def test_a_check_that_is_never_answered_as_declared(api: FakeApi) -> None:
     assert "readiness.http" in result.diagnosis.meaning
 
 
-def test_checks_start_again_when_something_is_not_ready_any_more(api: FakeApi) -> None:
+def test_checks_start_over_when_something_is_no_longer_ready(api: FakeApi) -> None:
     second = HttpCheck(name="second", service="app/web:http", path="/second")
     other = PROXY.replace("health", "second")
     api.put(deployment(), replicaset(), pod())
@@ -791,7 +789,7 @@ def test_checks_start_again_when_something_is_not_ready_any_more(api: FakeApi) -
 
 
 def test_a_check_without_the_api_server(api: FakeApi) -> None:
-    """A URL on the loopback, here the fake's own /readyz; an expected error is no error."""
+    """A URL on loopback, here the fake's own /readyz; an expected error status passes."""
     host, port = api.server.server_address[:2]
     url = f"http://{host!s}:{port}"
     kube = api.kube()
@@ -803,7 +801,7 @@ def test_a_check_without_the_api_server(api: FakeApi) -> None:
     assert http_failure(kube, tea, 1) == ""
 
 
-def test_one_look_asks_too(api: FakeApi) -> None:
+def test_observe_once_sends_checks_too(api: FakeApi) -> None:
     api.now = lambda: EPOCH + 2000
     api.put(deployment(), replicaset(), pod())
     api.answers[("GET", PROXY)] = [(200, {}, "sick")]
@@ -839,9 +837,9 @@ def test_evidence(api: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["behind", "gone"])
-def test_evidence_is_of_the_pods_as_they_are_now(api: FakeApi, gone: bool) -> None:
-    """The watch of a Job told of its failure, that of its pods not yet of theirs. (A pod that is
-    gone is told as it was seen last.)"""
+def test_evidence_shows_the_pods_as_they_are_now(api: FakeApi, gone: bool) -> None:
+    """The watch on a Job may be ahead of the watch on its pods. A pod that is gone is shown as it
+    was last seen."""
     seen = pod(False, waiting="ContainerCreating", owner="j")
     seen["status"]["containerStatuses"][0]["lastState"] = {}
     now = copy.deepcopy(seen)
@@ -870,7 +868,7 @@ def test_a_missing_node_file_has_its_own_reason(api: FakeApi) -> None:
     assert gate(api, timeout=5).reason == "node_file_missing:/opt/x"
 
 
-def test_clean() -> None:
+def test_sanitize() -> None:
     assert sanitize("a\x00b\x1b]0;title\x07c\u202ed\te") == "abcd e"
     assert sanitize("x" * 10, 5) == "xxxx…"
 

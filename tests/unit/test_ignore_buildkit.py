@@ -1,4 +1,4 @@
-"""Ignore files as BuildKit has them: what a build copies is compared with what counts for us."""
+"""Ignore files in BuildKit: what a build copies is compared with our inputs."""
 
 from __future__ import annotations
 
@@ -96,14 +96,14 @@ def _random_rules(dice: random.Random) -> str:
 def _usable(rules: str) -> bool:
     try:
         Matcher(parse(rules))
-    except UsageError:  # refused by name: nothing to compare
+    except UsageError:  # refused: nothing to compare
         return False
     return True
 
 
 def test_dockerignore_is_buildkits(tmp_path: Path, seed: int) -> None:
-    """As many of the generated files as fit the time, at least a hundred; each second one as
-    localloop writes it for the builder."""
+    """As many generated files as time allows, at least a hundred; every second one as localloop
+    writes it for the builder."""
     context = tmp_path / "context"
     for name in TREE:
         file = context / name

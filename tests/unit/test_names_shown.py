@@ -1,4 +1,4 @@
-"""Names of files as people and other programs get them: one line, no control bytes, UTF-8."""
+"""File names in output: on one line, without control bytes, in UTF-8."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SHOWN = [*NAMES.values(), r"bad\xff.yaml"]
 
 @pytest.fixture
 def changed(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with such names among what changed since the deploy, and in its Dockerfile."""
+    """A project with such names among its changes since the deploy, and in its Dockerfile."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none")
     monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path / "no-buildx"))
     for name in ("app", "web"):
@@ -186,7 +186,7 @@ def test_on_a_strict_terminal(changed: Path, name: Any, component: str, shown: s
             assert shown in done.stdout.decode()
 
 
-def test_progress_of_a_terminal_has_one_line_a_subject(changed: Path) -> None:
+def test_progress_on_a_terminal_has_one_line_per_subject(changed: Path) -> None:
     put(changed / "src", b"a\x1b[2J\nb")
     now = prints(changed, "app", platform=host_platform(), base_digests={})
     text = summary_of(explain(load_manifest(changed, last(changed, "app")), now))

@@ -45,7 +45,7 @@ def value(found: Project) -> str:
     return fingerprint_chart(found, found.charts["raw"]).value
 
 
-def test_objects_are_released_as_they_are_but_for_their_images(tmp_path: Path) -> None:
+def test_objects_are_released_unchanged_except_for_images(tmp_path: Path) -> None:
     (tmp_path / "m/sub").mkdir(parents=True)
     (tmp_path / "m/sub/all.yml").write_text(OBJECTS)
     (tmp_path / "m/README.md").write_text("not a manifest")
@@ -148,7 +148,7 @@ def test_edit_of_a_file_that_a_kustomization_names(tmp_path: Path, entry: str) -
 
 
 @pytest.mark.parametrize("key", ["transformers", "generators", "validators"])
-def test_what_stands_in_the_kustomization_itself_is_no_path(tmp_path: Path, key: str) -> None:
+def test_inline_yaml_is_not_a_path(tmp_path: Path, key: str) -> None:
     inline = "apiVersion: builtin\n    kind: X\n    metadata: {name: x}\n"
     kustomization(tmp_path, "overlay", f"{key}:\n  - |-\n    {inline}")
     merge = "patchesStrategicMerge:\n  - |-\n    kind: Pod\n"
@@ -166,7 +166,7 @@ def test_a_path_may_look_like_a_number(tmp_path: Path) -> None:
     assert kustomize_roots(found, found.charts["raw"]) == (["1.0", "a"], [])
 
 
-def test_the_project_itself_holds_all(tmp_path: Path) -> None:
+def test_the_project_root_as_kustomization(tmp_path: Path) -> None:
     kustomization(tmp_path, ".", "resources: [a]\ncrds: [b/c.yaml]\n")
     kustomization(tmp_path, "a", "")
     kustomization(tmp_path, "b", "")
@@ -189,7 +189,7 @@ def test_a_chain_of_folders_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["[a]", "x", "resources: x", "resources: [{a: 1}]", "patches: [1]"]
 )
-def test_a_kustomization_that_is_none_is_kustomizes_to_refuse(tmp_path: Path, text: str) -> None:
+def test_a_malformed_kustomization_is_left_to_kustomize(tmp_path: Path, text: str) -> None:
     kustomization(tmp_path, "a", text)
     found = project(tmp_path, "kustomize: a")
     try:
@@ -213,7 +213,7 @@ def test_a_kustomization_that_cannot_be_read(tmp_path: Path) -> None:
         "configMapGenerator: [{name: a, files: [k=nowhere.yaml]}]",
     ],
 )
-def test_what_is_not_there_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_missing_path_is_refused(tmp_path: Path, text: str) -> None:
     kustomization(tmp_path, "a", text)
     with pytest.raises(UsageError, match=r"nowhere\.yaml is not in the project"):
         value(project(tmp_path, "kustomize: a"))

@@ -1,4 +1,4 @@
-"""Golden object states: each breaks one clause of a ready object."""
+"""Golden object states: each breaks one condition of a ready object."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_state(state: State) -> None:
 
 
 def test_there_are_enough_states() -> None:
-    """Of every kind, of captured objects and of hand-made ones; each base is ready as it is."""
+    """States of every kind, captured and written by hand; each base is ready unchanged."""
     every = list(states())
     assert len(every) >= 200
     assert len({str(state) for state in every}) == len(every)
@@ -41,14 +41,14 @@ def test_there_are_enough_states() -> None:
 
 
 def test_generated_states() -> None:
-    """Ten thousand of them, from a seed of this run's own; ``GATE_SEED`` repeats one."""
+    """Ten thousand of them, from a new seed each run; ``GATE_SEED`` repeats one."""
     seed = new_seed()
     wrong = [made for made in generate(seed, 10_000) if made.mistake()]
     assert not wrong, f"GATE_SEED={seed}: {wrong[0]}: {wrong[0].verdict()}"
 
 
-def test_a_suspect_too_many_is_a_mistake() -> None:
-    """A cause held against a pod that is merely slow would fail it in the end."""
+def test_an_extra_suspect_is_a_mistake() -> None:
+    """A cause held against a pod that is merely slow would eventually fail it."""
     made = next(made for made in generate(1, 10_000) if made.clause == "a pod not ready")
     verdict = made.verdict()
     suspect = Suspect(("crash_loop", "", ""), "crash_loop", "bogus", 20.0, verdict.ref)
@@ -134,7 +134,7 @@ INDEX, MANIFEST, CONFIG, OTHER = (f"sha256:{letter * 64}" for letter in "1234")
         *((f"docker-pullable://127.0.0.1:5000/app/web@{digest}", []) for digest in (INDEX, CONFIG)),
         (f"docker://{CONFIG}", []),
         *((digest, []) for digest in (INDEX, MANIFEST, CONFIG)),
-        # The node has the same bytes under a name that it pulled earlier.
+        # The node has the same image under a name that it pulled earlier.
         (f"127.0.0.1:5000/somebody/copy@{MANIFEST}", []),
         (f"docker.io/library/web@{CONFIG}", []),
         *((f"{prefix}{OTHER}", ["different"]) for prefix in ("", "docker://", "r/web@")),
@@ -144,8 +144,8 @@ INDEX, MANIFEST, CONFIG, OTHER = (f"sha256:{letter * 64}" for letter in "1234")
         ),
     ],
 )
-def test_every_shape_of_an_image_id(image_id: str, kinds: list[str]) -> None:
-    """As dockershim, cri-dockerd, containerd and CRI-O write it."""
+def test_every_form_of_an_image_id(image_id: str, kinds: list[str]) -> None:
+    """As dockershim, cri-dockerd, containerd and CRI-O report it."""
     pod = _pod("127.0.0.1:5000/app/web:v1", image_id)
     expected = {"127.0.0.1:5000/app/web": frozenset({INDEX, MANIFEST, CONFIG})}
     assert [finding.kind for finding in image_proof([pod], expected)] == kinds

@@ -38,7 +38,7 @@ def test_everything_sorted(tree: Path) -> None:
     ]  # fmt: skip
 
 
-def test_ignored_directory_comes_back_with_its_exception(tree: Path) -> None:
+def test_an_ignored_directory_is_kept_for_what_is_re_included(tree: Path) -> None:
     assert names(tree, "*\n!b/deep/three.c") == ["b", "b/deep", "b/deep/three.c"]
     assert names(tree, "b\n!b/nothing") == ["a", "a/one.c", "a/two.h", "top"]
 
@@ -104,5 +104,5 @@ def test_chart_follows_links_inside_the_project(tree: Path) -> None:
     }
 
 
-def test_show_is_one_harmless_line() -> None:
+def test_a_printable_path_is_one_line() -> None:
     assert printable_path(b"a\n\x1b[31m\xff") == r"a\n\x1b[31m\xff"

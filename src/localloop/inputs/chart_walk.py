@@ -9,7 +9,7 @@ import stat
 from typing import Protocol
 
 from ..system.cache_files import OWN_CACHES
-from .names import input_error, refuse_special, unreadable
+from .names import input_error, path_text, refuse_special, unreadable
 from .sources import list_names, read_link
 from .tree import Folder, Tree, file_bits, tree_entry
 from .walk import FileHasher, FileToHash, file_to_hash
@@ -75,7 +75,7 @@ class _ChartWalk:
             self.entry(os.path.join(real, name), path, above)
 
     def entry(self, place: bytes, path: bytes, above: frozenset[bytes]) -> None:
-        text = path.decode("utf-8", "surrogateescape")
+        text = path_text(path)
         info = _lstat(place, path)
         if info is None or path.rpartition(b"/")[2] == b".git" or (b"/" + path).endswith(_OWN):
             return

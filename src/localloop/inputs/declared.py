@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from .go_match import GO_WHITESPACE, clean_path
 from .ignore import Pattern
+from .names import path_text
 from .tree import Tree, tree_entries
 
 EVERYTHING = "**"
@@ -43,7 +44,7 @@ def _candidates(pattern: str, tree: Tree) -> Iterator[str]:
     if "|" in pattern:  # an alternative may start anywhere
         above = ""
     for folder, (_, section) in tree.items():
-        path = folder.decode("utf-8", "surrogateescape")
+        path = path_text(folder)
         below = wild and f"{path}/".startswith(above and f"{above}/")
         if not below and path not in (above, pattern):
             continue
@@ -51,4 +52,4 @@ def _candidates(pattern: str, tree: Tree) -> Iterator[str]:
             yield path
         prefix = path and f"{path}/"
         for name, _ in tree_entries(section):
-            yield prefix + name.decode("utf-8", "surrogateescape")
+            yield prefix + path_text(name)

@@ -14,9 +14,14 @@ _SPECIAL = {
 }
 
 
+def path_text(path: bytes) -> str:
+    """A path as text; bytes that are not UTF-8 become lone surrogates."""
+    return path.decode("utf-8", "surrogateescape")
+
+
 def printable_path(path: bytes) -> str:
     """A path for people, on one line and without control bytes."""
-    return one_line(path.decode("utf-8", "surrogateescape"))
+    return one_line(path_text(path))
 
 
 def one_line(text: str) -> str:

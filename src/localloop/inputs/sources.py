@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable
 
 from .go_match import BadPatternError, compile_match
-from .names import input_error, printable_path, unreadable
+from .names import input_error, path_text, printable_path, unreadable
 
 _MAX_LINKS = 40
 
@@ -78,7 +78,7 @@ class _Sources:
             return
         if stat.S_ISDIR(self.mode(base)):
             for name in list_names(self.real(base), base):
-                if expression.fullmatch(name.decode("utf-8", "surrogateescape")):
+                if expression.fullmatch(path_text(name)):
                     self.step(base, name, rest, links)
 
     def step(self, base: bytes, name: bytes, rest: list[str], links: int) -> None:
@@ -127,5 +127,5 @@ def _join(base: bytes, target: bytes) -> list[bytes] | None:
 
 
 def _quote(name: bytes) -> str:
-    text = name.decode("utf-8", "surrogateescape")
+    text = path_text(name)
     return "".join("\\" + char if char in "*?[\\" else char for char in text)

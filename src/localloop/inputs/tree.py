@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from .names import path_text
+
 
 class Folder(NamedTuple):
     """``bits`` are empty if the folder is not an input itself (the root, the way to a source)."""
@@ -76,16 +78,12 @@ def flatten(tree: Tree) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for folder, (bits, section) in tree.items():
         if bits:
-            found[_text(folder)] = b"d" + bits
+            found[path_text(folder)] = b"d" + bits
         prefix = folder + b"/" if folder else b""
         for name, word in tree_entries(section):
-            path = _text(prefix + name)
+            path = path_text(prefix + name)
             found[path + "@" if path in found else path] = word
     return found
-
-
-def _text(path: bytes) -> str:
-    return path.decode("utf-8", "surrogateescape")
 
 
 def differences(before: Tree, now: Tree) -> dict[str, list[str]]:
@@ -100,7 +98,7 @@ def differences(before: Tree, now: Tree) -> dict[str, list[str]]:
             continue
         one = flatten({path: old}) if old else {}
         two = flatten({path: new}) if new else {}
-        name = _text(path)
+        name = path_text(path)
         bits = one.pop(name, None), two.pop(name, None)
         found["added"] += two.keys() - one.keys()
         found["removed"] += one.keys() - two.keys()

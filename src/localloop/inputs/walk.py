@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from .ignore import Matcher
-from .names import refuse_special, require_utf8, unreadable
+from .names import path_text, refuse_special, require_utf8, unreadable
 from .sources import read_link
 from .tree import Folder, Tree, file_bits, folder_bits, tree_entry
 
@@ -149,7 +149,7 @@ class _Walk:
     def _read(self, path: bytes, inside: bool) -> list[Subfolder]:
         """Read a folder; its section follows once its files are hashed."""
         draft = _Draft(path)
-        state = self.matcher.state_of(_text(path))
+        state = self.matcher.state_of(path_text(path))
         prefix = path + b"/" if path else b""
         for entry in _scan(self._real(path), path):
             place = prefix + entry.name
@@ -157,7 +157,7 @@ class _Walk:
             if not counts and place not in self.passages:
                 draft.skip.add(entry.name)
                 continue
-            text = _text(place)
+            text = path_text(place)
             ignored, below = self.matcher.matches(text, state)
             if ignored and self.matcher.can_skip(text, below):
                 draft.skip.add(entry.name)
@@ -290,10 +290,6 @@ def _lstat(entry: os.DirEntry[bytes], path: bytes) -> os.stat_result | None:
         return None  # removed since the folder was read
     except OSError as exc:
         raise unreadable(path, exc) from exc
-
-
-def _text(path: bytes) -> str:
-    return path.decode("utf-8", "surrogateescape")
 
 
 def ancestors(path: bytes) -> list[bytes]:

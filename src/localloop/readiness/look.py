@@ -21,7 +21,7 @@ from .pod_rule import (
     terminating,
 )
 from .result import GateResult, ObjectResult
-from .revisions import all_pods, current_pods
+from .revisions import all_pods, current_pods, template_labels
 from .verdict import Verdict
 
 DEFAULT_WINDOW = 2.0
@@ -106,7 +106,7 @@ def selected_workloads(selected: PodScope, view: Snapshot) -> list[ObjectRef]:
         for kind in WORKLOADS
         for obj in view.of_kind("apps", kind, selected.namespace)
         if matches(selected.selector, obj["metadata"].get("labels"))
-        or matches(selected.selector, _template_labels(obj))
+        or matches(selected.selector, template_labels(obj))
     ]
     owned = {
         uid_of(pod)
@@ -202,19 +202,7 @@ def observe_once(
             verdict = replace(verdict, state="progressing", reason="too_young", detail=detail)
         warnings.extend(verdict.warnings)
         objects.append(ObjectResult(ref, verdict.state, verdict.reason, verdict.detail))
-    in_state = {entry.state: entry for entry in reversed(objects)}
-    bad = in_state.get("failed") or in_state.get("progressing")
-    reason, subject, detail = "", "", ""
-    if bad:
-        reason, subject, detail = f"{bad.reason}:{bad.ref.name}", bad.ref.name, bad.detail
-    elif unmatched:
-        reason, subject = f"no_match:{unmatched[0].selector}", unmatched[0].selector
-    else:
-        for check in checks:
-            detail = http_failure(kube, check, HTTP_CHECK_SECONDS)
-            if detail:
-                reason, subject = f"http_check:{check.name}", check.name
-                break
+    reason, subject, detail = _first_failure(kube, objects, unmatched, checks)
     return GateResult(
         "failed" if reason else "ready",
         reason,
@@ -224,6 +212,26 @@ def observe_once(
         tuple(dict.fromkeys(warnings)),
         not_gated(objects),
     )
+
+
+def _first_failure(
+    kube: Kube,
+    objects: Sequence[ObjectResult],
+    unmatched: Sequence[PodScope],
+    checks: Sequence[HttpCheck],
+) -> tuple[str, str, str]:
+    """Reason, subject and detail of the first thing that is not ready; empty if all is."""
+    in_state = {entry.state: entry for entry in reversed(objects)}
+    bad = in_state.get("failed") or in_state.get("progressing")
+    if bad:
+        return f"{bad.reason}:{bad.ref.name}", bad.ref.name, bad.detail
+    if unmatched:
+        return f"no_match:{unmatched[0].selector}", unmatched[0].selector, ""
+    for check in checks:
+        failure = http_failure(kube, check, HTTP_CHECK_SECONDS)
+        if failure:
+            return f"http_check:{check.name}", check.name, failure
+    return "", "", ""
 
 
 def _with_selected_workloads(kube: Kube, scope: Iterable[ObjectRef], view: Snapshot) -> Snapshot:
@@ -262,8 +270,3 @@ def expand_scope(
 def not_gated(objects: Iterable[ObjectResult]) -> tuple[str, ...]:
     """The objects whose readiness cannot be judged, as text."""
     return tuple(str(entry.ref) for entry in objects if entry.state == "not_gated")
-
-
-def _template_labels(obj: Object) -> Mapping[str, str]:
-    template = (obj.get("spec") or {}).get("template") or {}
-    return (template.get("metadata") or {}).get("labels") or {}

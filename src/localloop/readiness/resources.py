@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..kube.objects import Object, condition, uid_of
 from ..kube.selectors import selects
 from .pod_rule import Suspect
-from .revisions import desired_pods, generation_observed
+from .revisions import desired_pods, generation_observed, template_labels
 from .verdict import NOT_GATED, Case, Verdict, with_suspects
 
 
@@ -76,7 +75,7 @@ def service(case: Case) -> Verdict:
         workload
         for kind in ("Deployment", "StatefulSet", "DaemonSet")
         for workload in case.view.of_kind("apps", kind, case.ref.namespace)
-        if selects(selector, _template_labels(workload))
+        if selects(selector, template_labels(workload))
     ]
     if backends and not any(
         desired_pods(workload) or not generation_observed(workload) for workload in backends
@@ -85,11 +84,6 @@ def service(case: Case) -> Verdict:
             "0 endpoints", f"Service {case.ref.name}: the workloads it selects want no pods"
         )
     return case.progressing("no_endpoints", "no ready endpoint")
-
-
-def _template_labels(workload: Object) -> Mapping[str, str]:
-    template = (workload.get("spec") or {}).get("template") or {}
-    return (template.get("metadata") or {}).get("labels") or {}
 
 
 def custom_resource(case: Case) -> Verdict:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..kube.objects import Object, Snapshot, uid_of
 from .pod_rule import pod_finished, terminating
 
@@ -91,6 +93,12 @@ def _daemon_pods(obj: Object, view: Snapshot) -> list[Object]:
         for pod in pods
         if generation is None or label_of(pod, "pod-template-generation") == generation
     ]
+
+
+def template_labels(workload: Object) -> Mapping[str, str]:
+    """The labels in a workload's pod template."""
+    template = (workload.get("spec") or {}).get("template") or {}
+    return (template.get("metadata") or {}).get("labels") or {}
 
 
 def label_of(obj: Object, name: str) -> str:

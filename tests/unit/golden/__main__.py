@@ -1,6 +1,6 @@
-"""``make gate-report``: how often the gate's verdict is wrong, of states whose verdict is known.
+"""``make gate-report``: how often the gate is wrong about states whose verdict is known.
 
-``GATE_SEED`` repeats a run. Exit 1 where any verdict is wrong.
+``GATE_SEED`` repeats a run. Exits with 1 if any verdict is wrong.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ COLUMNS = ("golden", "generated", FALSE_READY, FALSE_FAILED, OTHER)
 
 
 def new_seed() -> int:
-    """A seed of this run's own, unless ``GATE_SEED`` gives one."""
+    """``GATE_SEED``, or a new random seed."""
     return int(os.environ.get("GATE_SEED") or random.SystemRandom().randrange(10**9))
 
 
@@ -34,7 +34,7 @@ def main() -> int:
         how = state.mistake()
         tally[kind].update((source, how))
         if how:
-            mistakes.append(f"{how}: {state}: {state.state} {state.reason}, said {state.verdict()}")
+            mistakes.append(f"{how}: {state}: {state.state} {state.reason}, got {state.verdict()}")
     print(f"seed {seed}")
     _row("kind", COLUMNS)
     for kind in sorted(tally):

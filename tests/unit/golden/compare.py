@@ -1,4 +1,4 @@
-"""Is a verdict the right one, and if not, how is it wrong?"""
+"""Whether a verdict is right, and if not, how it is wrong."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def mistake(
 ) -> str:
     """How the verdict is wrong, or an empty string.
 
-    Also a wrong reason, warning, or list of suspects is a mistake; ``warns`` is a part of its
-    warning, None where it must not warn.
+    A wrong reason, warning or list of suspects is a mistake too; ``warns`` is a part of the
+    warning, None if there must be none.
     """
     if verdict.ready and state not in ("ready", "not_gated"):
         return FALSE_READY

@@ -1,4 +1,4 @@
-"""States made by chance: a ready world of some kind, and one clause of it broken, or none."""
+"""Random states: a ready world of some kind, with one condition of it broken, or none."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .compare import mistake
 from .worlds import HASH, KINDS, REPOSITORY, Object, World, digest, make, set_condition
 
 Break = tuple[str, Callable[[World], None], str, str, *tuple[str, ...]]
-"""The clause, what breaks it, the state that follows, the reason; then the reasons of suspects."""
+"""The condition, what breaks it, the resulting state and reason, and the suspects' reasons."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """One generated state, and what the gate has to say of it."""
+    """One generated state, and the expected verdict."""
 
     kind: str
     clause: str
@@ -33,7 +33,7 @@ class Made:
         return f"{self.kind}: {self.clause}"
 
     def mistake(self) -> str:
-        """How the code is wrong, or an empty string."""
+        """How the verdict is wrong, or an empty string."""
         return mistake(self.verdict(), self.state, self.reason, self.suspects)
 
     def verdict(self) -> Verdict:
@@ -44,7 +44,7 @@ class Made:
 
 
 def generate(seed: int, count: int) -> Iterator[Made]:
-    """``count`` states; one in four is left ready."""
+    """Generate ``count`` states; one in four stays ready."""
     rng = random.Random(seed)
     for _ in range(count):
         kind = rng.choice(KINDS)
@@ -61,7 +61,7 @@ def generate(seed: int, count: int) -> Iterator[Made]:
 
 
 def _fewer(*names: str) -> Callable[[World], None]:
-    """Lower one count below what is wanted, to 0 by leaving it out."""
+    """Lower one count below what is wanted; 0 means leaving it out."""
 
     def act(world: World) -> None:
         left = world.rng.randrange(world.n)
@@ -81,7 +81,7 @@ def _more(name: str) -> Callable[[World], None]:
 
 
 def _condition(kind: str, status: str = "", **more: str) -> Callable[[World], None]:
-    """Give a condition that status; without one: False, Unknown, or none at all."""
+    """Set a condition's status; without one: False, Unknown, or remove the condition."""
 
     def act(world: World) -> None:
         value = status or world.rng.choice(("False", "Unknown", ""))
@@ -263,7 +263,7 @@ def _on_delete(world: World) -> None:
 
 
 def _partition(world: World) -> None:
-    """Fewer updated pods than the partition leaves to update."""
+    """Fewer updated pods than the partition requires."""
     partition = world.rng.randrange(world.n)
     world.spec["updateStrategy"]["rollingUpdate"]["partition"] = partition
     world.status["currentRevision"] = "db-8"

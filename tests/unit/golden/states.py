@@ -1,4 +1,4 @@
-"""The states of ``fixtures/readiness``, with what the gate says of each."""
+"""The states in ``fixtures/readiness``, with the verdict on each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Base:
-    """A ready object and those around it, by short names; ``judge`` names the one in question."""
+    """A ready object and related ones, by short names; ``judge`` names the one to judge."""
 
     name: str
     kubernetes: str
@@ -40,7 +40,7 @@ class Base:
 
 @dataclass(frozen=True)
 class State:
-    """One changed clause of one base, and the verdict that follows."""
+    """One change to a base, and the verdict that follows."""
 
     base: Base
     name: str
@@ -61,7 +61,7 @@ class State:
 
     def objects(self) -> dict[str, Object]:
         """The base's objects with this state's changes."""
-        # One by one: YAML's aliases share what each object has to own.
+        # Copied one by one: YAML aliases share what each object must own.
         found = {name: copy.deepcopy(obj) for name, obj in self.base.objects.items()}
         for name, extra in self.add.items():
             found[name] = copy.deepcopy(found[extra["from"]])
@@ -80,11 +80,11 @@ class State:
         return value
 
     def mistake(self) -> str:
-        """How the code is wrong, or an empty string."""
+        """How the verdict is wrong, or an empty string."""
         return mistake(self.verdict(), self.state, self.reason, self.suspects, self.warns)
 
     def verdict(self) -> Verdict:
-        """What the code says."""
+        """The actual verdict."""
         objects = self.objects()
         baseline = {}
         for path, count in self.baseline.items():
@@ -131,7 +131,7 @@ def states() -> Iterator[State]:
 
 
 def put(root: Any, path: str, value: Any) -> None:
-    """Set what a path leads to; what is not there is made."""
+    """Set the value at a path, creating what is missing."""
     *parents, last = _parts(path)
     for part in parents:
         root = root[_index(root, part)] if isinstance(root, list) else root.setdefault(part, {})
@@ -144,7 +144,7 @@ def put(root: Any, path: str, value: Any) -> None:
 
 
 def drop(root: Any, path: str) -> None:
-    """Remove what a path leads to, which has to be there."""
+    """Remove the value at a path, which must exist."""
     *parents, last = _parts(path)
     for part in parents:
         root = root[_index(root, part) if isinstance(root, list) else part]

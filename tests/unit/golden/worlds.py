@@ -1,4 +1,4 @@
-"""Ready objects of each kind, made by chance: counts, containers, images, versions, bystanders."""
+"""Random ready objects of each kind: counts, containers, images, versions, unrelated objects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HASH = "controller-revision-hash"
 
 @dataclass
 class World:
-    """A ready object, its pods, and whatever else there is. ``n`` counts the pods it wants."""
+    """A ready object, its pods and other objects; ``n`` is how many pods it wants."""
 
     rng: random.Random
     judged: Object
@@ -62,7 +62,7 @@ def digest(rng: random.Random) -> str:
 
 
 def make(kind: str, rng: random.Random) -> World:
-    """A ready world whose judged object is of that kind."""
+    """A ready world around an object of that kind."""
     return _MAKERS[kind](rng)
 
 
@@ -316,7 +316,7 @@ def _custom(rng: random.Random) -> World:
     judged = _object(rng, "example.org/v1", "Widget", status={})
     generation = judged["metadata"]["generation"] = rng.randint(1, 9)
     if generation == 1 and rng.random() < 0.5:
-        pass  # a controller that names no generation
+        pass  # a controller that reports no generation
     elif rng.random() < 0.5:
         judged["status"]["observedGeneration"] = rng.choice((generation, str(generation)))
     world = World(rng, judged)
