@@ -418,21 +418,23 @@ def test_a_push_that_nothing_answers_is_bad_luck(work: Path, fake_docker: FakeDo
     assert caught.value.reason == LOST
 
 
+@pytest.mark.parametrize("status", [0, 1])
 @pytest.mark.parametrize(("version", "refused"), [("v0.11.2", True), ("v0.12.0", False)])
 def test_a_buildx_without_structured_progress_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, refused: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, refused: bool, status: int
 ) -> None:
-    """It fails before it has built anything; buildx 0.11.2 said just this."""
+    """buildx 0.11.2 writes plain text, as here, and builds."""
     script = tmp_path / "docker"
     script.write_text(
         f"#!/bin/sh\n[ $2 = version ] && echo github.com/docker/buildx {version} abc && exit 0\n"
-        "echo 'ERROR: OLD' >&2; exit 1\n"
+        f"echo '#8 [base 3/3] RUN make' >&2; exit {status}\n"
     )
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(LocalloopError) as caught:
         run_bake([WEB], work=tmp_path / "work", on_step=no_step, hide=Redactor())
-    assert caught.value.reason == ("tool_too_old:buildx" if refused else "build_failed")
+    other = "build_failed" if status else "build_without_digest"
+    assert caught.value.reason == ("tool_too_old:buildx" if refused else other)
     if refused:
         assert caught.value.exit_code == 2
         assert "docker buildx is 0.11.2\n  Install buildx 0.12 or newer" in str(caught.value)

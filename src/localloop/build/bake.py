@@ -145,9 +145,9 @@ def run_bake(
             done = tools.run(
                 argv, timeout=BUILD_TIMEOUT_SECONDS, cwd=work, on_stderr_line=progress.feed
             )
+    if not progress.started:
+        refuse_old_buildx(docker)
     if done.returncode:
-        if not progress.started:
-            refuse_old_buildx(docker)
         raise _failure(progress, targets, work / LOG)
     for name in names:
         steps = [step for step in progress.steps() if _component_of(step.name, names) == name]

@@ -95,7 +95,8 @@ def inspect(name: str | None) -> Builder:
 def refuse_old_buildx(docker: str) -> None:
     """Raise ``tool_too_old:buildx`` for one without structured progress.
 
-    Asked only once a build has failed before it began: such a buildx fails at once.
+    Asked once a build has ended without a single message: an older buildx writes plain text,
+    whatever it is asked for.
     """
     done = tools.run([docker, "buildx", "version"], timeout=INSPECT_SECONDS)
     version = parse_version(done.stdout) if done.returncode == 0 else ()

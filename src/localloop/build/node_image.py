@@ -81,10 +81,10 @@ def build_image(
     progress = BuildProgress(say)
     with Ticker(progress.tick):
         done = tools.run([*argv, str(directory)], timeout=timeout, on_stderr_line=progress.feed)
-    if done.returncode == 0:
-        return
     if not progress.started:
         refuse_old_buildx(client)
+    if done.returncode == 0:
+        return
     step, lines = progress.failure()
     if not lines:
         lines = progress.text()[-5:]
