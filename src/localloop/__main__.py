@@ -16,18 +16,18 @@ from .errors import LocalloopError
 from .system.clock import process_started
 
 COMMANDS = {
-    "deploy": "build, release and prove what changed (all that changed, or the targets)",
-    "plan": "say what a deploy would do, and why; change nothing",
-    "bootstrap": "make the cluster run, anew or as it is, and deploy to it",
-    "rollback": "take the charts back to what an earlier transaction deployed",
-    "status": "say what the cluster runs",
+    "deploy": "build, release and verify what changed (everything that changed, or the targets)",
+    "plan": "show what a deploy would do, and why, without changing anything",
+    "bootstrap": "create, recreate or reuse the cluster, and deploy to it",
+    "rollback": "roll the charts back to what an earlier transaction deployed",
+    "status": "show what the cluster runs",
     "history": "list this project's transactions",
-    "report": "print a transaction's report (the newest one by default)",
-    "baseline": "measure each build, each command of the project and, if asked, the deploy",
-    "down": "remove this project's releases and record",
+    "report": "print the report of a transaction (default: the newest)",
+    "baseline": "measure the builds, the project's own commands and, on request, a deploy",
+    "down": "remove this project's releases and record; on request, the cluster",
     "prune": "remove this project's old images from the registry",
-    "content": "print the directory of ansible.cfg, playbooks and roles",
-    "fingerprint": "print one value for the files of a tree, stable across clones and commits",
+    "content": "print the directory that has ansible.cfg, the playbooks and the roles",
+    "fingerprint": "print one value for the files of a directory, the same for every clone of them",
     "schema": "print the JSON Schema of localloop.yml",
 }
 

@@ -142,7 +142,7 @@ def test_over_an_existing_cluster_without_a_terminal(boot: Anew) -> None:
 
 def test_on_a_terminal_it_asks(boot: Anew) -> None:
     before, node = boot.outside.see(), boot.node()
-    for answer, code, words in (("no\n", 2, "left as it is"), ("reuse\n", 0, "Nothing to do")):
+    for answer, code, words in (("no\n", 2, "was not changed"), ("reuse\n", 0, "Nothing to do")):
         leader, follower = pty.openpty()
         os.write(leader, answer.encode())
         done = subprocess.run(

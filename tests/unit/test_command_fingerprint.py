@@ -1,4 +1,4 @@
-"""``localloop fingerprint PATH``: the same wherever git brings the same files."""
+"""``localloop fingerprint PATH``: the same for every checkout of the same files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localloop.__main__ import main
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Not a project: any tree."""
+    """A directory that is not a project."""
     root = tmp_path / "tree"
     write(root / "a.c", "1")
     write(root / "deep/b.c", "2")
@@ -54,7 +54,7 @@ def test_stable_across_add_commit_checkout_and_clone(tree: Path, tmp_path: Path,
     seen.add(value(tmp_path / "clone"))
     git(tree, "worktree", "add", "-q", "--detach", str(tmp_path / "worktree"))
     seen.add(value(tmp_path / "worktree"))
-    (tree / "left/empty").mkdir(parents=True)  # git keeps no folders
+    (tree / "left/empty").mkdir(parents=True)  # git does not track directories
     seen.add(value(tree))
     assert len(seen) == 1
     assert len(seen.pop()) == 64

@@ -1,4 +1,4 @@
-"""``localloop plan`` where there is neither Docker nor a cluster: what the inputs alone say."""
+"""``localloop plan`` without Docker and a cluster: what follows from the inputs alone."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_all_changed_files_are_named_by_diff(
     ]
 
 
-def test_what_is_not_tracked_is_said(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_untracked_inputs_are_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "# syntax=docker/dockerfile:1\nFROM alpine:3\nADD https://e.invalid/x /x\n"
     write(root / "docker/Dockerfile", text)
     assert main(["plan", "--project", str(root)]) == 0
@@ -120,9 +120,7 @@ def test_nothing_is_written(root: Path) -> None:
     assert sorted(root.rglob("*")) == before
 
 
-def test_unknown_target_is_refused_all_the_same(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unknown_target_is_refused_too(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--project", str(root), "ap"]) == 2
     assert "Did you mean app?" in capsys.readouterr().err
 

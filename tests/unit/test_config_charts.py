@@ -1,4 +1,4 @@
-"""``charts`` of ``localloop.yml``: origins, profiles' values, needs, hooks, what is refused."""
+"""``charts`` of ``localloop.yml``: sources, values of profiles, needs, hooks, and refusals."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_values_of_the_profile_win(tmp_path: Path) -> None:
 def test_hooks(tmp_path: Path) -> None:
     before = "{command: [make, 1, x y]}"
     hooks = f"hooks: {{before_deploy: [{before}], after_deploy: [{{command: [a], timeout: 5}}]}}"
-    with pytest.raises(UsageError):  # a number is no word
+    with pytest.raises(UsageError):  # a number is not a word
         load(tmp_path, f"  web: {{namespace: n, path: c}}\n{hooks}\n")
     project = load(tmp_path, f"  web: {{namespace: n, path: c}}\n{hooks.replace('1', 'it')}\n")
     (first,), (after,) = project.before_deploy, project.after_deploy
@@ -103,7 +103,7 @@ def test_refused(tmp_path: Path, keys: str, said: str) -> None:
     ],
 )
 def test_refused_in_a_profile(tmp_path: Path, values: str, said: str) -> None:
-    """Whether or not it is the one in use."""
+    """Also in a profile that is not in use."""
     text = HEAD.replace("plain: {}", f"plain: {{}}\n  odd: {{values: {values}}}")
     (tmp_path / "localloop.yml").write_text(text + "  web: {namespace: n, path: c}\n")
     with pytest.raises(UsageError) as caught:

@@ -1,4 +1,4 @@
-"""YAML: what is refused, and what plain scalars mean."""
+"""YAML: what is refused, and how plain scalars are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our interpreter of the schema against the jsonschema library."""
+"""Our validation against the schema, compared with the jsonschema library."""
 
 from __future__ import annotations
 
@@ -200,5 +200,5 @@ def test_agrees_with_jsonschema_on_any_document(document: Any) -> None:
     assert (ours(document) is None) == VALIDATOR.is_valid(document)
 
 
-def test_a_last_newline_is_no_part_of_a_name() -> None:
+def test_a_name_has_no_newline_at_its_end() -> None:
     assert ours({"version": 1, "project": "p\n"})

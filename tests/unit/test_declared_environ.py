@@ -1,4 +1,4 @@
-"""Which of the caller's variables a deploy hands to its playbook for build arguments."""
+"""Which of the caller's variables a deploy passes on to its playbook for builds."""
 
 from __future__ import annotations
 

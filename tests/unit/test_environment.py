@@ -63,7 +63,7 @@ def load(tmp_path: Path, environ: Mapping[str, str]) -> Project:
 
 @pytest.mark.parametrize("given", [True, False])
 def test_overrides(tmp_path: Path, given: bool) -> None:
-    """Set, they win over the file; empty, they are as good as none."""
+    """A variable overrides the file; an empty one counts as unset."""
     found = load(
         tmp_path,
         {
@@ -93,7 +93,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("variable", "value", "hint"), REFUSED)
-def test_what_the_key_would_not_be_is_refused(
+def test_values_that_the_key_may_not_have_are_refused(
     tmp_path: Path, variable: str, value: str, hint: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
@@ -119,7 +119,7 @@ def test_what_the_key_would_not_be_is_refused(
 def test_targets_and_mode(
     tmp_path: Path, given: dict[str, Any], environ: dict[str, str], wanted: Request
 ) -> None:
-    """The command line wins as a whole."""
+    """Targets or --full on the command line replace both variables."""
     project = load(tmp_path, environ)
     assert requested(TargetOptions(**given), project, environ) == wanted
 
@@ -169,7 +169,7 @@ def read_by_the_code() -> set[str]:
 
 
 def _read(node: ast.AST) -> Iterator[str]:
-    """A variable of ours wherever it is named, any other where an environment is asked for it."""
+    """Our variables wherever they are named, others where they are read from an environment."""
     asked: list[ast.expr] = []
     if isinstance(node, ast.Constant) and OURS.fullmatch(str(node.value)):
         asked = [node]

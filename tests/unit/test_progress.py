@@ -1,4 +1,4 @@
-"""What a terminal shows while a run goes on, by a terminal's emulator."""
+"""What a terminal shows during a run, according to a terminal emulator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
         screen = pyte.Screen(columns, rows)
         screen.set_mode(
             pyte.modes.LNM
-        )  # a newline returns the carriage, as the line discipline has it
+        )  # a newline also returns the carriage, as in a terminal's line discipline
         pyte.Stream(screen).feed(self.getvalue())
         return [line.rstrip() for line in screen.display if line.strip()]
 
@@ -33,7 +33,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
 
 
-def test_a_subject_keeps_its_line_and_what_has_none_stands_above() -> None:
+def test_a_subject_keeps_its_line_below_those_without_one() -> None:
     terminal = Terminal()
     progress = Progress(terminal)
     for line in ("web: [2/3] RUN one", "api: [1/2] RUN make", "web: [3/3] RUN two", "builder x"):
@@ -62,7 +62,7 @@ def test_more_subjects_than_fit_scroll_away() -> None:
     assert terminal.screen(40, 10) == [*expected, "pod-24: ready"]
 
 
-def test_what_is_said_comes_after_and_ends_the_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_output_comes_below_and_ends_the_lines(capsys: pytest.CaptureFixture[str]) -> None:
     terminal = Terminal()
     console = Console()
     console.progress = Progress(terminal)
@@ -81,7 +81,7 @@ def test_logs_are_plain(monkeypatch: pytest.MonkeyPatch, variable: tuple[str, st
     assert not redraws(Terminal())
 
 
-def test_without_a_terminal_each_line_stands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_every_line_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console()
     console.tell("web: one")
     console.tell("web: two")

@@ -1,4 +1,4 @@
-"""Arguments that several commands have."""
+"""Arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ProfileOptions(ProjectOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TargetOptions(ProfileOptions):
-    """What a deploy is asked for: components, or everything whether changed or not."""
+    """What to deploy: the given components, or with ``full`` everything, changed or not."""
 
     targets: Sequence[str] = ()
     full: bool = False

@@ -1,4 +1,4 @@
-"""``localloop baseline``: how long each part of the loop takes, from nothing and again."""
+"""``localloop baseline``: how long each part of the loop takes, with cold and warm caches."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode", choices=["cold", "warm", "both"], default="both", help="default: both"
     )
-    parser.add_argument("--with-deploy", action="store_true", help="the deploy too")
+    parser.add_argument("--with-deploy", action="store_true", help="measure a deploy too")
     parser.add_argument("--output-dir", metavar="DIR", help="default: .cache/perf in the project")
 
 

@@ -1,4 +1,4 @@
-"""``localloop bootstrap``: make the cluster run, anew or as it is, and deploy to it."""
+"""``localloop bootstrap``: create, recreate or reuse the cluster, and deploy to it."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     over.add_argument(
         "--recreate",
         action="store_true",
-        help="make an existing cluster anew; all that is in it is lost",
+        help="recreate an existing cluster; everything in it is lost",
     )
     over.add_argument(
         "--reuse-ok",
         action="store_true",
-        help="keep an existing cluster, and accept its inputs as they are now",
+        help="keep an existing cluster and accept its inputs as they are now",
     )
     parser.add_argument(
         "--force",
         action="store_true",
-        help="recreate even though others are deployed there, or nobody can tell",
+        help="recreate even if other projects are deployed there, or might be",
     )
 
 
 def run(options: Options, console: Console) -> int:
-    """Create, recreate or keep the cluster, and deploy to it; the exit code.
+    """Create, recreate or reuse the cluster, and deploy to it; the exit code.
 
     Raises LocalloopError.
     """
@@ -60,7 +60,7 @@ def run(options: Options, console: Console) -> int:
 
 
 def _answer(session: Session, options: Options, console: Console) -> str:
-    """What is to become of a cluster that exists: by the flags, else asked where that can be."""
+    """What to do with an existing cluster: by the options, else by asking on a terminal."""
     if options.recreate:
         return "recreate"
     if options.reuse_ok:
@@ -72,16 +72,16 @@ def _answer(session: Session, options: Options, console: Console) -> str:
 
 def _ask(console: Console, name: str) -> str:
     console.say(
-        f"Cluster {name} exists.\n"
+        f"Cluster {name} already exists.\n"
         "  reuse     keep it and deploy to it\n"
-        "  recreate  make it anew; all that is in it is lost\n"
-        "Which? Anything else stops here."
+        "  recreate  delete it and create a new one; everything in it is lost\n"
+        "Which one? Anything else cancels."
     )
     given = sys.stdin.readline().strip().lower()
     if given not in ("reuse", "recreate"):
         raise UsageError(
             "not_answered",
-            f"cluster {name} is left as it is",
-            hint="Answer reuse or recreate, or give --reuse-ok or --recreate.",
+            f"cluster {name} was not changed",
+            hint="Answer reuse or recreate, or use --reuse-ok or --recreate.",
         )
     return given

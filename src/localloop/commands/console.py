@@ -30,28 +30,29 @@ class Console:
         self.progress = Progress(stream) if redraws(stream) else None
 
     def say(self, text: str = "") -> None:
-        """A line for people."""
+        """Print a line for people."""
         if self.progress:
             self.progress.end()
         print(text, file=sys.stderr if self.as_json else sys.stdout, flush=True)
 
     def tell(self, text: str) -> None:
-        """A line on what goes on, ``SUBJECT: text``; the subject's next one may take its place."""
+        """A progress line ``SUBJECT: text``; on a terminal it replaces the subject's last one."""
         if self.progress:
             self.progress.tell(text)
         else:
             self.say(text)
 
     def document(self, data: Any) -> None:
-        """The JSON document, where one was asked for."""
+        """Print the JSON document if ``-o json`` was given."""
         if self.as_json:
             print(json.dumps(data, indent=2, sort_keys=True, default=str), flush=True)
 
     def paint(self, text: str, code: str) -> str:
+        """The text in a colour or style (an SGR code) where output has colours."""
         return f"\x1b[{code}m{text}\x1b[0m" if self.color else text
 
     def table(self, rows: list[list[str]]) -> None:
-        """Rows of cells, aligned; the first row is the head."""
+        """Print rows of cells in columns; the first row is the header."""
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         for number, row in enumerate(rows):
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]

@@ -1,4 +1,4 @@
-"""``localloop content``: where the Ansible content lies: ansible.cfg, playbooks, roles."""
+"""``localloop content``: the directory that has ansible.cfg, the playbooks and the roles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .console import Console
 
 @dataclass(frozen=True)
 class Options:
-    """The command line of ``localloop content``: it has none of its own."""
+    """The command line of ``localloop content``, which has no arguments of its own."""
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:

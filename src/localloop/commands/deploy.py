@@ -1,4 +1,4 @@
-"""``localloop deploy``: decide, and only where something is to be done start Ansible."""
+"""``localloop deploy``: make the plan, and start Ansible only if there is something to do."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def _deploy(
     require_tools(session, plan)
     if plan.cluster["verdict"] != "ok":
         transaction.require_exclusive()
-    if plan.cluster["verdict"] == "bootstrap":  # nobody else may have come before the lock
+    if (
+        plan.cluster["verdict"] == "bootstrap"
+    ):  # another run may have deployed before the lock was taken
         require_possible(cluster_verdict(session, wish), session.cluster_name)
     _run_playbook(session, console, transaction, plan, wish)
 
@@ -108,12 +110,12 @@ def _note_unchanged(session: Session, plan: Plan, facts: Facts, transaction: Tra
         accept(session, plan.cluster, transaction.id, transaction.emit)
 
 
-# What would change the run itself is not for a build argument to bring in.
+# Build arguments must not bring in variables that change the run itself.
 _RESERVED = ("ANSIBLE_", "PYTHON", "LD_", "LOCALLOOP_")
 
 
 def declared_environ(project: Project, environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that builds are said to read (``{env: NAME}``), where they are set."""
+    """The variables that build arguments and secrets name (``{env: NAME}``), if they are set."""
     builds = project.builds.values()
     named = {source.env for image in builds for source in image.unhashed_args.values()}
     named |= {source.env for image in builds for source in image.secrets.values()}

@@ -1,4 +1,4 @@
-"""``localloop fingerprint PATH``: one value for the files of any tree; no project is needed."""
+"""``localloop fingerprint PATH``: one value for the files of any directory, project or not."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="GLOB",
-        help="what counts, in the language of .dockerignore; '!GLOB' leaves out",
+        help="the files that count, as .dockerignore patterns; '!GLOB' excludes",
     )
 
 
@@ -67,8 +67,9 @@ def run(options: Options, console: Console) -> int:
 def fingerprinted(root: Path, inputs: tuple[str, ...]) -> Tree:
     """The files and links below a directory as git would keep them; every byte is read.
 
-    ``inputs`` are patterns as in localloop.yml; ``!`` leaves out. A folder counts by what it holds,
-    a file by its bytes and its executable bit. ``.git`` and localloop's own folders never count.
+    ``inputs`` are patterns as in localloop.yml; ``!`` excludes. Of a file its bytes and its
+    executable bit count, of a directory its contents; ``.git`` and localloop's own directories are
+    left out. Raises UsageError (``input_missing``) if no pattern matches.
     """
     named = [pattern for pattern in inputs if not pattern.startswith("!")]
     patterns = (
@@ -92,5 +93,5 @@ def fingerprinted(root: Path, inputs: tuple[str, ...]) -> Tree:
 
 
 def _as_git(name: bytes, word: bytes) -> bytes:
-    """An item whose readability by others does not count: git does not keep it."""
+    """The item without its permissions for others, which git does not keep."""
     return tree_entry(word[:1], b"-" + word[2:3], name, word[3:])

@@ -51,7 +51,7 @@ def run(options: Options, console: Console) -> int:
 
 
 def reports(directory: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """The JSON reports of a directory, newest first; files that are not reports are left out."""
+    """The JSON reports of a directory with their paths, newest first; other files are skipped."""
     found = []
     for path in directory.glob("*.json"):
         try:

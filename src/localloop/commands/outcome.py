@@ -1,4 +1,4 @@
-"""How the end of a run is shown."""
+"""Output at the end of a run, and while the cluster starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .console import Console
 
 
 def task_shower(console: Console) -> Callable[[str, str], None]:
-    """Shows the tasks that bring the cluster up: each may take a while."""
+    """A function that shows the tasks that start the cluster: each may take a while."""
 
     def show(role: str, task: str) -> None:
         if role in ("cluster", "registry"):

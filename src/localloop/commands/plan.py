@@ -1,4 +1,4 @@
-"""``localloop plan``: what a deploy would do, and why; nothing is changed or written."""
+"""``localloop plan``: what a deploy would do, and why. Nothing is changed or written."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _CLUSTER = {
     "create": "is created first",
     "start": "is started first",
     "restart": "is restarted first",
-    "registry": "gets its registry back first",
-    "bootstrap": "is made anew, once everything is built",
+    "registry": "gets its registry started first",
+    "bootstrap": "is recreated when everything is built",
     "unknown": "cannot be seen",
-    "refused": "stays as it is, and a deploy is refused",
+    "refused": "is not changed, and a deploy would be refused",
 }
 
 
@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that ``Options`` holds."""
     add_targets(parser)
     parser.add_argument("--diff", action="store_true", help="name the changed files")
-    parser.add_argument("--bake", action="store_true", help="print the bake file (JSON)")
+    parser.add_argument(
+        "--bake", action="store_true", help="print the file for docker buildx bake (JSON)"
+    )
 
 
 def run(options: Options, console: Console) -> int:
@@ -59,7 +61,7 @@ def run(options: Options, console: Console) -> int:
 
 
 def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
-    """What ``docker buildx bake`` would read; the tag ``tx`` stands for the transaction's id."""
+    """The file for ``docker buildx bake``; ``tx`` stands for the id of the transaction."""
     from ..build.bake import bake_file
     from ..build.command import of_bake
     from ..build.targets import bake_targets
@@ -68,14 +70,14 @@ def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
     if not plan.registry:
         raise UsageError(
             "not_planned_yet",
-            "what is built is planned once the cluster and its registry run",
+            "what to build is only planned when the cluster and its registry run",
             hint="`localloop deploy` starts them.",
         )
     return bake_file(of_bake(bake_targets(session, plan, "tx", make=build_context)))
 
 
 def _plan(session: Session, wanted: Request) -> tuple[Plan, Session]:
-    """The plan; where there is no cluster to ask, what the inputs alone say."""
+    """The plan; if the cluster cannot be reached, the part that follows from the inputs."""
     from ..plan.unseen import UNREACHABLE, with_inputs, without_cluster
 
     try:
@@ -92,7 +94,7 @@ def _nothing(_event: dict[str, Any]) -> None:
 
 
 def show_plan(console: Console, plan: Plan) -> None:
-    """The plan as a table, and what it could not check."""
+    """Print the plan as a table, with its warnings and what could not be checked."""
     cluster, parts = plan.cluster, plan.components.values()
     verdict = cluster["verdict"]
     if verdict != "ok":
@@ -114,19 +116,22 @@ def show_plan(console: Console, plan: Plan) -> None:
 
 
 def steps(part: ComponentPlan) -> str:
-    """A component's steps, ``skip``, or its fingerprint where its steps cannot be known."""
+    """A component's steps, ``skip``, or its fingerprint if the steps cannot be known."""
     if part.skip == UNCHECKED:
         return f"{UNCHECKED} {part.fingerprint[:16]}"
     return ", ".join(part.steps) or "skip"
 
 
 def why(part: ComponentPlan) -> str:
-    """The reasons of a component's steps, or of its skip."""
+    """The reasons for a component's steps, or for its skip."""
     return "; ".join(map(str, part.reasons)) or part.skip
 
 
 def changes(session: Session, part: ComponentPlan) -> list[str]:
-    """``M web site/index.html``: a line a changed input, ``* web Dockerfile`` what is no file."""
+    """One line for each changed input: ``M web site/index.html``, or ``* web FACT`` if no file.
+
+    The letters are A (added), M (changed) and D (removed).
+    """
     from ..fingerprint.explain import load_manifest
     from ..inputs.names import one_line
     from ..inputs.tree import differences
@@ -135,7 +140,7 @@ def changes(session: Session, part: ComponentPlan) -> list[str]:
         return []
     before = load_manifest(session.project.root, part.previous)
     if before is None:
-        return [f"? {part.name} (the inputs behind {part.previous[:16]} are not kept here)"]
+        return [f"? {part.name} (the inputs of {part.previous[:16]} are not cached here)"]
     letters = {"added": "A", "changed": "M", "removed": "D"}
     found = differences(before.tree, session.fingerprints.of(part.name).tree)
     lines = [

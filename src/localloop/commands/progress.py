@@ -1,4 +1,4 @@
-"""What goes on, on a terminal: each subject has one line, and its latest word stands there."""
+"""Progress on a terminal: each subject has one line, which shows its latest message."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ..system.environ import in_ci
 
 
 def redraws(stream: TextIO) -> bool:
-    """Whether lines can be replaced: on a terminal, and not in CI, whose logs are read later."""
+    """Whether lines can be replaced: on a terminal, but not in CI, where logs are read later."""
     return stream.isatty() and os.environ.get("TERM") != "dumb" and not in_ci(os.environ)
 
 
 class Progress:
     """Lines ``SUBJECT: text`` at the end of a terminal's output; a subject keeps its place.
 
-    The lines of more subjects than fit on the screen, and what has no subject, stand above, for
-    good.
+    Lines without a subject scroll up and stay; so do the oldest subjects if there are more than fit
+    on the screen.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -27,7 +27,7 @@ class Progress:
         self._lines: dict[str, str] = {}
 
     def tell(self, line: str) -> None:
-        """Put a line in place of the subject's last one."""
+        """Replace the subject's last line with this one."""
         shown = len(self._lines)
         columns, rows = shutil.get_terminal_size()
         subject, colon, _ = line.partition(": ")
@@ -42,12 +42,12 @@ class Progress:
         self._stream.flush()
 
     def end(self) -> None:
-        """Leave all lines as they are: something else is going to be printed."""
+        """Leave all lines as they are, because something else will be printed below them."""
         self._lines.clear()
 
 
 def fitting(text: str, columns: int) -> str:
-    """As much of the text as a terminal shows in so many columns."""
+    """The part of the text that fits into so many columns of a terminal."""
     if text.isascii():
         return text[:columns]
     taken = 0

@@ -1,4 +1,4 @@
-"""``localloop report``: print a transaction's report."""
+"""``localloop report``: print the report of a transaction."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from .console import Console
 
 @dataclass(frozen=True)
 class Options:
-    """The command line of ``localloop schema``: it has none of its own."""
+    """The command line of ``localloop schema``, which has no arguments of its own."""
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
