@@ -62,7 +62,7 @@ def _replace(path: Path, content: str) -> None:
 def outcome_of(events: Iterable[Event]) -> tuple[str, int]:
     """The run's outcome and exit code.
 
-    ``unchanged``, ``deployed``, ``rolled_back``, ``planned``, ``failed``, ``refused``, ``busy``,
+    ``unchanged``, ``deployed``, ``rolled_back``, ``removed``, ``failed``, ``refused``, ``busy``,
     ``interrupted`` or ``killed``.
     """
     events = list(events)
