@@ -58,6 +58,8 @@ class Index:
     takers: dict[str, list[Taker]] = field(default_factory=dict)
     constants: dict[str, set[str]] = field(default_factory=dict)
     own_init: set[str] = field(default_factory=set)
+    # Functions that return a reason first: ``reason, text = f()``.
+    givers: set[str] = field(default_factory=set)
 
 
 def read_names() -> tuple[list[Found], list[str]]:
@@ -100,15 +102,11 @@ def index_of(trees: list[ast.Module]) -> Index:
         if isinstance(node, ast.FunctionDef):
             _index_function(node, index, id(node) in methods)
         elif isinstance(node, ast.ClassDef) and node.name not in index.errors:
-            fields = [
-                item.target.id
-                for item in node.body
-                if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
-            ]
-            if "reason" in fields:
-                index.takers.setdefault(node.name, []).append(
-                    Taker(fields.index("reason"), "state")
-                )
+            _index_class(node, index)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            for name, value in _assigned(node):
+                if name == "reason" and isinstance(value, ast.Call):
+                    index.givers.add(ast.unparse(value.func))
     for tree in trees:
         index.constants |= constants_of(tree)
     return index
@@ -130,6 +128,16 @@ def _exit_code(made: ast.ClassDef) -> int | None:
         if isinstance(item, ast.Assign) and ast.unparse(item.targets[0]) == "exit_code":
             return int(ast.literal_eval(item.value))
     return None
+
+
+def _index_class(node: ast.ClassDef, index: Index) -> None:
+    fields = [
+        item.target.id
+        for item in node.body
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+    ]
+    if "reason" in fields:
+        index.takers.setdefault(node.name, []).append(Taker(fields.index("reason"), "state"))
 
 
 def _index_function(node: ast.FunctionDef, index: Index, method: bool) -> None:
@@ -203,7 +211,7 @@ def _of_function(node: ast.FunctionDef, index: Index) -> Iterator[tuple[ast.expr
         if argument.arg == "reason" and default is not None:
             returned = ast.unparse(node.returns) if node.returns else ""
             yield default, index.errors.get(returned, "state")
-    if node.returns and PAIR in ast.unparse(node.returns):
+    if node.name in index.givers or (node.returns and PAIR in ast.unparse(node.returns)):
         for item in ast.walk(node):
             if isinstance(item, ast.Return) and isinstance(item.value, ast.Tuple):
                 yield item.value.elts[0], "state"
@@ -250,7 +258,7 @@ def values_of(node: ast.expr, index: Index) -> set[str] | None:
     name = _looked_up(node)
     if name in index.constants:
         return {text.partition(":")[0] for text in index.constants[name]} - {""}
-    return set() if _is_passed_on(node) else None
+    return set() if _is_passed_on(node) or _is_given(node, index) else None
 
 
 def _all_of(nodes: list[ast.expr], index: Index) -> set[str] | None:
@@ -275,6 +283,10 @@ def _looked_up(node: ast.expr) -> str:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return _looked_up(node.func.value) if node.func.attr == "get" else ""
     return node.id if isinstance(node, ast.Name) and node.id.isupper() else ""
+
+
+def _is_given(node: ast.expr, index: Index) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in index.givers
 
 
 def _is_passed_on(node: ast.expr) -> bool:

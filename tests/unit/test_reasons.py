@@ -101,6 +101,7 @@ def test_the_page_is_up_to_date(tables: ModuleType) -> None:
         ('replace(part, skip="eight")', {("eight", "skip")}),
         ('def f(reason="nine"):\n  return {"reason": reason}', {("nine", "state")}),
         ('def f(a, reason): ...\nf(1, "ten")', {("ten", "state")}),
+        ('def f():\n  return "eleven", 1\nreason, n = f()', {("eleven", "state")}),
         ('raise LocalloopError(error.reason, "text")', set()),
         ('raise LocalloopError(f"{what}_taken", "text")', {None}),
         ('raise LocalloopError(make_name(), "text")', {None}),
