@@ -409,7 +409,7 @@ def test_a_job_deleted_before_it_completed_is_not_the_one_that_did(api: FakeApi)
     assert result.reason == "timeout:not found"
 
 
-def told(uid: str, reason: str, seconds: int = 1000) -> Object:
+def job_event(uid: str, reason: str, seconds: int = 1000) -> Object:
     """An Event of the Job controller, at that second of the server's clock."""
     minutes, rest = divmod(seconds, 60)
     created = f"2026-01-01T00:{minutes:02}:{rest:02}Z"
@@ -426,26 +426,26 @@ def told(uid: str, reason: str, seconds: int = 1000) -> Object:
     }
 
 
-MADE, DONE = told("j", "SuccessfulCreate"), told("j", "Completed")
-OLD = [told("old", "SuccessfulCreate", 500), told("old", "Completed", 500)]
-GAVE_UP = told("j", "BackoffLimitExceeded")
+CREATED, COMPLETED = job_event("j", "SuccessfulCreate"), job_event("j", "Completed")
+OLD = [job_event("old", "SuccessfulCreate", 500), job_event("old", "Completed", 500)]
+GAVE_UP = job_event("j", "BackoffLimitExceeded")
 
 
 @pytest.mark.parametrize(
     ("events", "ready"),
     [
-        ([MADE, DONE], True),
-        ([*OLD, MADE, DONE], True),
+        ([CREATED, COMPLETED], True),
+        ([*OLD, CREATED, COMPLETED], True),
         ([], False),
-        ([MADE], False),
-        ([MADE, GAVE_UP], False),
+        ([CREATED], False),
+        ([CREATED, GAVE_UP], False),
         # That was an earlier release's Job of the same name.
         (OLD, False),
-        ([*OLD, MADE], False),
-        ([*OLD, MADE, GAVE_UP], False),
+        ([*OLD, CREATED], False),
+        ([*OLD, CREATED, GAVE_UP], False),
         # Another Job has been created since.
-        ([MADE, DONE, told("k", "SuccessfulCreate", 1001)], False),
-        ([MADE, GAVE_UP, told("k", "Completed", 1001)], False),
+        ([CREATED, COMPLETED, job_event("k", "SuccessfulCreate", 1001)], False),
+        ([CREATED, GAVE_UP, job_event("k", "Completed", 1001)], False),
     ],
 )
 def test_a_job_deleted_before_the_gate(api: FakeApi, events: list[Object], ready: bool) -> None:
@@ -462,7 +462,7 @@ def test_a_job_deleted_before_the_gate(api: FakeApi, events: list[Object], ready
 
 def test_an_event_that_arrives_after_the_job_is_deleted(api: FakeApi) -> None:
     since = {ref_of(job()): EPOCH + 900}
-    script = {3.0: lambda: api.put(MADE, DONE)}
+    script = {3.0: lambda: api.put(CREATED, COMPLETED)}
     result = gate(api, scope=(ref_of(job()),), jobs=since, script=script)
     assert (result.status, result.objects[0].detail) == ("ready", "complete (deleted since)")
     assert result.duration_s < 10
@@ -636,9 +636,9 @@ def test_no_other_pod_is_deleted(api: FakeApi, waiting: str, reason: str, why: s
 
 def test_pods_selected_by_also(api: FakeApi) -> None:
     api.put(deployment(), replicaset(), pod())
-    loose = pod(False, uid="loose", owner="somebody")
+    loose = pod(False, uid="loose", owner="another")
     api.put(loose)
-    ready = pod(uid="loose", owner="somebody")
+    ready = pod(uid="loose", owner="another")
     result = gate(
         api,
         scope=(),

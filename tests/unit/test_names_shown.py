@@ -86,11 +86,11 @@ def test_in_a_plan(
 ) -> None:
     edit(changed, name, component)
     before = len(list_plan(changed, capsys, diff=False).splitlines())
-    told = list_plan(changed, capsys, diff=True)
-    assert f"inputs_changed ({summarised(shown, component)})" in told
-    assert f"A {component} {summarised(shown, component).removeprefix('added ')}\n" in told
-    assert is_safe(told)
-    assert len(told.splitlines()) == before + 1
+    output = list_plan(changed, capsys, diff=True)
+    assert f"inputs_changed ({summarised(shown, component)})" in output
+    assert f"A {component} {summarised(shown, component).removeprefix('added ')}\n" in output
+    assert is_safe(output)
+    assert len(output.splitlines()) == before + 1
 
 
 def list_plan(root: Path, capsys: pytest.CaptureFixture[str], *, diff: bool) -> str:
@@ -129,8 +129,8 @@ def test_in_a_deploys_lines_and_report(
     plan = _plan(changed, part)
     line = component_summary(plan["components"][component])
     assert line == f"build, publish: inputs_changed ({text})"
-    told = run({"component": component, "plan": plan}, _Context())
-    assert is_safe(json.dumps(told, ensure_ascii=False))
+    output = run({"component": component, "plan": plan}, _Context())
+    assert is_safe(json.dumps(output, ensure_ascii=False))
     report = build_report([{"event": "opened"}, {"event": "plan", "plan": plan}])
     assert is_safe(json.dumps(report, ensure_ascii=False))
     markdown = render(report)
@@ -158,20 +158,20 @@ def _plan(root: Path, part: ComponentPlan) -> dict[str, Any]:
 def test_what_a_dockerfile_says(changed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = b'FROM alpine:3\nADD https://e.invalid/\x1b]0;x\x07\xff /x\nCOPY "\x1b[2J" /\n'
     write(changed / "docker/Dockerfile", text)
-    told = list_plan(changed, capsys, diff=True)
-    assert r"not tracked: app: ADD https://e.invalid/\x1b]0;x\x07\xff" in told
-    assert r'the source "\x1b[2J" is not literal' in told
-    assert is_safe(told)
+    output = list_plan(changed, capsys, diff=True)
+    assert r"not tracked: app: ADD https://e.invalid/\x1b]0;x\x07\xff" in output
+    assert r'the source "\x1b[2J" is not literal' in output
+    assert is_safe(output)
 
 
 def test_what_a_configuration_says(changed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = CONFIG.replace("{tag: $app.tag}", r'{tag: $app.tag, "k\e[2J\n": 1}')
     config = config.replace("context: src}", r'context: src, inputs: ["main.c", "no\x9b2J"]}')
     write(changed / "localloop.yml", config)
-    told = list_plan(changed, capsys, diff=True)
-    assert r"value k\x1b[2J\n" in told
-    assert r"inputs: no\x9b2J matches nothing" in told
-    assert is_safe(told)
+    output = list_plan(changed, capsys, diff=True)
+    assert r"value k\x1b[2J\n" in output
+    assert r"inputs: no\x9b2J matches nothing" in output
+    assert is_safe(output)
 
 
 @cases

@@ -25,7 +25,7 @@ NODE_KUBECONFIG = "/var/lib/localloop/kubeconfig"
 NODE_REGISTRY_LINK = "/var/lib/localloop/registry"
 PROBE_SECONDS = 2.0
 
-Verdict = Literal["ok", "create", "start", "restart"]
+NodeVerdict = Literal["ok", "create", "start", "restart"]
 RegistryVerdict = Literal["ok", "create", "start", "recreate"]
 Inspected = Mapping[str, Any]
 
@@ -68,7 +68,7 @@ class ClusterState:
     """
 
     name: str
-    verdict: Verdict
+    verdict: NodeVerdict
     reason: str = ""
     ours: bool = False
     starting: bool = False

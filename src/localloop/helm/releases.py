@@ -101,7 +101,7 @@ def _release(metadata: Mapping[str, Any]) -> Release:
 
 
 @dataclass(frozen=True)
-class Hook:
+class HelmHook:
     """A hook of a revision: its manifest, when it runs (``pre-upgrade``), what its run came to.
 
     ``phase`` is ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``; empty where it has not run.
@@ -119,7 +119,7 @@ class Stored:
     manifest: str
     sha256: str
     values: dict[str, Any] = field(default_factory=dict, repr=False)
-    hooks: tuple[Hook, ...] = ()
+    hooks: tuple[HelmHook, ...] = ()
 
 
 def stored(kube: Kube, release: Release) -> Stored:
@@ -128,7 +128,7 @@ def stored(kube: Kube, release: Release) -> Stored:
     manifest = content.get("manifest", "")
     digest = hashlib.sha256(manifest.encode()).hexdigest()
     hooks = tuple(
-        Hook(
+        HelmHook(
             hook.get("manifest") or "",
             tuple(hook.get("events") or ()),
             (hook.get("last_run") or {}).get("phase") or "",

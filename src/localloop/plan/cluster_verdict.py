@@ -12,7 +12,7 @@ from ..session import Session
 if TYPE_CHECKING:
     from ..record.cluster_inputs import Noted
 
-Verdict = dict[str, str]
+ClusterVerdict = dict[str, str]
 """``verdict``: ``ok``, ``create``, ``start``, ``restart``, ``registry``, ``bootstrap`` or
 ``refused``; ``reason``; ``detail``: what changed; ``others``: what else is deployed there.
 
@@ -37,7 +37,7 @@ class Wish:
     transaction: str = ""
 
 
-def container_verdict(session: Session) -> Verdict:
+def container_verdict(session: Session) -> ClusterVerdict:
     """What Docker's word on the containers asks for; refuses what is not ours."""
     cluster = session.cluster
     if cluster.container_id and not cluster.ours:
@@ -61,7 +61,7 @@ def _not_ours(reason: str, container: str) -> UsageError:
     )
 
 
-def cluster_verdict(session: Session, wish: Wish = Wish()) -> Verdict:
+def cluster_verdict(session: Session, wish: Wish = Wish()) -> ClusterVerdict:
     """The verdict on the cluster. Where inputs are declared that is one request more.
 
     Raises ``UsageError`` where a cluster is to be made anew on which others are deployed.
@@ -85,9 +85,9 @@ def cluster_verdict(session: Session, wish: Wish = Wish()) -> Verdict:
     return guard(found, wish, session.cluster_name, ours=session.cluster.ours, others=others)
 
 
-def judge(wish: Wish, noted: Noted | None, current: str) -> Verdict:
+def judge(wish: Wish, noted: Noted | None, current: str) -> ClusterVerdict:
     """The verdict on a cluster that runs, by what it was made for and what is declared now."""
-    found: Verdict = {"verdict": "ok", "reason": ""}
+    found: ClusterVerdict = {"verdict": "ok", "reason": ""}
     if current:
         known = noted is not None and bool(noted.fingerprint)
         same = noted is not None and noted.fingerprint == current
@@ -119,7 +119,9 @@ def _made_by(transaction: str, noted: Noted | None) -> bool:
     )
 
 
-def guard(found: Verdict, wish: Wish, name: str, *, ours: bool, others: list[str]) -> Verdict:
+def guard(
+    found: ClusterVerdict, wish: Wish, name: str, *, ours: bool, others: list[str]
+) -> ClusterVerdict:
     """The verdict ``bootstrap``, unless that would take something from others.
 
     On request that is an error, lifted by ``force``; unasked the verdict becomes ``refused``.
