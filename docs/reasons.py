@@ -621,6 +621,21 @@ REFUSED = (
         "It is `auto`, `reuse` or `recreate`.",
     ),
     Row(
+        "conflicting_parameters",
+        "a task was given parameters that exclude each other; the message names them",
+        "Leave one of them out.",
+    ),
+    Row(
+        "plan_mismatch",
+        "`deploy_plan` was handed a plan of another run, or of another request than its parameters",
+        "Leave `made` or `built` out: the plan is then made here.",
+    ),
+    Row(
+        "plan_unreadable",
+        "`deploy_plan` was handed a file that holds no plan",
+        "Leave `made` out: only the `localloop` command writes such a file.",
+    ),
+    Row(
         "unexpected_data",
         "a filter was given data that it is not for; the message says what it lacks",
         "`ansible-doc -t filter NAME` says what the filter takes.",

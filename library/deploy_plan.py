@@ -54,6 +54,15 @@ options:
     description: Plan to replace a cluster even if something else is deployed on it.
     type: bool
     default: false
+  made:
+    description:
+      - A file with the plan that C(localloop deploy) made before it started the playbook. It is
+        returned as it is.
+      - It has to be of the same run and of the same I(project), I(targets), I(mode) and I(profile),
+        otherwise the task fails.
+      - Without one the plan is made here.
+    type: path
+    default: ""
   built:
     description:
       - The plan of this run whose images have been built.

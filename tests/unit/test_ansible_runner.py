@@ -81,6 +81,7 @@ def test_the_whole_environment_and_argv(tmp_path: Path, monkeypatch: pytest.Monk
         "LC_ALL": "C.UTF-8",
         "LOCALLOOP_JOURNAL": "/project/j.jsonl",
         "LOCALLOOP_LOCK": "/state/p.lock",
+        "LOCALLOOP_PLAN": "",
         "LOCALLOOP_PROFILE": "release",
         "LOCALLOOP_PROJECT": "/project",
         "LOCALLOOP_TRANSACTION": "tx-1",
@@ -107,13 +108,28 @@ root = Path.cwd()
 opened = open_transaction(root, command="deploy", project="relay", cluster="auto/relay",
                           details={}, environ=os.environ)
 extra = {"PYTHONPATH": os.environ["PYTHONPATH"]}
+plan = json.loads(sys.argv[2]) if sys.argv[2:] else None
 outcome = run_playbook(sys.argv[1], project_root=root, transaction=opened, extra_environ=extra,
-                       on_line=lambda line: print(line, flush=True))
+                       plan=plan, on_line=lambda line: print(line, flush=True))
 events = opened.events()
 opened.close()
 print(json.dumps({"rc": outcome.rc, "interrupted": outcome.interrupted,
                   "failed": [[f.task, f.message] for f in outcome.failed],
                   "events": events}))
+"""
+
+
+HANDED_OVER = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: The step
+      echo_step:
+        text: "{{ found.transaction == run }} {{ found.plan.of }}"
+      vars:
+        run: "{{ lookup('env', 'LOCALLOOP_TRANSACTION') }}"
+        found: "{{ lookup('ansible.builtin.file', localloop_plan) | from_json }}"
+      run_once: true
 """
 
 
@@ -133,6 +149,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
       run_once: true
 """,
         )
+    tree.write("playbooks/plan.yml", HANDED_OVER)
     (tree.project / "ansible.cfg").write_text("[defaults]\nstdout_callback = evil\n")
     return tree
 
@@ -153,6 +170,14 @@ def test_a_run(tree: Tree, mode: str, rc: int) -> None:
         assert message.startswith("gateway: no luck")
     else:
         assert found["failed"] == []
+    assert not list(tree.temporary.glob("localloop-*"))
+
+
+def test_a_plan_is_handed_over_as_data(tree: Tree) -> None:
+    """Names of files are in it, and may look like a template."""
+    plan = {"of": "{{ 6 * 7 }}.txt"}
+    done = tree.run(sys.executable, "-c", SCRIPT, "plan.yml", json.dumps(plan))
+    assert "gateway: True {{ 6 * 7 }}.txt" in done.stdout.splitlines(), done.stdout + done.stderr
     assert not list(tree.temporary.glob("localloop-*"))
 
 

@@ -74,6 +74,7 @@ def project_vars(project: Project, environ: Mapping[str, str]) -> dict[str, Any]
         "localloop_force": environ.get("LOCALLOOP_FORCE") == "1",
         "localloop_mode": deploy_mode(environ),
         "localloop_targets": list(deploy_targets(environ)),
+        "localloop_plan": environ.get("LOCALLOOP_PLAN", ""),
     }
 
 

@@ -59,12 +59,14 @@ def run_playbook(
     on_line: Callable[[str], None],
     on_task: Callable[[str, str], None] | None = None,
     transaction: Journal | None = None,
+    plan: Mapping[str, Any] | None = None,
     extra_environ: Mapping[str, str] | None = None,
     color: bool = False,
 ) -> RunnerOutcome:
     """Run one of our playbooks to its end.
 
-    ``on_line`` hears what the steps say, ``on_task`` the role and name of each task that was done.
+    ``plan`` is handed over to the playbook, which then makes none. ``on_line`` hears what the steps
+    say, ``on_task`` the role and name of each task that was done.
 
     Call it from the main thread: for its duration SIGINT and SIGTERM are handled here. The first
     one lets the playbook end its workers and these their tools, a second kills them all; both give
@@ -78,6 +80,7 @@ def run_playbook(
             environ=environment(
                 os.environ,
                 private=private,
+                plan=_written(plan, transaction, private),
                 project_root=project_root,
                 transaction=transaction,
                 extra=extra_environ or {},
@@ -95,6 +98,7 @@ def environment(
     private: Path,
     project_root: Path,
     transaction: Journal | None,
+    plan: Path | None = None,
     extra: Mapping[str, str],
     color: bool,
 ) -> dict[str, str]:
@@ -105,11 +109,26 @@ def environment(
         "ANSIBLE_HOME": str(private / "ansible"),
         "ANSIBLE_REMOTE_TMP": str(private / "ansible" / "tmp"),
         "LOCALLOOP_PROJECT": str(project_root),
+        "LOCALLOOP_PLAN": str(plan or ""),
         "PATH": base.get("PATH", os.defpath),
         **({} if color else {"ANSIBLE_NOCOLOR": "1"}),
     }
     inherited = {} if transaction is None else _transaction_environ(transaction)
     return {**passed(base), **extra, **ours, **inherited}
+
+
+def _written(
+    plan: Mapping[str, Any] | None, transaction: Journal | None, private: Path
+) -> Path | None:
+    """The file that hands a plan over to the playbook.
+
+    It is data and no variable of Ansible's: names of files are in it, which must not be templated.
+    """
+    if plan is None or transaction is None:
+        return None
+    path = private / "plan.json"
+    path.write_text(json.dumps({"transaction": transaction.id, "plan": plan}))
+    return path
 
 
 def _transaction_environ(transaction: Journal) -> dict[str, str]:

@@ -66,8 +66,7 @@ def _deploy(
 ) -> None:
     plan, facts = make_plan(
         session,
-        wanted.targets,
-        full=wanted.mode == "full",
+        wanted,
         emit=transaction.emit,
         wish=wish,
     )
@@ -144,6 +143,7 @@ def _run_playbook(
             "LOCALLOOP_FORCE": "1" if wish.force else "",
             "LOCALLOOP_LIVE": "1" if console.progress else "",
         },
+        plan=plan.as_dict() if plan.cluster["verdict"] in ("ok", "bootstrap") else None,
         on_line=console.tell,
         on_task=None if runs else task_shower(console),
         color=console.color,

@@ -81,7 +81,7 @@ def _plan(session: Session, wanted: Request) -> tuple[Plan, Session]:
     from ..plan.unseen import UNREACHABLE, with_inputs, without_cluster
 
     try:
-        plan, _ = make_plan(session, wanted.targets, full=wanted.mode == "full", emit=_nothing)
+        plan, _ = make_plan(session, wanted, emit=_nothing)
     except LocalloopError as error:
         if error.reason not in UNREACHABLE:
             raise

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..config.project import load_project
 from ..helm.releases import all_releases
-from ..observe.facts import Facts
+from ..observe.facts import Facts, Request
 from ..observe.others import left_behind
 from ..observe.running import Running, running_charts
 from ..plan.make import make_plan
@@ -40,7 +40,7 @@ def run(options: Options, console: Console) -> int:
     """Print what runs; 0. Raises LocalloopError."""
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ, writes=False)
-    plan, facts = make_plan(session, (), full=False, emit=lambda _event: None)
+    plan, facts = make_plan(session, Request(), emit=lambda _event: None)
     cluster = session.cluster
     found: dict[str, Any] = {
         "project": project.name,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 from ..events import Emit
-from ..observe.facts import Facts, Request, request
+from ..observe.facts import Facts, Request
 from ..observe.gather import gather
 from ..session import Session
 from .cluster_verdict import Wish, cluster_verdict
@@ -18,19 +17,20 @@ from .new_cluster import on_a_new_cluster
 
 def make_plan(
     session: Session,
-    targets: Sequence[str],
+    wanted: Request,
     *,
-    full: bool,
     emit: Emit,
     wish: Wish = Wish(),  # noqa: B008 (frozen)
 ) -> tuple[Plan, Facts | None]:
-    """The plan, and the facts that it was made of where there is a cluster to observe.
+    """The plan of a request, and the facts that it was made from; None without a cluster.
 
-    For a cluster that is to be made anew everything is planned, whatever the targets: what has to
-    be built is built before the old one goes.
+    A cluster that is to be replaced is planned whole, whatever the targets: what has to be built is
+    built before the old cluster is removed. ``wish`` says whether a cluster may be replaced.
+
+    Raises ``LocalloopError`` where the cluster or the registry cannot be read, and ``UsageError``
+    for inputs that cannot be hashed and for a cluster or a release that is not this project's.
     """
     project = session.project
-    wanted = request(tuple(targets), full=full, known=list(project.components))
     started = time.monotonic()
     plan = Plan(
         project=project.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from ..observe.facts import Request
 from ..registry.published import PublishedImage, images_from_dict
 
 Step = Literal["build", "publish", "put", "reconcile", "release", "rollback", "settle"]
@@ -119,6 +120,11 @@ class Plan:
     platform: str = ""
     registry: str = ""
     unchecked: tuple[str, ...] = ()
+
+    @property
+    def request(self) -> Request:
+        """What the user asked for."""
+        return Request(self.mode, self.targets)
 
     @property
     def changes_nothing(self) -> bool:

@@ -11,6 +11,7 @@ from ..errors import LocalloopError
 from ..events import Emit
 
 if TYPE_CHECKING:
+    from ..config.model import Project
     from ..plan.model import Plan
     from ..session import Session
 
@@ -42,6 +43,12 @@ def session_of(plan: Plan, environ: Mapping[str, str]) -> Session:
     from ..session import Session
 
     project = load_project(Path(plan.root), profile=plan.profile or None, environ=environ)
+    refuse_moved_config(plan, project)
+    return Session(project, environ, registry=plan.registry, platform=plan.platform)
+
+
+def refuse_moved_config(plan: Plan, project: Project) -> None:
+    """Raise ``LocalloopError`` (``config_moved``) where localloop.yml is not the plan's."""
     if project.config_sha256 != plan.config_sha256:
         raise LocalloopError(
             "config_moved",
@@ -49,4 +56,3 @@ def session_of(plan: Plan, environ: Mapping[str, str]) -> Session:
             where=str(project.config_path),
             hint="Run the deploy again.",
         )
-    return Session(project, environ, registry=plan.registry, platform=plan.platform)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
-from .context import Context
+from ..config.model import Project
+from ..config.project import load_project
+from ..errors import UsageError
+from ..observe.facts import Request, request
+from ..plan.cluster_verdict import Wish, require_possible
+from ..plan.model import Plan
+from ..plan.summary import component_summary
+from ..session import Session
+from .context import Context, refuse_moved_config
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "project": {"type": "path", "required": True},
@@ -19,6 +28,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
         "default": "refuse",
     },
     "force": {"type": "bool", "default": False},
+    "made": {"type": "path", "default": ""},
     "built": {"type": "dict", "default": {}},
 }
 
@@ -27,102 +37,135 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     """Decide what a deploy has to do; observes, and changes nothing but pulled base images.
 
     Takes ``project`` (its directory), ``targets``, ``mode`` (``auto`` or ``full``), ``profile``,
-    ``bootstrap`` and ``force`` (what may become of a cluster that exists), and ``built``, the plan
-    of this run whose images were built before its cluster was replaced.
+    ``bootstrap`` and ``force`` (what may become of a cluster that exists); ``made``, a file with
+    the plan that the command made of the same request; and ``built``, the plan of this run whose
+    images were built before its cluster was replaced.
     Returns ``changed`` (always False) and ``plan``. Check mode pulls nothing.
 
     Raises:
         LocalloopError (exit 1): ``cluster_inputs_changed`` or another reason of the cluster if this
-            play may not do what it asks for; ``docker_unreachable``, ``apiserver_unreachable``,
+            play may not do what it asks for; ``config_moved`` if localloop.yml has changed since
+            ``made`` or ``built``; ``docker_unreachable``, ``apiserver_unreachable``,
             ``base_image_missing``.
         UsageError (exit 2): ``config_missing``, ``config_invalid``, ``profile_unknown``,
             ``unknown_target``, ``input_missing``, ``release_not_ours``, ``cluster_not_ours``,
-            ``cluster_shared``, ``record_unreadable``, ``tool_missing``, ``tool_too_old``.
+            ``cluster_shared``, ``record_unreadable``, ``tool_missing``, ``tool_too_old``;
+            ``plan_mismatch`` if ``made`` or ``built`` is of another run or request,
+            ``plan_unreadable``, ``conflicting_parameters``.
     """
-    built = params["built"]
-    if built:
-        anew = built["cluster"]["verdict"] == "bootstrap" and not context.check
-        plan = _after_the_build(params, context) if anew else built
+    project = load_project(Path(params["project"]), profile=params.get("profile") or None)
+    session = Session(project, os.environ, writes=not context.check)
+    full = params["mode"] == "full"
+    wanted = request(tuple(params["targets"]), full=full, known=list(project.components))
+    if params["built"]:
+        plan = _of_built(session, wanted, params, context)
+    elif params["made"]:
+        plan = _read(Path(params["made"]), context)
+        _require_same_request(plan, project, wanted)
+        _require_possible(plan, session, params)
     else:
-        plan = _made_by_the_command() or _made_here(params, context)
-    return {"changed": False, "plan": plan}
+        plan = _make(session, wanted, params, context)
+    return {"changed": False, "plan": plan.as_dict()}
 
 
-def _made_by_the_command() -> dict[str, Any] | None:
-    """The plan that this transaction has already: the command decides before Ansible starts."""
-    from ..report.journal import attach
-
-    journal = attach(os.environ)
-    events = journal.events() if journal is not None and journal.path.exists() else []
-    plans = [event["plan"] for event in events if event.get("event") == "plan"]
-    return plans[-1] if plans and plans[-1]["cluster"]["verdict"] in ("ok", "bootstrap") else None
-
-
-def _made_here(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..plan.cluster_verdict import Wish, require_possible
+def _make(session: Session, wanted: Request, params: dict[str, Any], context: Context) -> Plan:
     from ..plan.make import make_plan
     from ..plan.preflight import require_tools
 
     refuse = params["bootstrap"] == "refuse"
-    session = _session(params, context)
-    made, _ = make_plan(
-        session,
-        params["targets"],
-        full=params["mode"] == "full",
-        emit=context.emit,
-        wish=Wish(
-            "auto" if refuse else params["bootstrap"],
-            force=params["force"],
-            transaction=context.transaction or "",
-        ),
-    )
-    require_possible(made.cluster, session.cluster_name, bootstraps=not refuse)
+    answer = "auto" if refuse else params["bootstrap"]
+    wish = Wish(answer, force=params["force"], transaction=context.transaction or "")
+    plan, _ = make_plan(session, wanted, emit=context.emit, wish=wish)
+    _require_possible(plan, session, params)
     if not context.check:
-        require_tools(session, made)
-    elif not made.components:  # there will be no cluster to plan them on
+        require_tools(session, plan)
+    elif not plan.components:  # there will be no cluster to plan them on
         from ..plan.unseen import with_inputs
 
-        made = with_inputs(session, made)
-    return _told(made.as_dict(), context)
+        plan = with_inputs(session, plan)
+    _tell(plan, context)
+    return plan
 
 
-def _after_the_build(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    """The plan for the new cluster, with what was built while the old one was there."""
-    from ..plan.cluster_verdict import Wish
+def _require_possible(plan: Plan, session: Session, params: dict[str, Any]) -> None:
+    bootstraps = params["bootstrap"] != "refuse"
+    require_possible(plan.cluster, session.cluster_name, bootstraps=bootstraps)
+
+
+def _of_built(session: Session, wanted: Request, params: dict[str, Any], context: Context) -> Plan:
+    """The plan whose images were built; made again where the cluster was replaced meanwhile."""
+    if params["made"] or params["force"] or params["bootstrap"] != "refuse":
+        raise UsageError(
+            "conflicting_parameters",
+            "`built` cannot be combined with `made`, `bootstrap` or `force`: they were settled when"
+            " that plan was made",
+        )
+    built = Plan.from_dict(params["built"])
+    _require_same_request(built, session.project, wanted)
+    if built.cluster["verdict"] != "bootstrap" or context.check:
+        return built
     from ..plan.make import make_plan
-    from ..plan.model import Plan
     from ..plan.new_cluster import with_built
 
-    made, _ = make_plan(
-        _session(params, context),
-        (),
-        full=False,
-        emit=lambda _event: None,
-        wish=Wish(transaction=context.transaction or ""),
-    )
-    plan = with_built(made, Plan.from_dict(params["built"])).as_dict()
-    context.emit({"event": "plan", "plan": plan})
-    return _told(plan, context)
+    # On a new cluster nothing is deployed yet, so that everything is planned.
+    everything = Wish(transaction=context.transaction or "")
+    made, _ = make_plan(session, Request(), emit=_no_event, wish=everything)
+    plan = with_built(made, built)
+    context.emit({"event": "plan", "plan": plan.as_dict()})
+    _tell(plan, context)
+    return plan
 
 
-def _session(params: dict[str, Any], context: Context) -> Any:
-    from ..config.project import load_project
-    from ..session import Session
-
-    project = load_project(Path(params["project"]), profile=params.get("profile") or None)
-    return Session(project, os.environ, writes=not context.check)
+def _no_event(_event: dict[str, Any]) -> None:
+    return
 
 
-def _told(plan: dict[str, Any], context: Context) -> dict[str, Any]:
-    from ..plan.summary import component_summary
-
-    for name, part in plan["components"].items():
-        context.emit(
-            {
-                "event": "progress",
-                "component": name,
-                "step": "plan",
-                "text": component_summary(part),
-            }
+def _read(path: Path, context: Context) -> Plan:
+    """The plan that the command wrote for the playbook that it started."""
+    try:
+        found = json.loads(path.read_bytes())
+        transaction, plan = found["transaction"], Plan.from_dict(found["plan"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(
+            "plan_unreadable",
+            f"{path} holds no plan: {error!r}",
+            hint="`localloop deploy` writes it for the playbook that it starts; leave `made` out in"
+            " a play of your own.",
+        ) from error
+    if transaction != context.transaction:
+        raise UsageError(
+            "plan_mismatch",
+            f"{path} has the plan of {transaction}, this run is {context.transaction or 'another'}",
+            hint="Leave `made` out: the plan is then made here.",
         )
     return plan
+
+
+def _require_same_request(plan: Plan, project: Project, wanted: Request) -> None:
+    given = {
+        "project": plan.root,
+        "profile": plan.profile,
+        "mode": plan.mode,
+        "targets": plan.targets,
+    }
+    asked = {
+        "project": str(project.root),
+        "profile": project.profile or "",
+        "mode": wanted.mode,
+        "targets": wanted.targets,
+    }
+    other = [key for key, value in asked.items() if given[key] != value]
+    if other:
+        words = "; ".join(f"{key} {given[key]!r} instead of {asked[key]!r}" for key in other)
+        raise UsageError(
+            "plan_mismatch",
+            f"the plan that was handed over is of another request: {words}",
+            hint="Hand over a plan of the same request, or none: it is then made here.",
+        )
+    refuse_moved_config(plan, project)
+
+
+def _tell(plan: Plan, context: Context) -> None:
+    for name, part in plan.as_dict()["components"].items():
+        text = component_summary(part)
+        context.emit({"event": "progress", "component": name, "step": "plan", "text": text})
