@@ -19,7 +19,7 @@ PYTHON ?= $(shell \
 	done)
 
 .PHONY: help venv tools demo test test-fast lint bench bench-relay bench-build bench-gate bench-fingerprint \
-	docs gate-report dist teardown
+	docs gate-report dist down
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -62,7 +62,7 @@ demo: venv tools ## deploy an example (PROJECT=examples/hello) and fetch its pag
 	kubectl --kubeconfig "$$kubeconfig" get --raw \
 	  /api/v1/namespaces/$(NAME)/services/$(NAME):http/proxy/
 
-teardown: venv ## remove the demo's cluster (images are kept)
+down: venv ## remove the demo's cluster (images are kept)
 	@$(BIN)/localloop down --cluster --project $(PROJECT)
 
 # One more than cores: many tests wait for what they have started.

@@ -76,11 +76,6 @@ FAILED = (
         "The message holds the build's last lines and the command to run it by hand.",
     ),
     Row(
-        "teardown_failed",
-        "removing the cluster failed",
-        "Fix what the message names, then run `localloop down --cluster` again.",
-    ),
-    Row(
         "record_unwritable",
         "the namespace for the cluster's record cannot be created",
         "The message is the API server's: give the kubeconfig's user that right.",
@@ -611,6 +606,17 @@ REFUSED = (
         " `localloop_command: deploy` in its vars.",
     ),
     Row(
+        "not_exclusive",
+        "a step that needs the cluster for itself was called in a run that shares it",
+        "Use `localloop` or one of the playbooks; a play of your own sets in its vars"
+        " `localloop_command: prune`, or `down` with `down_cluster: true`.",
+    ),
+    Row(
+        "bad_keep",
+        "`keep` of `image_prune` is negative",
+        "It is the number of images that stay: 0 or more.",
+    ),
+    Row(
         "unknown_command",
         "a play's `localloop_command` is not a command",
         "The message lists the commands.",
@@ -775,6 +781,8 @@ PLANNED = (
     Row("record_missing", "the cluster's record does not know what is deployed"),
     Row("cluster_recreated", "the cluster is new"),
     Row("rollback", "the transaction that `rollback` goes back to"),
+    Row("prune", "how many images `prune` removes"),
+    Row("down", "the release that `down` removes, or that it goes with the cluster"),
 )
 """Why a step is planned, or what is known of a component that could not be checked."""
 
@@ -784,5 +792,10 @@ SKIPPED = (
     Row("not_targeted", "you named other components"),
     Row("digest_already_deployed", "the build gave the bytes that run already"),
     Row("unchecked", "the cluster could not be asked; the reason says what the inputs tell"),
+    Row("kept", "`down` leaves images in the registry and files on the nodes"),
+    Row("not_deployed", "nothing of the component is deployed, so `down` has nothing to remove"),
+    Row("release_not_ours", "`down` leaves the release, since something else owns it by now"),
+    Row("cluster_missing", "there is no cluster, so nothing is deployed"),
+    Row("nothing_to_prune", "all images of the component are in use or among the newest"),
 )
 """Why a component has no step."""

@@ -102,7 +102,7 @@ plan:
     project: {type: str, description: The project's name.}
     root: {type: str, description: The project's directory.}
     profile: {type: str, description: The profile in effect; empty without one.}
-    mode: {type: str, description: C(auto) or C(full).}
+    mode: {type: str, description: "C(auto), C(full), C(rollback), C(prune) or C(down)."}
     targets: {type: list, elements: str, description: The components asked for; empty for all.}
     cluster:
       description: What has to happen to the cluster first.
@@ -110,8 +110,8 @@ plan:
       contains:
         verdict:
           description:
-            - C(ok), C(create), C(start), C(restart), C(registry), C(bootstrap), C(refused) or,
-              where it does not answer, C(unknown).
+            - C(ok), C(create), C(start), C(restart), C(registry), C(bootstrap), C(refused),
+              C(absent) for a run that creates none or, where it does not answer, C(unknown).
             - With any other than C(ok), components are planned once the cluster is there.
           type: str
         reason: {type: str, description: The stable name of the reason; empty if C(ok).}
@@ -227,6 +227,10 @@ plan:
               contains:
                 transaction: {type: str, description: The transaction that deployed it.}
                 revision: {type: int, description: Its Helm revision.}
+            removes:
+              description: What is removed of it, in the run of M(image_prune) or M(project_remove).
+              type: list
+              elements: str
             base_revision: {type: int, description: A chart's Helm revision before this run.}
             warnings: {type: list, elements: str, description: What is odd about its inputs.}
             untracked:

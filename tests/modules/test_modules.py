@@ -76,6 +76,8 @@ STEPS = (
     "readiness_gate", "deploy_record",
 )  # fmt: skip
 
+ACTING = ("project_remove", "image_prune", "chart_rollback")
+
 
 def wrong_arguments() -> list[Call]:
     """Per module: an argument too few, one too many, one of a wrong type."""
@@ -190,6 +192,16 @@ CALLS = [
          error="value of mode must be one of: cold, warm, both, got: hot", forms=WORKER),
     Call("outside of the project", "baseline_measure",
          {"project": PROJECT, "output_dir": "../perf"}, error="bad_report_dir"),
+    # Down, prune, rollback, status.
+    *[Call("without a transaction", name, {"project": PROJECT}, error="no_transaction")
+      for name in ACTING],
+    *[Call("no project, check", name, {"project": NOWHERE}, error="config_missing", check=True,
+           forms=WORKER) for name in (*ACTING, "project_status")],
+    *[Call("no Docker, check", name, {"project": PROJECT}, error="docker_unreachable", check=True,
+           forms=WORKER) for name in ACTING],
+    Call("no Docker", "project_status", {"project": PROJECT}, error="docker_unreachable"),
+    Call("fewer than none", "image_prune", {"project": PROJECT, "keep": -1}, error="bad_keep",
+         forms=WORKER),
     Call("look", "host_inspect", {}, {"changed": False}),
     Call("look, check", "host_inspect", {}, {"changed": False}, check=True, forms=WORKER),
     # component_report

@@ -27,6 +27,10 @@ ORDER = [
     "readiness",
     "report",
     "baseline",
+    "status",
+    "rollback",
+    "down",
+    "prune",
 ]
 CLUSTER = os.environ.get("E2E_CLUSTER", "pytest") + "-roles"
 
@@ -39,27 +43,35 @@ def test_every_role_has_a_scenario() -> None:
 
 
 @pytest.fixture(scope="module")
-def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of all scenarios: one project, one cluster, which is removed at the end."""
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The project of all scenarios, on a cluster that is removed at the end."""
     cluster = Cluster(CLUSTER, tmp_path_factory.mktemp("state"))
     cluster.remove()
     project = Project(tmp_path_factory.mktemp("scenarios") / "project", "scenarios", cluster)
     project.add_node_file("one")
-    environ = {
-        **cluster.env(),
-        "LOCALLOOP_PROJECT": str(project.root),
-        "MOLECULE_GLOB": "tests/molecule/*/molecule.yml",
-    }
-    environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
-    yield environ
+    yield project
     project.localloop("down", "--cluster", "--force", code=None)
     cluster.remove()
     Cluster("molecule", cluster.state).remove()  # of the roles that have no project
 
 
+@pytest.fixture
+def environ(project: Project) -> dict[str, str]:
+    environ = {
+        **project.cluster.env(),
+        "LOCALLOOP_PROJECT": str(project.root),
+        "MOLECULE_GLOB": "tests/molecule/*/molecule.yml",
+    }
+    environ["PATH"] = f"{Path(sys.executable).parent}:{environ['PATH']}"
+    return environ
+
+
 @pytest.mark.cluster
 @pytest.mark.parametrize("role", ORDER)
-def test_scenario(role: str, environ: dict[str, str]) -> None:
+def test_scenario(role: str, project: Project, environ: dict[str, str]) -> None:
+    if role == "rollback":  # from a second state to the first
+        project.set_page("Second")
+        project.deploy()
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("molecule")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -102,6 +103,21 @@ def path_of(obj: Object) -> str:
     return f"{root}{inside}/{plural}/{ref.name}"
 
 
+def collection_of_all(path: str) -> str:
+    """The collection of an object's kind over all namespaces."""
+    return re.sub(r"/namespaces/[^/]+(/.+)/[^/]+$", r"\1", path)
+
+
+def selected(obj: Object, selector: str) -> bool:
+    """Whether the labels are as a selector of ``key=value`` and ``key`` wants them."""
+    labels = obj["metadata"].get("labels", {})
+    for wanted in re.findall(r"(?:[^,(]|\([^)]*\))+", selector):
+        key, equals, value = wanted.partition("=")
+        if " in " not in wanted and (key not in labels or (equals and labels[key] != value)):
+            return False
+    return True
+
+
 class _Handler(BaseHTTPRequestHandler):
     fake: FakeApi
     protocol_version = "HTTP/1.1"
@@ -144,7 +160,12 @@ class _Handler(BaseHTTPRequestHandler):
         with fake.changed:
             if path in fake.objects:
                 return self.answer(200, fake.objects[path])
-            items = [o for p, o in fake.objects.items() if p.rpartition("/")[0] == path]
+            items = [
+                o
+                for p, o in fake.objects.items()
+                if path in (p.rpartition("/")[0], collection_of_all(p))
+                and selected(o, query.get("labelSelector", ""))
+            ]
             version = str(fake.version)
         plural = path.rpartition("/")[2]
         if not items and not plural.endswith("s"):

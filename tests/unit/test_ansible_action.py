@@ -207,6 +207,58 @@ def test_a_play_of_ones_own_has_its_transaction_by_its_command(
     assert ("Commands: deploy" in done.stderr) == (code == 2)
 
 
+@pytest.mark.parametrize(
+    ("command", "options", "alone"),
+    [
+        ("rollback", "", False),
+        ("prune", "", True),
+        ("down", "", False),
+        ("down", "down_cluster=true", True),
+        ("down", "down_cluster=no", False),
+    ],
+)
+def test_who_prunes_or_removes_the_cluster_has_it_alone(
+    tree: Tree, command: str, options: str, alone: bool
+) -> None:
+    playbook = tree.write(
+        f"playbooks/{command}.yml",
+        f"""\
+- hosts: gateway
+  gather_facts: false
+  tasks:
+    - assert:
+        that: >-
+          ('"event": "exclusive"' in lookup('file', lookup('env', 'LOCALLOOP_JOURNAL'))) == {alone}
+""",
+    )
+    argv = ["ansible-playbook", str(playbook), *(["-e", options] if options else [])]
+    done = tree.run(*argv)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (report,) = reports(tree)
+    assert json.loads(report.read_text())["header"]["command"] == command
+    report.with_suffix(".md").unlink()
+    report.unlink()
+    assert tree.run(*argv, "--check").returncode != 0  # there is no journal to look into
+    assert reports(tree) == []
+
+
+def test_looking_opens_no_transaction(tree: Tree) -> None:
+    playbook = tree.write(
+        "playbooks/status.yml",
+        """\
+- hosts: gateway
+  gather_facts: false
+  tasks:
+    - echo_step: {text: hello}
+      register: result
+    - assert: {that: result.transaction is none}
+""",
+    )
+    done = tree.run("ansible-playbook", str(playbook))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert reports(tree) == []
+
+
 def test_a_second_run_is_refused_and_an_interrupted_one_reported(tree: Tree, deploy: Path) -> None:
     first = subprocess.Popen(
         ["ansible-playbook", str(deploy), "-e", "mode=sleep"],

@@ -96,6 +96,18 @@ def test_the_whole_environment_and_argv(tmp_path: Path, monkeypatch: pytest.Monk
     assert config.cwd == str(tmp_path)
 
 
+def test_extra_variables_keep_their_types(tmp_path: Path) -> None:
+    config = runner.configure(
+        "down.yml",
+        private=tmp_path,
+        environ=made(tmp_path),
+        variables={"down_cluster": True, "down_force": False},
+    )
+    option, given, playbook = config.command[1:]
+    assert (option, playbook) == ("-e", f"{CONTENT}/playbooks/down.yml")
+    assert json.loads(given) == {"down_cluster": True, "down_force": False}
+
+
 # -- real runs, each in a process of its own (signals)
 
 SCRIPT = """

@@ -165,7 +165,7 @@ def test_a_silent_server_times_out() -> None:
 
 
 def test_list_fills_in_type(api: FakeApi) -> None:
-    api.put(POD)
+    api.put({**POD, "metadata": {**POD["metadata"], "labels": {"a": "b"}}})
     items, version = api.kube().list("v1", "Pod", "app", label_selector="a=b")
     assert [str(ref_of(item)) for item in items] == ["v1/Pod/app/p"]
     assert version == "101"

@@ -47,6 +47,7 @@ def plan() -> dict[str, Any]:
         deployed={"web": IMAGE},
         file=FilePlan(timeout=90.0, lost=("node",)),
         back_to=BackTo("tx", 1),
+        removes=("sha256:1",),
         warnings=("odd",),
         untracked=("a download",),
     )
@@ -74,6 +75,7 @@ RESULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "plan": (PLANNER, {"plan": plan()}),
     "gate": ("readiness_gate", {"gate": GateResult("ready").as_dict(), "plan": plan()}),
     "gate in check mode": ("readiness_gate", {"gate": {"status": "not_run"}, "plan": plan()}),
+    "going back": ("chart_rollback", {"gate": GateResult("ready").as_dict(), "plan": plan()}),
     "cluster": (
         "cluster_inspect",
         {

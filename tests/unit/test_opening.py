@@ -13,10 +13,10 @@ from localloop.transaction.run import run_to_its_end
 
 class FakeTransaction:
     def __init__(self) -> None:
-        self.closed: list[tuple[LocalloopError | None, str | None]] = []
+        self.closed: list[LocalloopError | None] = []
 
-    def close(self, *, error: LocalloopError | None = None, outcome: str | None = None) -> Path:
-        self.closed.append((error, outcome))
+    def close(self, *, error: LocalloopError | None = None) -> Path:
+        self.closed.append(error)
         return Path("/reports/tx.md")
 
 
@@ -27,32 +27,32 @@ def ended(failure: BaseException | None) -> tuple[Any, FakeTransaction]:
         if failure is not None:
             raise failure
 
-    return run_to_its_end(transaction, act, outcome="pruned"), transaction
+    return run_to_its_end(transaction, act), transaction
 
 
-def test_a_success_has_its_outcome() -> None:
+def test_a_success() -> None:
     found, transaction = ended(None)
     assert found == (Path("/reports/tx.md"), None)
-    assert transaction.closed == [(None, "pruned")]
+    assert transaction.closed == [None]
 
 
-def test_a_failure_is_handed_on_and_has_none() -> None:
+def test_a_failure_is_handed_on() -> None:
     failure = LocalloopError("some_reason", "why")
     found, transaction = ended(failure)
     assert found == (Path("/reports/tx.md"), failure)
-    assert transaction.closed == [(failure, None)]
+    assert transaction.closed == [failure]
 
 
 def test_ctrl_c_is_an_interruption() -> None:
     (_, error), transaction = ended(KeyboardInterrupt())
     assert isinstance(error, InterruptedRun)
-    assert transaction.closed == [(error, None)]
+    assert transaction.closed == [error]
 
 
 def test_a_defect_has_a_report_and_shows_itself() -> None:
     transaction: Any = FakeTransaction()
     with pytest.raises(ZeroDivisionError):
         run_to_its_end(transaction, lambda: 1 / 0)
-    ((error, outcome),) = transaction.closed
-    assert (error.reason, outcome) == ("defect", None)
+    (error,) = transaction.closed
+    assert error.reason == "defect"
     assert "ZeroDivisionError" in error.message

@@ -102,7 +102,10 @@ def failed(error: LocalloopError) -> Event:
     return {"event": "failed", "error": error.as_dict()}
 
 
-CLOSED: Event = {"event": "closed", "outcome": None}
+CLOSED: Event = {"event": "closed"}
+PRUNED = planned(
+    plan(replace(GATEWAY, steps=("prune",), changed=True, removes=(OLD.digest,)), mode="prune")
+)
 READY: Event = {
     "event": "gate",
     "status": "ready",
@@ -410,7 +413,10 @@ def test_spans_of_one_name_add_up() -> None:
         ([failed(BusyError("x", "x")), CLOSED], ("busy", 75)),
         ([failed(InterruptedRun("x", "x")), CLOSED], ("interrupted", 130)),
         ([{"event": "closed", "outcome": "killed"}], ("killed", 137)),
-        ([{"event": "closed", "outcome": "removed"}], ("removed", 0)),
+        ([opened(command="down"), {"event": "removed"}, CLOSED], ("removed", 0)),
+        ([opened(command="down"), CLOSED], ("unchanged", 0)),
+        ([opened(command="prune"), PRUNED, CLOSED], ("pruned", 0)),
+        ([opened(command="prune"), CLOSED], ("unchanged", 0)),
     ],
 )
 def test_outcome(events: list[Event], wanted: tuple[str, int]) -> None:

@@ -13,7 +13,6 @@ from typing import Any, cast
 import pytest
 from fake_api import FakeApi
 
-from localloop.commands.status import _runs, image_row
 from localloop.config.project import load_project
 from localloop.helm.releases import TRANSACTION_LABEL, Release
 from localloop.kube.objects import object_version
@@ -21,6 +20,7 @@ from localloop.observe.facts import ChartFacts, Facts, ImageFacts
 from localloop.observe.running import Running, running_charts, state_that_runs
 from localloop.record.model import ChartEntry, ChartState, ImageEntry, Record
 from localloop.registry.published import PublishedImage
+from localloop.report.status import image_row, runs_text
 from localloop.session import Session
 
 Object = dict[str, Any]
@@ -104,7 +104,7 @@ def test_charts_that_run_different_images() -> None:
     row = image_row("web", facts(entries), both)
     assert (row["digest"], row["transaction"], row["state"]) == (digest("b"), "tx-2", "settling")
     assert row["charts"] == {"one": digest("a"), "two": digest("b")}
-    assert _runs({"kind": "image", **row}) == f"{'b' * 12}, {'a' * 12} (settling)"
+    assert runs_text({"kind": "image", **row}) == f"{'b' * 12}, {'a' * 12} (settling)"
 
 
 def test_an_image_that_no_chart_runs() -> None:
@@ -113,7 +113,7 @@ def test_an_image_that_no_chart_runs() -> None:
     # Built for a chart that is not deployed yet: it runs nowhere.
     row = image_row("web", facts({}), {})
     assert (row["digest"], row["fingerprint"]) == ("", "")
-    assert _runs({"kind": "image", **row}) == "nothing"
+    assert runs_text({"kind": "image", **row}) == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_image_that_no_chart_runs() -> None:
 )
 def test_marks(changes: Object, shown: str) -> None:
     entry = {"kind": "chart", "revision": 3, "transaction": "tx-1", "state": "settled", "drift": []}
-    assert _runs({**entry, **changes}) == shown
+    assert runs_text({**entry, **changes}) == shown
 
 
 # -- with a scripted API server -------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The transaction of a playbook that is run without the ``localloop`` command.
 
 A playbook of one's own that uses the roles says in its play's ``vars`` which command it stands for:
-``localloop_command: deploy`` (a literal, not a template).
+``localloop_command: deploy`` (a literal, not a template; so is ``down_cluster``).
 
 ``ansible-playbook playbooks/deploy-fast.yml`` takes the same locks, keeps the same journal and
 writes the same report as ``localloop deploy``. Under the command, which does all that itself, this
@@ -31,7 +31,7 @@ from ..errors import BusyError, InterruptedRun, LocalloopError, UsageError
 # Workers are forks of this process: what the steps need is loaded once, and not in each of them.
 from ..gate import run as gating  # noqa: F401
 from ..plan import make as planning  # noqa: F401
-from ..plan.cluster_verdict import ANSWERS, Wish, cluster_verdict, container_verdict, require_answer
+from ..plan.cluster_verdict import ANSWERS, Wish, cluster_verdict, require_answer
 from ..release import charts as releases  # noqa: F401
 from ..report.journal import attach
 from ..session import Session
@@ -42,7 +42,13 @@ from ..transaction.transaction import Transaction
 from .interrupts import RunInterrupts
 
 # The playbooks of localloop that change something, and the command that each one stands for.
-COMMANDS = {"deploy-fast.yml": "deploy", "bootstrap.yml": "bootstrap", "teardown.yml": "down"}
+COMMANDS = {
+    "deploy-fast.yml": "deploy",
+    "bootstrap.yml": "bootstrap",
+    "rollback.yml": "rollback",
+    "prune.yml": "prune",
+    "down.yml": "down",
+}
 _CLOSING_SECONDS = 5.0
 _ORPHAN_POLL_SECONDS = 0.5
 
@@ -84,7 +90,8 @@ class CallbackModule(CallbackBase):
         if command is None:
             return
         manager = play.get_variable_manager()
-        everywhere = {**manager._inventory.groups["all"].get_vars(), **manager.extra_vars}
+        inventory = manager._inventory.groups["all"].get_vars()
+        everywhere = {**inventory, **play.get_vars(), **manager.extra_vars}
         root = everywhere.get("localloop_project")
         if root is None:
             return  # another inventory: nothing here is a project of ours
@@ -117,8 +124,7 @@ class CallbackModule(CallbackBase):
         atexit.register(self._at_exit, os.getpid())
         os.environ.update(self._transaction.environment())  # the workers are forks
         self._transaction.emit({"event": "playbook", "pid": os.getpid()})
-        found = container_verdict(session) if command == "down" else cluster_verdict(session, wish)
-        if found["verdict"] != "ok":
+        if _needs_the_cluster_alone(session, command, wish, variables):
             self._transaction.require_exclusive()
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
@@ -173,6 +179,16 @@ class CallbackModule(CallbackBase):
             self._display.display(f"Report: {report}")
         for key in transaction.environment():
             os.environ.pop(key, None)
+
+
+def _needs_the_cluster_alone(
+    session: Session, command: str, wish: Wish, variables: Mapping[str, Any]
+) -> bool:
+    """Whether the run creates, repairs, prunes or removes what other runs work on."""
+    if command in ("deploy", "bootstrap"):
+        return cluster_verdict(session, wish)["verdict"] != "ok"
+    removes = boolean(variables.get("down_cluster", False), strict=False)
+    return command == "prune" or (command == "down" and removes)
 
 
 def _wish(variables: Mapping[str, Any]) -> Wish:

@@ -61,9 +61,10 @@ def run_playbook(
     transaction: Journal | None = None,
     plan: Mapping[str, Any] | None = None,
     extra_environ: Mapping[str, str] | None = None,
+    variables: Mapping[str, Any] | None = None,
     color: bool = False,
 ) -> RunnerOutcome:
-    """Run one of our playbooks to its end.
+    """Run one of our playbooks to its end, with ``variables`` as Ansible's extra variables.
 
     ``plan`` is handed over to the playbook, which then makes none. ``on_line`` hears what the steps
     say, ``on_task`` the role and name of each task that was done.
@@ -86,6 +87,7 @@ def run_playbook(
                 extra=extra_environ or {},
                 color=color,
             ),
+            variables=variables,
         )
         return _Run(config, transaction, on_line, on_task).to_its_end()
     finally:
@@ -139,7 +141,13 @@ def _transaction_environ(transaction: Journal) -> dict[str, str]:
     }
 
 
-def configure(playbook: str, *, private: Path, environ: Mapping[str, str]) -> Any:
+def configure(
+    playbook: str,
+    *,
+    private: Path,
+    environ: Mapping[str, str],
+    variables: Mapping[str, Any] | None = None,
+) -> Any:
     """An ansible-runner configuration whose command and environment are ours alone."""
     from ansible_runner import RunnerConfig
     from ansible_runner.utils import get_callback_dir
@@ -150,6 +158,7 @@ def configure(playbook: str, *, private: Path, environ: Mapping[str, str]) -> An
     config = RunnerConfig(
         str(private),
         playbook=str(content_dir() / "playbooks" / playbook),
+        extravars=dict(variables or {}),
         fact_cache_type="memory",
         ident="run",
         quiet=True,

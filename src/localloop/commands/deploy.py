@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ..config.model import Project
 from ..config.project import load_project
-from ..errors import InterruptedRun, LocalloopError
 from ..gate.settle import remember_inputs
 from ..observe.facts import Facts, Request
 from ..plan.cluster_verdict import Wish, cluster_verdict, require_possible
@@ -23,7 +22,7 @@ from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
 from .arguments import TargetOptions, add_targets, requested
 from .console import Console
-from .outcome import say_outcome, task_shower
+from .outcome import require_success, say_outcome, task_shower
 from .plan import show_plan
 
 
@@ -151,14 +150,4 @@ def _run_playbook(
     transaction.emit(
         {"event": "span", "name": "playbook", "duration_s": time.monotonic() - started}
     )
-    if outcome.interrupted:
-        raise InterruptedRun("interrupted", "interrupted by Ctrl-C")
-    failed = any(event.get("event") == "failed" for event in transaction.events())
-    if outcome.rc and not failed:
-        raise LocalloopError(
-            "playbook_failed",
-            f"{playbook} ended with {outcome.rc}: "
-            + (
-                "; ".join(f"{each.task}: {each.message}" for each in outcome.failed) or "no message"
-            ),
-        )
+    require_success(playbook, outcome, transaction)

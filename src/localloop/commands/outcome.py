@@ -5,10 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import LocalloopError
+from ..errors import InterruptedRun, LocalloopError
+from ..events import Emit, progress_line
+from ..transaction.transaction import Transaction
 from .console import Console
+
+if TYPE_CHECKING:
+    from ..ansible.runner import RunnerOutcome
+
+_WORDS = {
+    "unchanged": "Nothing to do: the cluster runs this tree",
+    "deployed": "Deployed: the cluster runs this tree",
+    "rolled_back": "Rolled back",
+}
+
+
+def shown(console: Console, transaction: Transaction) -> Emit:
+    """Events go to the journal, and their progress to the console as well."""
+
+    def emit(event: dict[str, Any]) -> None:
+        transaction.emit(event)
+        if event["event"] == "progress":
+            console.tell(progress_line(event))
+
+    return emit
 
 
 def task_shower(console: Console) -> Callable[[str, str], None]:
@@ -19,6 +41,16 @@ def task_shower(console: Console) -> Callable[[str, str], None]:
             console.tell(f"{role}: {task}")
 
     return show
+
+
+def require_success(playbook: str, outcome: RunnerOutcome, transaction: Transaction) -> None:
+    """Raise what ended a playbook, unless one of its steps has said it in the journal."""
+    if outcome.interrupted:
+        raise InterruptedRun("interrupted", "interrupted by Ctrl-C")
+    if not outcome.rc or any(event.get("event") == "failed" for event in transaction.events()):
+        return
+    said = "; ".join(f"{each.task}: {each.message}" for each in outcome.failed) or "no message"
+    raise LocalloopError("playbook_failed", f"{playbook} ended with {outcome.rc}: {said}")
 
 
 def say_outcome(console: Console, report: Path, error: LocalloopError | None) -> int:
@@ -37,13 +69,11 @@ def say_outcome(console: Console, report: Path, error: LocalloopError | None) ->
 
         text = str(error) if error is not None else _render(failure)
         print(f"{console.paint('error', '31')}: {text}", file=sys.stderr)
-    words = {
-        "unchanged": "Nothing to do: the cluster runs this tree",
-        "deployed": "Deployed: the cluster runs this tree",
-        "rolled_back": "Rolled back",
-    }
+    words = _WORDS.get(outcome, outcome.capitalize())
+    if outcome == "unchanged" and data["header"]["command"] in ("down", "prune"):
+        words = "Nothing to remove"
     seconds = time.monotonic() - console.started
-    console.say(f"{words.get(outcome, outcome.capitalize())} ({seconds:.2f} s)")
+    console.say(f"{words} ({seconds:.2f} s)")
     console.say(f"Report: {report}")
     return code
 

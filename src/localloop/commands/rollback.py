@@ -7,13 +7,12 @@ import os
 from dataclasses import dataclass
 
 from ..config.project import load_project
-from ..errors import LocalloopError
-from ..events import progress_line
+from ..release.rollback import go_back, plan_back
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from .arguments import ProfileOptions, add_profile
 from .console import Console
-from .outcome import say_outcome
+from .outcome import say_outcome, shown
 from .plan import show_plan
 
 
@@ -31,33 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options, console: Console) -> int:
-    """Go back; the exit code. Raises LocalloopError."""
-    from ..release.rollback import go_back
-
+    """Go back; the exit code. Raises LocalloopError before the transaction is open."""
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
     transaction = open_run(session, "rollback", started=console.started)
-
-    def tell(event: dict[str, object]) -> None:
-        transaction.emit(event)
-        if event["event"] == "progress":
-            console.tell(progress_line(event))
+    emit = shown(console, transaction)
 
     def act() -> None:
-        if session.cluster.verdict != "ok":
-            raise LocalloopError(
-                session.cluster.reason,
-                f"cluster {session.cluster_name} does not run",
-                hint="`localloop deploy` starts it.",
-            )
-        session.identify()
-        go_back(
-            session,
-            options.transaction,
-            transaction,
-            tell,
-            lambda plan: show_plan(console, plan),
-        )
+        plan = plan_back(session, options.transaction)
+        emit({"event": "plan", "plan": plan.as_dict()})
+        show_plan(console, plan)
+        go_back(session, plan, transaction, emit)
 
     report, error = run_to_its_end(transaction, act)
     return say_outcome(console, report, error)

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from ..config.project import load_project
-from ..helm.releases import all_releases
-from ..observe.facts import Facts, Request
-from ..observe.others import left_behind
-from ..observe.running import Running, running_charts
-from ..plan.make import make_plan
-from ..plan.model import Plan
-from ..record.model import ChartEntry
+from ..report.status import cluster_lines, left_lines, table, what_runs
 from ..session import Session
 from .arguments import ProfileOptions, add_profile
 from .console import Console
-from .plan import why
-
-# What tells in a plan that somebody changed by hand what was deployed.
-_DRIFT = ("drift", "pods_run_another_digest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,168 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options, console: Console) -> int:
     """Print what runs; 0. Raises LocalloopError."""
     project = load_project(options.project, profile=options.profile)
-    session = Session(project, os.environ, writes=False)
-    plan, facts = make_plan(session, Request(), emit=lambda _event: None)
-    cluster = session.cluster
-    found: dict[str, Any] = {
-        "project": project.name,
-        "cluster": {
-            "name": session.cluster_name,
-            "provider": session.provider,
-            "verdict": cluster.verdict,
-            "reason": cluster.reason,
-            "kubeconfig": str(session.kubeconfig),
-            "inputs": {
-                key: plan.cluster.get(f"inputs_{key}", "")
-                for key in ("previous", "current", "state", "transaction")
-            },
-        },
-        "components": _components(session, plan, facts) if facts is not None else {},
-    }
-    left = left_behind(all_releases(session.kube), project) if facts is not None else []
-    found["left_behind"] = [release.place for release in left]
-    console.document(found)
-    state = cluster.verdict if cluster.verdict == "ok" else f"{cluster.verdict}: {cluster.reason}"
-    inputs = _inputs(plan.cluster)
-    console.say(f"{project.name} on cluster {session.cluster_name} ({session.provider}): {state}")
-    console.say(f"kubeconfig: {session.kubeconfig}")
-    if inputs:
-        console.say(f"cluster inputs: {inputs}")
-    if facts is not None:
-        _show(console, found["components"])
-    for release in left:
-        console.say(
-            f"left behind: release {release.place}, no chart of {project.config_path.name} any more"
-            f" (to remove it: {release.removal}; `localloop down` does so with the rest)"
-        )
+    status = what_runs(Session(project, os.environ, writes=False))
+    console.document(status)
+    for line in cluster_lines(status):
+        console.say(line)
+    if rows := table(status):
+        console.table(rows)
+    for line in left_lines(status):
+        console.say(line)
     return 0
-
-
-def _inputs(cluster: Mapping[str, str]) -> str:
-    """In words: what is known of the inputs that the cluster was made for."""
-    word = cluster.get("inputs")
-    if not word:
-        return ""
-    if word == "accept":
-        return "not noted yet: the next deploy accepts them"
-    noted = f"{cluster['inputs_state']} by {cluster['inputs_transaction']}"
-    if word == "same":
-        return noted
-    return f"{noted}, changed since ({cluster['reason']}: {cluster['detail']})"
-
-
-def _components(session: Session, plan: Plan, facts: Facts) -> dict[str, Any]:
-    running = running_charts(session, facts)
-    found: dict[str, Any] = {}
-    for name, part in plan.components.items():
-        entry: dict[str, Any] = {
-            "kind": part.kind,
-            "next_deploy": why(part) if part.steps else "nothing to do",
-            "fingerprint": part.previous,
-        }
-        if part.kind == "image":
-            entry |= image_row(name, facts, running)
-            entry["age_s"] = _age(session, entry.pop("created"))
-        elif part.kind == "node_file":
-            file = facts.record.node_files.get(name)
-            entry["sha256"] = file.sha256 if file else ""
-            entry["transaction"] = file.transaction if file else ""
-            entry["pending"] = part.file.pending
-            put = [str(note.get("mtime", "")) for note in file.nodes.values()] if file else []
-            entry["age_s"] = _age(session, max(put, default=""))
-        else:
-            runs = running.get(name)
-            entry |= _chart_row(facts.record.charts.get(name), runs)
-            entry["drift"] = [reason.detail for reason in part.reasons if reason.name in _DRIFT]
-            entry["age_s"] = _age(session, runs.created if runs else "")
-        found[name] = entry
-    return found
-
-
-def _chart_row(entry: ChartEntry | None, runs: Running | None) -> dict[str, Any]:
-    state = runs.state if runs else None
-    return {
-        "state": entry.state if entry else "never_deployed",
-        "fingerprint": state.fingerprint if state else "",
-        "transaction": state.transaction if state else "",
-        "revision": state.revision if state else 0,
-        "images": {image: held.digest for image, held in state.images.items()} if state else {},
-        "ready": list(runs.ready) if runs else [],
-    }
-
-
-def image_row(name: str, facts: Facts, running: Mapping[str, Running]) -> dict[str, Any]:
-    """What the charts that consume an image run of it; without such charts, what was last built.
-
-    ``charts``: the digest in each; the rest is that of the newest of them. The fingerprint is
-    known of no other digest than the one last built.
-    """
-    built = facts.record.images.get(name)
-    consumed = any(name in chart.consumes for chart in facts.charts.values())
-    using = {chart: runs for chart, runs in running.items() if name in runs.state.images}
-    digests = {chart: runs.state.images[name].digest for chart, runs in using.items()}
-    newest = max(using, key=lambda chart: using[chart].created, default="")
-    digest = digests.get(newest, "")
-    if not consumed and not using and built:
-        digest = built.image.digest
-    settling = any(facts.record.charts[chart].state == "settling" for chart in using)
-    return {
-        "state": "settling" if settling else "settled" if using else "",
-        "fingerprint": built.fingerprint if built and built.image.digest == digest else "",
-        "digest": digest,
-        "charts": digests,
-        "transaction": using[newest].state.transaction if newest else "",
-        "created": using[newest].created if newest else "",
-    }
-
-
-def _age(session: Session, since: str) -> int | None:
-    """Whole seconds since a time that the cluster's machine wrote, by the cluster's clock."""
-    now = session.kube.server_date
-    try:
-        return max(0, round((now or 0.0) - datetime.fromisoformat(since).timestamp()))
-    except ValueError:
-        return None
-
-
-def _words(seconds: int | None) -> str:
-    """``5s``, ``12m``, ``3h``, ``4d``."""
-    if seconds is None:
-        return "-"
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
-
-
-def _show(console: Console, components: dict[str, Any]) -> None:
-    rows = [["COMPONENT", "FINGERPRINT", "RUNS", "TRANSACTION", "AGE", "READY", "NEXT DEPLOY"]]
-    for name, entry in components.items():
-        ready = list(entry.get("ready", ()))
-        if entry.get("pending"):
-            ready.append(f"pending: {entry['pending']}")
-        rows.append(
-            [
-                name,
-                entry["fingerprint"][:12] or "-",
-                _runs(entry),
-                entry.get("transaction") or "-",
-                _words(entry.get("age_s")),
-                "; ".join(ready) or "-",
-                entry["next_deploy"],
-            ]
-        )
-    console.table(rows)
-
-
-def _runs(entry: dict[str, Any]) -> str:
-    if entry["kind"] == "node_file":
-        return str(entry["sha256"][:12]) or "nothing"
-    if entry["kind"] == "image":
-        digests = dict.fromkeys((entry["digest"], *entry["charts"].values()))
-        runs = ", ".join(digest[7:19] for digest in digests if digest)
-    else:
-        runs = f"revision {entry['revision']}" if entry["transaction"] else ""
-    marks = ["settling"] if entry["state"] == "settling" else []
-    marks += ["drift"] if entry.get("drift") else []
-    return (runs or "nothing") + (f" ({', '.join(marks)})" if marks else "")

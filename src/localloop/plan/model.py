@@ -8,9 +8,11 @@ from typing import Any, Literal, get_args
 from ..observe.facts import Request
 from ..registry.published import PublishedImage, images_from_dict
 
-Step = Literal["build", "publish", "put", "reconcile", "release", "rollback", "settle"]
+Step = Literal[
+    "build", "publish", "put", "reconcile", "release", "rollback", "settle", "prune", "remove"
+]
 STEPS: tuple[Step, ...] = get_args(Step)
-"""Everything that a component's plan may ask for, in the order of the loop."""
+"""Everything that a component's plan may ask for: the loop in its order, then what clears away."""
 
 UNCHECKED = "unchecked"
 """Instead of a skip: its cluster cannot be asked, and only its inputs are known."""
@@ -70,7 +72,8 @@ class ComponentPlan:
     published images it is to run; those still to be built are absent. ``only_if_digest_differs``:
     the step is needed for nothing but bytes that are not known yet. ``file``: of a node file.
     ``untracked``: what can change the output and is in no fingerprint.
-    ``back_to``: of a chart whose step is ``rollback``.
+    ``back_to``: of a chart whose step is ``rollback``. ``removes``: what the steps ``prune`` and
+    ``remove`` take away, an image's digest or a release in words.
 
     The steps hand the plan on with their results in it: ``image`` of what was built, ``moved``
     where its inputs changed meanwhile, ``revision`` of what was released, ``changed``.
@@ -91,6 +94,7 @@ class ComponentPlan:
     only_if_digest_differs: bool = False
     file: FilePlan = FilePlan()
     back_to: BackTo = BackTo()
+    removes: tuple[str, ...] = ()
     base_revision: int = 0
     warnings: tuple[str, ...] = ()
     untracked: tuple[str, ...] = ()
@@ -152,6 +156,7 @@ class Plan:
                     "images": images_from_dict(found["images"]),
                     "deployed": images_from_dict(found["deployed"]),
                     "consumes": tuple(found["consumes"]),
+                    "removes": tuple(found["removes"]),
                     "warnings": tuple(found["warnings"]),
                     "untracked": tuple(found["untracked"]),
                     "file": _file(found["file"]),

@@ -1,52 +1,136 @@
-"""Which published images may go: all but the newest ones and those that somebody names (pure)."""
+"""Prune: old images of the project leave the registry. Nothing else removes any."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import replace
 
-_TRANSACTION = re.compile(r"tx-(\d{8}-\d{6})-[0-9a-f]{6}")
-_HEX = re.compile(r"[0-9a-f]{64}")
-_OWN = re.compile(r"tx-\d{8}-\d{6}-[0-9a-f]{6}|fp-[0-9a-f]{16}|d-[0-9a-f]{20}")
+from ..errors import LocalloopError
+from ..events import Emit
+from ..helm.releases import PROJECT_LABEL
+from ..kube.client import Kube
+from ..kube.kinds import WORKLOADS
+from ..plan.model import ComponentPlan, Plan, Reason
+from ..plan.other_runs import other_plan
+from ..record.model import NAMESPACE
+from ..registry.client import Registry
+from ..session import Session
+from .unused import Named, Published, to_remove
 
-
-@dataclass(frozen=True)
-class Published:
-    """One image of a repository: its digests, its tags, and when it was built (UTC, ISO)."""
-
-    digest: str
-    config: str
-    tags: tuple[str, ...]
-    created: str = ""
-
-    @property
-    def age(self) -> str:
-        """Sorts by the newest push: the transactions that pushed it, else when it was built."""
-        pushes = [match[1] for tag in self.tags if (match := _TRANSACTION.fullmatch(tag))]
-        date, _, time = self.created[:19].partition("T")
-        return max([*pushes, f"{date}-{time}".replace(":", "").replace("-", "", 2)])
-
-    @property
-    def ours(self) -> bool:
-        """Whether all its tags are a deploy's: nobody gave it a name of his own."""
-        return all(_OWN.fullmatch(tag) for tag in self.tags)
+COLLECT_SECONDS = 600.0
 
 
-class Named:
-    """What records and objects of the cluster name, in whatever field they do it."""
+def prune_plan(session: Session, *, keep: int) -> Plan:
+    """Per component the images that go: all but the newest ``keep`` and those in use.
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        whole = "\n".join(texts)
-        self._hex = set(_HEX.findall(whole))
-        self._tags = {f"fp-{value[:16]}" for value in self._hex} | set(_OWN.findall(whole))
+    A component that the project no longer names is listed too, as long as the registry has images
+    of it. Raises ``LocalloopError`` where the cluster or its registry does not run, since then
+    nothing says which images are in use.
+    """
+    project, cluster = session.project, session.cluster
+    if cluster.verdict != "ok" or cluster.registry_verdict != "ok":
+        raise LocalloopError(
+            cluster.reason or cluster.registry_reason,
+            f"cluster {session.cluster_name} or its registry does not run, so there is no telling"
+            " which images are in use",
+            hint="`localloop deploy` starts both.",
+        )
+    session.identify()
+    registry, named = session.registry, Named(_texts(session.kube))
+    prefix = session.repository_name("")
+    stored = {
+        repository.removeprefix(prefix)
+        for repository in registry.repositories()
+        if repository.startswith(prefix)
+    }
+    parts = []
+    for name in [*project.builds, *sorted(stored - set(project.builds))]:
+        images = _published(registry, session.repository_name(name)) if name in stored else []
+        gone = tuple(image.digest for image in to_remove(images, named, keep=keep))
+        kind = project.builds[name].kind if name in project.builds else "image"
+        parts.append(_part(name, kind, gone))
+    return other_plan(session, "prune", parts)
 
-    def has(self, image: Published) -> bool:
-        digests = {value.removeprefix("sha256:") for value in (image.digest, image.config)}
-        return bool(digests & self._hex or self._tags & set(image.tags))
+
+def _part(name: str, kind: str, gone: tuple[str, ...]) -> ComponentPlan:
+    part = ComponentPlan(name, kind, removes=gone)
+    if not gone:
+        return replace(part, skip="nothing_to_prune")
+    words = "1 image" if len(gone) == 1 else f"{len(gone)} images"
+    return replace(part, steps=("prune",), reasons=(Reason("prune", f"{words} not in use"),))
 
 
-def to_remove(images: Sequence[Published], named: Named, *, keep: int) -> list[Published]:
-    """The images of one repository that may go, oldest first."""
-    newest_first = sorted(images, key=lambda image: image.age, reverse=True)
-    return [image for image in newest_first[keep:] if image.ours and not named.has(image)][::-1]
+def prune(session: Session, plan: Plan, emit: Emit) -> Plan:
+    """Remove the images of ``prune_plan`` and free their space; the plan with its results.
+
+    The caller keeps every other run off the cluster: what a push has under way would go too.
+    Raises ``LocalloopError`` where the registry refuses, or its garbage collection fails.
+    """
+    for part in plan.with_step("prune"):
+        for digest in part.removes:
+            session.registry.delete_manifest(session.repository_name(part.name), digest)
+            emit(
+                {
+                    "event": "progress",
+                    "component": part.name,
+                    "step": "prune",
+                    "text": f"{digest} removed",
+                }
+            )
+        done = replace(part, changed=True)
+        plan = replace(plan, components={**plan.components, part.name: done})
+        emit({"event": "plan", "plan": plan.as_dict()})
+    if plan.with_step("prune"):
+        _collect(session)
+    return plan
+
+
+def _texts(kube: Kube) -> Iterator[str]:
+    """Everything in the cluster that can name an image that is in use."""
+    for secret in kube.list("v1", "Secret", NAMESPACE, label_selector=PROJECT_LABEL)[0]:
+        for value in (secret.get("data") or {}).values():
+            yield base64.b64decode(value).decode(errors="replace")
+    for pod in kube.list("v1", "Pod")[0]:
+        yield json.dumps([pod["spec"], pod.get("status")])
+    for kind in WORKLOADS:
+        for workload in kube.list("apps/v1", kind)[0]:
+            yield json.dumps(workload["spec"]["template"])
+
+
+def _published(registry: Registry, repository: str) -> list[Published]:
+    """The images of a repository; what cannot be read is left alone."""
+    tags: dict[str, list[str]] = {}
+    configs: dict[str, str] = {}
+    for tag in registry.tags(repository):
+        manifest = registry.manifest(repository, tag)
+        if manifest is not None and manifest.config:
+            tags.setdefault(manifest.digest, []).append(tag)
+            configs[manifest.digest] = manifest.config
+    return [
+        Published(digest, config, tuple(tags[digest]), _created(registry, repository, config))
+        for digest, config in configs.items()
+    ]
+
+
+def _created(registry: Registry, repository: str, config: str) -> str:
+    return str(json.loads(registry.blob(repository, config)).get("created") or "")
+
+
+def _collect(session: Session) -> None:
+    """Let the registry remove the blobs that no manifest names: no push is under way."""
+    found = session.docker.inspect_container(session.registry_container_name) or {}
+    # registry:2 starts by a script, ours by the program itself.
+    program = "registry" if found["Path"].endswith(".sh") else found["Path"]
+    status, said = session.docker.engine.execute(
+        session.registry_container_name,
+        [program, "garbage-collect", found["Args"][-1]],
+        timeout=COLLECT_SECONDS,
+    )
+    if status:
+        raise LocalloopError(
+            "prune_failed",
+            f"the registry's garbage collection ended with {status}: {said.strip()[-300:]}",
+            hint="The images are gone, but their blobs are not: run it again.",
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,9 @@ from ..gate import run as gating
 from ..gate import settle
 from ..helm import releases
 from ..plan.model import BackTo, ComponentPlan, Plan, Reason
+from ..plan.other_runs import other_plan
 from ..plan.preflight import require_tools
+from ..readiness.result import GateResult
 from ..record.model import ChartState, Record
 from ..record.store import RecordStore
 from ..report.journal import Journal
@@ -71,25 +73,12 @@ def rollback_plan(session: Session, record: Record, states: Mapping[str, ChartSt
 
     Refuses a state whose revision Helm no longer has, or whose images the registry has lost.
     """
-    project = session.project
-    parts = {
-        name: _part(session, record, name, state)
+    parts = [
+        _part(session, record, name, state)
         for name, state in states.items()
-        if name in project.charts
-    }
-    return Plan(
-        project=project.name,
-        root=str(project.root),
-        profile=project.profile or "",
-        mode="rollback",
-        targets=(),
-        cluster={"verdict": "ok", "reason": ""},
-        components=parts,
-        serial=record.serial,
-        config_sha256=project.config_sha256,
-        platform=session.platform,
-        registry=session.registry_address,
-    )
+        if name in session.project.charts
+    ]
+    return other_plan(session, "rollback", parts, serial=record.serial)
 
 
 def _part(session: Session, record: Record, name: str, state: ChartState) -> ComponentPlan:
@@ -195,19 +184,31 @@ def _with_hint(error: LocalloopError, text: str) -> LocalloopError:
     )
 
 
-def go_back(
-    session: Session,
-    transaction: str | None,
-    journal: Journal,
-    emit: Emit,
-    show: Callable[[Plan], None],
-) -> None:
-    """Take the charts back to a transaction's states (see ``states_of``), gate and settle them."""
+def plan_back(session: Session, transaction: str | None) -> Plan:
+    """The plan that takes the charts back to a transaction's states (see ``states_of``).
+
+    Raises ``LocalloopError`` where the cluster does not run, and ``UsageError`` where there is no
+    such state, or it cannot be had any more.
+    """
+    if session.cluster.verdict != "ok":
+        raise LocalloopError(
+            session.cluster.reason,
+            f"cluster {session.cluster_name} does not run",
+            hint="`localloop deploy` starts it.",
+        )
+    session.identify()
     record = RecordStore(session.kube, session.project.name).load()
-    plan = rollback_plan(session, record, states_of(record, transaction))
-    emit({"event": "plan", "plan": plan.as_dict()})
-    show(plan)
+    return rollback_plan(session, record, states_of(record, transaction))
+
+
+def go_back(session: Session, plan: Plan, journal: Journal, emit: Emit) -> tuple[Plan, GateResult]:
+    """Carry out the plan of ``plan_back``: roll back, pass the gate, settle the record.
+
+    Returns the plan with its results and what the gate saw. Raises ``LocalloopError`` where Helm or
+    the gate fails; the charts then stay as they are.
+    """
     require_tools(session, plan)
     plan = release_charts(session, plan, journal, emit)
     result = gating.run(session, plan, emit)
     settle.settle(session, plan, emit, settle.completed_jobs(result.as_dict()))
+    return plan, result

@@ -62,27 +62,28 @@ def _replace(path: Path, content: str) -> None:
 def outcome_of(events: Iterable[Event]) -> tuple[str, int]:
     """The run's outcome and exit code.
 
-    ``unchanged``, ``deployed``, ``rolled_back``, ``removed``, ``failed``, ``refused``, ``busy``,
-    ``interrupted`` or ``killed``.
+    ``unchanged``, ``deployed``, ``rolled_back``, ``pruned``, ``removed``, ``failed``, ``refused``,
+    ``busy``, ``interrupted`` or ``killed``.
     """
     events = list(events)
     failures = [event["error"] for event in events if event.get("event") == "failed"]
-    for event in events:
-        if event.get("event") == "closed" and event.get("outcome"):
-            codes = {"interrupted": 130, "killed": 137, "failed": 1}
-            return event["outcome"], codes.get(event["outcome"], 0)
+    if any(event.get("event") == "closed" and event.get("outcome") == "killed" for event in events):
+        return "killed", 137
     if failures:
         code = failures[0].get("exit_code", 1)
         names = {2: "refused", 75: "busy", 130: "interrupted"}
         return names.get(code, "failed"), code
-    if any(event.get("command") == "down" for event in events):
-        return "removed", 0
+    plan = _last_plan(events)
+    changed = plan is not None and any(part.changed for part in plan.components.values())
+    command = next((event.get("command") for event in events if event.get("command")), "")
+    if command == "down":
+        return ("removed" if any(e.get("event") == "removed" for e in events) else "unchanged"), 0
+    if command == "prune":
+        return ("pruned" if changed else "unchanged"), 0
     gates = [event for event in events if event.get("event") == "gate"]
     if not gates or gates[-1].get("status") != "ready":
         return "failed", 1
-    plan = _last_plan(events)
-    changed = plan is not None and any(part.changed for part in plan.components.values())
-    if changed and any(event.get("command") == "rollback" for event in events):
+    if changed and command == "rollback":
         return "rolled_back", 0
     settled = any(event.get("event") == "settled" for event in events)
     return ("deployed" if changed or settled else "unchanged"), 0
@@ -252,6 +253,7 @@ def _component(part: ComponentPlan) -> dict[str, Any]:
         "skip": part.skip,
         "reasons": [str(reason) for reason in part.reasons],
         "changed": part.changed,
+        "removes": list(part.removes),
         "moved_during_build": part.moved,
         "revision": part.revision,
         "changes": part.changes,

@@ -58,6 +58,16 @@ class Journal:
                 hint="Run the deploy again: it observes what was done and continues.",
             )
 
+    def require_exclusive(self) -> None:
+        """Refuse to go on where other runs may be at work on the same cluster."""
+        if not any(event.get("event") == "exclusive" for event in self.events()):
+            raise UsageError(
+                "not_exclusive",
+                "this step needs the cluster for itself, and the run shares it with others",
+                hint="Run playbooks/down.yml or playbooks/prune.yml; a play of your own has"
+                " `localloop_command: down` (with `down_cluster: true`) or `prune` in its vars.",
+            )
+
 
 def read_events(path: Path) -> list[dict[str, Any]]:
     """The events of a journal; a line that was cut short by a kill is left out."""
@@ -88,7 +98,7 @@ def attach_or_refuse(environ: Mapping[str, str]) -> Journal:
         raise UsageError(
             "no_transaction",
             "this step changes the cluster and runs only inside a transaction",
-            hint="Run it by `localloop deploy` or playbooks/deploy-fast.yml; a play of your own"
-            " has `localloop_command: deploy` in its vars.",
+            hint="Run it by the `localloop` command or one of our playbooks; a play of your own"
+            " names the command that it stands for in its vars: `localloop_command: deploy`.",
         )
     return journal

@@ -65,6 +65,7 @@ def render(report: Mapping[str, Any]) -> str:
         lines += _keys("Bootstrap", report["bootstrap"])
     lines += _reasons(report["components"])
     for name, part in report["components"].items():
+        lines += [f"- removes: {_value(name)}: {_value(text)}" for text in part["removes"]]
         lines += [f"- warning: {_value(name)}: {_value(text)}" for text in part["warnings"]]
         lines += [f"- not tracked: {_value(name)}: {_value(text)}" for text in part["untracked"]]
     lines += [f"- {_value(text)}" for text in report["unchecked"]]

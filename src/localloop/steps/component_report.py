@@ -45,7 +45,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
                 part.get("previous", ""),
                 part.get("deployed") or {},
                 (part.get("file") or {}).get("deployed"),
-            ),
+            )
+            + "".join(f"{what}\n" for what in part.get("removes", ())),
             "after": _state(
                 part.get("fingerprint", ""),
                 _target(part),

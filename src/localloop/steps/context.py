@@ -56,3 +56,12 @@ def refuse_moved_config(plan: Plan, project: Project) -> None:
             where=str(project.config_path),
             hint="Run the deploy again.",
         )
+
+
+def tell_plan(plan: Plan, context: Context) -> None:
+    """Tell which steps each component takes and why, a line each."""
+    from ..plan.summary import component_summary
+
+    for name, part in plan.as_dict()["components"].items():
+        text = component_summary(part)
+        context.emit({"event": "progress", "component": name, "step": "plan", "text": text})

@@ -13,9 +13,8 @@ from ..errors import UsageError
 from ..observe.facts import Request, request
 from ..plan.cluster_verdict import Wish, require_possible
 from ..plan.model import Plan
-from ..plan.summary import component_summary
 from ..session import Session
-from .context import Context, refuse_moved_config
+from .context import Context, refuse_moved_config, tell_plan
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "project": {"type": "path", "required": True},
@@ -83,7 +82,7 @@ def _make(session: Session, wanted: Request, params: dict[str, Any], context: Co
         from ..plan.unseen import with_inputs
 
         plan = with_inputs(session, plan)
-    _tell(plan, context)
+    tell_plan(plan, context)
     return plan
 
 
@@ -112,7 +111,7 @@ def _of_built(session: Session, wanted: Request, params: dict[str, Any], context
     made, _ = make_plan(session, Request(), emit=_no_event, wish=everything)
     plan = with_built(made, built)
     context.emit({"event": "plan", "plan": plan.as_dict()})
-    _tell(plan, context)
+    tell_plan(plan, context)
     return plan
 
 
@@ -163,9 +162,3 @@ def _require_same_request(plan: Plan, project: Project, wanted: Request) -> None
             hint="Hand over a plan of the same request, or none: it is then made here.",
         )
     refuse_moved_config(plan, project)
-
-
-def _tell(plan: Plan, context: Context) -> None:
-    for name, part in plan.as_dict()["components"].items():
-        text = component_summary(part)
-        context.emit({"event": "progress", "component": name, "step": "plan", "text": text})

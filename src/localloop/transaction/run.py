@@ -45,12 +45,9 @@ def open_run(
 
 
 def run_to_its_end(
-    transaction: Transaction, act: Callable[[], object], *, outcome: str | None = None
+    transaction: Transaction, act: Callable[[], object]
 ) -> tuple[Path, LocalloopError | None]:
-    """Do what the transaction is for and close it: its report, and the error that ended it.
-
-    ``outcome`` is that of a success, where deploying is not what was done.
-    """
+    """Do what the transaction is for and close it: its report, and the error that ended it."""
     error: LocalloopError | None = None
     try:
         act()
@@ -61,4 +58,4 @@ def run_to_its_end(
     except BaseException as found:
         transaction.close(error=LocalloopError("defect", f"localloop failed: {found!r}"))
         raise
-    return transaction.close(error=error, outcome=None if error else outcome), error
+    return transaction.close(error=error), error

@@ -5,7 +5,8 @@ the report is made from it. It is removed once the report is written, so a journ
 is a run that was killed: the next run writes that report.
 
 Events (each with ``at``, UTC with milliseconds, and ``mono``, ``time.monotonic()`` in seconds):
-``opened`` (who, what, where), ``playbook`` (pid of ansible-playbook), ``plan``, ``span`` (``name``,
+``opened`` (who, what, where), ``exclusive`` (no other run is at work on the cluster),
+``playbook`` (pid of ansible-playbook), ``plan``, ``span`` (``name``,
 ``component``, ``duration_s``), ``progress`` (``component``, ``step``, ``text``), ``result``
 (``step``, ``component``, ``changed``, facts), ``evidence`` (of a Helm that failed), ``gate``,
 ``failed`` (an error), ``closed``.
@@ -65,17 +66,21 @@ class Transaction(Journal):
         }
 
     def require_exclusive(self) -> None:
-        """Keep every other run off the cluster: it is about to be created or repaired."""
-        self._cluster_lock.acquire(self._holder, exclusive=True)
+        """Keep every other run off the cluster: it is created, repaired, pruned or removed.
 
-    def close(self, *, error: LocalloopError | None = None, outcome: str | None = None) -> Path:
+        Raises ``BusyError`` where another run is at work on it.
+        """
+        self._cluster_lock.acquire(self._holder, exclusive=True)
+        self.emit({"event": "exclusive"})
+
+    def close(self, *, error: LocalloopError | None = None) -> Path:
         """Write the report (markdown and JSON), release the locks; the markdown file's path."""
         from ..report.content import write_report
 
         try:
             if error is not None:
                 self.emit({"event": "failed", "error": error.as_dict()})
-            self.emit({"event": "closed", "outcome": outcome})
+            self.emit({"event": "closed"})
             return write_report(self.path)
         finally:
             self._project_lock.release()

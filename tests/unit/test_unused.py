@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from localloop.publish.prune import Named, Published, to_remove
+from localloop.publish.unused import Named, Published, to_remove
 
 
 def image(number: int, *tags: str, pushed: str = "", created: str = "") -> Published:

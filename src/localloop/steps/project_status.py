@@ -1,0 +1,36 @@
+"""Say what the cluster runs of the project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from .context import Context
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "project": {"type": "path", "required": True},
+    "profile": {"type": "str"},
+}
+
+
+def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Look at the cluster, by its record and by observation; nothing is changed or written.
+
+    ``profile``: that of the next deploy. Returns ``status``, and as ``summary`` a line a component.
+
+    Raises ``LocalloopError`` where Docker or a running cluster does not answer.
+    """
+    from ..config.project import load_project
+    from ..report.status import cluster_lines, left_lines, summary, what_runs
+    from ..session import Session
+
+    project = load_project(Path(params["project"]), profile=params.get("profile") or None)
+    status = what_runs(Session(project, os.environ, writes=False))
+    for line in [*cluster_lines(status), *left_lines(status)]:
+        context.emit({"event": "progress", "component": None, "step": "status", "text": line})
+    return {
+        "changed": False,
+        "status": status,
+        "summary": {name: summary(status, name) for name in project.components},
+    }
