@@ -62,7 +62,7 @@ class Workshop:
             Target(part, self.root, self.root / f"Dockerfile.{part}", None, host_platform())
             for part in parts
         ]
-        run_bake(targets, work=self.root / "work", on_step=lambda *_: None, hide=Redactor())
+        run_bake(targets, work=self.root / "work", on_step=lambda *_: None, redact=Redactor())
         return (self.root / "work" / LOG).read_text() + "\f"
 
 

@@ -158,7 +158,7 @@ def test_a_real_build_and_a_real_failure(tmp_path: Path) -> None:
             [target, replace(target, component="api", contexts={"x": "target:web"})],
             work=tmp_path / "work",
             on_step=lambda name, text: said.append(f"{name}: {text}"),
-            hide=Redactor(),
+            redact=Redactor(),
         )
 
     build()
@@ -302,7 +302,7 @@ METADATA = {
 
 def test_digests(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
     fake_docker("built", 0, METADATA)
-    assert run_bake([WEB, API], work=work, on_step=no_step, hide=Redactor()) == {
+    assert run_bake([WEB, API], work=work, on_step=no_step, redact=Redactor()) == {
         "web": PublishedImage(WEB.repository, "sha256:aa", {"linux/amd64": "sha256:cc"}),
         "api": PublishedImage(API.repository, "sha256:bb"),
     }
@@ -327,14 +327,14 @@ def test_digests(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
 
 def test_builder_of_the_users_choice(tmp_path: Path, work: Path, fake_docker: FakeDocker) -> None:
     fake_docker("built", 0, METADATA)
-    run_bake([WEB], work=work, builder="remote", on_step=no_step, hide=Redactor())
+    run_bake([WEB], work=work, builder="remote", on_step=no_step, redact=Redactor())
     assert (tmp_path / "argv").read_text().splitlines()[-2:] == ["--builder", "remote"]
 
 
 def test_success_without_a_digest_is_none(work: Path, fake_docker: FakeDocker) -> None:
     fake_docker("built", 0, {"web": METADATA["web"]})
     with pytest.raises(LocalloopError) as caught:
-        run_bake([WEB, API], work=work, on_step=no_step, hide=Redactor())
+        run_bake([WEB, API], work=work, on_step=no_step, redact=Redactor())
     assert (caught.value.reason, caught.value.component) == ("build_without_digest", "api")
 
 
@@ -343,14 +343,14 @@ def test_metadata_of_an_earlier_run_is_not_read(work: Path, fake_docker: FakeDoc
     work.mkdir()
     (work / "metadata.json").write_text(json.dumps(METADATA))
     with pytest.raises(LocalloopError) as caught:
-        run_bake([WEB], work=work, on_step=no_step, hide=Redactor())
+        run_bake([WEB], work=work, on_step=no_step, redact=Redactor())
     assert caught.value.reason == "build_without_digest"
 
 
 def test_the_failing_line_of_the_project_s_dockerfile(work: Path, fake_docker: FakeDocker) -> None:
     fake_docker("two-targets", 1)
     with pytest.raises(LocalloopError) as caught:
-        run_bake([WEB, API], work=work, on_step=no_step, hide=Redactor())
+        run_bake([WEB, API], work=work, on_step=no_step, redact=Redactor())
     assert caught.value.where == "docker/Dockerfile.api:2"
     assert str(caught.value).startswith("docker/Dockerfile.api:2: api: the build failed at [api 2/")
 
@@ -363,7 +363,7 @@ def test_steps_are_counted_at_the_end(
 ) -> None:
     found: list[tuple[str, str]] = []
     fake_docker(name, 0, METADATA)
-    run_bake([WEB], work=work, on_step=lambda *words: found.append(words), hide=Redactor())
+    run_bake([WEB], work=work, on_step=lambda *words: found.append(words), redact=Redactor())
     assert found[-1][0] == "web"
     assert found[-1][1].startswith(said)
 
@@ -378,7 +378,7 @@ def test_secrets_are_hidden_in_log_steps_and_failure(
             [WEB],
             work=work,
             on_step=lambda _, text: said.append(text),
-            hide=Redactor(["no such crate"]),
+            redact=Redactor(["no such crate"]),
         )
     whole = f"{caught.value} {caught.value.as_dict()} {said} {(work / 'bake.log').read_text()}"
     # Within the output of a step it was base64, which no form of the secret appears in.
@@ -405,7 +405,7 @@ def test_failure_is_named(
 ) -> None:
     fake_docker(name, 1)
     with pytest.raises(LocalloopError) as caught:
-        run_bake(targets, work=work, on_step=no_step, hide=Redactor())
+        run_bake(targets, work=work, on_step=no_step, redact=Redactor())
     assert (caught.value.reason, caught.value.component) == error
     said = "unknown instruction: BOGUS" if name == "bad-dockerfile" else "exit code: 3"
     assert said in caught.value.message
@@ -414,7 +414,7 @@ def test_failure_is_named(
 def test_a_push_that_nothing_answers_is_bad_luck(work: Path, fake_docker: FakeDocker) -> None:
     fake_docker("push-refused", 1)
     with pytest.raises(LocalloopError, match="connection refused") as caught:
-        run_bake([WEB], work=work, on_step=no_step, hide=Redactor())
+        run_bake([WEB], work=work, on_step=no_step, redact=Redactor())
     assert caught.value.reason == LOST
 
 
@@ -432,7 +432,7 @@ def test_a_buildx_without_structured_progress_is_named(
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(LocalloopError) as caught:
-        run_bake([WEB], work=tmp_path / "work", on_step=no_step, hide=Redactor())
+        run_bake([WEB], work=tmp_path / "work", on_step=no_step, redact=Redactor())
     other = "build_failed" if status else "build_without_digest"
     assert caught.value.reason == ("tool_too_old:buildx" if refused else other)
     if refused:
@@ -470,5 +470,5 @@ def test_bad_luck_is_no_build_failure(
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(LocalloopError) as caught:
-        run_bake([WEB], work=tmp_path / "work", on_step=no_step, hide=Redactor())
+        run_bake([WEB], work=tmp_path / "work", on_step=no_step, redact=Redactor())
     assert caught.value.reason == reason

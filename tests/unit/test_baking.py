@@ -11,7 +11,7 @@ import pytest
 
 from localloop.build import retry as baking
 from localloop.build.bake import LOST, TAKEN, Target
-from localloop.build.retry import bake, together, with_needs, without
+from localloop.build.retry import bake, combined_error, with_needs, without
 from localloop.errors import LocalloopError
 from localloop.registry.published import PublishedImage
 from localloop.system.redact import Redactor
@@ -133,5 +133,5 @@ def test_chains() -> None:
 def test_several_failures_are_one_error() -> None:
     first = LocalloopError("build_failed:a", "no crate", component="a")
     second = LocalloopError("build_failed:b", "no file", component="b")
-    assert together([first]) is first
-    assert together([first, second]).message == "a: no crate\nb: no file"
+    assert combined_error([first]) is first
+    assert combined_error([first, second]).message == "a: no crate\nb: no file"

@@ -134,7 +134,7 @@ def test_steps_are_timed_and_said_once() -> None:
 
 def test_output_is_cut_into_lines_whatever_the_pieces_it_comes_in() -> None:
     log: list[str] = []
-    progress = BuildProgress(lambda _text: None, log=log.append, hide=hide)
+    progress = BuildProgress(lambda _text: None, log=log.append, redact=redact)
     fed(
         progress,
         begun(1, "[2/2] RUN make hunter2"),
@@ -160,14 +160,14 @@ def test_output_is_cut_into_lines_whatever_the_pieces_it_comes_in() -> None:
     )
 
 
-def hide(text: str) -> str:
+def redact(text: str) -> str:
     return text.replace("hunter2", "***")
 
 
 def test_text_between_messages() -> None:
     """Messages of one line, of many, and one that is cut off; text is hidden too."""
     log: list[str] = []
-    progress = BuildProgress(lambda _text: None, log=log.append, hide=hide)
+    progress = BuildProgress(lambda _text: None, log=log.append, redact=redact)
     fed(
         progress,
         "{",

@@ -47,8 +47,8 @@ def test_values_are_hidden_from_files_and_variables(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("from-a-file\n")
     secrets = {"a": Secret(file=str(file)), "b": Secret(env="TOKEN")}
-    hide = redactor(session(TOKEN="from-a-variable"), [image(secrets=secrets)])
-    assert hide("from-a-file from-a-variable") == "*** ***"
+    redact = redactor(session(TOKEN="from-a-variable"), [image(secrets=secrets)])
+    assert redact("from-a-file from-a-variable") == "*** ***"
 
 
 @pytest.mark.parametrize(

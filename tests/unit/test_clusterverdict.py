@@ -1,4 +1,4 @@
-"""What becomes of a cluster that runs: by its note, the inputs, the wish, and who else is there."""
+"""What becomes of a running cluster: by its note, its inputs, the choice, and who else uses it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import pytest
 
 from localloop.cluster.state import ClusterState
 from localloop.errors import LocalloopError, UsageError
-from localloop.plan.cluster_verdict import Wish, guard, judge, require_answer, require_possible
+from localloop.plan.cluster_verdict import (
+    BootstrapChoice,
+    guard,
+    judge,
+    require_answer,
+    require_possible,
+)
 from localloop.record.cluster_inputs import ACCEPTED, BOOTSTRAPPED, Noted
 
 OLD, NEW = "a" * 64, "b" * 64
@@ -19,30 +25,51 @@ def noted(fingerprint: str = OLD, state: str = BOOTSTRAPPED, transaction: str = 
 
 
 @pytest.mark.parametrize(
-    ("wish", "known", "current", "verdict", "inputs"),
+    ("choice", "known", "current", "verdict", "inputs"),
     [
-        pytest.param(Wish(), None, "", "ok", None, id="nothing-declared"),
-        pytest.param(Wish(), None, NEW, "ok", "accept", id="first-deploy-to-an-existing-one"),
-        pytest.param(Wish(), noted(""), NEW, "ok", "accept", id="declared-later"),
-        pytest.param(Wish(), noted(), OLD, "ok", "same", id="same"),
-        pytest.param(Wish(), noted(state=ACCEPTED), OLD, "ok", "same", id="accepted-before"),
-        pytest.param(Wish(), noted(), NEW, "bootstrap", "changed", id="changed"),
-        pytest.param(Wish(), noted(), "", "ok", None, id="no-longer-declared"),
-        pytest.param(Wish("reuse"), noted(), NEW, "ok", "accept", id="reuse"),
-        pytest.param(Wish("reuse"), noted(), OLD, "ok", "same", id="reuse-of-the-same"),
-        pytest.param(Wish("recreate"), noted(), OLD, "bootstrap", "same", id="recreate"),
-        pytest.param(Wish("recreate"), None, "", "bootstrap", None, id="recreate-without-inputs"),
+        pytest.param(BootstrapChoice(), None, "", "ok", None, id="nothing-declared"),
         pytest.param(
-            Wish("recreate", transaction="tx-1"), noted(), OLD, "ok", "same", id="made-by-this-run"
+            BootstrapChoice(), None, NEW, "ok", "accept", id="first-deploy-to-an-existing-one"
+        ),
+        pytest.param(BootstrapChoice(), noted(""), NEW, "ok", "accept", id="declared-later"),
+        pytest.param(BootstrapChoice(), noted(), OLD, "ok", "same", id="same"),
+        pytest.param(
+            BootstrapChoice(), noted(state=ACCEPTED), OLD, "ok", "same", id="accepted-before"
+        ),
+        pytest.param(BootstrapChoice(), noted(), NEW, "bootstrap", "changed", id="changed"),
+        pytest.param(BootstrapChoice(), noted(), "", "ok", None, id="no-longer-declared"),
+        pytest.param(BootstrapChoice("reuse"), noted(), NEW, "ok", "accept", id="reuse"),
+        pytest.param(BootstrapChoice("reuse"), noted(), OLD, "ok", "same", id="reuse-of-the-same"),
+        pytest.param(BootstrapChoice("recreate"), noted(), OLD, "bootstrap", "same", id="recreate"),
+        pytest.param(
+            BootstrapChoice("recreate"), None, "", "bootstrap", None, id="recreate-without-inputs"
         ),
         pytest.param(
-            Wish("recreate", transaction="tx-1"), noted(""), "", "ok", None, id="made-without-any"
+            BootstrapChoice("recreate", transaction="tx-1"),
+            noted(),
+            OLD,
+            "ok",
+            "same",
+            id="made-by-this-run",
         ),
         pytest.param(
-            Wish(transaction="tx-1"), noted(), NEW, "ok", "changed", id="changed-under-this-run"
+            BootstrapChoice("recreate", transaction="tx-1"),
+            noted(""),
+            "",
+            "ok",
+            None,
+            id="made-without-any",
         ),
         pytest.param(
-            Wish("recreate", transaction="tx-1"),
+            BootstrapChoice(transaction="tx-1"),
+            noted(),
+            NEW,
+            "ok",
+            "changed",
+            id="changed-under-this-run",
+        ),
+        pytest.param(
+            BootstrapChoice("recreate", transaction="tx-1"),
             noted(state=ACCEPTED),
             OLD,
             "bootstrap",
@@ -50,19 +77,24 @@ def noted(fingerprint: str = OLD, state: str = BOOTSTRAPPED, transaction: str = 
             id="accepted-by-this-run",
         ),
         pytest.param(
-            Wish("recreate"), noted(transaction=""), OLD, "bootstrap", "same", id="no-transaction"
+            BootstrapChoice("recreate"),
+            noted(transaction=""),
+            OLD,
+            "bootstrap",
+            "same",
+            id="no-transaction",
         ),
     ],
 )
 def test_judge(
-    wish: Wish, known: Noted | None, current: str, verdict: str, inputs: str | None
+    choice: BootstrapChoice, known: Noted | None, current: str, verdict: str, inputs: str | None
 ) -> None:
-    found = judge(wish, known, current)
+    found = judge(choice, known, current)
     assert (found["verdict"], found.get("inputs")) == (verdict, inputs)
 
 
 def test_fingerprints_and_their_origin_are_told() -> None:
-    found = judge(Wish(), noted(state=ACCEPTED), NEW)
+    found = judge(BootstrapChoice(), noted(state=ACCEPTED), NEW)
     assert (found["inputs_previous"], found["inputs_current"]) == (OLD, NEW)
     assert (found["inputs_state"], found["inputs_transaction"]) == (ACCEPTED, "tx-1")
 
@@ -83,24 +115,30 @@ REQUESTED = {"verdict": "bootstrap", "reason": "recreate_requested"}
     ],
 )
 def test_guard(found: Any, force: bool, ours: bool, others: list[str], verdict: str) -> None:
-    guarded = guard(found, Wish(force=force), "demo", ours=ours, others=others)
+    guarded = guard(found, BootstrapChoice(force=force), "demo", ours=ours, others=others)
     assert guarded["verdict"] == verdict
 
 
 def test_a_request_that_would_take_from_others_is_refused() -> None:
     with pytest.raises(UsageError, match="project x, release y/z") as caught:
-        guard(REQUESTED, Wish("recreate"), "demo", ours=True, others=["project x", "release y/z"])
+        guard(
+            REQUESTED,
+            BootstrapChoice("recreate"),
+            "demo",
+            ours=True,
+            others=["project x", "release y/z"],
+        )
     assert caught.value.reason == "cluster_shared"
 
 
 def test_a_refusal_names_paths_others_and_commands() -> None:
-    refused = guard(CHANGED, Wish(), "demo", ours=True, others=["project x"])
+    refused = guard(CHANGED, BootstrapChoice(), "demo", ours=True, others=["project x"])
     with pytest.raises(LocalloopError) as caught:
         require_possible(refused, "demo")
     assert (caught.value.reason, caught.value.exit_code) == ("cluster_inputs_changed", 1)
     for words in ("a.yaml", "project x", "bootstrap --reuse-ok", "bootstrap --recreate --force"):
         assert words in str(caught.value)
-    foreign = guard(CHANGED, Wish(), "demo", ours=False, others=[])
+    foreign = guard(CHANGED, BootstrapChoice(), "demo", ours=False, others=[])
     with pytest.raises(LocalloopError, match="its node is not localloop's"):
         require_possible(foreign, "demo")
 
@@ -132,39 +170,50 @@ class FakeSession:
 
 
 @pytest.mark.parametrize(
-    ("session", "wish", "reason"),
+    ("session", "choice", "reason"),
     [
-        pytest.param(FakeSession("create"), Wish(), "", id="none"),
-        pytest.param(FakeSession("ok"), Wish(), "cluster_exists", id="unanswered"),
-        pytest.param(FakeSession("start"), Wish(), "cluster_exists", id="stopped-unanswered"),
-        pytest.param(FakeSession("ok"), Wish("reuse"), "", id="reuse"),
-        pytest.param(FakeSession("start"), Wish("reuse"), "", id="reuse-of-a-stopped-one"),
-        pytest.param(FakeSession("ok"), Wish("recreate"), "", id="recreate"),
-        pytest.param(FakeSession("restart"), Wish("recreate"), "cluster_unseen", id="unseen"),
+        pytest.param(FakeSession("create"), BootstrapChoice(), "", id="none"),
+        pytest.param(FakeSession("ok"), BootstrapChoice(), "cluster_exists", id="unanswered"),
         pytest.param(
-            FakeSession("ok", starting=True), Wish("recreate"), "cluster_unseen", id="starting"
+            FakeSession("start"), BootstrapChoice(), "cluster_exists", id="stopped-unanswered"
         ),
-        pytest.param(FakeSession("restart"), Wish("recreate", force=True), "", id="forced"),
+        pytest.param(FakeSession("ok"), BootstrapChoice("reuse"), "", id="reuse"),
+        pytest.param(
+            FakeSession("start"), BootstrapChoice("reuse"), "", id="reuse-of-a-stopped-one"
+        ),
+        pytest.param(FakeSession("ok"), BootstrapChoice("recreate"), "", id="recreate"),
+        pytest.param(
+            FakeSession("restart"), BootstrapChoice("recreate"), "cluster_unseen", id="unseen"
+        ),
+        pytest.param(
+            FakeSession("ok", starting=True),
+            BootstrapChoice("recreate"),
+            "cluster_unseen",
+            id="starting",
+        ),
+        pytest.param(
+            FakeSession("restart"), BootstrapChoice("recreate", force=True), "", id="forced"
+        ),
         pytest.param(
             FakeSession("ok", ours=False),
-            Wish("recreate", force=True),
+            BootstrapChoice("recreate", force=True),
             "cluster_not_ours",
             id="foreign",
         ),
         pytest.param(
             FakeSession("ok", registry_ours=False),
-            Wish("reuse"),
+            BootstrapChoice("reuse"),
             "registry_not_ours",
             id="foreign-registry",
         ),
     ],
 )
-def test_require_answer(session: Any, wish: Wish, reason: str) -> None:
+def test_require_answer(session: Any, choice: BootstrapChoice, reason: str) -> None:
     if not reason:
-        require_answer(session, wish)
+        require_answer(session, choice)
         return
     with pytest.raises(UsageError) as caught:
-        require_answer(session, wish)
+        require_answer(session, choice)
     assert caught.value.reason == reason
     if reason == "cluster_exists":
         assert "--reuse-ok" in str(caught.value)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from localloop.build.bake import Target, push_failure
-from localloop.build.command import _published, of_bake, run_command
+from localloop.build.command import _published, built_by_bake, run_command
 from localloop.build.retry import without
 from localloop.config.model import Image, Project
 from localloop.config.project import load_project
@@ -128,11 +128,13 @@ def target(name: str, *needs: str, command: tuple[str, ...] = ()) -> Target:
 
 def test_bake_takes_what_a_command_made_from_the_registry() -> None:
     made, page, alone = target("web", command=("make",)), target("page", "web"), target("alone")
-    left = of_bake([made, page, alone])
+    left = built_by_bake([made, page, alone])
     assert [each.component for each in left] == ["page", "alone"]
     assert left[0].contexts == {"web": "docker-image://127.0.0.1:25000/demo/web:tx"}
     assert left[1] == alone
-    assert of_bake([target("page", "base"), target("base")])[0].contexts == {"base": "target:base"}
+    assert built_by_bake([target("page", "base"), target("base")])[0].contexts == {
+        "base": "target:base"
+    }
     assert without([made, page, alone], "web") == [alone]
 
 

@@ -198,7 +198,7 @@ def test_a_release_that_was_not_settled_is_compared(
     api.put(*now)
     found = facts(session, recorded(api, page=state))
     assert found.drift == drift
-    assert not found.renoted
+    assert not found.new_versions
 
 
 def test_another_release_than_the_killed_runs_is_not_compared(

@@ -26,9 +26,9 @@ def test_each_form_is_hidden(form: str) -> None:
 
 
 def test_lines_of_a_file_and_what_one_value_has_in_another() -> None:
-    hide = Redactor(["machine x\npassword abcdef\n", "abcdef", "abcdefgh"])
-    assert hide("> password abcdef") == "> ***"
-    assert hide("abcdefgh abcdef") == "*** ***"
+    redact = Redactor(["machine x\npassword abcdef\n", "abcdef", "abcdefgh"])
+    assert redact("> password abcdef") == "> ***"
+    assert redact("abcdefgh abcdef") == "*** ***"
 
 
 def test_nothing_to_hide() -> None:

@@ -31,7 +31,7 @@ from ..errors import BusyError, InterruptedRun, LocalloopError, UsageError
 # Workers are forks of this process: what the steps need is loaded once, and not in each of them.
 from ..gate import run as gating  # noqa: F401
 from ..plan import make as planning  # noqa: F401
-from ..plan.cluster_verdict import ANSWERS, Wish, cluster_verdict, require_answer
+from ..plan.cluster_verdict import ANSWERS, BootstrapChoice, cluster_verdict, require_answer
 from ..release import charts as releases  # noqa: F401
 from ..report.journal import attach
 from ..session import Session
@@ -112,19 +112,19 @@ class CallbackModule(CallbackBase):
             )
         self._interrupts.watch()
         session = Session(load_project(root), os.environ)
-        wish = _wish(variables)
+        choice = _bootstrap_choice(variables)
         if command == "bootstrap":
-            require_answer(session, wish)
+            require_answer(session, choice)
         self._transaction = open_run(
             session,
             command,
-            details={"argv": sys.argv[1:], "bootstrap": wish.answer},
+            details={"argv": sys.argv[1:], "bootstrap": choice.answer},
             started=self._started,
         )
         atexit.register(self._at_exit, os.getpid())
         os.environ.update(self._transaction.environment())  # the workers are forks
         self._transaction.emit({"event": "playbook", "pid": os.getpid()})
-        if _needs_the_cluster_alone(session, command, wish, variables):
+        if _needs_the_cluster_alone(session, command, choice, variables):
             self._transaction.require_exclusive()
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
@@ -182,16 +182,16 @@ class CallbackModule(CallbackBase):
 
 
 def _needs_the_cluster_alone(
-    session: Session, command: str, wish: Wish, variables: Mapping[str, Any]
+    session: Session, command: str, choice: BootstrapChoice, variables: Mapping[str, Any]
 ) -> bool:
     """Whether the run creates, repairs, prunes or removes what other runs work on."""
     if command in ("deploy", "bootstrap"):
-        return cluster_verdict(session, wish)["verdict"] != "ok"
+        return cluster_verdict(session, choice)["verdict"] != "ok"
     removes = boolean(variables.get("down_cluster", False), strict=False)
     return command == "prune" or (command == "down" and removes)
 
 
-def _wish(variables: Mapping[str, Any]) -> Wish:
+def _bootstrap_choice(variables: Mapping[str, Any]) -> BootstrapChoice:
     answer = str(variables.get("localloop_bootstrap", "auto"))
     if answer not in ANSWERS:
         raise UsageError(
@@ -199,7 +199,9 @@ def _wish(variables: Mapping[str, Any]) -> Wish:
             f"localloop_bootstrap is {answer!r}",
             hint=f"It is one of: {', '.join(ANSWERS)}.",
         )
-    return Wish(answer, force=boolean(variables.get("localloop_force", False), strict=False))
+    return BootstrapChoice(
+        answer, force=boolean(variables.get("localloop_force", False), strict=False)
+    )
 
 
 def _problem(result: Any) -> LocalloopError:

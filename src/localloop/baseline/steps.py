@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..build.bake import Target, run_bake
-from ..build.command import of_bake, run_command
+from ..build.command import built_by_bake, run_command
 from ..build.targets import build_target, redactor
 from ..config.model import BaselineStep, Image, Project
 from ..errors import LocalloopError
@@ -173,16 +173,16 @@ def _build_step(session: Session, image: Image) -> TimedStep:
         # The images it needs were steps of their own, so they come from the cache here.
         names = [*images_needed(session.project, image), image.name]
         targets = [_target(session, name, caches) for name in names]
-        hide = redactor(session, [session.project.builds[name] for name in names])
+        redact = redactor(session, [session.project.builds[name] for name in names])
         if image.build:
-            run_command(session, targets[-1], lambda _, text: say(text), hide)
+            run_command(session, targets[-1], lambda _, text: say(text), redact)
             return False
         run_bake(
-            of_bake(targets),
+            built_by_bake(targets),
             work=cache_dir(session.project.root, "baseline", "build", f"{caches.run}-{image.name}"),
             builder=session.project.builder,
             on_step=lambda _, text: say(text),
-            hide=hide,
+            redact=redact,
         )
         return False
 

@@ -114,12 +114,12 @@ def run_bake(
     work: Path,
     builder: str | None = None,
     on_step: Callable[[str, str], None],
-    hide: Redactor,
+    redact: Redactor,
 ) -> dict[str, PublishedImage]:
     """Build; what was pushed, by component.
 
     ``work`` is a directory for the bake file and its metadata. ``on_step(component, text)`` hears
-    of each build step as it begins; all that BuildKit said is kept in ``work/bake.log``. ``hide``
+    of each build step as it begins; all that BuildKit said is kept in ``work/bake.log``. ``redact``
     takes the secrets out of both. Raises ``build_failed`` with the failing step's last lines,
     ``builder_lost``, ``image_taken``, ``disk_full``, ``build_without_digest``, and
     ``tool_too_old:buildx``.
@@ -139,7 +139,7 @@ def run_bake(
             lambda text: on_step(_component_of(text, names), text),
             whose=lambda text: _component_of(text, names),
             log=lambda line: print(line, file=log),
-            hide=hide,
+            redact=redact,
         )
         with Ticker(progress.tick):
             done = tools.run(

@@ -26,14 +26,14 @@ from ..system.environ import for_commands
 from ..system.redact import Redactor
 from .bake import LOST, TAKEN, Target, push_failure, taken
 from .progress import Ticker, quiet_seconds
-from .retry import OnStep, Pushed, bake, needs, persistently, together, without
+from .retry import OnStep, Pushed, bake, combined_error, needs, with_retries, without
 
 _PUSH_SECONDS = 1800.0
 _LAST_LINES = 15
 
 
 def build(
-    session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
+    session: Session, targets: Sequence[Target], on_step: OnStep, redact: Redactor
 ) -> tuple[Pushed, list[LocalloopError]]:
     """First what commands make, then one bake of all others: what was pushed, and what failed.
 
@@ -44,20 +44,20 @@ def build(
     left = list(targets)
     for target in [target for target in targets if target.command]:
         try:
-            pushed[target.component] = _make(session, target, on_step, hide)
+            pushed[target.component] = _make(session, target, on_step, redact)
         except LocalloopError as error:
             error.component = error.component or target.component
             failures.append(error)
             left = without(left, target.component)
     try:
-        baked, more = bake(session, of_bake(left), on_step, hide)
+        baked, more = bake(session, built_by_bake(left), on_step, redact)
     except LocalloopError as error:
-        raise together([*failures, error]) from None
+        raise combined_error([*failures, error]) from None
     return {**pushed, **baked}, [*failures, *more]
 
 
-def of_bake(targets: Sequence[Target]) -> list[Target]:
-    """Those that bake builds; what commands made is to them an image like any published one."""
+def built_by_bake(targets: Sequence[Target]) -> list[Target]:
+    """The targets that bake builds; they see what commands made as published images."""
     made = {target.component: target.reference for target in targets if target.command}
     return [
         replace(
@@ -72,21 +72,21 @@ def of_bake(targets: Sequence[Target]) -> list[Target]:
     ]
 
 
-def _make(session: Session, target: Target, on_step: OnStep, hide: Redactor) -> PublishedImage:
+def _make(session: Session, target: Target, on_step: OnStep, redact: Redactor) -> PublishedImage:
     started = time.monotonic()
 
     def act() -> Manifest:
         since = time.time()
         on_step(target.component, f"runs {shlex.join(target.command)}")
-        run_command(session, target, on_step, hide)
+        run_command(session, target, on_step, redact)
         return _published(session, target, on_step, since)
 
-    manifest = persistently(session, act, on_step, over={TAKEN})
+    manifest = with_retries(session, act, on_step, reasons={TAKEN})
     on_step(target.component, f"command and push, {time.monotonic() - started:.1f} s")
     return manifest.published(target.repository, target.platform)
 
 
-def run_command(session: Session, target: Target, on_step: OnStep, hide: Redactor) -> None:
+def run_command(session: Session, target: Target, on_step: OnStep, redact: Redactor) -> None:
     """Run it; all that it says is kept in a file, its last lines are in the failure."""
     log = cache_dir(session.project.root, "build", target.component) / "command.log"
     started = time.monotonic()
@@ -94,7 +94,7 @@ def run_command(session: Session, target: Target, on_step: OnStep, hide: Redacto
     pace, said = quiet_seconds(), 0
 
     def on_line(line: str) -> None:
-        line = hide(line)
+        line = redact(line)
         file.write(f"{line}\n")
         last.append(line)
 
@@ -141,7 +141,7 @@ def _published(session: Session, target: Target, on_step: OnStep, since: float) 
     repository = session.repository_name(target.component)
     tag = reference.rpartition(":")[2]
     if session.docker.inspect_image(reference):
-        persistently(session, lambda: _push(session, target), on_step, over={LOST})
+        with_retries(session, lambda: _push(session, target), on_step, reasons={LOST})
     found = session.registry.manifest(repository, tag)
     if found is None:
         if session.docker.engine.was_tagged(reference, since):

@@ -80,7 +80,7 @@ class BuildProgress:
     ``say`` hears of each step that takes a while, and repeatedly of what is going on while nothing
     new begins. Cached steps are not worth a line. ``whose`` says which of several builds a step
     belongs to. ``log`` gets all of it as text, one line a call. Whatever leaves here has gone
-    through ``hide``.
+    through ``redact``.
     """
 
     def __init__(
@@ -89,13 +89,13 @@ class BuildProgress:
         *,
         whose: Callable[[str], str] = lambda _text: "",
         log: Callable[[str], None] = lambda _line: None,
-        hide: Callable[[str], str] = str,
+        redact: Callable[[str], str] = str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._say = say
         self._whose = whose
         self._log = log
-        self._hide = hide
+        self._redact = redact
         self._clock = clock
         self._quiet = quiet_seconds()
         self._messages = _Messages()
@@ -112,7 +112,7 @@ class BuildProgress:
         with self._lock:
             for found in self._messages.take(line):
                 if isinstance(found, str):
-                    self._take_text(self._hide(found))
+                    self._take_text(self._redact(found))
                 else:
                     self._take_message(found)
 
@@ -179,13 +179,13 @@ class BuildProgress:
             self._take_vertex(digest, data)
         for data in message.get("statuses") or ():
             if vertex := self._vertexes.get(data.get("vertex", "")):
-                vertex.activity = self._hide(_activity(data))
+                vertex.activity = self._redact(_activity(data))
         for data in message.get("logs") or ():
             if vertex := self._vertexes.get(data.get("vertex", "")):
                 self._take_output(vertex, data.get("stream", 1), b64decode(data.get("data") or ""))
         for data in message.get("warnings") or ():
             short = b64decode(data.get("short") or "").decode(errors="replace")
-            self._log(self._hide(f"warning: {short} {data.get('url', '')}".rstrip()))
+            self._log(self._redact(f"warning: {short} {data.get('url', '')}".rstrip()))
 
     def _take_vertex(self, digest: str, data: Mapping[str, Any]) -> None:
         """BuildKit reports a vertex again with each change; the newest report is what counts."""
@@ -193,7 +193,7 @@ class BuildProgress:
             return
         vertex = self._vertexes.get(digest)
         if vertex is None:
-            name = self._hide(" ".join(str(data.get("name", "")).split()))
+            name = self._redact(" ".join(str(data.get("name", "")).split()))
             vertex = self._vertexes[digest] = Vertex(name, self._clock())
             self._log(name)
             if not vertex.is_internal:
@@ -202,7 +202,7 @@ class BuildProgress:
             vertex.ended = None
             return
         vertex.cached = bool(data.get("cached"))
-        error = self._hide(str(data.get("error") or ""))
+        error = self._redact(str(data.get("error") or ""))
         if vertex.ended is None:
             vertex.ended = self._clock()
             for stream in list(vertex.unfinished):
@@ -224,7 +224,7 @@ class BuildProgress:
             vertex.unfinished[stream] = rest
         for line in lines:
             # Of a line that redraws itself only its last state.
-            text = self._hide(line.decode(errors="replace").rstrip("\r").rpartition("\r")[2])
+            text = self._redact(line.decode(errors="replace").rstrip("\r").rpartition("\r")[2])
             if text.strip():
                 vertex.tail.append(text)
                 self._log(f"{vertex.label} {text}")

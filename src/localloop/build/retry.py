@@ -26,16 +26,16 @@ Pushed = dict[str, PublishedImage]
 
 
 def bake(
-    session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
+    session: Session, targets: Sequence[Target], on_step: OnStep, redact: Redactor
 ) -> tuple[Pushed, list[LocalloopError]]:
     """What could be built and was pushed, and the failures of what could not.
 
-    ``hide`` takes the secrets out of what BuildKit says.
+    ``redact`` takes the secrets out of what BuildKit says.
     """
     if not targets:
         return {}, []
     try:
-        return _run(session, targets, on_step, hide), []
+        return _run(session, targets, on_step, redact), []
     except LocalloopError as error:
         if not _is_of_a_build(error):
             raise
@@ -43,39 +43,42 @@ def bake(
             error.component = error.component or targets[0].component
             return {}, [error]
         if error.component is None:
-            return _each_alone(session, targets, on_step, hide)
+            return _each_alone(session, targets, on_step, redact)
         on_step(error.component, "failed; the others are built without it")
-        pushed, more = bake(session, without(targets, error.component), on_step, hide)
+        pushed, more = bake(session, without(targets, error.component), on_step, redact)
         return pushed, [error, *more]
 
 
-def _run(session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor) -> Pushed:
+def _run(session: Session, targets: Sequence[Target], on_step: OnStep, redact: Redactor) -> Pushed:
     def act() -> Pushed:
         return run_bake(
             targets,
             work=cache_dir(session.project.root) / "build",
             builder=session.project.builder,
             on_step=on_step,
-            hide=hide,
+            redact=redact,
         )
 
-    return persistently(session, act, on_step)
+    return with_retries(session, act, on_step)
 
 
-def persistently(
+def with_retries(
     session: Session,
     act: Callable[[], Result],
     on_step: OnStep,
-    over: Collection[str] = tuple(BAD_LUCK),
+    reasons: Collection[str] = tuple(BAD_LUCK),
 ) -> Result:
-    """Once more, and once again, where it fails for one of these reasons of ``BAD_LUCK``."""
+    """Call ``act``; up to ``RETRIES`` more times if it fails for one of ``reasons``.
+
+    ``reasons`` are keys of ``BAD_LUCK``. Raises what the last attempt raised.
+    """
     for attempt in range(RETRIES + 1):
         try:
             return act()
         except LocalloopError as error:
             if error.reason == FULL:
                 error.message += f": {session.docker.engine.free_space()}"
-            if error.reason not in over or attempt == RETRIES:
+            if error.reason not in reasons or attempt == RETRIES:
                 raise
             session.docker.wait(DOCKER_BACK_SECONDS)
             on_step("", f"{BAD_LUCK[error.reason]}: try {attempt + 2} of {RETRIES + 1}")
@@ -87,14 +90,14 @@ def _is_of_a_build(error: LocalloopError) -> bool:
 
 
 def _each_alone(
-    session: Session, targets: Sequence[Target], on_step: OnStep, hide: Redactor
+    session: Session, targets: Sequence[Target], on_step: OnStep, redact: Redactor
 ) -> tuple[Pushed, list[LocalloopError]]:
     """Where BuildKit does not say whose failure it is (a Dockerfile that cannot be read)."""
     pushed: Pushed = {}
     failures: list[LocalloopError] = []
     for target in targets:
         try:
-            pushed |= _run(session, with_needs(targets, target.component), on_step, hide)
+            pushed |= _run(session, with_needs(targets, target.component), on_step, redact)
         except LocalloopError as error:
             if not _is_of_a_build(error):
                 raise
@@ -129,12 +132,12 @@ def without(targets: Sequence[Target], failed: str) -> list[Target]:
     return [target for target in targets if target.component not in gone]
 
 
-def together(failures: Sequence[LocalloopError]) -> LocalloopError:
-    """One error for all of them."""
+def combined_error(failures: Sequence[LocalloopError]) -> LocalloopError:
+    """The failure itself if there is only one, else one error that lists them all."""
     if len(failures) == 1:
         return failures[0]
     return LocalloopError(
         "build_failed",
         "\n".join(f"{failure.component}: {failure.message}" for failure in failures),
-        hint="Mend them and run the deploy again: what could be built is kept.",
+        hint="Fix them and run the deploy again: what could be built is kept.",
     )

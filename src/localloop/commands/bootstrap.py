@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..config.project import load_project
 from ..errors import UsageError
-from ..plan.cluster_verdict import Wish, require_answer
+from ..plan.cluster_verdict import BootstrapChoice, require_answer
 from ..session import Session
 from .arguments import ProfileOptions, TargetOptions, add_profile, requested
 from .console import Console
@@ -53,10 +53,10 @@ def run(options: Options, console: Console) -> int:
     """
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
-    wish = Wish(_answer(session, options, console), force=options.force)
-    require_answer(session, wish)
+    choice = BootstrapChoice(_answer(session, options, console), force=options.force)
+    require_answer(session, choice)
     wanted = requested(TargetOptions(), project, os.environ)
-    return run_loop(session, console, "bootstrap", wanted, wish)
+    return run_loop(session, console, "bootstrap", wanted, choice)
 
 
 def _answer(session: Session, options: Options, console: Console) -> str:

@@ -13,7 +13,7 @@ from ..config.model import Project
 from ..config.project import load_project
 from ..gate.settle import remember_inputs
 from ..observe.facts import Facts, Request
-from ..plan.cluster_verdict import Wish, cluster_verdict, require_possible
+from ..plan.cluster_verdict import BootstrapChoice, cluster_verdict, require_possible
 from ..plan.make import make_plan
 from ..plan.model import Plan
 from ..plan.preflight import require_tools
@@ -40,34 +40,40 @@ def run(options: Options, console: Console) -> int:
     """Deploy what changed, or what was asked for; the exit code. Raises LocalloopError."""
     session = Session(load_project(options.project, profile=options.profile), os.environ)
     wanted = requested(options, session.project, session.environ)
-    return run_loop(session, console, "deploy", wanted, Wish())
+    return run_loop(session, console, "deploy", wanted, BootstrapChoice())
 
 
-def run_loop(session: Session, console: Console, command: str, wanted: Request, wish: Wish) -> int:
+def run_loop(
+    session: Session, console: Console, command: str, wanted: Request, choice: BootstrapChoice
+) -> int:
     """One transaction from the plan to its report; the exit code. Raises LocalloopError."""
     transaction = open_run(
         session,
         command,
         mode=wanted.mode,
         targets=wanted.targets,
-        details={"bootstrap": wish.answer},
+        details={"bootstrap": choice.answer},
         started=console.started,
     )
-    wish = replace(wish, transaction=transaction.id)
+    choice = replace(choice, transaction=transaction.id)
     report, error = run_to_its_end(
-        transaction, lambda: _deploy(session, console, transaction, wanted, wish)
+        transaction, lambda: _deploy(session, console, transaction, wanted, choice)
     )
     return say_outcome(console, report, error)
 
 
 def _deploy(
-    session: Session, console: Console, transaction: Transaction, wanted: Request, wish: Wish
+    session: Session,
+    console: Console,
+    transaction: Transaction,
+    wanted: Request,
+    choice: BootstrapChoice,
 ) -> None:
     plan, facts = make_plan(
         session,
         wanted,
         emit=transaction.emit,
-        wish=wish,
+        choice=choice,
     )
     show_plan(console, plan)
     require_possible(plan.cluster, session.cluster_name)
@@ -80,8 +86,8 @@ def _deploy(
     if (
         plan.cluster["verdict"] == "bootstrap"
     ):  # another run may have deployed before the lock was taken
-        require_possible(cluster_verdict(session, wish), session.cluster_name)
-    _run_playbook(session, console, transaction, plan, wish)
+        require_possible(cluster_verdict(session, choice), session.cluster_name)
+    _run_playbook(session, console, transaction, plan, choice)
 
 
 def _note_unchanged(session: Session, plan: Plan, facts: Facts, transaction: Transaction) -> None:
@@ -97,11 +103,13 @@ def _note_unchanged(session: Session, plan: Plan, facts: Facts, transaction: Tra
             "not_gated": [text for result in seen for text in result["not_gated"]],
         }
     )
-    renoted = {name: chart.renoted for name, chart in facts.charts.items() if chart.renoted}
-    if renoted:
-        from ..gate.settle import renote
+    new_versions = {
+        name: chart.new_versions for name, chart in facts.charts.items() if chart.new_versions
+    }
+    if new_versions:
+        from ..gate.settle import save_object_versions
 
-        renote(session, renoted)
+        save_object_versions(session, new_versions)
     if plan.cluster.get("inputs"):
         from ..record.cluster_inputs import accept
 
@@ -122,7 +130,11 @@ def declared_environ(project: Project, environ: Mapping[str, str]) -> dict[str, 
 
 
 def _run_playbook(
-    session: Session, console: Console, transaction: Transaction, plan: Plan, wish: Wish
+    session: Session,
+    console: Console,
+    transaction: Transaction,
+    plan: Plan,
+    choice: BootstrapChoice,
 ) -> None:
     from ..ansible.runner import run_playbook
 
@@ -138,8 +150,8 @@ def _run_playbook(
             "LOCALLOOP_PROFILE": plan.profile,
             "LOCALLOOP_TARGETS": ",".join(plan.targets),
             "LOCALLOOP_MODE": plan.mode,
-            "LOCALLOOP_BOOTSTRAP": wish.answer,
-            "LOCALLOOP_FORCE": "1" if wish.force else "",
+            "LOCALLOOP_BOOTSTRAP": choice.answer,
+            "LOCALLOOP_FORCE": "1" if choice.force else "",
             "LOCALLOOP_LIVE": "1" if console.progress else "",
         },
         plan=plan.as_dict() if plan.cluster["verdict"] in ("ok", "bootstrap") else None,

@@ -63,7 +63,7 @@ def run(options: Options, console: Console) -> int:
 def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
     """The file for ``docker buildx bake``; ``tx`` stands for the id of the transaction."""
     from ..build.bake import bake_file
-    from ..build.command import of_bake
+    from ..build.command import built_by_bake
     from ..build.targets import bake_targets
     from ..inputs.context import build_context
 
@@ -73,7 +73,7 @@ def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
             "what to build is only planned when the cluster and its registry run",
             hint="`localloop deploy` starts them.",
         )
-    return bake_file(of_bake(bake_targets(session, plan, "tx", make=build_context)))
+    return bake_file(built_by_bake(bake_targets(session, plan, "tx", make=build_context)))
 
 
 def _plan(session: Session, wanted: Request) -> tuple[Plan, Session]:

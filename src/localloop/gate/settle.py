@@ -69,11 +69,13 @@ def _settled(session: Session, record: Record, name: str, completed: frozenset[s
     return record.settle(name, replace(entry.target, completed_jobs=jobs))
 
 
-def renote(session: Session, renoted: dict[str, dict[str, dict[str, object]]]) -> None:
-    """Keep the new generations of objects whose fields proved to be the manifest's still."""
+def save_object_versions(
+    session: Session, new_versions: dict[str, dict[str, dict[str, object]]]
+) -> None:
+    """Record the new generations of objects whose fields are still those of the manifest."""
     store = RecordStore(session.kube, session.project.name)
     record = store.load()
-    for name, notes in renoted.items():
+    for name, notes in new_versions.items():
         entry = record.charts.get(name)
         if entry is not None and entry.state == "settled":
             objects = {**entry.target.objects, **notes}

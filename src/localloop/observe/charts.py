@@ -95,7 +95,7 @@ def chart_facts(
         facts,
         manifest_same=proof.manifest_same(),
         drift=drift,
-        renoted=proof.renoted,
+        new_versions=proof.new_versions,
         other_pods=tuple(proof.other_pods()),
         seen=seen,
         not_ready="" if seen.status == "ready" else f"{seen.reason} {seen.detail}".strip(),
@@ -127,7 +127,7 @@ def note_late(
     state = state_of(live, target, unseen)
     proof = _Proof(session, state, live.release, _view(session, object_refs(state)), live)
     drift = proof.drift()
-    return replace(state, objects=unseen | proof.renoted), drift
+    return replace(state, objects=unseen | proof.new_versions), drift
 
 
 class _Proof:
@@ -146,7 +146,7 @@ class _Proof:
         self._release = release
         self._view = view
         self._live = live
-        self.renoted: dict[str, dict[str, Any]] = {}
+        self.new_versions: dict[str, dict[str, Any]] = {}
         self._expected = expected_digests(target.images)
 
     def manifest_same(self) -> bool:
@@ -188,7 +188,7 @@ class _Proof:
             if fields or live is None:
                 found.append(f"{ref.kind} {ref.name}: {', '.join(fields[:3])}".rstrip(": "))
             else:
-                self.renoted[str(ref)] = object_version(live)
+                self.new_versions[str(ref)] = object_version(live)
         return found
 
     def other_pods(self) -> list[str]:

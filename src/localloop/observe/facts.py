@@ -64,7 +64,7 @@ class ChartFacts:
     ``other_pods``: pods of the current revision that run none of the recorded digests.
     ``seen``: what the gate says of its objects by one look; only of a release that is the recorded
     one. ``not_ready``: why its workloads are not ready, empty where they are.
-    ``renoted``: recorded objects whose generation moved although the manifest's fields did not.
+    ``new_versions``: recorded objects with a new generation but unchanged fields of the manifest.
     """
 
     fingerprint: str
@@ -76,7 +76,7 @@ class ChartFacts:
     seen: GateResult | None = None
     not_ready: str = ""
     changes: dict[str, Any] = field(default_factory=dict)
-    renoted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    new_versions: dict[str, dict[str, Any]] = field(default_factory=dict)
     adopt: bool = False
     warnings: tuple[str, ...] = ()
 

@@ -24,7 +24,7 @@ ANSWERS = ("auto", "reuse", "recreate")
 
 
 @dataclass(frozen=True)
-class Wish:
+class BootstrapChoice:
     """What may become of a cluster that exists.
 
     ``answer``: ``auto`` (made anew where its inputs changed), ``reuse`` (kept, its inputs
@@ -61,20 +61,22 @@ def _not_ours(reason: str, container: str) -> UsageError:
     )
 
 
-def cluster_verdict(session: Session, wish: Wish = Wish()) -> ClusterVerdict:
+def cluster_verdict(
+    session: Session, choice: BootstrapChoice = BootstrapChoice()
+) -> ClusterVerdict:
     """The verdict on the cluster. Where inputs are declared that is one request more.
 
     Raises ``UsageError`` where a cluster is to be made anew on which others are deployed.
     """
     found = container_verdict(session)
     current = session.fingerprints.of_cluster
-    if found["verdict"] != "ok" or (current is None and wish.answer != "recreate"):
+    if found["verdict"] != "ok" or (current is None and choice.answer != "recreate"):
         return found
     from ..record import cluster_inputs as clusterinputs
 
     session.identify()
     noted = clusterinputs.load(session.kube, session.project.name)
-    found = judge(wish, noted, current.value if current else "")
+    found = judge(choice, noted, current.value if current else "")
     if found["verdict"] != "bootstrap":
         return found
     from ..observe.others import others_on
@@ -82,10 +84,10 @@ def cluster_verdict(session: Session, wish: Wish = Wish()) -> ClusterVerdict:
     if current is not None and noted is not None and found.get("inputs") == "changed":
         found["detail"] = clusterinputs.what_changed(session, noted.fingerprint, current)
     others = others_on(session.kube, session.project.name)
-    return guard(found, wish, session.cluster_name, ours=session.cluster.ours, others=others)
+    return guard(found, choice, session.cluster_name, ours=session.cluster.ours, others=others)
 
 
-def judge(wish: Wish, noted: Noted | None, current: str) -> ClusterVerdict:
+def judge(choice: BootstrapChoice, noted: Noted | None, current: str) -> ClusterVerdict:
     """The verdict on a cluster that runs, by what it was made for and what is declared now."""
     found: ClusterVerdict = {"verdict": "ok", "reason": ""}
     if current:
@@ -98,12 +100,12 @@ def judge(wish: Wish, noted: Noted | None, current: str) -> ClusterVerdict:
             "inputs_state": noted.state if noted else "",
             "inputs_transaction": noted.transaction if noted else "",
         }
-    if _made_by(wish.transaction, noted):
+    if _made_by(choice.transaction, noted):
         return found
-    if wish.answer == "recreate":
+    if choice.answer == "recreate":
         return found | {"verdict": "bootstrap", "reason": "recreate_requested"}
     if found.get("inputs") == "changed":
-        if wish.answer == "reuse":
+        if choice.answer == "reuse":
             return found | {"inputs": "accept"}
         return found | {"verdict": "bootstrap", "reason": "cluster_inputs_changed"}
     return found
@@ -120,14 +122,14 @@ def _made_by(transaction: str, noted: Noted | None) -> bool:
 
 
 def guard(
-    found: ClusterVerdict, wish: Wish, name: str, *, ours: bool, others: list[str]
+    found: ClusterVerdict, choice: BootstrapChoice, name: str, *, ours: bool, others: list[str]
 ) -> ClusterVerdict:
     """The verdict ``bootstrap``, unless that would take something from others.
 
     On request that is an error, lifted by ``force``; unasked the verdict becomes ``refused``.
     """
     if found["reason"] == "recreate_requested":
-        if others and not wish.force:
+        if others and not choice.force:
             raise UsageError(
                 "cluster_shared",
                 f"cluster {name} also has {', '.join(others)}",
@@ -163,12 +165,12 @@ def require_possible(cluster: Mapping[str, str], name: str, *, bootstraps: bool 
     )
 
 
-def require_answer(session: Session, wish: Wish) -> None:
+def require_answer(session: Session, choice: BootstrapChoice) -> None:
     """Refuse a bootstrap over an existing cluster without an answer, or one that cannot be seen."""
     name, found = session.cluster_name, container_verdict(session)
     if found["verdict"] == "create":
         return
-    if wish.answer == "auto":
+    if choice.answer == "auto":
         raise UsageError(
             "cluster_exists",
             f"cluster {name} exists, and there is no terminal to ask what is to become of it",
@@ -176,7 +178,7 @@ def require_answer(session: Session, wish: Wish) -> None:
             " in it is lost (in a playbook run: -e localloop_bootstrap=reuse or =recreate).",
         )
     down = found["verdict"] in ("start", "restart")
-    if wish.answer == "recreate" and down and not wish.force:
+    if choice.answer == "recreate" and down and not choice.force:
         raise UsageError(
             "cluster_unseen",
             f"cluster {name} does not run ({found['reason']}),"

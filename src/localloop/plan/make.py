@@ -9,7 +9,7 @@ from ..events import Emit
 from ..observe.facts import Facts, Request
 from ..observe.gather import gather
 from ..session import Session
-from .cluster_verdict import Wish, cluster_verdict
+from .cluster_verdict import BootstrapChoice, cluster_verdict
 from .decide import make_components
 from .model import Plan
 from .new_cluster import on_a_new_cluster
@@ -20,12 +20,12 @@ def make_plan(
     wanted: Request,
     *,
     emit: Emit,
-    wish: Wish = Wish(),  # noqa: B008 (frozen)
+    choice: BootstrapChoice = BootstrapChoice(),  # noqa: B008 (frozen)
 ) -> tuple[Plan, Facts | None]:
     """The plan of a request, and the facts that it was made from; None without a cluster.
 
     A cluster that is to be replaced is planned whole, whatever the targets: what has to be built is
-    built before the old cluster is removed. ``wish`` says whether a cluster may be replaced.
+    built before the old cluster is removed. ``choice`` says whether a cluster may be replaced.
 
     Raises ``LocalloopError`` where the cluster or the registry cannot be read, and ``UsageError``
     for inputs that cannot be hashed and for a cluster or a release that is not this project's.
@@ -38,7 +38,7 @@ def make_plan(
         profile=project.profile or "",
         mode=wanted.mode,
         targets=wanted.targets,
-        cluster=cluster_verdict(session, wish),
+        cluster=cluster_verdict(session, choice),
         config_sha256=project.config_sha256,
         platform=session.platform,
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..build.bake import Target
 from ..build.builder_fit import refuse_unfit_builder
 from ..build.command import build
-from ..build.retry import Pushed, together, with_needs
+from ..build.retry import Pushed, combined_error, with_needs
 from ..build.targets import bake_targets, redactor
 from ..config.model import Image as ImageConfig
 from ..errors import LocalloopError
@@ -33,7 +33,7 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
         return plan
     if any(not session.project.builds[part.name].build for part in building):
         refuse_unfit_builder(session, emit)
-    hide = redactor(session, [session.project.builds[part.name] for part in building])
+    redact = redactor(session, [session.project.builds[part.name] for part in building])
     targets = bake_targets(session, plan, transaction)
     started = time.monotonic()
 
@@ -41,7 +41,7 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
         emit({"event": "progress", "component": component, "step": "build", "text": text})
 
     def run(some: Sequence[Target]) -> tuple[Pushed, list[LocalloopError]]:
-        return build(session, some, on_step, hide)
+        return build(session, some, on_step, redact)
 
     with _left_in_the_registry_only(session, targets):
         digests, failures = run(targets)
@@ -77,7 +77,7 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
     plan = replace(plan, components=components)
     if failures:
         emit({"event": "plan", "plan": plan.as_dict()})
-        raise together(failures)
+        raise combined_error(failures)
     return plan
 
 

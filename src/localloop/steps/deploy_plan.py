@@ -11,7 +11,7 @@ from ..config.model import Project
 from ..config.project import load_project
 from ..errors import UsageError
 from ..observe.facts import Request, request
-from ..plan.cluster_verdict import Wish, require_possible
+from ..plan.cluster_verdict import BootstrapChoice, require_possible
 from ..plan.model import Plan
 from ..session import Session
 from .context import Context, refuse_moved_config, tell_plan
@@ -73,8 +73,8 @@ def _make(session: Session, wanted: Request, params: dict[str, Any], context: Co
 
     refuse = params["bootstrap"] == "refuse"
     answer = "auto" if refuse else params["bootstrap"]
-    wish = Wish(answer, force=params["force"], transaction=context.transaction or "")
-    plan, _ = make_plan(session, wanted, emit=context.emit, wish=wish)
+    choice = BootstrapChoice(answer, force=params["force"], transaction=context.transaction or "")
+    plan, _ = make_plan(session, wanted, emit=context.emit, choice=choice)
     _require_possible(plan, session, params)
     if not context.check:
         require_tools(session, plan)
@@ -107,8 +107,8 @@ def _of_built(session: Session, wanted: Request, params: dict[str, Any], context
     from ..plan.new_cluster import with_built
 
     # On a new cluster nothing is deployed yet, so that everything is planned.
-    everything = Wish(transaction=context.transaction or "")
-    made, _ = make_plan(session, Request(), emit=_no_event, wish=everything)
+    everything = BootstrapChoice(transaction=context.transaction or "")
+    made, _ = make_plan(session, Request(), emit=_no_event, choice=everything)
     plan = with_built(made, built)
     context.emit({"event": "plan", "plan": plan.as_dict()})
     tell_plan(plan, context)
