@@ -75,7 +75,7 @@ def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["deplyo"], "invalid choice: 'deplyo'"),
         (["history", "--profile", "x"], "unrecognized arguments: --profile x"),
         (["plan", "--keep", "1"], "unrecognized arguments: --keep"),
-        (["prune", "--keep", "-1"], "invalid _count value: '-1'"),
+        (["prune", "--keep", "-1"], "argument --keep: '-1' is not a whole number"),
         (["bootstrap", "--recreate", "--reuse-ok"], "not allowed with argument"),
         (["report", "-o", "xml"], "invalid choice: 'xml'"),
     ],

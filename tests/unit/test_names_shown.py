@@ -191,6 +191,6 @@ def test_progress_on_a_terminal_has_one_line_per_subject(changed: Path) -> None:
     now = prints(changed, "app", platform=host_platform(), base_digests={})
     text = summary_of(explain(load_manifest(changed, last(changed, "app")), now))
     stream = io.StringIO()
-    Progress(stream).tell(f"app: build: {text}")
+    Progress(stream).show(f"app: build: {text}")
     assert stream.getvalue().count("\n") == 1
     assert "\x1b[2J" not in stream.getvalue()

@@ -37,9 +37,9 @@ def test_a_subject_keeps_its_line_below_those_without_one() -> None:
     terminal = Terminal()
     progress = Progress(terminal)
     for line in ("web: [2/3] RUN one", "api: [1/2] RUN make", "web: [3/3] RUN two", "builder x"):
-        progress.tell(line)
+        progress.show(line)
     assert terminal.screen(40, 10) == ["builder x", "web: [3/3] RUN two", "api: [1/2] RUN make"]
-    progress.tell("web: published")
+    progress.show("web: published")
     assert terminal.screen(40, 10) == ["builder x", "web: published", "api: [1/2] RUN make"]
 
 
@@ -47,8 +47,8 @@ def test_a_line_is_no_wider_than_the_screen() -> None:
     terminal = Terminal()
     progress = Progress(terminal)
     for number in range(3):
-        progress.tell(f"web: {number}" + "x" * 100)
-        progress.tell(f"api: {number}")
+        progress.show(f"web: {number}" + "x" * 100)
+        progress.show(f"api: {number}")
     assert terminal.screen(40, 10) == ["web: 2" + "x" * 33, "api: 2"]
 
 
@@ -56,8 +56,8 @@ def test_more_subjects_than_fit_scroll_away() -> None:
     terminal = Terminal()
     progress = Progress(terminal)
     for number in range(25):
-        progress.tell(f"pod-{number}: waits")
-    progress.tell("pod-24: ready")
+        progress.show(f"pod-{number}: waits")
+    progress.show("pod-24: ready")
     expected = [f"pod-{number}: waits" for number in range(16, 24)]
     assert terminal.screen(40, 10) == [*expected, "pod-24: ready"]
 
@@ -66,9 +66,9 @@ def test_other_output_comes_below_and_ends_the_lines(capsys: pytest.CaptureFixtu
     terminal = Terminal()
     console = Console()
     console.progress = Progress(terminal)
-    console.tell("web: built")
+    console.update("web: built")
     console.say("Deployed")
-    console.tell("web: again")
+    console.update("web: again")
     assert terminal.screen(40, 10) == ["web: built", "web: again"]
     assert capsys.readouterr().out == "Deployed\n"
 
@@ -83,6 +83,6 @@ def test_logs_are_plain(monkeypatch: pytest.MonkeyPatch, variable: tuple[str, st
 
 def test_without_a_terminal_every_line_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console()
-    console.tell("web: one")
-    console.tell("web: two")
+    console.update("web: one")
+    console.update("web: two")
     assert capsys.readouterr().out == "web: one\nweb: two\n"

@@ -48,7 +48,7 @@ def run(options: Options, console: Console) -> int:
     )
 
     def show(event: dict[str, Any]) -> None:
-        console.tell(progress_line(event))
+        console.update(progress_line(event))
 
     if console.progress:
         os.environ["LOCALLOOP_LIVE"] = "1"

@@ -35,10 +35,10 @@ class Console:
             self.progress.end()
         print(text, file=sys.stderr if self.as_json else sys.stdout, flush=True)
 
-    def tell(self, text: str) -> None:
+    def update(self, text: str) -> None:
         """A progress line ``SUBJECT: text``; on a terminal it replaces the subject's last one."""
         if self.progress:
-            self.progress.tell(text)
+            self.progress.show(text)
         else:
             self.say(text)
 

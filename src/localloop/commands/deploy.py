@@ -22,7 +22,7 @@ from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
 from .arguments import TargetOptions, add_targets, requested
 from .console import Console
-from .outcome import require_success, say_outcome, task_shower
+from .outcome import cluster_tasks_to, print_outcome, require_success
 from .plan import show_plan
 
 
@@ -59,7 +59,7 @@ def run_loop(
     report, error = run_to_its_end(
         transaction, lambda: _deploy(session, console, transaction, wanted, choice)
     )
-    return say_outcome(console, report, error)
+    return print_outcome(console, report, error)
 
 
 def _deploy(
@@ -69,12 +69,7 @@ def _deploy(
     wanted: Request,
     choice: BootstrapChoice,
 ) -> None:
-    plan, facts = make_plan(
-        session,
-        wanted,
-        emit=transaction.emit,
-        choice=choice,
-    )
+    plan, facts = make_plan(session, wanted, emit=transaction.emit, choice=choice)
     show_plan(console, plan)
     require_possible(plan.cluster, session.cluster_name)
     if plan.changes_nothing and facts is not None:
@@ -83,9 +78,8 @@ def _deploy(
     require_tools(session, plan)
     if plan.cluster["verdict"] != "ok":
         transaction.require_exclusive()
-    if (
-        plan.cluster["verdict"] == "bootstrap"
-    ):  # another run may have deployed before the lock was taken
+    if plan.cluster["verdict"] == "bootstrap":
+        # Another run may have deployed before the lock was taken.
         require_possible(cluster_verdict(session, choice), session.cluster_name)
     _run_playbook(session, console, transaction, plan, choice)
 
@@ -155,8 +149,8 @@ def _run_playbook(
             "LOCALLOOP_LIVE": "1" if console.progress else "",
         },
         plan=plan.as_dict() if plan.cluster["verdict"] in ("ok", "bootstrap") else None,
-        on_line=console.tell,
-        on_task=None if runs else task_shower(console),
+        on_line=console.update,
+        on_task=None if runs else cluster_tasks_to(console),
         color=console.color,
     )
     transaction.emit(

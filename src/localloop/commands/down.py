@@ -1,4 +1,4 @@
-"""``localloop down``: remove this project's releases and record; on request the cluster too."""
+"""``localloop down``: remove this project's releases and record; on request, the cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
 from .arguments import ProfileOptions, add_profile
 from .console import Console
-from .outcome import require_success, say_outcome, shown, task_shower
+from .outcome import cluster_tasks_to, emit_to, print_outcome, require_success
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +28,11 @@ class Options(ProfileOptions):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that ``Options`` holds."""
     add_profile(parser)
-    parser.add_argument("--cluster", action="store_true", help="the cluster and registry too")
     parser.add_argument(
-        "--force", action="store_true", help="even though other projects are deployed there"
+        "--cluster", action="store_true", help="remove the cluster and its registry too"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="even if other projects are deployed there"
     )
 
 
@@ -52,10 +54,10 @@ def run(options: Options, console: Console) -> int:
         if options.cluster:
             _remove_cluster(session, console, transaction, force=options.force)
         else:
-            _remove_project(session, shown(console, transaction))
+            _remove_project(session, emit_to(console, transaction))
 
     report, error = run_to_its_end(transaction, act)
-    return say_outcome(console, report, error)
+    return print_outcome(console, report, error)
 
 
 def _remove_project(session: Session, emit: Emit) -> None:
@@ -69,14 +71,14 @@ def _remove_cluster(
 ) -> None:
     from ..ansible.runner import run_playbook
 
-    removal_plan(session, with_cluster=True, force=force)  # refuses before anybody has to wait
+    removal_plan(session, with_cluster=True, force=force)  # refuse before waiting for the lock
     transaction.require_exclusive()
     outcome = run_playbook(
         "down.yml",
         variables={"down_cluster": True, "down_force": force},
         project_root=session.project.root,
         transaction=transaction,
-        on_line=console.tell,
-        on_task=task_shower(console),
+        on_line=console.update,
+        on_task=cluster_tasks_to(console),
     )
     require_success("down.yml", outcome, transaction)

@@ -22,29 +22,32 @@ _WORDS = {
 }
 
 
-def shown(console: Console, transaction: Transaction) -> Emit:
-    """Events go to the journal, and their progress to the console as well."""
+def emit_to(console: Console, transaction: Transaction) -> Emit:
+    """A function that writes events to the journal and shows their progress on the console."""
 
     def emit(event: dict[str, Any]) -> None:
         transaction.emit(event)
         if event["event"] == "progress":
-            console.tell(progress_line(event))
+            console.update(progress_line(event))
 
     return emit
 
 
-def task_shower(console: Console) -> Callable[[str, str], None]:
+def cluster_tasks_to(console: Console) -> Callable[[str, str], None]:
     """A function that shows the tasks that start the cluster: each may take a while."""
 
     def show(role: str, task: str) -> None:
         if role in ("cluster", "registry"):
-            console.tell(f"{role}: {task}")
+            console.update(f"{role}: {task}")
 
     return show
 
 
 def require_success(playbook: str, outcome: RunnerOutcome, transaction: Transaction) -> None:
-    """Raise what ended a playbook, unless one of its steps has said it in the journal."""
+    """Raise an error if a playbook failed, unless one of its steps left one in the journal.
+
+    Raises InterruptedRun, or LocalloopError (``playbook_failed``).
+    """
     if outcome.interrupted:
         raise InterruptedRun("interrupted", "interrupted by Ctrl-C")
     if not outcome.rc or any(event.get("event") == "failed" for event in transaction.events()):
@@ -53,7 +56,7 @@ def require_success(playbook: str, outcome: RunnerOutcome, transaction: Transact
     raise LocalloopError("playbook_failed", f"{playbook} ended with {outcome.rc}: {said}")
 
 
-def say_outcome(console: Console, report: Path, error: LocalloopError | None) -> int:
+def print_outcome(console: Console, report: Path, error: LocalloopError | None) -> int:
     """Print how a run ended and how long it took; its exit code.
 
     ``report`` is its markdown file, ``error`` what ended it in this process, if anything did.

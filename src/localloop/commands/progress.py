@@ -26,7 +26,7 @@ class Progress:
         self._stream = stream
         self._lines: dict[str, str] = {}
 
-    def tell(self, line: str) -> None:
+    def show(self, line: str) -> None:
         """Replace the subject's last line with this one."""
         shown = len(self._lines)
         columns, rows = shutil.get_terminal_size()

@@ -1,4 +1,4 @@
-"""``localloop prune``: remove this project's old images from the registry; nothing else does."""
+"""``localloop prune``: remove this project's old images from the registry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
 from .arguments import ProjectOptions, add_project
 from .console import Console
-from .outcome import say_outcome, shown
+from .outcome import emit_to, print_outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_count,
         default=Options.keep,
         metavar="N",
-        help="the newest ones of each component that stay (default: %(default)s)",
+        help="how many of the newest images to keep of each component (default: %(default)s)",
     )
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
 
 
 def run(options: Options, console: Console) -> int:
@@ -49,11 +48,11 @@ def run(options: Options, console: Console) -> int:
     transaction = open_run(
         session, "prune", details={"keep": options.keep}, started=console.started
     )
-    emit = shown(console, transaction)
+    emit = emit_to(console, transaction)
     report, error = run_to_its_end(
         transaction, lambda: _prune(session, transaction, options.keep, emit)
     )
-    return say_outcome(console, report, error)
+    return print_outcome(console, report, error)
 
 
 def _prune(session: Session, transaction: Transaction, keep: int, emit: Emit) -> None:

@@ -1,4 +1,4 @@
-"""``localloop rollback``: take the charts back to what an earlier transaction deployed."""
+"""``localloop rollback``: roll the charts back to what an earlier transaction deployed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from .arguments import ProfileOptions, add_profile
 from .console import Console
-from .outcome import say_outcome, shown
+from .outcome import emit_to, print_outcome
 from .plan import show_plan
 
 
@@ -26,15 +26,17 @@ class Options(ProfileOptions):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that ``Options`` holds."""
     add_profile(parser)
-    parser.add_argument("transaction", nargs="?", metavar="TX", help="default: the one before now")
+    parser.add_argument(
+        "transaction", nargs="?", metavar="TX", help="default: the one before the last"
+    )
 
 
 def run(options: Options, console: Console) -> int:
-    """Go back; the exit code. Raises LocalloopError before the transaction is open."""
+    """Roll back; the exit code. Raises LocalloopError before the transaction is open."""
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
     transaction = open_run(session, "rollback", started=console.started)
-    emit = shown(console, transaction)
+    emit = emit_to(console, transaction)
 
     def act() -> None:
         plan = plan_back(session, options.transaction)
@@ -43,4 +45,4 @@ def run(options: Options, console: Console) -> int:
         go_back(session, plan, transaction, emit)
 
     report, error = run_to_its_end(transaction, act)
-    return say_outcome(console, report, error)
+    return print_outcome(console, report, error)

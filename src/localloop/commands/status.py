@@ -1,4 +1,4 @@
-"""``localloop status``: what the cluster runs, by its record and by observation."""
+"""``localloop status``: what the cluster runs, according to its record and to the cluster."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options, console: Console) -> int:
-    """Print what runs; 0. Raises LocalloopError."""
+    """Print what the cluster runs; 0. Raises LocalloopError."""
     project = load_project(options.project, profile=options.profile)
     status = what_runs(Session(project, os.environ, writes=False))
     console.document(status)
