@@ -170,3 +170,21 @@ def test_down_with_the_cluster_removes_what_is_left_of_one(spare: Project) -> No
     docker("rm", "-f", spare.cluster.node)
     spare.localloop("down", "--cluster")
     assert spare.cluster.objects_of_docker() == []
+
+
+def test_the_playbook_removes_the_cluster_too(spare: Project) -> None:
+    def down(*words: str) -> Run:
+        return spare.playbook("-e", "down_cluster=true", *words, playbook="down.yml")
+
+    spare.deploy()
+    before = spare.cluster.objects_of_docker()
+    foreseen = down("--check")
+    assert all(counts["changed"] for counts in foreseen.recap().values())
+    assert spare.cluster.objects_of_docker() == before
+    done = down()
+    assert all(counts["changed"] for counts in done.recap().values())
+    assert done.report["outcome"] == "removed"
+    assert spare.cluster.objects_of_docker() == []
+    again = down()
+    assert [counts["changed"] for counts in again.recap().values()] == [0, 0]
+    assert again.report["outcome"] == "unchanged"
