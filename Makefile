@@ -1,15 +1,15 @@
 # make demo: from a bare machine to a page served by a local Kubernetes cluster.
-# Everything is made inside this directory (.venv), but for what `make tools` names and asks about.
+# Everything is installed in this directory (.venv), except what `make tools` names and asks about.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-# Of a project its name is its directory's, its namespace's and that of its page's Service.
+# In an example, the project, its directory, its namespace and the page's Service have the same name.
 PROJECT ?= examples/hello
 NAME = $(notdir $(abspath $(PROJECT)))
 
-# The newest supported Python: on PATH, else one of pyenv's.
+# The newest supported Python: on PATH, or else one of pyenv's.
 PYTHON ?= $(shell \
 	for v in 3.14 3.13 3.12 3.11; do \
 	  for p in "$$(command -v python$$v)" "$$HOME"/.pyenv/versions/$$v.*/bin/python$$v; do \
@@ -40,21 +40,21 @@ $(VENV)/.installed: pyproject.toml
 	@$(COMPILE)
 	@touch $@
 
-# What pip does for a wheel and not for an editable install: without byte code each run compiles anew.
+# pip does this for a wheel but not for an editable install: without byte code each run compiles again.
 COMPILE = $(BIN)/python -m compileall -q src/localloop
 
-# A person is asked; YES=1 and CI are not.
+# Ask, unless YES=1 or CI is set.
 agreed = { [ "$(YES)" = 1 ] || [ "$${CI:-0}" != 0 -a "$${CI:-}" != false ] || \
 	{ printf '%s [y/N] ' "$(1)"; read -r answer && [ "$$answer" = y ]; }; }
 
 PLAYBOOK = ANSIBLE_CONFIG=ansible.cfg ANSIBLE_INVENTORY_ENABLED=host_list $(BIN)/ansible-playbook -i localhost,
 
-tools: venv ## Docker, Helm and kubectl, where they are missing (asks first)
+tools: venv ## install Docker, Helm and kubectl if they are missing (asks first)
 	@if ! $(PLAYBOOK) playbooks/host.yml -e host_install=false > $(VENV)/tools.log 2>&1; then \
 	  sed -n -e 's/^ *This machine lacks:/&/p' -e 's/^ *- /- /p' $(VENV)/tools.log; \
 	  grep -q 'This machine lacks' $(VENV)/tools.log || { cat $(VENV)/tools.log; exit 1; }; \
 	  if $(call agreed,Install or start these here?); then $(PLAYBOOK) playbooks/host.yml; \
-	  else echo "Nothing was changed. \`make YES=1 $(or $(MAKECMDGOALS),tools)\` goes ahead unasked."; exit 1; fi; fi
+	  else echo "Nothing was changed. \`make YES=1 $(or $(MAKECMDGOALS),tools)\` does not ask."; exit 1; fi; fi
 
 demo: venv tools ## deploy an example (PROJECT=examples/hello) and fetch its page through the cluster
 	@$(BIN)/localloop deploy --project $(PROJECT)
@@ -65,7 +65,7 @@ demo: venv tools ## deploy an example (PROJECT=examples/hello) and fetch its pag
 down: venv ## remove the demo's cluster (images are kept)
 	@$(BIN)/localloop down --cluster --project $(PROJECT)
 
-# One more than cores: many tests wait for what they have started.
+# One more than cores, because many tests wait for what they have started.
 WORKERS = $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))')
 
 test-fast: venv ## unit and module tests, no Docker
@@ -92,19 +92,19 @@ bench-relay: venv ## measure the edits of examples/relay, and the compiler's sha
 bench-build: venv ## measure one bake of three against the three one after another
 	@$(BIN)/python -m benchmarks.build
 
-bench-gate: venv ## measure how long after its window the gate's verdict comes
+bench-gate: venv ## measure the delay of the gate's verdict
 	@$(BIN)/python -m benchmarks.gate
 
 bench-fingerprint: venv ## measure fingerprints of many files (no Docker)
 	@$(COMPILE)
 	@$(BIN)/python -m benchmarks.fingerprint
 
-docs: venv ## the tables of docs/troubleshooting.md that the code has the words for
+docs: venv ## write the tables of docs/troubleshooting.md
 	@$(BIN)/python docs/tables.py
 
-gate-report: venv ## how often the gate's verdict is wrong, of states whose verdict is known
+gate-report: venv ## how often the gate's verdict is wrong, for states whose verdict is known
 	@PYTHONPATH=tests/unit $(BIN)/python -m golden
 
-dist: venv ## the wheel, in dist
+dist: venv ## build the wheel, in dist
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 	  --wheel-dir dist .

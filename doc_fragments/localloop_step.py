@@ -1,6 +1,6 @@
 # Copyright: the localloop authors
 # Apache License 2.0 (see LICENSE)
-"""What the steps that take a plan have in common."""
+"""The documentation that all modules that take a plan share."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   plan:
-    description: The plan as the step before returned it.
+    description: The plan as the previous step returned it.
     type: dict
     required: true
 attributes:
   diff_mode:
-    description: Returns no diff of its own; M(component_report) shows one per component.
+    description: Returns no diff of its own; M(component_report) shows one for each component.
     support: none
 """

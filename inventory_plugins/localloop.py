@@ -9,13 +9,13 @@ name: localloop
 short_description: The components of a localloop.yml as hosts
 description:
   - Every component of the project is a host in the group of its kind, which is C(images),
-    C(node_files) or C(charts). Its tasks run on this machine with the Python that runs Ansible.
+    C(node_files) or C(charts). Tasks run on this machine, with the Python that runs Ansible.
   - All hosts have the variables C(localloop_project), C(localloop_project_name),
     C(localloop_cluster_name), C(localloop_cluster_provider), C(localloop_cluster_context),
     C(localloop_registry_port), C(localloop_profile), C(localloop_timeout), C(localloop_bootstrap),
     C(localloop_force), C(localloop_mode) and C(localloop_targets); each host has
     C(localloop_kind), a chart also C(localloop_release) and C(localloop_namespace).
-  - No value of the file is ever treated as a template.
+  - Values of the file are never treated as templates.
   - The source is a file named C(*localloop.inventory.yml) that names this plugin, or a
     C(localloop.yml) itself.
 author:

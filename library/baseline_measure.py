@@ -27,8 +27,8 @@ options:
     required: true
   mode:
     description:
-      - V(cold) starts with empty caches, V(warm) with those of the last cold or warm run. V(both)
-        measures a cold run, then a warm one with its caches.
+      - V(cold) starts with empty caches, V(warm) with those of the last V(warm). V(both) measures a
+        cold run, then a warm one with its caches.
     type: str
     choices: [cold, warm, both]
     default: both

@@ -9,9 +9,9 @@ DOCUMENTATION = r"""
 module: chart_rollback
 short_description: Take a project's charts back to what an earlier transaction deployed
 description:
-  - Rolls each chart back to the revision that ran when the transaction was done, waits until
+  - Rolls each chart back to the revision that ran at the end of the transaction, waits until
     everything is ready and settles the cluster's record.
-  - A chart that runs that revision already is skipped.
+  - Skips charts that run that revision already.
   - Refuses a state whose revision Helm no longer keeps, or whose images the registry has lost.
   - Runs only inside a transaction.
 requirements:
@@ -34,7 +34,7 @@ attributes:
     description: Says which charts would go back, and changes nothing; the gate is V(not_run).
     support: full
   diff_mode:
-    description: Returns no diff of its own; M(component_report) shows one per component.
+    description: Returns no diff of its own; M(component_report) shows one for each component.
     support: none
 author:
   - The localloop authors

@@ -9,10 +9,11 @@ DOCUMENTATION = r"""
 module: image_prune
 short_description: Remove old images of a project from its registry
 description:
-  - Removes all images of the project but the newest ones of each component and those in use, then
-    has the registry free their space. Nothing else removes images.
-  - In use is what a pod, a workload or the record of any project on the cluster names, and so all
-    that a rollback can go back to. An image with a tag that is not localloop's own stays as well.
+  - Keeps the newest images of each component and those in use, removes all others of the project,
+    and makes the registry free their space. Nothing else ever removes images.
+  - An image is in use if a pod, a workload or the record of any project on the cluster names it;
+    that includes everything that a rollback can go back to. An image with a tag of your own is kept
+    too.
   - Runs only inside a transaction that keeps every other run off the cluster.
 requirements:
   - python >= 3.11
@@ -25,7 +26,7 @@ options:
     type: path
     required: true
   keep:
-    description: How many of the newest images of each component stay; 0 or more.
+    description: How many of the newest images of each component to keep; 0 or more.
     type: int
     default: 10
 attributes:
@@ -33,7 +34,7 @@ attributes:
     description: Says which images would go, and removes none.
     support: full
   diff_mode:
-    description: Returns no diff of its own; M(component_report) shows one per component.
+    description: Returns no diff of its own; M(component_report) shows one for each component.
     support: none
 author:
   - The localloop authors

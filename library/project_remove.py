@@ -11,10 +11,10 @@ short_description: Remove what a project has deployed
 description:
   - Uninstalls the project's releases and deletes its record from the cluster. Images stay in the
     registry, and node files on the nodes.
-  - Releases that carry the project's label go too where no chart of C(localloop.yml) names them any
-    more. A release that is another's by now is left, and named.
-  - With O(with_cluster) it removes nothing itself. It refuses a cluster on which others are
-    deployed, and says what goes; the role C(cluster) then removes the cluster.
+  - Also uninstalls releases with the project's label that no chart of C(localloop.yml) names any
+    more. A release that belongs to something else by now is left alone and named.
+  - With O(with_cluster) it removes nothing itself. It refuses a cluster on which something else is
+    deployed, and says what will be removed; the role C(cluster) then removes the cluster.
   - Runs only inside a transaction; with O(with_cluster) in one that keeps every other run off the
     cluster.
 requirements:
@@ -33,16 +33,16 @@ options:
     default: false
   force:
     description:
-      - With O(with_cluster), go on even though others are deployed on the cluster, or it does
-        not run and there is no telling.
+      - With O(with_cluster), go on even if something else is deployed on the cluster, or if it does
+        not run and that is unknown.
     type: bool
     default: false
 attributes:
   check_mode:
-    description: Says what would go, and removes nothing.
+    description: Says what would be removed, and removes nothing.
     support: full
   diff_mode:
-    description: Returns no diff of its own; M(component_report) shows one per component.
+    description: Returns no diff of its own; M(component_report) shows one for each component.
     support: none
 author:
   - The localloop authors
@@ -71,7 +71,7 @@ plan:
           type: dict
           contains:
             removes:
-              description: The release that goes or, with the cluster, the digest of its bytes.
+              description: The release that is removed or, with the cluster, the bytes' digest.
               type: list
               elements: str
             changed: {type: bool, description: Whether this run has changed it.}

@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
 module: project_status
 short_description: Say what the cluster runs of a project
 description:
-  - Says per component what runs, by the cluster's record and by observation, and what the next
-    deploy would do. Names releases that the project has left behind.
+  - For each component, says what runs (from the cluster's record and from observation) and what the
+    next deploy would do. Names releases that the project has left behind.
   - Changes and writes nothing, and needs no transaction.
 requirements:
   - python >= 3.11
@@ -27,17 +27,17 @@ options:
     type: str
 attributes:
   check_mode:
-    description: Does what it always does.
+    description: It never changes anything.
     support: full
   diff_mode:
-    description: There is nothing to differ.
+    description: There is no diff.
     support: none
 author:
   - The localloop authors
 """
 
 EXAMPLES = r"""
-- name: Look at what runs
+- name: Inspect what runs
   project_status:
     project: "{{ localloop_project }}"
   run_once: true

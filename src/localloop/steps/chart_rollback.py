@@ -15,13 +15,21 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Roll back, pass the readiness gate and settle the record.
+    """Take the charts back to what an earlier transaction deployed, and settle the record.
 
-    ``transaction``: whose states the charts go back to; empty means the state before now. Returns
-    ``changed``, the ``plan`` with its results, and what the ``gate`` saw.
+    Takes ``project`` (its directory) and ``transaction``; if that is empty, the charts go back to
+    the state before the newest one or, while a deploy is unfinished, to what was last ready.
+    Returns ``changed`` (whether a chart has the step ``rollback``), ``plan`` with the new
+    revisions, and ``gate`` (a ``GateResult`` as data). Needs an open transaction. In check mode
+    ``gate`` is ``{"status": "not_run"}``.
 
-    Raises ``LocalloopError`` where the cluster does not run, or where Helm or the gate fails, and
-    ``UsageError`` where the state is unknown or cannot be had any more, or without a transaction.
+    Raises:
+        LocalloopError (exit 1): ``release_failed``; a reason of the gate, such as ``crash_loop``; a
+            reason of the cluster, such as ``cluster_stopped``, if it does not run;
+            ``docker_unreachable``, ``apiserver_unreachable``.
+        UsageError (exit 2): ``unknown_transaction``, ``nothing_before``, ``revision_gone``,
+            ``registry_lost``, ``no_transaction``, ``config_missing``, ``config_invalid``.
+        BusyError (exit 75): ``record_moved``, ``cluster_moved``, ``release_pending``.
     """
     from ..config.project import load_project
     from ..release.rollback import go_back, plan_back

@@ -37,7 +37,7 @@ class Context:
 def session_of(plan: Plan, environ: Mapping[str, str]) -> Session:
     """The session of a plan that was made earlier in this run.
 
-    Raises ``LocalloopError`` (``config_moved``) where localloop.yml has changed since.
+    Raises ``LocalloopError`` (``config_moved``) if localloop.yml has changed since.
     """
     from ..config.project import load_project
     from ..session import Session
@@ -48,7 +48,7 @@ def session_of(plan: Plan, environ: Mapping[str, str]) -> Session:
 
 
 def refuse_moved_config(plan: Plan, project: Project) -> None:
-    """Raise ``LocalloopError`` (``config_moved``) where localloop.yml is not the plan's."""
+    """Raises ``LocalloopError`` (``config_moved``) if localloop.yml is not the plan's."""
     if project.config_sha256 != plan.config_sha256:
         raise LocalloopError(
             "config_moved",
@@ -59,7 +59,7 @@ def refuse_moved_config(plan: Plan, project: Project) -> None:
 
 
 def tell_plan(plan: Plan, context: Context) -> None:
-    """Tell which steps each component takes and why, a line each."""
+    """Report each component's steps and why, one line each. Raises nothing."""
     from ..plan.summary import component_summary
 
     for name, part in plan.as_dict()["components"].items():

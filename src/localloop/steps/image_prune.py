@@ -16,14 +16,19 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Remove all but the newest ``keep`` images of each component, and free their space.
+    """Remove old images of the project from the registry, and free their space.
 
-    Images in use stay: those that a pod, a workload or the record of any project names. Returns
-    ``changed`` and the ``plan`` with its results.
+    Takes ``project`` (its directory) and ``keep`` (how many of the newest images of each component
+    to keep). Images that a pod, a workload or the record of any project names are kept too.
+    Returns ``changed`` (whether a component has the step ``prune``) and ``plan`` with what was
+    removed. Needs a transaction that has the cluster for itself. Check mode removes nothing.
 
-    Raises ``LocalloopError`` where the cluster or its registry does not run or the registry fails,
-    and ``UsageError`` for a negative number, or without a transaction that has the cluster for
-    itself.
+    Raises:
+        LocalloopError (exit 1): ``prune_failed``, ``registry_error``, ``registry_unreachable``; a
+            reason of the cluster or its registry, such as ``cluster_stopped``, if it does not run.
+        UsageError (exit 2): ``bad_keep``, ``no_transaction``, ``config_missing``,
+            ``config_invalid``.
+        BusyError (exit 75): ``locked``.
     """
     from ..config.project import load_project
     from ..publish.prune import prune, prune_plan

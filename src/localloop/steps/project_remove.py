@@ -18,12 +18,18 @@ ARGUMENT_SPEC: dict[str, Any] = {
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     """Uninstall the project's releases and delete its record from the cluster.
 
-    ``with_cluster``: everything goes with the cluster, which the caller removes next; nothing is
-    removed here, and the plan says what will be gone. ``force``: even though others are deployed
-    there. Returns ``changed`` and the ``plan`` with its results.
+    Takes ``project`` (its directory), ``with_cluster`` (remove nothing here, because the caller
+    removes the cluster next) and ``force`` (even if something else is deployed on that cluster).
+    Returns ``changed`` (whether something was removed here) and ``plan`` with what was removed, or
+    will be gone with the cluster. Needs an open transaction, which for ``with_cluster`` has the
+    cluster for itself. Check mode removes nothing.
 
-    Raises ``LocalloopError`` where the cluster does not run or a release cannot be uninstalled, and
-    ``UsageError`` without a transaction, or where others are deployed on a cluster that is to go.
+    Raises:
+        LocalloopError (exit 1): ``uninstall_failed``; a reason of the cluster, such as
+            ``cluster_stopped``, if it does not run; ``docker_unreachable``.
+        UsageError (exit 2): ``cluster_shared``, ``cluster_unseen``, ``no_transaction``,
+            ``config_missing``, ``config_invalid``.
+        BusyError (exit 75): ``locked``.
     """
     from ..config.project import load_project
     from ..release.remove import goes_with_cluster, removal_plan, remove_project

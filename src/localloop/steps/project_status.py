@@ -15,11 +15,15 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Look at the cluster, by its record and by observation; nothing is changed or written.
+    """Say what the cluster runs, from its record and from observation; changes nothing.
 
-    ``profile``: that of the next deploy. Returns ``status``, and as ``summary`` a line a component.
+    Takes ``project`` (its directory) and ``profile`` (that of the next deploy).
+    Returns ``changed`` (always False), ``status`` and ``summary`` (one line for each component).
 
-    Raises ``LocalloopError`` where Docker or a running cluster does not answer.
+    Raises:
+        LocalloopError (exit 1): ``docker_unreachable``, ``apiserver_unreachable``.
+        UsageError (exit 2): ``config_missing``, ``config_invalid``, ``profile_unknown``,
+            ``cluster_not_ours``.
     """
     from ..config.project import load_project
     from ..report.status import cluster_lines, left_lines, summary, what_runs
