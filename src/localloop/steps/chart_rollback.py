@@ -15,21 +15,19 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Take the charts back to what an earlier transaction deployed, and settle the record.
+    """Roll the charts back, pass the readiness gate and settle the record.
 
-    Takes ``project`` (its directory) and ``transaction``; if that is empty, the charts go back to
-    the state before the newest one or, while a deploy is unfinished, to what was last ready.
-    Returns ``changed`` (whether a chart has the step ``rollback``), ``plan`` with the new
-    revisions, and ``gate`` (a ``GateResult`` as data). Needs an open transaction. In check mode
-    ``gate`` is ``{"status": "not_run"}``.
+    Takes ``project`` (its directory) and ``transaction``, whose states the charts go back to; empty
+    means the state before the newest one. Returns ``changed``, the ``plan`` with its results, and
+    what the ``gate`` saw. In check mode nothing is rolled back and the gate is ``not_run``.
 
     Raises:
-        LocalloopError (exit 1): ``release_failed``; a reason of the gate, such as ``crash_loop``; a
-            reason of the cluster, such as ``cluster_stopped``, if it does not run;
-            ``docker_unreachable``, ``apiserver_unreachable``.
+        LocalloopError (exit 1): the cluster's reason where it does not run (``cluster_missing``,
+            ``cluster_stopped``); ``release_failed``; a reason of the gate.
         UsageError (exit 2): ``unknown_transaction``, ``nothing_before``, ``revision_gone``,
-            ``registry_lost``, ``no_transaction``, ``config_missing``, ``config_invalid``.
-        BusyError (exit 75): ``record_moved``, ``cluster_moved``, ``release_pending``.
+            ``registry_lost``, ``tool_missing``, ``tool_too_old``, ``no_transaction``,
+            ``config_missing``, ``config_invalid``.
+        BusyError (exit 75): ``release_pending``, ``record_moved``, ``cluster_moved``.
     """
     from ..config.project import load_project
     from ..release.rollback import go_back, plan_back

@@ -16,19 +16,18 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Remove old images of the project from the registry, and free their space.
+    """Remove all but the newest images of each component, except those in use.
 
-    Takes ``project`` (its directory) and ``keep`` (how many of the newest images of each component
-    to keep). Images that a pod, a workload or the record of any project names are kept too.
-    Returns ``changed`` (whether a component has the step ``prune``) and ``plan`` with what was
-    removed. Needs a transaction that has the cluster for itself. Check mode removes nothing.
+    Takes ``project`` (its directory) and ``keep``, the number of images of each component that stay
+    in any case. Images that a pod, a workload or the record of any project names stay as well.
+    Returns ``changed`` and the ``plan`` with its results. In check mode nothing is removed.
 
     Raises:
-        LocalloopError (exit 1): ``prune_failed``, ``registry_error``, ``registry_unreachable``; a
-            reason of the cluster or its registry, such as ``cluster_stopped``, if it does not run.
-        UsageError (exit 2): ``bad_keep``, ``no_transaction``, ``config_missing``,
-            ``config_invalid``.
-        BusyError (exit 75): ``locked``.
+        LocalloopError (exit 1): the reason of the cluster or the registry where one of them does
+            not run (``cluster_missing``, ``registry_missing``); ``registry_unreachable``,
+            ``registry_error``, ``prune_failed``.
+        UsageError (exit 2): ``bad_keep``, ``no_transaction``, ``not_exclusive``,
+            ``config_missing``, ``config_invalid``.
     """
     from ..config.project import load_project
     from ..publish.prune import prune, prune_plan

@@ -18,18 +18,17 @@ ARGUMENT_SPEC: dict[str, Any] = {
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     """Uninstall the project's releases and delete its record from the cluster.
 
-    Takes ``project`` (its directory), ``with_cluster`` (remove nothing here, because the caller
-    removes the cluster next) and ``force`` (even if something else is deployed on that cluster).
-    Returns ``changed`` (whether something was removed here) and ``plan`` with what was removed, or
-    will be gone with the cluster. Needs an open transaction, which for ``with_cluster`` has the
-    cluster for itself. Check mode removes nothing.
+    Takes ``project`` (its directory), ``with_cluster`` (the caller removes the whole cluster next,
+    so nothing is removed here) and ``force`` (even though others are deployed on that cluster).
+    Returns ``changed`` and the ``plan``, which says what has gone or goes with the cluster. In
+    check mode nothing is removed.
 
     Raises:
-        LocalloopError (exit 1): ``uninstall_failed``; a reason of the cluster, such as
-            ``cluster_stopped``, if it does not run; ``docker_unreachable``.
-        UsageError (exit 2): ``cluster_shared``, ``cluster_unseen``, ``no_transaction``,
+        LocalloopError (exit 1): the cluster's reason where it does not run (``cluster_stopped``),
+            unless the whole cluster goes; ``uninstall_failed``, and the record stays then.
+        UsageError (exit 2): ``cluster_shared``, ``cluster_unseen``, ``record_unreadable``,
+            ``tool_missing``, ``tool_too_old``, ``no_transaction``, ``not_exclusive``,
             ``config_missing``, ``config_invalid``.
-        BusyError (exit 75): ``locked``.
     """
     from ..config.project import load_project
     from ..release.remove import goes_with_cluster, removal_plan, remove_project

@@ -15,15 +15,16 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Say what the cluster runs, from its record and from observation; changes nothing.
+    """Look at what the cluster runs of the project; nothing is changed or written.
 
-    Takes ``project`` (its directory) and ``profile`` (that of the next deploy).
-    Returns ``changed`` (always False), ``status`` and ``summary`` (one line for each component).
+    Takes ``project`` (its directory) and ``profile``, which the next deploy is planned for.
+    Returns ``changed`` (always false), ``status`` and ``summary``, a line for each component.
 
     Raises:
-        LocalloopError (exit 1): ``docker_unreachable``, ``apiserver_unreachable``.
-        UsageError (exit 2): ``config_missing``, ``config_invalid``, ``profile_unknown``,
-            ``cluster_not_ours``.
+        LocalloopError (exit 1): ``docker_unreachable``, ``apiserver_unreachable``,
+            ``registry_unreachable``.
+        UsageError (exit 2): ``cluster_not_ours``, ``record_unreadable``, ``input_missing``,
+            ``config_missing``, ``config_invalid``, ``profile_unknown``.
     """
     from ..config.project import load_project
     from ..report.status import cluster_lines, left_lines, summary, what_runs
