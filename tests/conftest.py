@@ -1,7 +1,7 @@
 """Fixtures of the tests on a real cluster: one bundled cluster for each process of the session.
 
-It is made by the first deploy of the first test that wants it and removed at the end. Nothing here
-is touched by the tests in tests/unit and tests/modules.
+It is created by the first deploy of the first test that needs it and removed at the end. The tests
+in tests/unit use none of this.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ pytest_plugins = ["harness.parttimes", "harness.rows"]
 
 
 def pytest_configure() -> None:
-    # Set before the workers of pytest-xdist start: they are to have the same one.
+    # Set before the workers of pytest-xdist start, so that they all have the same one.
     os.environ.setdefault("SEED", str(random.SystemRandom().randrange(10**9)))
-    # A shell without job control has what it puts into the background ignore Ctrl-C.
+    # A shell without job control makes background processes ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -44,7 +44,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(scope="session")
 def seed() -> int:
-    """For generated inputs: another one in each session, printed at its start, or SEED."""
+    """The seed of generated inputs: SEED, or a new one for each session, printed at its start."""
     print(f"SEED={os.environ['SEED']}")
     return int(os.environ["SEED"])
 
@@ -58,9 +58,9 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def first_deploy(
     state_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Project, Run]]:
-    """The cluster's first deploy, and the project that it was made of.
+    """The cluster's first deploy, and the project that was deployed.
 
-    Whoever comes second finds built what clusters are made of.
+    Later clusters find the images of clusters already built.
     """
     cluster = Cluster(CLUSTER, state_home)
     cluster.remove()
@@ -87,7 +87,7 @@ def cluster(first_deploy: tuple[Project, Run]) -> Cluster:
 def make_project(
     cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[MakeProject]:
-    """Make copies of examples/hello, by default under a name of the test's own."""
+    """Make copies of examples/hello, by default with a name that is unique to the test."""
     own = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:40]
     made: list[Project] = []
 

@@ -28,7 +28,7 @@ from localloop.system.redact import Redactor
 
 BASE = "debian:bookworm-slim"
 PARTS = ("gateway", "worker", "supervisor")
-# What makes the last one a node file: a stage with the one file.
+# The last one is a node file: a stage with one file.
 EXPORT = {"supervisor": "FROM scratch AS export\nCOPY --from=own /out /supervisor\n"}
 WAYS = ("one bake", "one after another")
 MEGABYTES = 600
@@ -37,7 +37,7 @@ _RAN = re.compile(r"^(\[[^\]]*\b(shared|own) \d+/\d+\]) RUN ", re.MULTILINE)
 
 @dataclass
 class Workshop:
-    """A directory with three Dockerfiles; ``salt`` makes every step of the next build a new one."""
+    """A directory with three Dockerfiles; ``salt`` makes every step of the next build new."""
 
     root: Path
     salt: str = ""
@@ -46,7 +46,7 @@ class Workshop:
     def change(self) -> None:
         self.salt = uuid.uuid4().hex
         for part in PARTS:
-            # The stage is the same text in each, so to BuildKit it is one.
+            # The stage has the same text in each, so BuildKit treats it as one.
             (self.root / f"Dockerfile.{part}").write_text(
                 f"FROM {BASE} AS shared\n{_burn(f'shared {self.salt}')}\n"
                 f"FROM shared AS own\n{_burn(f'{part} {self.salt}')}\n{EXPORT.get(part, '')}"
@@ -71,7 +71,7 @@ def _burn(name: str) -> str:
 
 
 def count(logs: str) -> list[int]:
-    """How often the shared stage's and the others' own steps ran, of BuildKit's logs (``\\f``)."""
+    """How often the shared stage's steps and the others ran, from BuildKit's logs (``\\f``)."""
     found = {"shared": 0, "own": 0}
     for log in logs.split("\f"):
         for label, stage in set(_RAN.findall(log)):

@@ -28,7 +28,7 @@ from ..loop.table import rows, write
 from . import trees
 
 MEMORY = 300
-"""MiB that a fingerprint's process stays below."""
+"""The limit for the memory of a fingerprint's process, in MiB."""
 
 _SHORT = 4  # more turns a round for what takes less than a tenth of a second
 GIT = ["git", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false"]
@@ -126,7 +126,7 @@ class Bench:
         return _timed([sys.executable, "-m", "localloop", "plan"], self.tracked, env=unseen)
 
     def _cold(self, root: Path) -> Sample:
-        """Nothing kept; what was kept before comes back afterwards."""
+        """Run without caches, and restore them afterwards."""
         kept, aside = root / ".cache", root.with_name(f"{root.name}.kept")
         if kept.exists():
             kept.rename(aside)
@@ -142,7 +142,7 @@ class Bench:
         return self._probe("read", root / "src")
 
     def _drop_large(self, root: Path) -> None:
-        """Take the large files out of the page cache."""
+        """Drop the large files from the page cache."""
         for path in (root / "src").glob("*.bin"):
             with path.open("rb") as file:
                 os.fsync(file.fileno())
@@ -214,7 +214,7 @@ def main() -> int:
 
 
 def missed(cases: dict[str, Case], peak: float) -> list[str]:
-    """The aims that were missed, by what is written of them."""
+    """The targets that were missed, as written."""
     found = []
     for case in cases.values():
         if case.aim:

@@ -1,4 +1,4 @@
-"""One measurement in a process of its own, as JSON: seconds, CPU seconds, files, peak memory (MiB).
+"""One measurement in its own process, as JSON: seconds, CPU seconds, files, peak memory (MiB).
 
 ``python probe.py fingerprint ROOT`` makes the fingerprint of a project's image as a deploy does
 (what it keeps is used and written). Plain Python in one thread, to compare with: ``scan ROOT``
@@ -30,7 +30,7 @@ def since(started: Used) -> Used:
 
 
 def fingerprint(root: str) -> tuple[Used, int]:
-    """What it took, and how many files and links count."""
+    """The measured time, and how many files and links count."""
     from localloop.config.project import load_project
     from localloop.fingerprint.components import fingerprint_image
     from localloop.fingerprint.folder_cache import InputCache

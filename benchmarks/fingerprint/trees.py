@@ -27,7 +27,7 @@ def project(root: Path) -> Path:
 
 
 def fill(folder: Path, count: int) -> None:
-    """``count`` files of 100 bytes to 4 KiB, 50 a folder, three folders deep."""
+    """``count`` files of 100 bytes to 4 KiB, 50 in each folder, three folders deep."""
     random = Random(count)
     for number, name in enumerate(_names(count)):
         path = folder / name
@@ -37,7 +37,7 @@ def fill(folder: Path, count: int) -> None:
 
 
 def fill_ignored(root: Path, count: int) -> None:
-    """Files under what ``.dockerignore`` names: half at the top, half below the inputs."""
+    """Files that ``.dockerignore`` excludes: half at the top, half below the inputs."""
     fill(root / "target", count // 2)
     parents = sorted((root / "src").glob("*/*"))
     for parent in parents:
@@ -54,7 +54,7 @@ def fill_large(folder: Path, files: int, mebibytes: int) -> None:
 
 
 def commit(root: Path) -> None:
-    """All of the project's files in git, which has what it needs to be fast."""
+    """Commit all files of the project, with everything that makes git fast."""
     identity = ["-c", "user.name=bench", "-c", "user.email=bench@example.invalid"]
     time.sleep(SETTLED)
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):

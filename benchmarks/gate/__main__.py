@@ -1,4 +1,4 @@
-"""Measure how long after the end of its window the gate's verdict comes.
+"""Measure the time from the end of the gate's window to its verdict.
 
 python -m benchmarks.gate [--rounds 10] [--keep] [--print-only]
 
@@ -43,7 +43,7 @@ BOUND_MS = 100
 
 
 class Changes(threading.Thread):
-    """When an observer of its own heard of each change of a collection."""
+    """When a separate observer saw each change of a collection."""
 
     def __init__(self, kube: Kube, api_version: str, kind: str) -> None:
         super().__init__(daemon=True)

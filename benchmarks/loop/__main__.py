@@ -57,7 +57,7 @@ def say(text: str) -> None:
 
 
 def cases(bed: Bed) -> list[Case]:
-    """Each of localloop's ways next to the bare commands that it is compared with."""
+    """Each of localloop's ways next to the bare commands it is compared with."""
     edited, bare_edited = (lambda: bed.edit(bed.project)), (lambda: bed.edit(bed.bare))
     return [
         Case("unchanged deploy", bed.deploy),
@@ -70,7 +70,7 @@ def cases(bed: Bed) -> list[Case]:
 
 
 def loop_table(timings: dict[str, Timing]) -> str:
-    """Every way's time, and its ratio to the bare commands."""
+    """The time of each way, and its ratio to the bare commands."""
     names = {
         "deploy": "`localloop deploy`",
         "playbook": "`ansible-playbook deploy-fast.yml`",
@@ -109,7 +109,7 @@ def edit_table(timings: dict[str, Timing]) -> str:
 
 
 def counts_tables(counts: Counts) -> list[str]:
-    """What the unchanged deploy did, and where its time went."""
+    """What an unchanged deploy did, and where its time went."""
     requests = ", ".join(f"{number} to {server}" for server, number in counts.requests.items())
     facts = (
         f"An unchanged `localloop deploy` starts {len(counts.processes)} processes, makes"

@@ -1,4 +1,4 @@
-"""What is measured on: a copy of an example, and a cluster of its own."""
+"""The test bed: a copy of an example, on its own cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BIN = Path(sys.executable).parent
 
 
 class Workbench:
-    """A copy of an example in a directory of its own, deployed to the cluster ``name``."""
+    """A copy of an example in its own directory, deployed to the cluster ``name``."""
 
     def __init__(self, name: str, example: str, *, keep: bool) -> None:
         self._name = name
@@ -33,7 +33,7 @@ class Workbench:
         }
 
     def copy(self, directory: Path) -> None:
-        """The example, as the repository has it."""
+        """The example in the repository."""
         shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(
             REPOSITORY / "examples" / self.project.name,
@@ -42,12 +42,12 @@ class Workbench:
         )
 
     def remove(self, images: list[str]) -> None:
-        """The cluster, the copies and the images that were pushed, unless they are kept."""
+        """Remove the cluster, the copies and the pushed images, unless they are kept."""
         if self._keep:
             return
-        # What is not localloop's own goes with its cluster by force only.
+        # The cluster has releases that are not localloop's, so --force is needed.
         self.run([*self.localloop, "down", "--cluster", "--force"])
-        # Docker's own builder leaves each image that it pushed in Docker's store, too.
+        # Docker's own builder leaves each image that it pushed in Docker's store.
         for name in images:
             argv = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]
             tags = self.run([*argv, name]).split()
@@ -66,7 +66,7 @@ class Workbench:
         return f"127.0.0.1:{port.strip()}"
 
     def run(self, argv: list[str], *, cwd: Path | None = None) -> str:
-        """Run a command to its end; its standard output. A failure ends the benchmark."""
+        """Run a command; returns its standard output. A failure ends the benchmark."""
         done = subprocess.run(
             argv,
             check=False,
@@ -95,7 +95,7 @@ class Workbench:
 
 
 class Bed(Workbench):
-    """hello, and the same chart with an image of the same Dockerfile released by hand."""
+    """hello, and the same chart and Dockerfile, built and released by hand."""
 
     def __init__(self, *, keep: bool) -> None:
         super().__init__("bench", "hello", keep=keep)
@@ -110,7 +110,7 @@ class Bed(Workbench):
             self.copy(directory)
         try:
             self.deploy()
-            # Helm 4 applies by the server, which the bundled cluster's Kubernetes 1.20 cannot do.
+            # Helm 4 uses server-side apply, which the bundled cluster's Kubernetes 1.20 lacks.
             if self.run(["helm", "version", "--template", "{{.Version}}"]).startswith("v4"):
                 self._flags = ["--server-side=false"]
             self.bare_edit()
@@ -136,7 +136,7 @@ class Bed(Workbench):
         self.run([str(BIN / "ansible-playbook"), str(playbook)])
 
     def bare_release(self) -> None:
-        """Helm and the wait for the rollout, with the image that is there."""
+        """Helm and the wait for the rollout, with the existing image."""
         kubeconfig = ["--kubeconfig", self.kubeconfig]
         argv = ["helm", "upgrade", "--install", "bare", "chart", "--namespace", "bare"]
         argv += ["--create-namespace", "--set", f"image={self.image}", *kubeconfig, *self._flags]
@@ -145,7 +145,7 @@ class Bed(Workbench):
         self._step("readiness_gate", [*argv, "rollout", "status", "deployment/bare"])
 
     def bare_edit(self) -> None:
-        """Build and push by one command, release by digest, wait."""
+        """Build and push with one command, release by digest, and wait."""
         metadata = self.root / "metadata.json"
         tag = f"{self.registry()}/bare/web:edit-{next(self._edits)}"
         argv = ["docker", "buildx", "build", "--provenance=false", "--sbom=false", "--push"]

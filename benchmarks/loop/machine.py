@@ -1,4 +1,4 @@
-"""Where a measurement was made: what it depends on, and nothing that names the machine."""
+"""The environment of a measurement, without anything that identifies the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .bed import Workbench
 
 
 def describe(bed: Workbench) -> str:
-    """One sentence: the machine, and the versions of all that takes part in the loop."""
+    """One sentence: the machine, and the versions of all tools in the loop."""
     docker = bed.run(["docker", "version", "--format", "{{.Server.Version}}"])
     helm = bed.run(["helm", "version", "--template", "{{.Version}}"]).lstrip("v")
     asked = ["kubectl", "--kubeconfig", bed.kubeconfig, "get", "--raw", "/version"]

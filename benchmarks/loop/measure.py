@@ -11,7 +11,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Case:
-    """A command; ``prepare`` runs before it and is not timed, ``details`` names what it took."""
+    """A command; ``prepare`` runs before it and is not timed, ``details`` splits its time."""
 
     name: str
     run: Callable[[], None]
@@ -28,7 +28,7 @@ class Timing:
     details: list[dict[str, float]] = field(default_factory=list)
 
     def spread(self) -> tuple[float, float, float]:
-        """The least, the median and the greatest."""
+        """The minimum, the median and the maximum."""
         return min(self.wall), median(self.wall), max(self.wall)
 
     def median_cpu(self) -> float:
@@ -42,7 +42,7 @@ class Timing:
 def interleave(
     cases: list[Case], rounds: int, on_round: Callable[[int], None] = lambda number: None
 ) -> dict[str, Timing]:
-    """Run all cases once a round, A B A B …"""
+    """Run all cases once in each round, A B A B …"""
     timings = {case.name: Timing() for case in cases}
     for number in range(1, rounds + 1):
         on_round(number)
@@ -57,7 +57,7 @@ def interleave(
 
 
 def ratio(one: Timing, other: Timing) -> float:
-    """The median of the ratios of each round."""
+    """The median of the rounds' ratios."""
     return median(a / b for a, b in zip(one.wall, other.wall, strict=True))
 
 

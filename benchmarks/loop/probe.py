@@ -1,4 +1,4 @@
-"""Run ``localloop`` inside this process and note, from outside its code, what it did.
+"""Run ``localloop`` in this process and record what it does, without changing its code.
 
 ``python probe.py FILE ARGUMENT…`` writes to FILE as JSON: the processes that were started (an audit
 hook), every HTTP request by its server (``http.client``'s own method, wrapped), the modules that
@@ -31,7 +31,7 @@ class Phases:
         self.since = now
 
     def wrap(self, owner, name, phase):
-        """Put all time inside ``owner.name`` to the account of ``phase``."""
+        """Count all time inside ``owner.name`` towards ``phase``."""
         inner = getattr(owner, name)
 
         def timed(*args, **kwargs):
@@ -51,7 +51,7 @@ def main(target, arguments):
     sys.addaudithook(
         lambda event, args: processes.append(f"{event} {args[:1]}") if event in SPAWNING else None
     )
-    # What the import statement calls for a module that is not there yet.
+    # The import statement calls this for a module that is not loaded yet.
     phases.wrap(bootstrap, "_find_and_load", "imports")
     run(phases, arguments, requests)
     phases.switch()

@@ -1,4 +1,4 @@
-"""The measurements as markdown, and its place between two comments of a document."""
+"""The measurements as markdown, and their place between two comments of a document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def rows(head: list[str], body: list[list[str]]) -> str:
 
 
 def write(command: str, text: str) -> None:
-    """Replace what docs/performance.md has between the two comments of ``make COMMAND``."""
+    """Replace the text between the two comments of ``make COMMAND`` in docs/performance.md."""
     begin, end = (
         f"<!-- {command}:begin (written by `make {command}`) -->",
         f"<!-- {command}:end -->",

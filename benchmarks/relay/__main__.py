@@ -1,4 +1,4 @@
-"""Measure examples/relay: what an edit of either part costs, and how much of it is the compiler's.
+"""Measure examples/relay: the cost of an edit of either part, and the compiler's share.
 
 python -m benchmarks.relay [--rounds 5] [--keep] [--print-only]
 """
@@ -16,7 +16,7 @@ from benchmarks.loop.machine import describe
 from benchmarks.loop.measure import Case, Timing, interleave
 from benchmarks.loop.table import rows, write
 
-# OpenShell's pull request 367, its authors' machine, whole seconds.
+# From OpenShell's pull request 367: its authors' machine, whole seconds.
 SEED = {"nothing": "1", "gateway": "20 to 43", "supervisor": "14 to 17"}
 PARTS = (
     ("change_detection", "plan"),
@@ -32,7 +32,7 @@ CARGO = re.compile(r"Finished .* in ([\d.]+)s$", re.MULTILINE)
 
 
 class Relay(Workbench):
-    """relay, deployed; an edit changes what a part says."""
+    """The deployed relay; an edit changes what a part answers."""
 
     def __enter__(self) -> Relay:
         self.copy(self.project)
@@ -55,7 +55,7 @@ class Relay(Workbench):
         path.write_text(text)
 
     def spans(self) -> dict[str, float]:
-        """The report's durations, the build's parted by what cargo itself says."""
+        """The report's durations, with the build split by cargo's own times."""
         spans = self.last_spans()
         compiler = sum(map(float, CARGO.findall(self._build_log()))) if spans["builds_total"] else 0
         return {**spans, "compiler": compiler, "buildkit": spans["builds_total"] - compiler}
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def cases(relay: Relay) -> list[Case]:
-    """The three runs; each edit is one that no build has seen."""
+    """The three runs; each edit is new to every build."""
     return [
         Case("nothing", relay.deploy, details=relay.spans),
         Case("gateway", relay.deploy, lambda: relay.edit("gateway"), relay.spans),

@@ -57,7 +57,7 @@ def test_both_runs_with_the_deploy(project: Project) -> None:
     took = seconds(rows)
     assert took["cold web"] > took["warm web"]
 
-    # The deploy is an ordinary one, and nothing else published anything.
+    # It was an ordinary deploy, and nothing else was published.
     assert "Hello from localloop" in after.page
     assert after.revisions == ((1, "deployed"),)
     reports = sorted(

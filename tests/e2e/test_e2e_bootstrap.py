@@ -1,6 +1,6 @@
-"""Bootstrap: over an existing cluster, by changed inputs, and what must not be lost by it.
+"""Bootstrap: with an existing cluster, after changed inputs, and what it must not lose.
 
-On a cluster of its own, made by the first test and handed on from one to the next.
+On its own cluster, which the first test creates and the others share.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.cluster
 INPUT = "deploy/cluster/node.conf"
 
 
-class Anew(Project):
+class BootProject(Project):
     """A project whose cluster depends on ``deploy/cluster``."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -45,7 +45,7 @@ class Anew(Project):
         return docker("exec", self.cluster.node, "cat", self.node_path)
 
     def noted(self) -> dict[str, str]:
-        """What the cluster says that it was made for."""
+        """What the cluster was made for, as recorded in it."""
         annotations = self.cluster.get("namespace", "localloop")["metadata"]["annotations"]
         return json.loads(annotations[f"cluster-inputs.localloop/{self.name}"])
 
@@ -69,23 +69,23 @@ class Anew(Project):
 @pytest.fixture(scope="module")
 def made(
     first_deploy: tuple[Project, Run], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Anew, Run]]:
+) -> Iterator[tuple[BootProject, Run]]:
     """A project, and the run that made its cluster.
 
-    It comes after the first cluster, which has built what clusters are made of.
+    It depends on the first cluster, which has built the images of clusters.
     """
     base = tmp_path_factory.mktemp("bootstrap")
     cluster = Cluster(f"{CLUSTER}-boot", base / "state")
     cluster.remove()
-    project = Anew(base / "project", "boot", cluster)
+    project = BootProject(base / "project", "boot", cluster)
     yield project, project.start("bootstrap").end()
     project.localloop("down", "--cluster", "--force", code=None)
     cluster.remove()
 
 
 @pytest.fixture
-def boot(made: tuple[Anew, Run]) -> Anew:
-    """The project, deployed; a test leaves it so that a deploy of it works."""
+def boot(made: tuple[BootProject, Run]) -> BootProject:
+    """The deployed project; each test leaves it so that the next deploy works."""
     project, run = made
     assert run.code == 0, run.text
     project.deploy()
@@ -93,7 +93,7 @@ def boot(made: tuple[Anew, Run]) -> Anew:
 
 
 @pytest.fixture
-def other(boot: Anew) -> Iterator[Project]:
+def other(boot: BootProject) -> Iterator[Project]:
     """Another project on the same cluster."""
     project = Project(boot.root.parent / "other", "other", boot.cluster)
     project.deploy()
@@ -101,12 +101,12 @@ def other(boot: Anew) -> Iterator[Project]:
     project.localloop("down")
 
 
-def served_as_before(project: Anew, node: str, before: Seen) -> None:
+def served_as_before(project: BootProject, node: str, before: Seen) -> None:
     assert project.node() == node
     assert project.outside.see() == before
 
 
-def test_without_a_cluster_one_is_made(made: tuple[Anew, Run]) -> None:
+def test_without_a_cluster_one_is_made(made: tuple[BootProject, Run]) -> None:
     project, run = made
     assert run.code == 0, run.text
     seen = project.outside.see()
@@ -126,7 +126,7 @@ def test_without_a_cluster_one_is_made(made: tuple[Anew, Run]) -> None:
     assert again.report["bootstrap"] is None
 
 
-def test_over_an_existing_cluster_without_a_terminal(boot: Anew) -> None:
+def test_with_an_existing_cluster_and_no_terminal(boot: BootProject) -> None:
     before, node, reports = boot.outside.see(), boot.node(), boot.reports()
     run = boot.bootstrap(code=2)
     assert "--reuse-ok" in run.text
@@ -140,7 +140,7 @@ def test_over_an_existing_cluster_without_a_terminal(boot: Anew) -> None:
     served_as_before(boot, node, before)
 
 
-def test_on_a_terminal_it_asks(boot: Anew) -> None:
+def test_on_a_terminal_it_asks(boot: BootProject) -> None:
     before, node = boot.outside.see(), boot.node()
     for answer, code, words in (("no\n", 2, "was not changed"), ("reuse\n", 0, "Nothing to do")):
         leader, follower = pty.openpty()
@@ -162,7 +162,7 @@ def test_on_a_terminal_it_asks(boot: Anew) -> None:
     served_as_before(boot, node, before)
 
 
-def test_reuse_keeps_the_cluster_and_accepts_its_inputs(boot: Anew) -> None:
+def test_reuse_keeps_the_cluster_and_accepts_its_inputs(boot: BootProject) -> None:
     before, node, noted = boot.outside.see(), boot.node(), boot.noted()
     boot.write(INPUT, "reused\n")
     planned = boot.localloop("plan")
@@ -186,8 +186,8 @@ def test_reuse_keeps_the_cluster_and_accepts_its_inputs(boot: Anew) -> None:
     served_as_before(boot, node, before)
 
 
-def test_a_failing_build_leaves_the_old_cluster_running(boot: Anew) -> None:
-    """Asked for and unasked: nothing is removed before everything is built."""
+def test_a_failing_build_leaves_the_old_cluster_running(boot: BootProject) -> None:
+    """On request or automatically: nothing is removed before everything is built."""
     before, node, dockerfile = boot.outside.see(), boot.node(), boot.read("Dockerfile")
     boot.add_build_step("exit 3")
     asked = boot.bootstrap("--recreate", code=1)
@@ -205,7 +205,7 @@ def test_a_failing_build_leaves_the_old_cluster_running(boot: Anew) -> None:
     served_as_before(boot, node, before)
 
 
-def test_refused_where_another_project_is_deployed(boot: Anew, other: Project) -> None:
+def test_refused_if_another_project_is_deployed(boot: BootProject, other: Project) -> None:
     before, node, noted = boot.outside.see(), boot.node(), boot.noted()
     boot.write(INPUT, "not for the other project\n")
     for run in (boot.deploy(code=1), boot.deploy("web", code=1)):
@@ -218,7 +218,7 @@ def test_refused_where_another_project_is_deployed(boot: Anew, other: Project) -
     assert "project other" in shared.text
     assert "refused" in boot.localloop("plan").text
     assert "cluster_inputs_changed" in boot.localloop("status").text
-    # The other one has no inputs: nothing of this is its affair.
+    # The other one has no inputs, so none of this concerns it.
     assert other.deploy().report["outcome"] == "unchanged"
     played = boot.play("deploy-fast.yml")
     assert played.returncode != 0
@@ -228,7 +228,7 @@ def test_refused_where_another_project_is_deployed(boot: Anew, other: Project) -
     boot.bootstrap("--reuse-ok")
 
 
-def test_changed_inputs_make_the_cluster_anew_whatever_the_target(boot: Anew) -> None:
+def test_changed_inputs_replace_the_cluster_whatever_the_target(boot: BootProject) -> None:
     before, node, uid = boot.outside.see(), boot.node(), boot.cluster.uid()
     registry = docker("inspect", "-f", "{{.Id}}", boot.cluster.registry_container)
     boot.write(INPUT, "second\n")
@@ -261,7 +261,7 @@ def test_changed_inputs_make_the_cluster_anew_whatever_the_target(boot: Anew) ->
     unchanged(boot.deploy(), boot.outside, after)
 
 
-def test_recreate_on_request(boot: Anew) -> None:
+def test_recreate_on_request(boot: BootProject) -> None:
     before, node = boot.outside.see(), boot.node()
     run = boot.bootstrap("--recreate")
     after = boot.outside.see()
@@ -276,7 +276,7 @@ def test_recreate_on_request(boot: Anew) -> None:
     unchanged(boot.deploy(), boot.outside, after)
 
 
-def test_check_of_a_stopped_cluster_starts_nothing(boot: Anew) -> None:
+def test_check_of_a_stopped_cluster_starts_nothing(boot: BootProject) -> None:
     node = boot.node()
     docker("stop", "-t", "5", boot.cluster.node)
     docker("rm", "-f", boot.cluster.registry_container)
@@ -290,8 +290,8 @@ def test_check_of_a_stopped_cluster_starts_nothing(boot: Anew) -> None:
     assert "unchecked: inputs_same" in played.stdout
 
 
-def test_a_broken_node_is_made_anew_by_a_playbook(boot: Anew) -> None:
-    """A node that cannot get ready: named with the command, which then works, by Ansible alone."""
+def test_a_playbook_replaces_a_broken_node(boot: BootProject) -> None:
+    """A node that cannot become ready is reported with a command, which then works."""
     node = boot.cluster.node
     docker("exec", node, "mv", "/usr/local/bin/kube-apiserver", "/usr/local/bin/gone")
     docker("stop", "-t", "5", node)
@@ -313,13 +313,13 @@ def test_a_broken_node_is_made_anew_by_a_playbook(boot: Anew) -> None:
     unchanged(boot.deploy(), boot.outside, seen)
 
 
-def test_a_foreign_container_of_the_nodes_name_is_refused(boot: Anew) -> None:
-    """Not ours: no command of ours touches it, whatever the flags."""
+def test_a_container_of_the_nodes_name_that_is_not_ours_is_refused(boot: BootProject) -> None:
+    """No command touches a container that localloop did not create, whatever the flags."""
     image = docker("inspect", "-f", "{{.Config.Image}}", boot.cluster.node)
     cluster = Cluster(f"{boot.cluster.name}-foreign", boot.root.parent / "foreign-state")
     docker("create", "--name", cluster.node, "--entrypoint", "sleep", image, "600")
     try:
-        project = Anew(boot.root.parent / "foreign", "foreign", cluster)
+        project = BootProject(boot.root.parent / "foreign", "foreign", cluster)
         before = docker("inspect", "-f", "{{json .State}} {{.Id}}", cluster.node)
         for words in (
             ("deploy",),
@@ -335,11 +335,11 @@ def test_a_foreign_container_of_the_nodes_name_is_refused(boot: Anew) -> None:
 
 
 @pytest.mark.parametrize("playbook", ["bootstrap.yml", "deploy-fast.yml"])
-def test_check_without_a_cluster_foresees_one_and_makes_nothing(
+def test_check_without_a_cluster_predicts_one_and_makes_nothing(
     playbook: str, tmp_path: Path
 ) -> None:
     cluster = Cluster(f"{CLUSTER}-nowhere", tmp_path / "state")
-    project = Anew(tmp_path / "project", "nowhere", cluster)
+    project = BootProject(tmp_path / "project", "nowhere", cluster)
     before = sorted(project.root.rglob("*"))
     try:
         run = project.playbook("--check", "--diff", playbook=playbook)

@@ -1,4 +1,4 @@
-"""Builds: the bake file that can be printed, secrets that are nowhere to be found."""
+"""Builds: the bake file that can be printed, and secrets that appear nowhere."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_secrets_reach_the_build_and_nothing_else(deployed: Project) -> None:
         "false",
     )
     failed = deployed.deploy(code=1, env={"TOKEN": IN_A_VARIABLE})
-    # The tests of the two values passed: what came after them was said.
+    # Both values were right: the build printed what comes after their tests.
     assert "***" in failed.text
     deployed.edit("Dockerfile", "cat /run/secrets/file && false", "true")
     done = deployed.deploy(env={"TOKEN": IN_A_VARIABLE})
@@ -81,7 +81,7 @@ def test_secrets_reach_the_build_and_nothing_else(deployed: Project) -> None:
             assert value not in text, where
             assert b64encode(value) not in text, where
 
-    # Another value is no other image; a missing one is named.
+    # A new value does not make a new image; a missing one is reported.
     assert deployed.deploy(env={"TOKEN": "another"}).report["outcome"] == "unchanged"
     deployed.set_page("Without its secret")
     missing = deployed.deploy(code=1)
@@ -89,8 +89,8 @@ def test_secrets_reach_the_build_and_nothing_else(deployed: Project) -> None:
     assert "TOKEN is not set" in missing.text
 
 
-def test_images_that_build_on_each_other(deployed: Project) -> None:
-    """In one bake where both are built; on the published one where only the second is."""
+def test_images_that_need_each_other(deployed: Project) -> None:
+    """In one bake if both are built; from the published one if only the second is."""
     deployed.write("Dockerfile.base", "FROM scratch\nCOPY base /site/base\n")
     deployed.write("base", "first")
     deployed.edit(
@@ -150,7 +150,7 @@ def test_the_ssh_agent_reaches_the_build(deployed: Project, agent: str) -> None:
     assert done.report["outcome"] == "deployed"
 
 
-def test_layers_go_to_and_come_from_other_caches(deployed: Project) -> None:
+def test_layers_are_exported_to_and_imported_from_other_caches(deployed: Project) -> None:
     deployed.edit(
         "localloop.yml",
         "dockerfile: Dockerfile\n",
@@ -179,7 +179,7 @@ def test_layers_go_to_and_come_from_other_caches(deployed: Project) -> None:
 
 
 def forget_history(project: Project) -> None:
-    """Leave the record as ten further deploys would: without the states before the newest."""
+    """Drop all states but the newest from the record, as ten more deploys would."""
     record = project.outside.record()
     chart = record["charts"]["hello"]
     chart["history"] = chart["history"][:1]
@@ -189,7 +189,7 @@ def forget_history(project: Project) -> None:
     )
 
 
-def test_prune_keeps_the_newest_and_what_is_named(deployed: Project, make_project) -> None:
+def test_prune_keeps_the_newest_images_and_those_in_use(deployed: Project, make_project) -> None:
     outside, cluster = deployed.outside, deployed.cluster
     images = [outside.see().image]
     for words in ("one", "two", "three"):
@@ -201,7 +201,7 @@ def test_prune_keeps_the_newest_and_what_is_named(deployed: Project, make_projec
     for _ in range(5):
         unchanged(deployed.deploy(), outside, before)
 
-    # A bare pod that names the oldest one, by its tag; and a name that somebody gave the second.
+    # A bare pod uses the oldest one by its tag; the second one has a tag of the user's own.
     old, second = f"d-{digests[0].removeprefix('sha256:')[:20]}", digests[1]
     repository = images[0].partition("@")[0]
     outside.kubectl("run", "other", f"--image={repository}:{old}", "--restart=Never")
@@ -229,7 +229,7 @@ def test_prune_keeps_the_newest_and_what_is_named(deployed: Project, make_projec
         assert told["outcome"] == ("pruned" if removed else "unchanged")
         return removed
 
-    # The record names all that a rollback could go back to.
+    # The record names everything that a rollback could go back to.
     assert prune() == {}
     forget_history(deployed)
     assert prune() == {"web": [digests[2], digests[3]]}
@@ -240,19 +240,19 @@ def test_prune_keeps_the_newest_and_what_is_named(deployed: Project, make_projec
     after = outside.see()
     unchanged(deployed.deploy(), outside, after)
     assert prune() == {}
-    # What was pruned is built again where it is wanted.
+    # What was pruned is built again when it is needed.
     deployed.set_page("two")
     assert deployed.deploy().report["outcome"] == "deployed"
     assert "two" in outside.page()
 
 
-def test_what_no_node_could_run_is_not_released(deployed: Project) -> None:
+def test_an_image_that_no_node_can_run_is_not_released(deployed: Project) -> None:
     before = deployed.outside.see()
     deployed.add_node_file("one")
     deployed.edit(
         "localloop.yml", "    file: out/tool\n", "    file: out/tool\n    platform: linux/arm64\n"
     )
-    # One for nobody on the nodes may be for any platform; it is built beside the other.
+    # An image that no chart uses may be for any platform; it is built along with the other.
     deployed.write("Dockerfile.spare", "FROM scratch\nCOPY site/ /\n")
     deployed.edit(
         "localloop.yml",

@@ -1,4 +1,4 @@
-"""Charts of every origin in one project: what is released, kept, and released in which order."""
+"""Charts of every origin in one project: what is released, in which order, and what is kept."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def shared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The project, deployed; its charts come from five kinds of places."""
+    """The deployed project; its charts come from five kinds of sources."""
     base = tmp_path_factory.mktemp("charts")
     project = Project(base / "project", "e2e-charts", cluster)
     registry = cluster.registry_url().removeprefix("http://")
@@ -182,7 +182,7 @@ def image_of(project: Project, deployment: str) -> str:
     return text
 
 
-def test_all_are_released_those_that_need_others_after_them(shared: Project) -> None:
+def test_charts_are_released_after_those_that_they_need(shared: Project) -> None:
     run = shared.deploy()
     assert revisions(shared) == dict.fromkeys(CHARTS, 1)
     assert run.text.index("hello: helm upgrade") < run.text.index("raw: needs hello")
@@ -197,7 +197,7 @@ def test_all_are_released_those_that_need_others_after_them(shared: Project) -> 
     assert annotations["metadata"]["annotations"] == {"literal": "{{ .Values.none }}"}
 
 
-def test_values_arrive_as_they_are_written(shared: Project) -> None:
+def test_values_arrive_as_written(shared: Project) -> None:
     found, ref = data_of(shared, "settings"), shared.outside.see().image
     numbers = {"a": "1234e56", "b": "00215e6", "c": "0o17", "d": "1.10", "e": "2024-01-02"}
     assert {key: found[key] for key in numbers} == numbers
@@ -253,7 +253,7 @@ def test_secret_and_address_are_kept_over_upgrades(shared: Project) -> None:
     assert data_of(shared, "settings")["host"] == "10.1.2.3"
     assert data_of(shared, "handshake", "secret")["secret"] == secret
     assert shared.deploy().report["outcome"] == "unchanged"
-    # Helm may say it: it is hidden. Everywhere but in the cluster it is unknown.
+    # Helm's output may contain it, so it is masked; it exists only in the cluster.
     plain = base64.b64decode(secret).decode()
     leak = '{{ fail (printf "it is %s!" .Values.handshake.secret) }}\n'
     shared.write("chart/templates/leak.yaml", leak)
@@ -267,7 +267,7 @@ def test_secret_and_address_are_kept_over_upgrades(shared: Project) -> None:
     assert subprocess.run(search, capture_output=True, check=False).stdout == b""
 
 
-def test_a_changed_image_rolls_all_that_run_it(shared: Project) -> None:
+def test_a_changed_image_rolls_every_chart_that_runs_it(shared: Project) -> None:
     before = revisions(shared)
     shared.set_page("localloop, for all of them")
     shared.deploy("web")
@@ -284,7 +284,7 @@ def test_values_of_a_profile(shared: Project) -> None:
     assert shared.outside.deployment()["spec"]["replicas"] == 1
 
 
-def test_what_needs_a_chart_that_fails_is_not_released(shared: Project) -> None:
+def test_a_chart_that_needs_a_failed_one_is_not_released(shared: Project) -> None:
     before = revisions(shared)
     shared.edit("localloop.yml", "timeout: 40", "timeout: 5")
     shared.edit("chart/templates/deployment.yaml", "path: /,", "path: /no-such-page,")
@@ -325,7 +325,7 @@ hooks:
     assert after["lines"] == ["deployment.apps/hello"]
     assert "## Hooks" in run.markdown
     assert "LOCALLOOP_" not in shared.read("before.txt")
-    # A hook that fails before: nothing is released. After: what was deployed is recorded.
+    # A hook that fails before the deploy: nothing is released. After it: the deploy is recorded.
     revision = revisions(shared)["raw"]
     shared.edit("localloop.yml", "echo before;", "echo no-luck; exit 3;")
     shared.write("single.yaml", CONFIG_MAP % ("single", "not-hooked"))

@@ -37,7 +37,7 @@ def test_history_and_report(deployed: Project) -> None:
     assert "localloop history" in deployed.localloop("report", "tx-none", code=2).text
 
 
-def test_on_a_terminal_each_subject_has_one_line(deployed: Project) -> None:
+def test_on_a_terminal_each_component_has_one_line(deployed: Project) -> None:
     deployed.set_page("On a terminal")
     deployed.add_build_step("sleep 4")
     argv = [sys.executable, "-m", "localloop", "deploy", "--project", str(deployed.root)]
@@ -58,7 +58,7 @@ def test_on_a_terminal_each_subject_has_one_line(deployed: Project) -> None:
     assert "On a terminal" in deployed.outside.page()
 
 
-def test_plan_and_status_change_nothing_and_tell_the_truth(deployed: Project) -> None:
+def test_plan_and_status_change_nothing_and_are_right(deployed: Project) -> None:
     before = deployed.outside.see()
     planned = json.loads(deployed.localloop("plan", "-o", "json").out)
     assert planned["components"]["web"]["skip"] == "unchanged"
@@ -100,7 +100,7 @@ def test_plan_and_status_change_nothing_and_tell_the_truth(deployed: Project) ->
 
 
 def test_status_after_a_deploy_that_failed(deployed: Project, tmp_path: Path) -> None:
-    """What is live is shown, ready or not, although nothing of it is settled."""
+    """What is live is shown, ready or not, although none of it is settled."""
     before = deployed.outside.see()
     deployed.set_readiness_timeout(4)
     deployed.set_page("Never ready")
@@ -130,7 +130,7 @@ def test_status_after_a_deploy_that_failed(deployed: Project, tmp_path: Path) ->
     assert f"{web['digest'][7:19]} (settling)" in table
 
 
-def test_deploy_speaks_one_json_document(deployed: Project) -> None:
+def test_deploy_prints_one_json_document(deployed: Project) -> None:
     deployed.set_page("For machines")
     run = deployed.deploy("-o", "json")
     told = json.loads(run.out)
@@ -156,8 +156,8 @@ def test_down(deployed: Project) -> None:
     assert "never_deployed" in again.reasons("hello")
 
 
-def test_a_release_that_the_project_names_no_more(deployed: Project) -> None:
-    """``status`` tells of it, ``down`` removes it."""
+def test_a_release_that_the_project_no_longer_names(deployed: Project) -> None:
+    """``status`` lists it, ``down`` removes it."""
     deployed.edit("localloop.yml", "    path: chart\n", "    path: chart\n    release: renamed\n")
     deployed.deploy()
     status = deployed.localloop("status")
@@ -170,7 +170,7 @@ def test_a_release_that_the_project_names_no_more(deployed: Project) -> None:
     assert deployed.outside.kubectl("get", "secrets", "-l", "owner=helm", "-o", "name") == ""
 
 
-def test_down_leaves_a_release_that_somebody_else_made_in_its_place(deployed: Project) -> None:
+def test_down_leaves_a_release_that_was_replaced_by_hand(deployed: Project) -> None:
     helm, image = deployed.cluster.helm, deployed.outside.see().image
     helm("-n", deployed.name, "uninstall", "hello")
     chart = str(deployed.root / "chart")
@@ -182,7 +182,7 @@ def test_down_leaves_a_release_that_somebody_else_made_in_its_place(deployed: Pr
     assert deployed.outside.record() == {}
 
 
-def test_down_with_the_cluster_is_refused_for_others(
+def test_down_with_the_cluster_is_refused_if_others_are_deployed(
     make_project: Callable[..., Project], cluster: Cluster
 ) -> None:
     mine, other = make_project("down-mine"), make_project("down-other")

@@ -18,7 +18,7 @@ CONFIG = """\
     build_args: {GREETING: hello}
     inputs: [make-image, site]
 """
-# The file system of the image that Docker built before, with this page in it.
+# The file system of the image that Docker built before, with this page.
 MAKE_IMAGE = """\
 set -eu
 work=$(mktemp -d)
@@ -34,7 +34,7 @@ tar -c -C "$work" . | docker import --platform "$LOCALLOOP_PLATFORM" \
 
 @pytest.fixture
 def custom(deployed: Project) -> Project:
-    """The deployed hello, from now on made by a command."""
+    """The deployed hello, whose image a command builds from now on."""
     image = deployed.outside.see().image
     container = docker("create", image)
     (deployed.root / "busybox/bin").mkdir(parents=True)
@@ -46,7 +46,7 @@ def custom(deployed: Project) -> Project:
     return deployed
 
 
-def test_a_command_makes_the_image(custom: Project) -> None:
+def test_a_command_builds_the_image(custom: Project) -> None:
     outside = custom.outside
     run = custom.deploy()
     assert outside.page() == custom.read("site/index.html")
@@ -71,7 +71,7 @@ def test_a_command_makes_the_image(custom: Project) -> None:
     assert docker("images", "-q", f"*/{custom.name}/web") == ""
 
 
-def test_a_command_that_fails_costs_its_own_image_alone(custom: Project) -> None:
+def test_a_command_that_fails_only_costs_its_own_image(custom: Project) -> None:
     custom.add_node_file("one")
     custom.append("make-image", "echo no flour >&2\nexit 7\n")
     failed = custom.deploy(code=1)
@@ -98,8 +98,8 @@ def test_a_command_that_fails_costs_its_own_image_alone(custom: Project) -> None
     assert "$LOCALLOOP_IMAGE" in nothing.text
 
 
-def test_what_the_command_pushed_is_taken(custom: Project) -> None:
-    """Also as an index, of which the nodes' platform counts."""
+def test_an_image_that_the_command_pushed_is_used(custom: Project) -> None:
+    """Also if it is an index; the nodes' platform is what counts."""
     custom.set_page("Pushed by the command")
     custom.append(
         "make-image",
@@ -135,7 +135,7 @@ def test_an_image_that_builds_on_a_commands_image(custom: Project) -> None:
     custom.set_page("Through two images")
     custom.deploy()
     assert "Through two images" in custom.outside.page()
-    # One whose command fails takes with it what builds on it.
+    # If the command fails, what builds on its image fails too.
     custom.append("make-image", "exit 1\n")
     failed = custom.deploy(code=1)
     assert failed.report["error"]["reason"] == "build_failed:web"

@@ -59,8 +59,8 @@ def test_helm_3_alone(project: Project, helm3: dict[str, str]) -> None:
     assert outside.history() == []
 
 
-def test_in_turns(deployed: Project, helm3: dict[str, str]) -> None:
-    """What the one released is no change to the other; each edit is one revision."""
+def test_helm_3_and_helm_4_alternate(deployed: Project, helm3: dict[str, str]) -> None:
+    """Neither sees a change in what the other released; each edit is one revision."""
     outside = deployed.outside
     before = outside.see()
     unchanged(deployed.deploy(env=helm3), outside, before)

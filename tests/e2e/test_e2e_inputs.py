@@ -1,4 +1,4 @@
-"""Inputs that are no file of the project, and inputs that do not hold still."""
+"""Inputs that are not files of the project, and inputs that change during a build."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from harness.project import Project
 pytestmark = pytest.mark.cluster
 
 
-def test_inputs_that_move_during_the_build(deployed: Project) -> None:
-    """What was built runs; neither fingerprint is said to be it, so the next run builds again."""
+def test_inputs_that_change_during_the_build(deployed: Project) -> None:
+    """What was built runs, but is recorded under neither fingerprint: the next run builds again."""
     before = deployed.outside.see()
     recorded = deployed.outside.record()["images"]["web"]
     deployed.add_build_step("--network=none sleep 4")
@@ -48,7 +48,7 @@ def test_inputs_that_move_during_the_build(deployed: Project) -> None:
 
 
 def test_same_size_edit_with_restored_mtime_runs(deployed: Project) -> None:
-    """BuildKit by itself takes the file for the one that it has."""
+    """BuildKit alone would mistake the file for the one that it has cached."""
     page = deployed.root / "site/index.html"
     for words in ("first", "other"):
         deployed.set_page(words)
@@ -59,7 +59,7 @@ def test_same_size_edit_with_restored_mtime_runs(deployed: Project) -> None:
 
 @pytest.fixture
 def base(tmp_path: Path) -> Iterator[tuple[str, Callable[[str], None]]]:
-    """A base image of this test's own, and how to make its tag mean other bytes."""
+    """A private base image, and a function that moves its tag to other bytes."""
     reference = f"localloop-test/e2e-base:{tmp_path.stat().st_ino}"
     made = set()
 
@@ -79,7 +79,7 @@ def base(tmp_path: Path) -> Iterator[tuple[str, Callable[[str], None]]]:
     docker("rmi", "--force", *made)
 
 
-def test_base_image_that_was_made_anew(
+def test_base_image_that_was_built_again(
     project: Project, base: tuple[str, Callable[[str], None]]
 ) -> None:
     reference, make = base

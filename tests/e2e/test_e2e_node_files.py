@@ -94,7 +94,7 @@ def test_a_touched_file_with_the_recorded_bytes_is_proven_by_its_digest(tooled: 
     assert uids(tooled) == before
 
 
-def test_a_pod_without_a_controller_is_left_and_said(tooled: Project) -> None:
+def test_a_pod_without_a_controller_is_left_alone_and_reported(tooled: Project) -> None:
     template = tooled.outside.pods()[0]["spec"]["containers"][0]
     tooled.outside.kubectl(
         "run", "alone", f"--image={template['image']}", "--labels=app=hello", "--restart=Always"

@@ -27,7 +27,7 @@ def test_the_same_loop_with_the_same_report(project: Project) -> None:
     assert _shape(run.report) == _shape(twin.report)
     by_command.localloop("down")
 
-    # Neither of the two has anything left to do.
+    # Neither of them has anything left to do.
     quiet = project.playbook()
     assert {counts["changed"] for counts in quiet.recap().values()} == {0}
     assert quiet.report["outcome"] == "unchanged"
@@ -54,7 +54,7 @@ def test_the_same_loop_with_the_same_report(project: Project) -> None:
 
 
 def _shape(value: Any) -> Any:
-    """A report's keys, whatever their values; only a command says how long its playbook took."""
+    """A report's keys, without values; only the command measures its playbook."""
     if isinstance(value, dict):
         hidden = ("changes", "playbook")
         return {key: _shape(found) for key, found in value.items() if key not in hidden}
@@ -81,7 +81,7 @@ def test_limit(deployed: Project) -> None:
     deployed.set_page("Limited to web")
     run = deployed.playbook("--limit", "web")
     after = deployed.outside.see()
-    # A step acts on the plan: the chart that consumes the image is released as well.
+    # A step acts on the plan: the chart that uses the image is released as well.
     assert "Limited to web" in after.page
     assert after.revision == before.revision + 1
     assert set(run.recap()) == {"web"}

@@ -1,6 +1,6 @@
-"""The scenarios of examples/relay: which edit moves what, seen from outside of the loop.
+"""The scenarios of examples/relay: what each edit changes, as seen from outside.
 
-One cluster and one deployed project for all of them: compiling is dear.
+One cluster and one deployed project for all of them, because compiling takes long.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ pytestmark = pytest.mark.cluster
 def first(
     first_deploy: tuple[Project, Run], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Relay, Run]]:
-    """The project on a cluster of its own, and its first deploy.
+    """The project on its own cluster, and its first deploy.
 
-    It comes after the first cluster, which has built what clusters are made of.
+    It depends on the first cluster, which has built the images of clusters.
     """
     base = tmp_path_factory.mktemp("relay")
     cluster = Cluster(f"{CLUSTER}-relay", base / "state")
@@ -44,7 +44,7 @@ def first(
 
 @pytest.fixture
 def relay(first: tuple[Relay, Run]) -> Iterator[Relay]:
-    """The project, deployed; its localloop.yml is put back afterwards."""
+    """The deployed project; its localloop.yml is restored afterwards."""
     project, run = first
     assert run.code == 0, f"there is no relay to test on:\n{run.text}"
     project.deploy()
@@ -55,7 +55,7 @@ def relay(first: tuple[Relay, Run]) -> Iterator[Relay]:
 
 
 def unchanged(relay: Relay, before: RelaySeen) -> None:
-    """A run has nothing to do, and does nothing."""
+    """Check that a run has nothing to do and does nothing."""
     run = relay.deploy()
     assert run.report["outcome"] == "unchanged"
     assert relay.outside.see() == before
@@ -75,7 +75,7 @@ def untouched_gateway(before: RelaySeen, after: RelaySeen) -> None:
 
 
 def reconciled(run: Run, *, pods: int) -> None:
-    """The report's account of a rolling delete."""
+    """What the report says about a rolling delete."""
     plan = run.report["plan"]
     assert plan["supervisor_reconcile_mode"] == "rolling-delete"
     assert plan["supervisor_reconcile_timeout_seconds"] == 90
@@ -128,7 +128,7 @@ def test_supervisor_source_edit(relay: Relay) -> None:
         run = relay.deploy()
     after = relay.outside.see()
     assert relay.compiled() == ["supervisor"]
-    # At most one is gone at a time, and each was gone once.
+    # At most one is missing at a time, and each was missing once.
     assert min(watch.counts) == 2
     assert max(watch.counts) <= 3
     assert len(after.sandboxes) == 3
@@ -207,7 +207,7 @@ def test_explicit_target(relay: Relay) -> None:
     assert moved["images"]["sandbox"] == record["images"]["sandbox"]
     assert moved["images"]["gateway"] != record["images"]["gateway"]
 
-    # The automatic run does exactly the rest.
+    # A run without targets does exactly the rest.
     run = relay.deploy()
     rest = relay.outside.see()
     assert relay.compiled() == ["supervisor"]
@@ -248,7 +248,7 @@ def test_profile_switch_and_back(relay: Relay) -> None:
     assert release.gateway == {**before.gateway, "profile": "release"}
     assert {found["profile"] for found in release.sandboxes.values()} == {"release"}
     assert release.file[1] != before.file[1]
-    # The sandboxes' image knows no profile.
+    # The sandboxes' image does not depend on the profile.
     assert release.tags["sandbox"] == before.tags["sandbox"]
 
     relay.deploy()
@@ -259,7 +259,7 @@ def test_profile_switch_and_back(relay: Relay) -> None:
     assert back.tags == release.tags  # nothing was built
     unchanged(relay, back)
 
-    # Each profile has kept its compiler's cache meanwhile.
+    # Each profile has kept its compiler cache.
     relay.say("gateway", "Gateway in both profiles")
     for words in (("--profile", "release"), ()):
         relay.deploy(*words)
@@ -279,7 +279,7 @@ def test_changed_lock_file_starts_new_compiler_caches(relay: Relay) -> None:
 
 
 def test_older_checkout_with_other_bytes(relay: Relay, tmp_path: Path) -> None:
-    """What counts are bytes: neither cargo nor BuildKit may go by times."""
+    """Bytes count: neither cargo nor BuildKit may rely on times."""
     for crate in ("gateway", "supervisor"):
         relay.say(crate, f"{crate} of the newer checkout")
     relay.deploy()
@@ -346,7 +346,7 @@ def test_reconcile_none_is_pending_until_a_rolling_delete(relay: Relay) -> None:
     assert "pending: 3" in relay.localloop("status").out
     unchanged(relay, left)
 
-    # One that restarts by itself is pending no longer.
+    # A pod that restarts by itself is no longer pending.
     pod = relay.outside.pods_of("sandbox")[0]["metadata"]["name"]
     relay.outside.kubectl("delete", "pod", pod, "--wait=false")
     relay.outside.kubectl("rollout", "status", "deployment/sandbox", "--timeout=30s")
@@ -371,14 +371,14 @@ def test_node_file_deleted_by_hand(relay: Relay) -> None:
     after = relay.outside.see()
     assert run.plan_of("supervisor")["steps"] == ["put"]
     assert after.file[1] == before.file[1]
-    # The same bytes came back: the sandboxes run them already.
+    # The same bytes were put again, and the sandboxes run them already.
     assert after.sandboxes == before.sandboxes
     untouched_gateway(before, after)
     unchanged(relay, after)
 
 
 def test_node_container_removed_by_hand(relay: Relay) -> None:
-    """The cluster lives on in its volumes; what was put on the node itself is gone with it."""
+    """The cluster survives in its volumes; what was put on the node itself is lost."""
     before, uid = relay.outside.see(), relay.cluster.uid()
     docker("rm", "-f", relay.cluster.node)
     run = relay.deploy()
@@ -391,8 +391,8 @@ def test_node_container_removed_by_hand(relay: Relay) -> None:
     unchanged(relay, after)
 
 
-def test_cluster_made_anew_by_hand(relay: Relay) -> None:
-    """By Docker alone, under its name; the registry is left."""
+def test_cluster_re_created_by_hand(relay: Relay) -> None:
+    """With Docker only, under the same name; the registry stays."""
     before, uid = relay.outside.see(), relay.cluster.uid()
     volumes = relay.cluster.node_volumes()
     docker("rm", "-f", relay.cluster.node)

@@ -1,4 +1,4 @@
-"""Going back, asked for or after a failure: one project, whose states build on one another."""
+"""Rollbacks, on request or after a failure: one project, whose states build on each other."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def entry(project: Project) -> dict:
 
 
 def status(project: Project) -> dict:
-    """What it says of the components."""
+    """What ``status`` says about the components."""
     found: dict = json.loads(project.localloop("status", "-o", "json").out)["components"]
     return found
 
 
 def status_is_true(project: Project, transaction: str) -> None:
-    """It shows the image and the revision that the cluster runs, and whose they are."""
+    """Check that ``status`` shows the image and revision that run, and their transaction."""
     shown, seen = status(project), project.outside.see()
     web, hello = shown["web"], shown["hello"]
     assert seen.image.endswith(web["digest"])
@@ -99,10 +99,10 @@ def test_back_and_forth(shared: Project) -> None:
     assert run.report["readiness"]["readiness_gate_status"] == "ready"
     assert (entry(shared)["state"], entry(shared)["target"]["transaction"]) == ("settled", first)
     assert entry(shared)["target"]["revision"] == after.revision
-    # The image that was built last is not the one that runs, whose sources nobody has kept.
+    # The image that was built last is not the one that runs; the sources of that one are gone.
     status_is_true(shared, first)
     assert status(shared)["web"]["fingerprint"] == ""
-    # What ran before now is the second state; by its name it is found too.
+    # The state before is now the second one, which can also be named.
     shared.localloop("rollback")
     assert "The second page" in shared.outside.page()
     shared.localloop("rollback", first)
@@ -111,7 +111,7 @@ def test_back_and_forth(shared: Project) -> None:
     assert "The second page" in shared.outside.page()
     status_is_true(shared, second)
     assert status(shared)["web"]["fingerprint"]
-    # The tree is what runs: nothing to do.
+    # The tree is what runs, so there is nothing to do.
     assert shared.deploy().report["outcome"] == "unchanged"
     assert shared.localloop("rollback", second).report["outcome"] == "unchanged"
 
@@ -127,7 +127,7 @@ def test_killed_in_the_middle(shared: Project) -> None:
     )
     run.kill_tree()
     assert entry(shared)["state"] == "settling"
-    # The tree is deployed, as after any killed run; the release is freed for that.
+    # The tree is deployed, as after any killed run; the pending release is freed first.
     assert "unsettled" in shared.deploy().reasons("hello")
     assert "After the hook" in shared.outside.page()
     (shared.root / "chart/templates/slow.yaml").unlink()
@@ -166,14 +166,14 @@ def test_on_failure_rollback(shared: Project) -> None:
     assert (entry(shared)["state"], entry(shared)["target"]["transaction"]) == ("settled", good)
     assert entry(shared)["target"]["revision"] == after.revision == before.revision + 2
     status_is_true(shared, good)
-    # The same tree is tried again; mended, it is deployed.
+    # The same tree is tried again; once fixed, it is deployed.
     assert "chart_changed" in shared.deploy(code=1).reasons("hello")
     shared.edit("chart/templates/deployment.yaml", "path: /no-such-page,", "path: /,")
     shared.deploy()
     assert "nobody sees" in shared.outside.page()
 
 
-def test_on_failure_rollback_where_helm_itself_fails(shared: Project) -> None:
+def test_on_failure_rollback_if_helm_itself_fails(shared: Project) -> None:
     before = shared.outside.see()
     shared.write("chart/templates/after.yaml", hook("post-upgrade", FAILING))
     shared.edit("chart/values.yaml", "replicas: 2", "replicas: 1")
@@ -182,7 +182,7 @@ def test_on_failure_rollback_where_helm_itself_fails(shared: Project) -> None:
     assert run.report["rollback"]["rollback_gate_status"] == "ready"
     assert shared.outside.see().replicas == before.replicas
     assert entry(shared)["state"] == "settled"
-    # What the hook's pod said is kept, and shown with the place.
+    # The output of the hook's pod is kept, and shown with the pod's name.
     assert "the post-upgrade hook Job post-upgrade failed" in run.text
     for told in (run.text, run.report["evidence"], run.markdown):
         assert f"{shared.name}/post-upgrade" in told
@@ -190,8 +190,8 @@ def test_on_failure_rollback_where_helm_itself_fails(shared: Project) -> None:
     assert "BackoffLimitExceeded" in run.report["evidence"]
 
 
-def test_on_failure_rollback_where_a_hook_never_ends(shared: Project) -> None:
-    """Helm's own deadline for hooks is ours: what hung is named, looked at and taken back."""
+def test_on_failure_rollback_if_a_hook_never_ends(shared: Project) -> None:
+    """Helm's deadline for hooks is localloop's: a hung hook is reported and rolled back."""
     (shared.root / "chart/templates/after.yaml").unlink()
     shared.deploy()
     before, good = shared.outside.see(), entry(shared)["target"]["transaction"]
@@ -209,7 +209,7 @@ def test_on_failure_rollback_where_a_hook_never_ends(shared: Project) -> None:
     assert run.report["rollback"]["rollback_gate_status"] == "ready"
     assert shared.outside.see().pods == before.pods
     status_is_true(shared, good)
-    # Kept as it is, the failed revision is no more than that: what runs is the state before.
+    # The failed revision stays in Helm's history, but what runs is the state before.
     shared.outside.kubectl("delete", "job", "pre-upgrade")
     shared.edit("localloop.yml", "on_failure: rollback", "on_failure: keep")
     shared.write("chart/templates/before.yaml", hook("pre-upgrade", '"false"'))

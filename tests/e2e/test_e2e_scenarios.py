@@ -1,4 +1,4 @@
-"""The loop's ordinary days: each edit does exactly what it has to, and nothing else."""
+"""Everyday use: each edit does exactly what it has to, and nothing else."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_no_change_starts_no_ansible(deployed: Project, tmp_path: Path) -> None:
     unchanged(run, deployed.outside, before)
     assert run.report["components"]["web"]["skip"] == "unchanged"
     assert run.report["components"]["hello"]["skip"] == "unchanged"
-    # The same probe sees a playbook where there is one.
+    # The same probe does see a playbook if there is one.
     deployed.set_page("seen by the probe")
     _, started = deployed.traced_deploy(tmp_path / "busy")
     assert "import ansible_runner" in started
@@ -108,7 +108,7 @@ spec:
 """
 
 
-def test_job_that_its_ttl_deleted(project: Project) -> None:
+def test_job_deleted_by_its_ttl(project: Project) -> None:
     project.write("chart/templates/job.yaml", JOB)
     project.deploy()
     project.cluster.kubectl("-n", project.name, "wait", "--for=delete", "job/once", "--timeout=30s")
@@ -121,7 +121,7 @@ def test_job_that_its_ttl_deleted(project: Project) -> None:
     assert states[f"batch/v1/Job/{project.name}/once"] == "ready"
 
 
-# A hook after the release's objects: Helm returns only once it is done.
+# A hook after the release's objects: Helm returns only when it is done.
 LATE_HOOK = """\
 apiVersion: batch/v1
 kind: Job
@@ -142,7 +142,7 @@ spec:
 
 @pytest.mark.parametrize("ends_well", [True, False], ids=["complete", "failed"])
 def test_job_that_is_gone_when_helm_returns(project: Project, ends_well: bool) -> None:
-    """Its TTL has deleted it before anybody could look: how it ended decides all the same."""
+    """Its TTL deletes it before the gate sees it; how it ended decides all the same."""
     project.write("chart/templates/late.yaml", LATE_HOOK)
     job = JOB if ends_well else JOB.replace('"true"', '"false"')
     project.write(
@@ -159,7 +159,7 @@ def test_job_that_is_gone_when_helm_returns(project: Project, ends_well: bool) -
         return
     assert run.report["error"]["reason"] == "timeout:not found"
     assert "BackoffLimitExceeded" in run.report["evidence"]
-    # Again: it is no no-op, and runs the Job again. Mended, it gets ready.
+    # A second run runs the Job again instead of doing nothing. Once fixed, it becomes ready.
     again = project.deploy(code=1)
     assert "Job once is gone" in again.reasons("hello")
     project.write("chart/templates/job.yaml", JOB)

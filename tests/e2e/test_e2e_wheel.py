@@ -1,4 +1,4 @@
-"""The wheel in an empty virtual environment: the command and the playbooks that it carries."""
+"""The wheel in an empty virtual environment: the command and the playbooks in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of the tools that the installed wheel brings."""
+    """The bin directory of the virtual environment with the wheel."""
     where = tmp_path_factory.mktemp("wheel")
     return install_wheel(build_wheel(where), where / "venv")
 
@@ -32,14 +32,14 @@ def test_a_project_elsewhere(project: Project, tools: Path) -> None:
         assert done.code == 0, done.text
         return done
 
-    # The command makes the release; nothing of the checkout is near.
+    # The command makes the release without the checkout.
     before = project.outside.see()
     deployed = run("localloop", "deploy")
     first = project.outside.see()
     assert "Hello from localloop" in first.page
     agrees(deployed, project.outside, before, first)
 
-    # The playbook that the wheel carries goes on from there.
+    # The playbook in the wheel continues from there.
     content = Path(run("localloop", "content").out.strip())
     assert content.is_relative_to(tools.parent)
     config = {"ANSIBLE_CONFIG": str(content / "ansible.cfg")}
@@ -53,7 +53,7 @@ def test_a_project_elsewhere(project: Project, tools: Path) -> None:
         "hello": 1,
     }
 
-    # So do the others: a module's payload finds its part of the package there too.
+    # The other playbooks work too: a module's payload finds the package there.
     measured = run(
         "ansible-playbook", str(content / "playbooks/baseline.yml"), "-e", "baseline_mode=warm",
         **config,
@@ -72,14 +72,14 @@ def test_a_project_elsewhere(project: Project, tools: Path) -> None:
 
 
 def _wrapped(tools: Path, where: Path) -> Path:
-    """The same Python by another name: Ansible does not take it for its own."""
+    """The same Python under another name, which Ansible does not recognise as its own."""
     script = where / "other-python"
     script.write_text(f'#!/bin/sh\nexec {tools}/python "$@"\n')
     script.chmod(0o755)
     return script
 
 
-def test_the_installed_content_is_the_checkout_s(tools: Path) -> None:
+def test_the_installed_content_is_that_of_the_checkout(tools: Path) -> None:
     content = Path(output([str(tools / "localloop"), "content"]).strip())
     for name, path in tracked().items():
         installed = content / name

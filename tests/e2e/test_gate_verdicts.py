@@ -368,7 +368,7 @@ def test_a_declared_request_of_a_deploy(make_project: MakeProject) -> None:
     assert project.deploy().report["outcome"] == "unchanged"
 
 
-# -- trouble with the cluster itself: one after the other, once all scenes have ended ------------
+# -- trouble with the cluster itself: one after another, after all scenes have ended --------------
 
 
 def test_api_server_that_pauses(cluster: Cluster, image: str, results: Results) -> None:

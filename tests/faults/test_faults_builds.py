@@ -1,4 +1,4 @@
-"""One of several components fails to build: what the others gave is kept."""
+"""One of several components fails to build: the results of the others are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cluster itself: absent, stopped, unhealthy, made anew. On a spare one, in this order."""
+"""The cluster itself: absent, stopped, unhealthy, re-created. On a spare one, in this order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.cluster
 def spare(
     first_deploy: tuple[Project, Run], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Project]:
-    """A project on a cluster of its own, which no test finds running unless one left it so.
+    """A project on its own cluster, which only runs if an earlier test left it running.
 
     It comes after the first cluster, which has built what clusters are made of.
     """
@@ -69,7 +69,7 @@ def test_stopped(running: Project) -> None:
 
 
 def test_down_of_a_stopped_cluster_asks_for_force(running: Project) -> None:
-    """Nobody can see whether another project is deployed there."""
+    """Whether another project is deployed there cannot be seen."""
     docker("stop", "-t", "5", running.cluster.node)
     before = running.cluster.objects_of_docker()
     run = running.localloop("down", "--cluster", code=2)
@@ -89,7 +89,7 @@ def test_paused_is_restarted_once(running: Project) -> None:
 
 
 def test_api_server_that_hangs(running: Project) -> None:
-    """A frozen API server: unhealthy by Docker's check once it has failed often enough."""
+    """A frozen API server is unhealthy once Docker's health check has failed often enough."""
     node = running.cluster.node
     docker("exec", node, "pkill", "-STOP", "kube-apiserver")
     plan = running.localloop("plan")
@@ -98,7 +98,7 @@ def test_api_server_that_hangs(running: Project) -> None:
         seen_by_inputs(plan, "cluster cannot be seen (apiserver_unreachable)")
     run = running.deploy(code=None)
     if run.code:
-        # Before Docker has noticed: named, within its bound, and no claim.
+        # Before Docker notices, the run fails with its name, in time, and claims nothing.
         assert run.code == 1
         assert run.seconds < 15
         assert "API server" in run.text
@@ -115,7 +115,7 @@ def test_api_server_that_hangs(running: Project) -> None:
     unchanged(running.deploy(), running.outside, running.outside.see())
 
 
-def test_made_anew_under_the_same_name(running: Project) -> None:
+def test_re_created_under_the_same_name(running: Project) -> None:
     uid, tags = running.cluster.uid(), running.outside.tags()
     cluster = running.cluster
     docker("rm", "-f", cluster.node)
@@ -147,7 +147,7 @@ def test_kubeconfig_deleted_or_damaged(running: Project) -> None:
 
 
 def test_port_taken_between_choice_and_start(spare: Project) -> None:
-    """A node that Docker created but could not start is no stopped one: it gets another port."""
+    """A node that Docker created but could not start is not just stopped: it gets another port."""
     cluster = spare.cluster
     spare.deploy()
     image = docker("inspect", "-f", "{{.Config.Image}}", cluster.node)
@@ -165,7 +165,7 @@ def test_port_taken_between_choice_and_start(spare: Project) -> None:
     assert "Hello from localloop" in spare.outside.page()
 
 
-def test_down_with_the_cluster_removes_what_is_left_of_one(spare: Project) -> None:
+def test_down_with_the_cluster_removes_its_remains(spare: Project) -> None:
     spare.deploy()
     docker("rm", "-f", spare.cluster.node)
     spare.localloop("down", "--cluster")

@@ -1,4 +1,4 @@
-"""Docker dies while it builds; Docker's other image store. On a daemon of the test's own.
+"""Docker dies during a build; Docker's other image store. On a private daemon.
 
 The registry is the cluster's; nothing else of the machine's own Docker takes part.
 """
@@ -52,7 +52,7 @@ def containerd_store() -> Iterator[PrivateDockerd]:
 
 
 class Builder:
-    """Builds by our own bake on a private daemon; ``said`` is what its steps said."""
+    """Builds with localloop's bake on a private daemon; ``said`` has its progress lines."""
 
     def __init__(self, daemon: PrivateDockerd, root: Path, address: str) -> None:
         self.root = root
@@ -74,7 +74,7 @@ class Builder:
         return bake(self.session, [self.target], on_step, Redactor())
 
     def run(self, script: str) -> Built:
-        """Have a command make the image."""
+        """Let a command build the image."""
         self.session.registry = Registry(self.address)
         self.session.repository_name = lambda _: self.repository
         target = replace(self.target, command=("sh", "-c", script))
@@ -114,7 +114,7 @@ def make_builder(
 
 
 def once(seen: str, act: Callable[[], None]) -> Callable[[str], None]:
-    """Do something the first time that a step is said."""
+    """Do something the first time that a step is reported."""
     done: list[str] = []
 
     def hear(text: str) -> None:
@@ -145,7 +145,7 @@ def test_docker_restarts_during_a_push(dockerd: PrivateDockerd, make_builder: Ma
     assert (status, headers["docker-content-digest"]) == (200, digests["web"].digest)
 
 
-def test_docker_restarts_while_it_pushes_what_a_command_left(
+def test_docker_restarts_while_it_pushes_the_image_of_a_command(
     dockerd: PrivateDockerd, make_builder: MakeBuilder
 ) -> None:
     builder = make_builder(dockerd)
@@ -174,7 +174,7 @@ def test_only_what_the_registry_lacks_is_pushed(
 
 
 def held(builder: Builder, tag: str) -> tuple[int, dict[str, str], dict[str, Any]]:
-    """What the registry itself says of a tag."""
+    """What the registry itself returns for a tag."""
     request = urllib.request.Request(
         f"http://{builder.address}/v2/{builder.repository}/manifests/{tag}",
         headers={"Accept": f"{MANIFEST}, {MANIFEST_V2}"},
@@ -195,7 +195,7 @@ def test_docker_dies_in_every_try(dockerd: PrivateDockerd, make_builder: MakeBui
 SOMEBODY = "somebody removed the image: try {} of 3"
 
 
-def test_image_that_somebody_removes_before_its_push(
+def test_image_that_is_removed_before_its_push(
     dockerd: PrivateDockerd, make_builder: MakeBuilder
 ) -> None:
     builder = make_builder(dockerd)
@@ -211,7 +211,7 @@ def test_image_that_somebody_removes_before_its_push(
 
 
 @pytest.mark.parametrize("times", [1, 9])
-def test_image_of_a_command_that_somebody_removes(
+def test_image_of_a_command_that_is_removed(
     times: int, dockerd: PrivateDockerd, make_builder: MakeBuilder
 ) -> None:
     builder = make_builder(dockerd)
@@ -256,10 +256,10 @@ def test_registry_refuses_the_connection(
 
 
 @pytest.mark.parametrize("store", ["dockerd", "containerd_store"])
-def test_digest_is_the_manifest_s_in_both_stores(
+def test_digest_is_that_of_the_manifest_in_both_stores(
     store: str, make_builder: MakeBuilder, request: pytest.FixtureRequest
 ) -> None:
-    """Never an index's; the registry's, the metadata's and a cached rebuild's are the same."""
+    """Never an index's; the same in the registry, in the metadata and after a cached rebuild."""
     builder = make_builder(request.getfixturevalue(store))
     digests, failures = builder.build("echo content > /file")
     assert not failures
@@ -273,7 +273,7 @@ def test_digest_is_the_manifest_s_in_both_stores(
     assert builder.build("echo content > /file") == (digests, [])
 
 
-def test_docker_s_disk_is_full(make_builder: MakeBuilder) -> None:
+def test_disk_of_docker_is_full(make_builder: MakeBuilder) -> None:
     with PrivateDockerd(data_megabytes=420) as daemon:
         daemon.load(BASE)
         builder = make_builder(daemon)

@@ -1,4 +1,4 @@
-"""Whatever was changed behind our back is no no-op: it is named, healed, and then it is quiet."""
+"""Changes behind localloop's back are reported and repaired; after that nothing is to do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.cluster
 
 
 def heal(project: Project, *named: str, component: str = "hello") -> tuple[Seen, Run, Seen]:
-    """Deploy what was broken: each word is in the output, and the report; then all is quiet."""
+    """Deploy after a change: output and report have each word; a second run does nothing."""
     before = project.outside.see()
     run = project.deploy()
     after = project.outside.see()
@@ -31,7 +31,7 @@ def heal(project: Project, *named: str, component: str = "hello") -> tuple[Seen,
 
 
 def image_of_another_page(project: Project) -> str:
-    """Another image of the same repository, and the tree as it was."""
+    """Publish another image of the same repository, and restore the tree."""
     original, good = project.read("site/index.html"), project.outside.see().image
     project.set_page("Another image")
     project.deploy()
@@ -89,7 +89,7 @@ def test_edited_config_map(project: Project) -> None:
     assert found["data"] == {"color": "blue"}
     assert (after.revision, after.pods) == (before.revision + 1, before.pods)
     assert project.deploy().report["outcome"] == "unchanged"
-    # A label that the manifest does not set is nobody's business: noted, not reconciled.
+    # A label that the manifest does not set is not drift: it is recorded and left alone.
     project.outside.kubectl("label", "configmap", "settings", "seen-by=somebody")
     assert project.deploy().report["outcome"] == "unchanged"
     assert project.outside.see() == after
@@ -173,7 +173,7 @@ def test_registry_wiped(deployed: Project) -> None:
     assert deployed.outside.kubectl("get", "pods", "-o", "name") == before
     assert f"web@{deployed.outside.digest_of(next(iter(after.fp_tags)))}" in after.image
     unchanged(deployed.deploy(), deployed.outside, after)
-    # And the cluster can pull from it.
+    # The cluster can pull from it, too.
     deployed.set_page("Hello from localloop and its new registry")
     deployed.deploy()
     assert "its new registry" in deployed.outside.page()
@@ -212,7 +212,7 @@ def test_two_checkouts_with_different_bytes(
     unchanged(one.deploy(), one.outside, after)
 
 
-def test_release_of_somebody_else(project: Project, cluster: Cluster) -> None:
+def test_release_of_another_origin(project: Project, cluster: Cluster) -> None:
     image = f"{project.name}-other"
     donor = Project(project.root.parent / "donor", image, cluster)
     donor.deploy()

@@ -25,7 +25,7 @@ def test_second_deploy_while_one_runs(deployed: Project) -> None:
     assert f"pid {holder.pid}" in busy.text
     assert holder.transaction() in busy.text
     assert str(deployed.root) in busy.text
-    # Reading is nobody's business.
+    # Reading needs no lock.
     assert deployed.localloop("plan").code == 0
     assert deployed.localloop("status").code == 0
     done = holder.end()

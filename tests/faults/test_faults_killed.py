@@ -1,4 +1,4 @@
-"""SIGKILL at any moment: a plain rerun reaches Ready, a third run changes nothing."""
+"""SIGKILL at any moment: the next run becomes ready, and the one after that changes nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.project import Project
 
 pytestmark = pytest.mark.cluster
 
-# A Job before each upgrade, so that helm itself is at work for a while.
+# A Job before each upgrade, so that Helm takes a while.
 HOOK = """\
 apiVersion: batch/v1
 kind: Job
@@ -95,7 +95,7 @@ def test_between_release_and_gate(deployed: Project, whole_tree: bool) -> None:
 def test_changed_by_hand_after_a_kill(
     deployed: Project, words: tuple[str, ...], named: str
 ) -> None:
-    """The run was killed before it noted what its helm had made: the manifest says what it was."""
+    """The run was killed before it recorded what Helm created; the manifest says what that was."""
     deployed.write("chart/templates/notes.yaml", NOTES)
     deployed.write("chart/templates/late.yaml", HOOK.replace("pre-upgrade", "post-upgrade"))
     run = deployed.start("deploy")
@@ -142,7 +142,7 @@ def test_the_command_alone_while_helm_goes_on(deployed: Project) -> None:
         lambda: any(e["status"] == "pending-upgrade" for e in deployed.outside.history()),
     )
     run.kill_command()
-    # Whatever helm comes to, the next run waits for it and does not work beside it.
+    # However Helm ends, the next run waits for it and does not work at the same time.
     converges(deployed, page="Helm outlived its run")
     assert not left_behind(run.mark, within=15)
     assert all(

@@ -1,4 +1,4 @@
-"""What never gets Ready ends within its bound, by name, with the pod's own last words."""
+"""What never becomes ready fails in time, with a reason and the pod's last lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.cluster
 
 
 def fails(project: Project, *, bound: float, reason: str, words: str) -> Run:
-    """The deploy fails by that name; the pod's words are in its output and its report."""
+    """The deploy fails for that reason; output and report have the pod's lines."""
     run = project.deploy(code=1)
     assert run.seconds < bound + 15
     report = run.report
@@ -34,7 +34,7 @@ def fails(project: Project, *, bound: float, reason: str, words: str) -> Run:
 
 
 def still_serves(project: Project, before: Seen) -> None:
-    """Nothing was rolled back, and the pods of the good revision still serve."""
+    """Check that nothing was rolled back and the pods of the good revision still serve."""
     after = project.outside.see()
     assert after.page == before.page
     assert set(before.pods) <= set(after.pods)
@@ -48,12 +48,12 @@ def test_container_that_exits_at_once(deployed: Project) -> None:
     run = fails(deployed, bound=60, reason="crash_loop:hello", words="the-last-words-of-it")
     assert run.seconds < 50  # it is known long before the deadline
     still_serves(deployed, before)
-    # Again: it is no no-op, and fails again.
+    # A second run fails again instead of doing nothing.
     again = deployed.deploy(code=1)
     assert again.report["components"]["hello"]["steps"]
 
 
-def test_container_that_never_gets_ready(deployed: Project) -> None:
+def test_container_that_never_becomes_ready(deployed: Project) -> None:
     before = deployed.outside.see()
     deployed.set_readiness_timeout(8)
     deployed.set_entrypoint("echo waiting-for-godot; exec /bin/busybox httpd -f -p 8080 -h /site")
@@ -64,7 +64,7 @@ def test_container_that_never_gets_ready(deployed: Project) -> None:
     still_serves(deployed, before)
 
 
-def test_first_install_that_fails_is_mended_by_a_plain_rerun(project: Project) -> None:
+def test_first_install_that_fails_is_repaired_by_a_rerun(project: Project) -> None:
     project.set_readiness_timeout(6)
     project.edit("chart/templates/deployment.yaml", "path: /,", "path: /no-such-page,")
     run = project.deploy(code=1)
@@ -87,8 +87,8 @@ def test_image_that_cannot_be_pulled(deployed: Project) -> None:
     assert deployed.deploy().report["outcome"] == "unchanged"
 
 
-def test_what_a_crash_needed_is_mended_beside_the_pods_template(deployed: Project) -> None:
-    """The pod that crashed waits for the kubelet, longer each time: it is replaced."""
+def test_crash_fixed_outside_of_the_pods_template(deployed: Project) -> None:
+    """The kubelet delays the crashed pod longer each time, so it is replaced."""
     deployed.write(
         "chart/templates/wanted.yaml",
         'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: wanted}\ndata: {code: "1"}\n',

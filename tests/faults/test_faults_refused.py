@@ -1,4 +1,4 @@
-"""What is refused before any change, and what is missing: exit code, place, and nothing changed."""
+"""Refusals and missing tools: exit code, position, and nothing changed."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _listening(path: Path, *, then_closed: bool) -> Iterator[None]:
 
 @pytest.mark.parametrize("form", ["absent", "dead", "silent"])
 def test_docker_stopped(deployed: Project, tmp_path: Path, form: str) -> None:
-    """Its socket is not there; is there but nobody listens; is there and nobody answers."""
+    """Its socket does not exist, nothing listens on it, or nothing answers."""
     before = deployed.outside.see()
     path = Path(f"/tmp/localloop-e2e-{form}-{tmp_path.stat().st_ino}.sock")
     env = {"DOCKER_HOST": f"unix://{path}"}
@@ -107,7 +107,7 @@ def test_bad_transaction_id_and_report_directory(deployed: Project) -> None:
 
 @pytest.mark.parametrize("version", ["", "v3.10.0"])
 def test_tool_missing_or_too_old(deployed: Project, tmp_path: Path, version: str) -> None:
-    """Without a helm that will do, a run that would release is refused before it builds."""
+    """Without a suitable Helm, a run that would release something is refused before it builds."""
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
     if version:

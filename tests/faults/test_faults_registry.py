@@ -1,4 +1,4 @@
-"""The registry: what is wrong with ours is put right by a plain rerun; what is another's stays."""
+"""The registry: a plain deploy repairs localloop's own; others are left alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.project import Project
 
 pytestmark = pytest.mark.cluster
 
-# Twenty probes a second apart, once more for one that is made anew, and the deploy itself.
+# Twenty probes a second apart, once more if it is replaced, and the deploy itself.
 BOUND = 60.0
 
 
@@ -38,7 +38,7 @@ def state_of(container: str) -> str:
 
 @pytest.fixture
 def bystander(cluster: Cluster) -> Iterator[str]:
-    """Somebody else's registry on the same network, which nothing may touch."""
+    """Another registry on the same network, which nothing may touch."""
     name = f"{cluster.node}-bystander"
     docker("run", "-d", "--name", name, "--network", cluster.node, image_of(cluster))
     try:
@@ -50,7 +50,7 @@ def bystander(cluster: Cluster) -> Iterator[str]:
 
 
 def replaced(cluster: Cluster, *words: str, network: str = "", mapping: str = "") -> None:
-    """Put a registry of ours in the place of ours that is wrong in some way."""
+    """Replace localloop's registry by one that is wrong in some way."""
     name, image = cluster.registry_container, image_of(cluster)
     mapping = mapping or f"127.0.0.1:{port_of(cluster)}:5000"
     docker("rm", "-f", name)
@@ -101,7 +101,7 @@ def stopped(cluster: Cluster, _: str) -> None:
     ],
 )
 def test_recovered(deployed: Project, bystander: str, wreck, reason: str) -> None:
-    """In time, on the loopback address alone, with all that it held."""
+    """In time, on the loopback address only, with all its images."""
     cluster = deployed.cluster
     before, node = deployed.outside.see(), state_of(cluster.node)
     wreck(cluster, bystander)
@@ -132,8 +132,8 @@ def test_recovered_by_a_bootstrap_that_keeps_the_cluster(deployed: Project) -> N
     assert deployed.outside.see() == before
 
 
-def test_wiped_under_its_feet(deployed: Project) -> None:
-    """The files are gone while it runs: everything is pushed again, although the record says so."""
+def test_wiped_while_it_runs(deployed: Project) -> None:
+    """Its files disappear while it runs: everything is pushed again, whatever the record says."""
     cluster = deployed.cluster
     before = deployed.outside.see()
     mount = ("-v", f"{cluster.registry_container}:/wiped")
@@ -154,12 +154,12 @@ def test_wiped_under_its_feet(deployed: Project) -> None:
     unchanged(deployed.deploy(), deployed.outside, after)
 
 
-def test_a_foreign_container_of_its_name_is_refused_by_name(deployed: Project) -> None:
+def test_a_container_of_its_name_that_is_not_ours_is_refused(deployed: Project) -> None:
     cluster = deployed.cluster
     before, image = deployed.outside.see(), image_of(cluster)
     name, port = cluster.registry_container, port_of(cluster)
     docker("rm", "-f", name)
-    # It would do in every respect, but nobody said that it is for us.
+    # It is right in every respect, except that it lacks localloop's label.
     docker(
         "run", "-d", "--name", name, "--network", cluster.node, "-p", f"127.0.0.1:{port}:5000",
         "-v", f"{name}:/var/lib/registry", image,
@@ -194,7 +194,7 @@ class _Forbidding(BaseHTTPRequestHandler):
 
 @contextmanager
 def listening(port: int = 0) -> Iterator[int]:
-    """Something of somebody else's that answers 403, as macOS's AirPlay does on port 5000."""
+    """Another server that answers 403, as macOS's AirPlay does on port 5000."""
     server = ThreadingHTTPServer(("127.0.0.1", port), _Forbidding)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
@@ -208,8 +208,8 @@ def listening(port: int = 0) -> Iterator[int]:
         server.server_close()
 
 
-def test_its_port_was_taken_meanwhile(deployed: Project) -> None:
-    """The port is ours to choose: another one is taken, and the cluster pulls from there."""
+def test_its_port_is_taken_while_it_is_stopped(deployed: Project) -> None:
+    """A port that localloop chose: it takes another one, and the cluster pulls from there."""
     cluster, port = deployed.cluster, port_of(deployed.cluster)
     stopped(cluster, "")
     with listening(int(port)):
@@ -225,7 +225,7 @@ def test_its_port_was_taken_meanwhile(deployed: Project) -> None:
 
 
 def test_the_configured_port_is_taken(deployed: Project) -> None:
-    """The port is not ours to choose: named, and the registry that there is stays as it was."""
+    """A port that the user chose: it is reported, and the registry stays as it was."""
     before, registry = deployed.outside.see(), state_of(deployed.cluster.registry_container)
     with listening() as port:
         deployed.append("localloop.yml", f"\nregistry: {{port: {port}}}\n")
@@ -237,7 +237,7 @@ def test_the_configured_port_is_taken(deployed: Project) -> None:
 
 
 def blobs_of(deployed: Project, digest: str) -> dict[str, tuple[int, bytes]]:
-    """Of an image: each blob's declared size, and the bytes that the registry serves for it."""
+    """For each blob of an image: its declared size, and the bytes that the registry serves."""
     _, _, body = deployed.cluster.registry("GET", f"{deployed.name}/web/manifests/{digest}")
     found = {digest: (len(body), body)}
     manifest = json.loads(body)
@@ -263,7 +263,7 @@ GONE = 'rm "$1"'
 
 
 def test_damaged_blobs_are_pushed_again(deployed: Project) -> None:
-    """A push skips what the registry says it has: what is damaged has to be seen and to go."""
+    """A push skips what the registry claims to have, so damage has to be found and removed."""
     outside = deployed.outside
     for manifest, config, busybox, page in [
         ("", "", TRUNCATED, EMPTIED),
@@ -279,7 +279,7 @@ def test_damaged_blobs_are_pushed_again(deployed: Project) -> None:
         said = [text for text in run.plan_of("web")["warnings"] if "registry_corrupt" in text]
         assert len(said) == 1, scripts
         assert any(blob in said[0] for blob, script in scripts.items() if script), scripts
-        # Docker compresses a layer anew: it may have another digest, never other content.
+        # Docker compresses a layer again: its digest may change, its content never.
         after = blobs_of(deployed, outside.see().image.partition("@")[2])
         for digest, (size, content) in after.items():
             assert f"sha256:{hashlib.sha256(content).hexdigest()}" == digest
@@ -288,8 +288,8 @@ def test_damaged_blobs_are_pushed_again(deployed: Project) -> None:
     unchanged(deployed.deploy(), outside, last)
 
 
-def test_damaged_blobs_of_an_image_that_nobody_builds(deployed: Project) -> None:
-    """The way back needs no build: a pod finds the damage, and a plain rerun mends it."""
+def test_damaged_blobs_of_an_image_that_is_not_built_again(deployed: Project) -> None:
+    """A rollback builds nothing: a pod finds the damage, and the next deploy repairs it."""
     outside, node = deployed.outside, deployed.cluster.node
     deployed.set_page("A layer that no other project has")
     deployed.deploy()
@@ -301,7 +301,7 @@ def test_damaged_blobs_of_an_image_that_nobody_builds(deployed: Project) -> None
     held = docker("exec", node, "ctr", "-n", "k8s.io", "images", "ls").splitlines()
     names = [line.split()[0] for line in held if first.image.partition("@")[2] in line]
     assert len(names) > 1  # by its reference and by its configuration's digest
-    # What is unpacked for a container is not pulled again; the kubelet removes a pod's last.
+    # An image that is unpacked for a container is not pulled again.
     eventually("the old pods' end", lambda: not first.pods.keys() & outside.uids())
     docker("exec", node, "ctr", "-n", "k8s.io", "images", "rm", "--sync", *names)
 
@@ -317,7 +317,7 @@ def test_damaged_blobs_of_an_image_that_nobody_builds(deployed: Project) -> None
     unchanged(deployed.deploy(), outside, outside.see())
 
 
-def test_a_damaged_node_file_is_published_anew(deployed: Project) -> None:
+def test_a_damaged_node_file_is_published_again(deployed: Project) -> None:
     deployed.add_node_file("one")
     deployed.deploy()
     digest = deployed.outside.digest_of(
@@ -336,7 +336,7 @@ def test_a_damaged_node_file_is_published_anew(deployed: Project) -> None:
 
 
 def test_its_disk_is_full(deployed: Project) -> None:
-    """Named with what is free, nothing released; once there is room a plain rerun does it."""
+    """Reported with the free space, and nothing is released; with more space a rerun succeeds."""
     cluster, before = deployed.cluster, deployed.outside.see()
     name, small = cluster.registry_container, f"{cluster.registry_container}-small"
     image, port = image_of(cluster), port_of(cluster)

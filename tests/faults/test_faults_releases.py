@@ -1,4 +1,4 @@
-"""Releases in a state that Helm or the API server will not work with: one project for all cases."""
+"""Releases in a state that Helm or the API server refuses: one project for all cases."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def shared(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def healthy(shared: Project) -> Iterator[Project]:
-    """The shared project; whatever a test does to it, a plain run or two end in no change."""
+    """The shared project; after each test one or two plain runs end without a change."""
     yield shared
     shared.deploy()
     assert shared.deploy().report["outcome"] == "unchanged"
@@ -74,7 +74,7 @@ def healthy(shared: Project) -> Iterator[Project]:
 
 
 def helm_by_hand(project: Project, verb: str, *words: str) -> subprocess.Popen[bytes]:
-    """A real helm that somebody else starts on the project's release."""
+    """A real helm that something else starts on the project's release."""
     kubeconfig = str(project.cluster.kubeconfig)
     argv = ["helm", "--kubeconfig", kubeconfig, "-n", project.name, verb, "hello"]
     return subprocess.Popen(
@@ -99,16 +99,16 @@ def command_of(hint: str, tool: str) -> list[str]:
     return hint[hint.rindex(f"{tool} -n ") :].split()[1:]
 
 
-def test_pending_upgrade_of_somebody_else(healthy: Project) -> None:
+def test_pending_upgrade_by_another_helm(healthy: Project) -> None:
     healthy.write("chart/templates/slow.yaml", SLOW_HOOK)
     theirs = helm_by_hand(healthy, "upgrade", "--reuse-values")
     until_pending(healthy, "pending-upgrade")
     before = healthy.outside.history()
-    # Alive: it is left alone.
+    # While it is alive, it is left alone.
     run = healthy.deploy(code=75)
     assert run.report["error"]["reason"] == "release_pending"
     assert theirs.poll() is None
-    # Killed, it cannot be told from one that lives elsewhere: the message says what to do.
+    # Once killed, it looks like one that runs elsewhere: the message says what to do.
     theirs.kill()
     theirs.wait()
     run = healthy.deploy(code=75)
@@ -119,8 +119,8 @@ def test_pending_upgrade_of_somebody_else(healthy: Project) -> None:
     healthy.deploy()
 
 
-def test_pending_upgrade_by_hand_after_a_deploy_of_ours_that_failed(healthy: Project) -> None:
-    """A helm by hand inherits our label: it is told from ours by its revision."""
+def test_pending_manual_upgrade_after_a_failed_deploy(healthy: Project) -> None:
+    """A manual helm inherits localloop's label, but its revision gives it away."""
     healthy.set_page("localloop, not ready")
     template = healthy.read("chart/templates/deployment.yaml")
     config = healthy.read("localloop.yml")
@@ -142,7 +142,7 @@ def test_pending_upgrade_by_hand_after_a_deploy_of_ours_that_failed(healthy: Pro
     healthy.cluster.helm(*command_of(run.report["error"]["hint"], "helm"))
 
 
-def test_pending_install_of_somebody_else(healthy: Project) -> None:
+def test_pending_install_by_another_helm(healthy: Project) -> None:
     healthy.localloop("down")
     healthy.write("chart/templates/slow.yaml", SLOW_HOOK)
     image = f"--set=image={healthy.cluster.registry_url().removeprefix('http://')}/nobody:none"
@@ -158,8 +158,8 @@ def test_pending_install_of_somebody_else(healthy: Project) -> None:
     healthy.deploy()
 
 
-def test_a_hook_before_the_end_fails(healthy: Project) -> None:
-    """What ``down`` could not remove is named with its hook; the next deploy mends it."""
+def test_a_pre_delete_hook_fails(healthy: Project) -> None:
+    """What ``down`` could not remove is reported with its hook; the next deploy repairs it."""
     hook = SLOW_HOOK.replace("pre-install,pre-upgrade", "pre-delete")
     healthy.write("chart/templates/slow.yaml", hook.replace('"sleep", "20"', '"false"'))
     healthy.deploy()
@@ -175,8 +175,8 @@ def test_a_hook_before_the_end_fails(healthy: Project) -> None:
 
 
 @pytest.mark.parametrize("failed_before", [False, True], ids=["settled", "failed-before"])
-def test_uninstalling_by_somebody_else(healthy: Project, failed_before: bool) -> None:
-    """It makes no revision: also after a deploy of ours that failed it is never taken for ours."""
+def test_uninstall_by_another_helm(healthy: Project, failed_before: bool) -> None:
+    """It makes no revision, and is never mistaken for localloop's, even after a failed deploy."""
     template, config = (
         healthy.read("chart/templates/deployment.yaml"),
         healthy.read("localloop.yml"),
@@ -202,7 +202,7 @@ def test_uninstalling_by_somebody_else(healthy: Project, failed_before: bool) ->
     healthy.deploy()
 
 
-def test_first_install_that_helm_fails(healthy: Project) -> None:
+def test_first_install_that_fails_in_helm(healthy: Project) -> None:
     healthy.localloop("down")
     failing = SLOW_HOOK.replace('"sleep", "20"', '"false"')
     healthy.write("chart/templates/slow.yaml", failing)
@@ -227,7 +227,7 @@ def test_release_that_cannot_be_decoded(healthy: Project) -> None:
     assert healthy.outside.see().pods == pods
 
 
-def test_all_of_helms_secrets_deleted(healthy: Project) -> None:
+def test_all_secrets_of_helm_deleted(healthy: Project) -> None:
     pods = healthy.outside.see().pods
     healthy.outside.kubectl("delete", "secrets", "-l", "owner=helm")
     run = healthy.deploy()
@@ -278,14 +278,14 @@ def test_immutable_field_of_a_deployment_is_named(healthy: Project) -> None:
     assert error["reason"] == "field_immutable:hello"
     assert "Deployment hello: spec.selector" in error["message"]
     assert healthy.outside.see().pods == before.pods
-    # What it says works: the object is deleted, and the change goes in.
+    # Its advice works: the object is deleted, and the change is released.
     healthy.cluster.kubectl(*command_of(error["hint"], "kubectl"))
     healthy.deploy()
     selector = healthy.outside.deployment()["spec"]["selector"]["matchLabels"]
     assert selector == {"app": "hello", "v": "two"}
 
 
-def test_jobs_and_bare_pods_are_made_anew(healthy: Project) -> None:
+def test_jobs_and_bare_pods_are_replaced(healthy: Project) -> None:
     healthy.write("chart/templates/job.yaml", JOB_AND_POD)
     healthy.deploy()
     changed = JOB_AND_POD.replace("echo, one", "echo, two").replace("1001", "1002")
@@ -301,7 +301,7 @@ def test_jobs_and_bare_pods_are_made_anew(healthy: Project) -> None:
 
 
 def test_field_of_another_manager(healthy: Project) -> None:
-    """A field that somebody else owns by server-side apply is set back as the chart has it."""
+    """A field that another manager owns by server-side apply is set back to the chart's value."""
     theirs = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -330,7 +330,7 @@ LET_GO = ("patch", "configmap", "held", "--type=merge", "-p", '{"metadata": {"fi
 
 
 def test_namespace_that_is_being_deleted(healthy: Project) -> None:
-    """One that something holds is named; one that goes is waited for, and made anew."""
+    """A namespace that something holds is reported; one that goes away is re-created."""
     healthy.outside.kubectl("apply", "-f", "-", stdin=HELD)
     healthy.cluster.kubectl("delete", "namespace", healthy.name, "--wait=false")
     eventually("no release any more", lambda: not healthy.outside.history())

@@ -1,4 +1,4 @@
-"""What a run says of itself, held against what was seen from outside before and after it."""
+"""Compares what a run claims with what was seen from outside before and after it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .run import Run
 
 
 def agrees(run: Run, outside: Outside, before: Seen, after: Seen) -> None:
-    """Every claim of a successful deploy's report that can be seen from outside."""
+    """Check every claim of a successful deploy's report that can be seen from outside."""
     report = run.report
     web, hello = report["components"]["web"], report["components"]["hello"]
     built = after.builds - before.builds
@@ -56,7 +56,7 @@ def _settled(report: dict) -> bool:
 
 
 def unchanged(run: Run, outside: Outside, before: Seen) -> None:
-    """The run changed nothing, and says so."""
+    """Check that the run changed nothing and says so."""
     after = outside.see()
     assert after == before
     assert run.report["outcome"] == "unchanged"

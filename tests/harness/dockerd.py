@@ -1,4 +1,4 @@
-"""A Docker daemon of a test's own, with its containerd: the machine's is never touched."""
+"""A private Docker daemon with its containerd, for tests; the machine's is never touched."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PrivateDockerd:
     def __init__(
         self, features: Mapping[str, bool] | None = None, *, data_megabytes: int = 0
     ) -> None:
-        """``data_megabytes``: the size of a file system of its own for all that it keeps."""
+        """``data_megabytes``: the size of a separate file system for all its data."""
         self.root = Path(tempfile.mkdtemp(prefix="ll-dockerd-"))  # a socket's path is short
         self.host = f"unix://{self.root}/docker.sock"
         self._docker0 = DOCKER0.exists()
@@ -73,20 +73,20 @@ class PrivateDockerd:
         return output(["docker", "--host", self.host, *words]).strip()
 
     def load(self, *references: str) -> None:
-        """Bring images of the machine's own daemon in."""
+        """Copy images from the machine's own daemon."""
         archive = self.root / "images.tar"
         output(["docker", "save", "--output", str(archive), *references])
         self.docker("load", "--input", str(archive))
         archive.unlink()
 
     def kill(self) -> None:
-        """End dockerd as a crash would."""
+        """Kill dockerd, as in a crash."""
         self._dockerd.kill()
         self._dockerd.wait()
         (self.root / "docker.pid").unlink(missing_ok=True)
 
     def restart(self, *, down: float = 0.0) -> None:
-        """End dockerd as a crash would, and start it again after ``down`` seconds."""
+        """Kill dockerd, as in a crash, and start it again after ``down`` seconds."""
         self.kill()
         time.sleep(down)
         self._dockerd = self._start()
@@ -117,5 +117,5 @@ class PrivateDockerd:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment of commands that are to use this daemon."""
+        """The environment for commands that use this daemon."""
         return {**os.environ, "DOCKER_HOST": self.host}

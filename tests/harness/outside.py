@@ -1,4 +1,4 @@
-"""The cluster as others see it: by kubectl, helm, docker and the registry's HTTP API."""
+"""The cluster from outside: through kubectl, helm, docker and the registry's HTTP API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MANIFEST_V2 = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def output(argv: list[str], *, stdin: str | None = None) -> str:
-    """A tool's standard output; it has to succeed."""
+    """Run a tool that has to succeed; returns its standard output."""
     done = subprocess.run(
         argv, input=stdin, capture_output=True, text=True, timeout=120, check=False
     )
@@ -32,14 +32,14 @@ def docker(*words: str) -> str:
 
 
 def client_side() -> list[str]:
-    """What a helm by hand needs on the bundled cluster, which is older than server-side apply."""
+    """The flags of a manual helm on the bundled cluster, which lacks server-side apply."""
     return (
         [] if output(["helm", "version", "--short"]).startswith("v3.") else ["--server-side=false"]
     )
 
 
 def eventually(what: str, happened: Callable[[], Any], *, within: float = 120) -> Any:
-    """Wait for something that takes the cluster a moment."""
+    """Wait until something is true that takes the cluster a moment."""
     deadline = time.monotonic() + within
     while not (found := happened()):
         assert time.monotonic() < deadline, f"{what} did not come within {within} s"
@@ -67,7 +67,7 @@ class Cluster:
         return self.state / "localloop" / "clusters" / self.name / "kubeconfig"
 
     def env(self) -> dict[str, str]:
-        """The environment of runs on this cluster: what decides anything is set or absent."""
+        """The environment of runs on this cluster: all variables that matter are set or absent."""
         kept = {
             key: value
             for key, value in os.environ.items()
@@ -117,12 +117,12 @@ class Cluster:
         return found + docker("network", "ls", "-q", "--filter", label).split()
 
     def node_volumes(self) -> list[str]:
-        """The volumes in which the cluster outlives its node's container."""
+        """The volumes that keep the cluster's state without its node container."""
         mounts = json.loads(docker("inspect", "-f", "{{json .Mounts}}", self.node))
         return [mount["Name"] for mount in mounts if mount["Type"] == "volume"]
 
     def remove(self) -> None:
-        """Take it away by Docker alone, for what an aborted session left behind."""
+        """Remove it with Docker only; for what an aborted session left behind."""
         label = f"label=localloop.cluster={self.name}"
         if containers := docker("ps", "-aq", "--filter", label).split():
             docker("rm", "-fv", *containers)
@@ -134,7 +134,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a project's namespace and repository hold at one moment."""
+    """The contents of a project's namespace and repository at one moment."""
 
     page: str
     revisions: tuple[tuple[int, str], ...]
@@ -153,7 +153,7 @@ class Seen:
 
     @property
     def builds(self) -> frozenset[str]:
-        """Each build pushes under its transaction's id."""
+        """The builds that were pushed, by the ids of their transactions."""
         return frozenset(tag for tag in self.tags if not tag.startswith(("fp-", "d-")))
 
 
@@ -170,7 +170,7 @@ class Outside:
         return self.cluster.kubectl("-n", self.name, *words, stdin=stdin)
 
     def get_raw(self, path: str) -> str:
-        """A GET in the project's namespace, past the API server's proxy; empty where it fails."""
+        """A GET in the project's namespace through the API server's proxy; empty if it fails."""
         argv = ["kubectl", "--kubeconfig", str(self.cluster.kubeconfig), "get", "--raw"]
         done = subprocess.run(
             [*argv, f"/api/v1/namespaces/{self.name}/{path}"],
@@ -182,11 +182,11 @@ class Outside:
         return done.stdout if done.returncode == 0 else ""
 
     def page(self) -> str:
-        """The page as the cluster serves it through its Service."""
+        """The page that the cluster serves through its Service."""
         return self.get_raw(f"services/{self.release}:http/proxy/")
 
     def history(self) -> list[dict[str, Any]]:
-        """``helm history``; empty where there is no release."""
+        """``helm history``; empty if there is no release."""
         argv = ["helm", "--kubeconfig", str(self.cluster.kubeconfig), "-n", self.name]
         done = subprocess.run(
             [*argv, "history", self.release, "-o", "json"],
@@ -201,15 +201,15 @@ class Outside:
         return json.loads(done.stdout)
 
     def all_pods(self) -> list[dict[str, Any]]:
-        """The pods, also those on their way out."""
+        """All pods, including those that are being deleted."""
         return self.cluster.items("-n", self.name, "pods", "-l", "app=hello")
 
     def pods(self) -> list[dict[str, Any]]:
-        """The pods that are not on their way out."""
+        """The pods that are not being deleted."""
         return [pod for pod in self.all_pods() if "deletionTimestamp" not in pod["metadata"]]
 
     def uids(self) -> set[str]:
-        """The uids of all pods, also of those on their way out."""
+        """The uids of all pods, including those that are being deleted."""
         return {pod["metadata"]["uid"] for pod in self.all_pods()}
 
     def tags(self, component: str = "web") -> frozenset[str]:
@@ -225,7 +225,7 @@ class Outside:
         return self.cluster.get("-n", self.name, "deployment", "hello")
 
     def record(self) -> dict[str, Any]:
-        """The project's record in the cluster, decoded; empty where there is none."""
+        """The project's record in the cluster, decoded; empty if there is none."""
         secrets = self.cluster.items("-n", "localloop", "secrets")
         for secret in secrets:
             if secret["metadata"]["name"] == self.name:

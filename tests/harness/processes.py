@@ -1,4 +1,4 @@
-"""The processes of a run, found by a mark in their environment: by /proc alone."""
+"""The processes of a run, found in /proc by a mark in their environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MARK = "LOCALLOOP_E2E_RUN"
 
 
 def marked(mark: str) -> dict[int, str]:
-    """The live processes whose environment carries the mark: pid → command line."""
+    """The live processes whose environment has the mark: pid → command line."""
     wanted = f"{MARK}={mark}".encode()
     found = {}
     for entry in Path("/proc").iterdir():
@@ -26,9 +26,9 @@ def marked(mark: str) -> dict[int, str]:
 
 
 def kill_all(mark: str, *, but: str = "") -> None:
-    """SIGKILL to the whole tree of a run, as if the machine had taken it away at once.
+    """SIGKILL to all processes of a run at once, as if the machine had failed.
 
-    ``but``: the name of a tool that is left alone.
+    ``but``: the name of a tool that is not killed.
     """
 
     def left() -> list[int]:
@@ -45,7 +45,7 @@ def kill_all(mark: str, *, but: str = "") -> None:
 
 
 def left_behind(mark: str, *, within: float = 2.0) -> dict[int, str]:
-    """Those that are still there after a moment in which they may go."""
+    """The processes that are still there after a moment's grace."""
     deadline = time.monotonic() + within
     while (found := marked(mark)) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A copy of an example under a name of its own, and the command on it."""
+"""A copy of an example under its own name, and runs of the command on it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Project:
         (self.root / path).write_text(text)
 
     def edit(self, path: str, old: str, new: str) -> None:
-        """Replace what must be there exactly once."""
+        """Replace a text that has to be there exactly once."""
         text = self.read(path)
         assert text.count(old) == 1, f"{path} has {old!r} {text.count(old)} times"
         self.write(path, text.replace(old, new))
@@ -63,7 +63,7 @@ class Project:
         self.append("localloop.yml", f"\nreadiness: {{timeout: {seconds}}}\n")
 
     def set_entrypoint(self, script: str) -> None:
-        """Let the container run a shell script."""
+        """Make the container run a shell script."""
         text = self.read("Dockerfile")
         line = f'ENTRYPOINT ["/bin/busybox", "sh", "-c", "{script}"]'
         self.write("Dockerfile", re.sub(r"^ENTRYPOINT .*$", line, text, flags=re.MULTILINE))
@@ -94,11 +94,11 @@ node_files:
 
     @property
     def node_path(self) -> str:
-        """Where the node file ``tool`` lies on the node."""
+        """The path of the node file ``tool`` on the node."""
         return f"/opt/{self.name}/bin/tool"
 
     def set_slow_start(self, seconds: int) -> None:
-        """Make each new pod wait before its first readiness probe: the gate lasts that long."""
+        """Delay the first readiness probe of each new pod, so that the gate lasts that long."""
         self.edit(
             "chart/templates/deployment.yaml",
             "            periodSeconds: 1\n",
@@ -112,7 +112,7 @@ node_files:
         return self._start(argv, env={**self.cluster.env(), **(env or {})}, cwd=self.root)
 
     def start_playbook(self, *words: str, playbook: str = "deploy-fast.yml") -> Running:
-        """``ansible-playbook`` without the wrapper, as from a checkout."""
+        """Run ``ansible-playbook`` without the command, as from a checkout."""
         ansible = str(Path(sys.executable).parent / "ansible-playbook")
         env = {**self.cluster.env(), "LOCALLOOP_PROJECT": str(self.root), "ANSIBLE_NOCOLOR": "1"}
         return self._start([ansible, f"playbooks/{playbook}", *words], env=env, cwd=REPOSITORY)
@@ -122,14 +122,14 @@ node_files:
         return self._started[-1]
 
     def end_runs(self) -> None:
-        """Kill what a test that failed has left under way."""
+        """Kill the runs that a failed test has left."""
         for run in self._started:
             run.kill_tree()
 
     def localloop(
         self, *words: str, code: int | None = 0, env: Mapping[str, str] | None = None
     ) -> Run:
-        """Run the command to its end; it has to end with ``code``."""
+        """Run the command; it has to exit with ``code``."""
         run = self.start(*words, env=env).end()
         assert code is None or run.code == code, f"{words}: exit {run.code}\n{run.text}"
         return run
@@ -140,13 +140,13 @@ node_files:
         return self.localloop("deploy", *words, code=code, env=env)
 
     def traced_deploy(self, log: Path) -> tuple[Run, str]:
-        """A deploy, and every process that the command itself started while it ran."""
+        """A deploy, and every process that the command itself started."""
         log.write_text("")
         run = self.deploy(env={"PYTHONPATH": str(SPAWN_LOG), "E2E_SPAWN_LOG": str(log)})
         return run, log.read_text()
 
     def playbook(self, *words: str, playbook: str = "deploy-fast.yml", code: int | None = 0) -> Run:
-        """Run the playbook to its end; it has to end with ``code``."""
+        """Run the playbook; it has to exit with ``code``."""
         run = self.start_playbook(*words, playbook=playbook).end()
         assert code is None or run.code == code, f"{words}: exit {run.code}\n{run.text}"
         return run

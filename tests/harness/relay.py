@@ -1,4 +1,4 @@
-"""A copy of examples/relay, and both of its parts from outside."""
+"""A copy of examples/relay, and both of its parts as seen from outside."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BUILT = ("gateway", "sandbox", "supervisor")
 
 @dataclass(frozen=True)
 class RelaySeen:
-    """What the cluster, its node and the registry hold at one moment.
+    """The contents of the cluster, its node and the registry at one moment.
 
     ``gateway`` is its answer to /version; ``sandboxes`` maps pod uids to that of their supervisor;
     ``file`` is the inode and the sha256 on the node; ``tags`` are those of each repository.
@@ -44,16 +44,16 @@ class RelaySeen:
 
     @property
     def greetings(self) -> set[tuple[str, str]]:
-        """What the supervisors in the sandboxes say: their own words and core's."""
+        """What the supervisors in the sandboxes answer: their own text and core's."""
         return {(found["says"], found["core_says"]) for found in self.sandboxes.values()}
 
     def builds(self, component: str) -> frozenset[str]:
-        """Each build pushes under its transaction's id."""
+        """The builds that were pushed, by the ids of their transactions."""
         return frozenset(tag for tag in self.tags[component] if tag.startswith("tx-"))
 
 
 class RelayOutside(Outside):
-    """The release ``relay`` and all that belongs to it."""
+    """The release ``relay`` and everything that belongs to it."""
 
     release = "relay"
 
@@ -61,7 +61,7 @@ class RelayOutside(Outside):
         return json.loads(self.get_raw("services/relay:http/proxy/version") or "{}")
 
     def pods_of(self, app: str) -> list[dict[str, Any]]:
-        """The pods that are not on their way out."""
+        """The pods that are not being deleted."""
         pods = self.cluster.items("-n", self.name, "pods", "-l", f"app={app}")
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
@@ -116,7 +116,7 @@ class RelayOutside(Outside):
 
 @dataclass
 class Availability:
-    """How many pods were ready and not on their way out, event by event."""
+    """How many pods were ready and not being deleted, event by event."""
 
     wanted: int
     counts: list[int] = field(default_factory=list)
@@ -141,7 +141,7 @@ class Availability:
 
 
 class Relay(Project):
-    """The project NAME, released in namespace NAME; edits by what each part says."""
+    """The project NAME, released in namespace NAME; edits change what each part answers."""
 
     example = REPOSITORY / "examples" / "relay"
     view = RelayOutside
@@ -150,7 +150,7 @@ class Relay(Project):
     def say(self, crate: str, words: str) -> str:
         """Edit a crate's greeting (``gateway``, ``supervisor`` or ``core``) and return it.
 
-        A number makes it one that no build has seen: BuildKit's cache outlives the tests.
+        A number makes it new to every build, because BuildKit's cache outlives the tests.
         """
         words = f"{words} {uuid.uuid4().hex[:8]}"
         path = f"crates/{crate}/src/{'lib' if crate == 'core' else 'main'}.rs"
@@ -163,7 +163,7 @@ class Relay(Project):
         return words
 
     def edit_chart(self, seconds: int) -> None:
-        """Edit the chart where it concerns the gateway's pods alone."""
+        """Edit a part of the chart that only concerns the gateway's pods."""
         path = "deploy/chart/templates/gateway.yaml"
         key = "terminationGracePeriodSeconds: "
         head, _, tail = self.read(path).partition(key)
@@ -171,7 +171,7 @@ class Relay(Project):
         self.write(path, f"{head}{key}{seconds}{tail[tail.index(chr(10)) :]}")
 
     def compiled(self) -> list[str]:
-        """The crates that cargo compiled in the last build, by BuildKit's own output."""
+        """The crates that cargo compiled in the last build, from BuildKit's output."""
         log = self.read(".cache/localloop/build/bake.log")
         words = [line.split() for line in log.splitlines() if " Compiling relay-" in line]
         return sorted(found[found.index("Compiling") + 1].removeprefix("relay-") for found in words)

@@ -1,4 +1,4 @@
-"""Somebody who removes images the moment that they get their names."""
+"""Removes images as soon as they are named."""
 
 from __future__ import annotations
 

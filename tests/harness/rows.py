@@ -1,6 +1,6 @@
-"""A pytest plugin: with ``-n 2 --dist loadscope``, two rows of tests that wait for clusters.
+"""A pytest plugin: with ``-n 2 --dist loadscope``, two queues of tests that wait for clusters.
 
-They run side by side, each in its order; then whatever needs no cluster, file by file.
+They run in parallel, each in order; then come the tests without a cluster, file by file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rows | None:
 
 
 def row_of(nodeid: str) -> str:
-    """``e2e`` or ``faults``, which take about as long; else the test's own file."""
+    """``e2e`` or ``faults``, which take about equally long, or else the test's own file."""
     path = Path(nodeid.partition("::")[0])
     part = path.parts[1]
     if part in ("faults", "molecule") or path.stem == "test_e2e_bootstrap":

@@ -1,4 +1,4 @@
-"""Runs of a command: to their end, or watched while they last."""
+"""Runs of a command: to their end, or watched while they run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Any
 from .processes import MARK, kill_all
 
 DEADLINE = 180.0
-# A machine's first cluster has Kubernetes built: four minutes on two idle cores.
+# A machine's first cluster builds Kubernetes: four minutes on two idle cores.
 FIRST_CLUSTER = 900.0
 
 
@@ -42,7 +42,7 @@ class Run:
 
     @property
     def report_path(self) -> Path:
-        """The markdown file that the run itself names."""
+        """The markdown file that the run's output names."""
         found = re.findall(r"Report: (\S+\.md)", self.text)
         assert len(found) == 1, f"no report is named:\n{self.text}"
         return Path(found[0])
@@ -74,7 +74,7 @@ class Run:
 
 
 class Running:
-    """A run that is under way; its output is read meanwhile."""
+    """A run in progress; its output is read in the background."""
 
     def __init__(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, project: Path):
         self.argv = list(argv)
@@ -119,7 +119,7 @@ class Running:
         return new[0] if new else None
 
     def events(self) -> list[dict[str, Any]]:
-        """The journal so far; a line that is being written is left out."""
+        """The journal so far, without a line that is being written."""
         events = []
         path = self.journal()
         if path is not None:
@@ -135,7 +135,7 @@ class Running:
         return path.stem
 
     def until(self, what: str, happened: Callable[[], object], *, within: float = 60) -> Any:
-        """Wait for a moment of the run, and fail if the run ends before it comes."""
+        """Wait until something is true of the run; fail if the run ends before."""
         deadline = time.monotonic() + within
         while not (found := happened()):
             assert self.process.poll() is None, f"ended before {what}:\n{self.text}"
@@ -173,12 +173,12 @@ class Running:
         self.process.wait()
 
     def kill_all_but(self, tool: str) -> None:
-        """SIGKILL to the whole tree, but for a tool that goes on to its end."""
+        """SIGKILL to all processes, except a tool that may finish."""
         kill_all(self.mark, but=tool)
         self.process.wait()
 
     def end(self, *, within: float = DEADLINE) -> Run:
-        """Wait for its end, bounded."""
+        """Wait for its end, up to a limit."""
         try:
             self.process.wait(within)
         except subprocess.TimeoutExpired:
@@ -199,6 +199,6 @@ class Running:
 
 
 def _terminal_signals() -> None:
-    # A shell that runs the tests in the background has SIGINT ignored, and children inherit that.
+    # A shell that runs the tests in the background ignores SIGINT, and children inherit that.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Workloads that are ready, or not for one reason each; applied by kubectl, judged by the gate."""
+"""Workloads that are ready, or not ready for one reason each; the gate judges them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is gated: applied, or made by ``before``; ``during`` runs beside the gate."""
+    """What is gated: applied, or created by ``before``; ``during`` runs in parallel to the gate."""
 
     objects: tuple[Object, ...]
     before: Callable[[Stage], None] | None = None
@@ -59,7 +59,7 @@ class Scene:
 
 
 def play(cluster: Cluster, scenes: dict[str, Scene]) -> dict[str, GateResult]:
-    """Apply all scenes, each in a namespace of its own, and run all gates at once."""
+    """Apply all scenes, each in its own namespace, and run all gates at once."""
     namespaces = [
         {
             "apiVersion": "v1",
@@ -110,7 +110,7 @@ def refs_in(stage: Stage, objects: tuple[Object, ...]) -> list[ObjectRef]:
 
 
 def clear(cluster: Cluster) -> None:
-    """Take all scenes away; nothing waits for their end."""
+    """Delete all scenes, without waiting for their end."""
     cluster.kubectl("delete", "namespaces", "-l", LABEL, "--wait=false")
 
 
@@ -134,7 +134,7 @@ def workload(
     pod: Object | None = None,
     **container: Any,
 ) -> Object:
-    """A workload of one pod; keywords go into its container, ``spec`` and ``pod`` into theirs."""
+    """A workload of one pod; keywords go into its container, ``spec`` and ``pod`` into those."""
     labels = {"app": name}
     main = {"name": "main", "image": image, "readinessProbe": PROBE, **container}
     if command is not None:
@@ -163,7 +163,7 @@ def with_container(obj: Object, **fields: Any) -> Object:
 
 
 def once_ready(stage: Stage, *objects: Object) -> None:
-    """Wait, from outside, until a workload's pods are all Ready."""
+    """Wait, with kubectl, until all pods of a workload are Ready."""
     for obj in objects:
         kind, name = obj["kind"].lower(), obj["metadata"]["name"]
         eventually(

@@ -1,4 +1,4 @@
-"""A run on a terminal: what its screen shows at the end."""
+"""A run on a terminal, and what its screen shows at the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS, ROWS = 100, 200
 
 
 def screen_of(argv: Sequence[str], *, env: Mapping[str, str]) -> tuple[list[str], str]:
-    """The lines of its screen, and all that was written to it; the command has to end with 0."""
+    """Run a command that has to succeed; the screen's lines, and all that was written to it."""
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (ROWS, COLUMNS))
     process = subprocess.Popen(
@@ -30,7 +30,7 @@ def screen_of(argv: Sequence[str], *, env: Mapping[str, str]) -> tuple[list[str]
     try:
         while chunk := os.read(leader, 65536):
             written += chunk
-    except OSError:  # Linux says so that nobody holds the other end any more
+    except OSError:  # on Linux: the other end is closed
         pass
     finally:
         os.close(leader)

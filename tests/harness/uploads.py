@@ -1,4 +1,4 @@
-"""A way to a registry on which the uploads of a push are heard and counted."""
+"""A proxy in front of a registry that counts the uploads of a push."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _BEGIN = re.compile(rb"POST \S+/blobs/uploads/")
 
 
 class UploadWatch:
-    """Passes on every byte between 127.0.0.1:PORT and the registry at ``address``.
+    """Forwards every byte between 127.0.0.1:PORT and the registry at ``address``.
 
-    ``on_upload`` is called once, before the first upload begins; ``uploads`` counts all.
+    ``on_upload`` is called once, before the first upload begins; ``uploads`` counts all of them.
     """
 
     def __init__(self, address: str, on_upload: Callable[[], None] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The wheel: made by the tools of this virtual environment, installed into an empty one."""
+"""The wheel: built with this virtual environment, installed into an empty one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from .outside import output
 from .project import REPOSITORY
 
-# What of the checkout is Ansible content, beside the package itself.
+# The parts of the checkout that are Ansible content, besides the package itself.
 CONTENT = (
     "ansible.cfg",
     "playbooks",
@@ -27,7 +27,7 @@ CONTENT = (
 
 
 def tracked() -> dict[str, Path]:
-    """The files of the content that git does not ignore, by their path in the checkout."""
+    """The content's files that git does not ignore, by their path in the checkout."""
     argv = ["git", "-C", str(REPOSITORY), "ls-files", "-z", "--cached", "--others"]
     listed = output([*argv, "--exclude-standard", "--", *CONTENT]).split("\0")
     return {name: REPOSITORY / name for name in listed if name and (REPOSITORY / name).exists()}
@@ -42,7 +42,7 @@ def build_wheel(where: Path) -> Path:
 
 
 def install_wheel(wheel: Path, where: Path) -> Path:
-    """An empty virtual environment with the wheel and what it asks for; its directory of tools."""
+    """A new virtual environment with the wheel and its dependencies; returns its bin directory."""
     venv.create(where, with_pip=True)
     argv = [str(where / "bin/python"), "-m", "pip", "install", "--quiet", str(wheel)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)

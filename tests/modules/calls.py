@@ -1,4 +1,4 @@
-"""Module calls as a table, run by one ansible-playbook: each in the worker and as a payload."""
+"""A table of module calls that one ansible-playbook runs, each in the worker and as a payload."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from harness.documented import undocumented
 REPOSITORY = Path(__file__).resolve().parents[2]
 OTHER_PYTHON = Path("/usr/bin/python3")
 FORMS = ("worker", "payload")
-# What Ansible adds to a result by itself, or only to one of the forms.
+# Keys that Ansible itself adds to a result, or adds in one of the forms only.
 _NOT_OURS = ("_ansible_no_log", "invocation", "exception", "failed_when_result", "action")
 
 
 @dataclass(frozen=True)
 class Call:
-    """One task: the module, its arguments, and what comes of it.
+    """One task: the module, its arguments and the expected result.
 
     ``expect``: keys of the result with their values. ``error``: the reason of a failure, or a part
     of Ansible's message about the arguments.
@@ -57,7 +57,7 @@ class Call:
 
 
 def other_python(where: Path) -> Path:
-    """A Python that Ansible does not take for its own, so that modules travel as payloads."""
+    """A Python that Ansible does not recognise as its own, so that modules run as payloads."""
     probe = "import sys, docker, yaml; sys.exit(sys.version_info < (3, 11))"
     if (
         OTHER_PYTHON.exists()
@@ -142,7 +142,7 @@ def perform(
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment without what decides anything, and with ``environ``."""
+    """This process's environment without variables that matter to a run, plus ``environ``."""
     kept = {
         key: value
         for key, value in os.environ.items()
@@ -152,7 +152,7 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def judge(call: Call, results: Results) -> None:
-    """What was expected came, and the same in both forms."""
+    """Check that the result is as expected, and the same in both forms."""
     worker = results["worker"][call.id]
     if call.error:
         assert worker.get("failed") is True, worker

@@ -1,4 +1,4 @@
-"""Our playbooks through ansible-runner: with --check, for real, again; no word of warning."""
+"""Our playbooks through ansible-runner: with --check, for real, and again; without warnings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Play = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture
 def play(project: Project, tmp_path: Path) -> Play:
-    """Run a playbook on the project: all events of the run, which has to succeed quietly."""
+    """Run a playbook on the project without warnings or failures; returns all events of the run."""
     from ansible_runner import Runner
 
     runs = iter(range(100))
@@ -94,7 +94,7 @@ def test_status(play: Play, project: Project) -> None:
     reports = project.reports()
     assert three_times(play, "status.yml") == [{}, {}, {}]
     assert "runs revision 1; tx-" in text(play("status.yml"))
-    assert project.reports() == reports  # looking is no transaction
+    assert project.reports() == reports  # status opens no transaction
 
 
 @pytest.mark.cluster

@@ -1,4 +1,4 @@
-"""playbooks/host.yml with --check where something is missing: it is named, and nothing is done."""
+"""playbooks/host.yml with --check on a machine that lacks something: it only says what."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_check_says_what_would_be_done(case: str, tmp_path: Path) -> None:
     }
     binaries = tmp_path / "bin"
     binaries.mkdir()
-    # An extra variable is stronger than what the look at this machine registers.
+    # An extra variable takes precedence over what the inspection of this machine registers.
     done = play({"host_result": found, "host_bin_dir": str(binaries)}, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert words in done.stdout

@@ -80,7 +80,7 @@ ACTING = ("project_remove", "image_prune", "chart_rollback")
 
 
 def wrong_arguments() -> list[Call]:
-    """Per module: an argument too few, one too many, one of a wrong type."""
+    """For each module: one argument too few, one too many, and one of the wrong type."""
     table = []
     seen: set[str] = set()
     values: dict[str, Any] = {"str": "x", "path": NOWHERE, "dict": {}}
@@ -90,7 +90,7 @@ def wrong_arguments() -> list[Call]:
         enough = {
             name: spec[name].get("choices", [values[spec[name]["type"]]])[0] for name in required
         }
-        # Modules with the same arguments are the same payload but for its last call.
+        # The payloads of modules with the same arguments differ in their last call only.
         forms = WORKER if str(spec) in seen else FORMS
         seen.add(str(spec))
         if required:
@@ -134,12 +134,12 @@ def report(**arguments: Any) -> dict[str, Any]:
 
 CALLS = [
     *wrong_arguments(),
-    # Nothing to do is nothing done, also without Docker.
+    # With nothing to do, nothing is done, and Docker is not needed.
     *[Call("nothing to do", name, {"plan": NOTHING}, {"changed": False, "plan": NOTHING})
       for name in STEPS[:5]],
     *[Call("nothing to do, check", name, {"plan": NOTHING}, {"changed": False, "plan": NOTHING},
            check=True, forms=WORKER) for name in STEPS],
-    # Check mode foresees.
+    # Check mode predicts.
     Call("build, check", "image_build", {"plan": plan(WEB)},
          {"changed": True, "plan": plan(WEB)}, check=True),
     Call("release, check", "chart_release", {"plan": plan(WITH_IMAGE)},
@@ -260,7 +260,7 @@ def located(hello: Path) -> dict[str, Call]:
 
 @pytest.fixture(scope="module")
 def results(located: dict[str, Call], tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """All calls, by two playbooks side by side: a payload takes half a second."""
+    """All calls, by two playbooks in parallel: a payload takes half a second."""
     calls = list(located.values())
     where = [tmp_path_factory.mktemp("calls") for _ in range(2)]
 
@@ -288,7 +288,7 @@ def test_every_module_is_called_in_both_modes() -> None:
     real = {call.module for call in CALLS if not call.check}
     checked = {call.module for call in CALLS if call.check}
     assert real == set(MODULES)
-    # These say in check mode what they always say; what they see needs Docker.
+    # These return the same in check mode; what they inspect needs Docker.
     assert checked == set(MODULES) - {"deploy_plan", "cluster_inspect", "registry_inspect"}
 
 

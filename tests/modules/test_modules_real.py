@@ -12,7 +12,7 @@ from calls import FORMS, Call, Results, perform
 from harness.outside import docker
 from harness.project import Project
 
-# What each step says of ``changed``: in check mode, for real, again.
+# Each step's ``changed``: in check mode, for real, and again.
 STEPS = {
     "deploy_plan": (False, False, False),
     "image_build": (True, True, False),
@@ -25,7 +25,7 @@ PHASES = ("check", "real", "again")
 
 
 def loop(project: Project, phase: str) -> list[Call]:
-    """The loop's steps, each with the plan of the one before it."""
+    """The loop's steps, each with the plan of the previous one."""
     calls = []
     arguments: dict[str, Any] = {"project": str(project.root)}
     for step, changed in STEPS.items():
@@ -44,7 +44,7 @@ def loop(project: Project, phase: str) -> list[Call]:
 
 
 def play(project: Project, where: Path, form: str, phase: str) -> dict[str, Any]:
-    """One play of the loop: per step its result."""
+    """One play of the loop: the result of each step."""
     where.mkdir()
     ran = perform(
         loop(project, phase),
@@ -88,7 +88,7 @@ def test_the_loop_in_both_forms(make_project: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
-def test_what_a_cluster_was_made_for_is_noted_once(make_project: Any, tmp_path: Path) -> None:
+def test_what_a_cluster_was_made_for_is_recorded_once(make_project: Any, tmp_path: Path) -> None:
     for form in FORMS:
         project: Project = make_project(f"noted-{form}")
         project.append("localloop.yml", '\ncluster: {inputs: ["chart/**"]}\n')
@@ -109,7 +109,7 @@ def test_what_a_cluster_was_made_for_is_noted_once(make_project: Any, tmp_path: 
 
 @pytest.fixture
 def image(tmp_path: Path) -> Any:
-    """The directory of an image that takes no time, and the repository to build it into."""
+    """The directory of an image that builds at once, and the repository for it."""
     directory = tmp_path / "image"
     directory.mkdir()
     (directory / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
@@ -136,7 +136,7 @@ def test_node_image_is_built_once(image: dict[str, str], tmp_path: Path) -> None
 
 
 @pytest.mark.docker
-def test_what_is_not_there_is_to_be_created(tmp_path: Path) -> None:
+def test_what_does_not_exist_has_to_be_created(tmp_path: Path) -> None:
     name = "module-test-absent"
     calls = [
         Call("absent", "cluster_inspect", {"name": name, "api_port": 16443}),

@@ -14,7 +14,7 @@ from harness.outside import Cluster
 from harness.project import Project
 
 ROOT = Path(__file__).parents[2]
-# In the order of the loop: each finds what the ones before it have made.
+# In the order of the loop: each uses what the ones before it have left.
 ORDER = [
     "host",
     "cluster",
