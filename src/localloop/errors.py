@@ -9,7 +9,7 @@ class LocalloopError(Exception):
     """The deploy failed: build, release or gate.
 
     ``reason`` is a stable machine name (``image_pull_failed``), optionally with a subject after a
-    colon; ``message`` one sentence for people; ``where`` a file position or an object's name;
+    colon; ``message`` a sentence for the user; ``where`` a file position or an object's name;
     ``hint`` what to do next; ``details`` plain data for the JSON report.
     """
 
@@ -51,13 +51,13 @@ class LocalloopError(Exception):
 
 
 class UsageError(LocalloopError):
-    """Bad usage, bad configuration or a refusal; raised before anything is changed."""
+    """Bad usage, bad configuration or a refusal; raised before anything has changed."""
 
     exit_code = 2
 
 
 class BusyError(LocalloopError):
-    """Another run holds the lock, or the cluster's record moved under this run."""
+    """Another run holds the lock, or the cluster's record changed during this run."""
 
     exit_code = 75
 

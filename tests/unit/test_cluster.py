@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localloop.cluster.ports import PORTS, choose_port, note_port
+from localloop.cluster.ports import PORTS, choose_port, save_port
 from localloop.cluster.state import (
     cluster_state,
     ensure_kubeconfig,
@@ -149,12 +149,12 @@ def test_a_configured_port_may_be_held_by_the_container_it_is_for(taken_port: in
 
 
 def test_a_noted_port_is_kept_unless_taken(taken_port: int) -> None:
-    note_port("registry", "demo", taken_port)
+    save_port("registry", "demo", taken_port)
     assert choose_port("registry", "demo", configured=None, own=None) in PORTS["registry"]
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = server.getsockname()[1]
-    note_port("registry", "demo", free)
-    note_port("api", "demo", 6550)
+    save_port("registry", "demo", free)
+    save_port("api", "demo", 6550)
     assert choose_port("registry", "demo", configured=None, own=None) == free
 
 
@@ -201,9 +201,9 @@ def test_a_node_without_kubeconfig_is_named() -> None:
 
 
 def test_damaged_notes_are_no_error() -> None:
-    note_port("api", "demo", 6550)
+    save_port("api", "demo", 6550)
     path = kubeconfig_path("demo").with_name("ports.json")
     assert json.loads(path.read_text()) == {"api": 6550}
     path.write_text("[")
-    note_port("api", "demo", 6551)
+    save_port("api", "demo", 6551)
     assert json.loads(path.read_text()) == {"api": 6551}

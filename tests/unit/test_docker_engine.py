@@ -23,7 +23,7 @@ import pytest
 from localloop.build.node_image import ensure_base_image
 from localloop.errors import LocalloopError
 from localloop.system.docker import Docker
-from localloop.system.docker_engine import Engine, _unframed
+from localloop.system.docker_engine import Engine, _demultiplexed
 
 BASE = "debian:bookworm-slim"
 
@@ -166,7 +166,7 @@ def test_an_absent_image_counts_as_removed(engine: Engine, server: Server) -> No
         (lambda e: e.remove_image("busy"), r"refused to remove busy \(409\): conflict"),
         (lambda e: e.put_archive("full", "/", b"x"), r"\(500\): no space left on device"),
         (lambda e: e.execute("gone", ["true"]), r"refused to run true in gone \(404\): No such"),
-        (lambda e: e.read_file("wrong", "/f"), "/f in wrong: no tar archive"),
+        (lambda e: e.read_file("wrong", "/f"), "/f in wrong: not a readable tar archive"),
     ],
 )
 def test_a_refusal_carries_dockers_words(engine: Engine, call: Any, message: str) -> None:
@@ -227,7 +227,7 @@ def test_no_daemon(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_command_in_a_container_said(stream: bytes, said: bytes) -> None:
-    assert _unframed(stream) == said
+    assert _demultiplexed(stream) == said
 
 
 def test_asking_docker_imports_no_sdk() -> None:

@@ -118,7 +118,7 @@ BAD = [
     Case("components_with_step", {"components": {"web": 1}}, "web: not a component", ("build",)),
     Case("components_with_step", PLAN, "'biuld' is not a step", ("biuld",)),
     Case("component_summary", PLAN, "not a component of a plan"),
-    Case("host_lacks", {"helm": ""}, "not what was seen of a host"),
+    Case("host_lacks", {"helm": ""}, "not the description of a host"),
     Case("report_markdown", {"schema": 1}, "not a report of localloop's"),
     Case("not_terminating", {"resources": PODS}, "not a list of Kubernetes objects"),
     Case("not_terminating", [{"kind": "Pod"}], "not a list of Kubernetes objects"),

@@ -31,7 +31,7 @@ DAEMON = ["docker.io", "docker-cli", "containerd", "runc", "iptables"]
     [
         pytest.param({}, [], [], False, [], id="complete"),
         pytest.param(
-            {"docker_server": ""}, [], [], True, ["Docker does not run"], id="docker-stopped"
+            {"docker_server": ""}, [], [], True, ["Docker is not running"], id="docker-stopped"
         ),
         pytest.param(
             {"docker_server": "", "dockerd": ""},

@@ -69,7 +69,9 @@ def test_a_file_that_is_not_exported_is_named(layers: list[bytes]) -> None:
 
 
 def test_a_layer_that_cannot_be_read_is_named() -> None:
-    with pytest.raises(LocalloopError, match="tool cannot be read: no tar archive") as caught:
+    with pytest.raises(
+        LocalloopError, match="tool cannot be read: not a readable tar archive"
+    ) as caught:
         read("tool", b"something else")
     assert (caught.value.reason, caught.value.component) == ("file_not_exported", "tool")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from localloop.system.processes import Family
+from localloop.system.processes import Descendants
 
 # A child in a session of its own, with a child of its own in yet another one.
 SCRIPT = """
@@ -39,8 +39,8 @@ def tree() -> Iterator[tuple[subprocess.Popen[str], int]]:
     child.communicate()
 
 
-def pids(family: Family) -> set[int]:
-    return {process.pid for process in family.look()}
+def pids(descendants: Descendants) -> set[int]:
+    return {process.pid for process in descendants.alive()}
 
 
 def eventually(check: Callable[[], bool]) -> bool:
@@ -52,12 +52,12 @@ def eventually(check: Callable[[], bool]) -> bool:
 
 def test_descendants_are_found_and_killed(tree: tuple[subprocess.Popen[str], int]) -> None:
     child, grandchild = tree
-    family = Family()
-    assert {child.pid, grandchild} <= pids(family)
-    assert os.getpid() not in pids(family)
-    family.kill()
+    descendants = Descendants()
+    assert {child.pid, grandchild} <= pids(descendants)
+    assert os.getpid() not in pids(descendants)
+    descendants.kill()
     # A zombie counts as gone: nobody has waited for the child yet.
-    assert eventually(lambda: not {child.pid, grandchild} & pids(family))
+    assert eventually(lambda: not {child.pid, grandchild} & pids(descendants))
     assert child.wait(timeout=5) == -signal.SIGKILL
 
 
@@ -65,21 +65,21 @@ def test_a_descendant_is_remembered_after_its_parent_ended(
     tree: tuple[subprocess.Popen[str], int],
 ) -> None:
     child, grandchild = tree
-    family, late = Family(), Family()
-    assert grandchild in pids(family)
+    descendants, late = Descendants(), Descendants()
+    assert grandchild in pids(descendants)
     child.kill()
     child.wait(timeout=5)
-    assert grandchild in pids(family)
+    assert grandchild in pids(descendants)
     assert grandchild not in pids(late)
-    family.kill()
-    assert eventually(lambda: not family.look())
+    descendants.kill()
+    assert eventually(lambda: not descendants.alive())
 
 
 def test_our_own_group_survives() -> None:
     """A child in this process's group is killed alone."""
     code = (
-        "import subprocess; from localloop.system.processes import Family;"
-        "child = subprocess.Popen(['sleep', '61']); Family().kill();"
+        "import subprocess; from localloop.system.processes import Descendants;"
+        "child = subprocess.Popen(['sleep', '61']); Descendants().kill();"
         "print(child.wait(timeout=5))"
     )
     done = subprocess.run(

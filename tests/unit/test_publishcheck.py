@@ -35,7 +35,7 @@ class FakeRegistry:
         self.flipped = flipped
         self.read: list[str] = []
 
-    def another(self) -> FakeRegistry:
+    def new_connection(self) -> FakeRegistry:
         return self
 
     def manifest(self, _: str, digest: str) -> Manifest | None:

@@ -211,9 +211,9 @@ def test_flipped_bit_is_seen(fake: FakeRegistry, flip: int) -> None:
         (502, b"<html>Bad Gateway</html>", "<html>Bad Gateway</html>"),
         (500, b'{"errors": []}', "status 500"),
         (500, b"\xff" * 1000, "status 500"),
-        (200, b"<html>hello</html>", "no manifest"),
-        (200, b"[]", "no manifest"),
-        (200, b'{"config": "x"}', "no manifest"),
+        (200, b"<html>hello</html>", "other than a manifest"),
+        (200, b"[]", "other than a manifest"),
+        (200, b'{"config": "x"}', "other than a manifest"),
     ],
 )
 def test_another_answer_is_an_error(

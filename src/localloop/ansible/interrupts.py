@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from ..system.processes import Family
+from ..system.processes import Descendants
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How long workers have for ending their tools, and then the main process for ending by itself.
@@ -38,7 +38,7 @@ class RunInterrupts:
         self.received = 0
         self._close = close
         self._pid = os.getpid()
-        self._family = Family()
+        self._descendants = Descendants()
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # a handler may put into it
         self._stop_run: Callable[[], None] | None = None
 
@@ -82,7 +82,7 @@ class RunInterrupts:
                         with suppress(ProcessLookupError):
                             os.kill(worker.pid, signum)
                 self._wait_for_another()
-        self._family.kill()
+        self._descendants.kill()
         time.sleep(_KILLED_SECONDS)
         self._close()
         os._exit(self.exit_code)

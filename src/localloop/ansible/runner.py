@@ -25,9 +25,9 @@ from typing import Any
 
 from ..errors import LocalloopError
 from ..report.journal import Journal
-from ..system.environ import passed
+from ..system.environ import for_playbooks
 from ..system.paths import content_dir
-from ..system.processes import Family
+from ..system.processes import Descendants
 
 # After the first Ctrl-C: how long tools, workers and the playbook have to end by themselves.
 INTERRUPT_GRACE_SECONDS = 8.0
@@ -116,7 +116,7 @@ def environment(
         **({} if color else {"ANSIBLE_NOCOLOR": "1"}),
     }
     inherited = {} if transaction is None else _transaction_environ(transaction)
-    return {**passed(base), **extra, **ours, **inherited}
+    return {**for_playbooks(base), **extra, **ours, **inherited}
 
 
 def _written(
@@ -199,7 +199,7 @@ class _Run:
         self._signals = 0
         self._handled = 0
         self._kill_at: float | None = None
-        self._family = Family()
+        self._descendants = Descendants()
         self._failed: list[Failure] = []
 
     def to_its_end(self) -> RunnerOutcome:
@@ -211,7 +211,7 @@ class _Run:
                 thread.join()  # it has said its last word
             finally:
                 if thread.is_alive():  # on_line raised: nobody would see what goes on
-                    self._family.kill()
+                    self._descendants.kill()
                 thread.join(INTERRUPT_GRACE_SECONDS)
                 if self._signals:
                     self._end_leftovers()
@@ -284,13 +284,13 @@ class _Run:
             if self._kill_at is None:
                 self._kill_at = time.monotonic() + INTERRUPT_GRACE_SECONDS
             if self._signals > 1:
-                self._family.kill()
+                self._descendants.kill()
             elif not self._interrupt():
                 return  # nothing is there yet: look again
             self._handled = self._signals
         if self._kill_at is not None and time.monotonic() > self._kill_at:
             self._kill_at = None
-            self._family.kill()
+            self._descendants.kill()
 
     def _interrupt(self) -> bool:
         """SIGINT to ansible-playbook alone: it ends its workers, and each of them its tool.
@@ -298,13 +298,13 @@ class _Run:
         One that has not begun, and would only say where in its imports it was, is killed. Whether
         there was one.
         """
-        alive = {each.pid for each in self._family.look()}
+        alive = {each.pid for each in self._descendants.alive()}
         noted = self._noted_playbook()
         if noted is not None and noted in alive:
             with suppress(ProcessLookupError):
                 os.kill(noted, signal.SIGINT)
         elif alive:
-            self._family.kill()
+            self._descendants.kill()
         return bool(alive)
 
     def _noted_playbook(self) -> int | None:
@@ -319,9 +319,9 @@ class _Run:
 
     def _end_leftovers(self) -> None:
         deadline = self._kill_at if self._kill_at is not None else 0.0
-        while self._family.look():
+        while self._descendants.alive():
             if self._signals > 1 or time.monotonic() > deadline:
-                self._family.kill()
+                self._descendants.kill()
                 return
             time.sleep(_POLL_SECONDS)
 

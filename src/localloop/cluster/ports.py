@@ -42,7 +42,7 @@ def choose_port(purpose: str, name: str, *, configured: int | None, own: int | N
         )
     if own:
         return own
-    kept = noted_ports(name).get(purpose)
+    kept = saved_ports(name).get(purpose)
     ports = PORTS[purpose]
     begin = zlib.crc32(name.encode()) % len(ports)
     candidates: tuple[int, ...] = (*ports[begin:], *ports[:begin])
@@ -54,7 +54,7 @@ def choose_port(purpose: str, name: str, *, configured: int | None, own: int | N
     )
 
 
-def noted_ports(name: str) -> dict[str, int]:
+def saved_ports(name: str) -> dict[str, int]:
     """The ports that the cluster's containers had when they were last seen."""
     try:
         found = json.loads((cluster_dir(name) / "ports.json").read_bytes())
@@ -65,9 +65,9 @@ def noted_ports(name: str) -> dict[str, int]:
     return {key: value for key, value in found.items() if isinstance(value, int)}
 
 
-def note_port(purpose: str, name: str, port: int) -> None:
+def save_port(purpose: str, name: str, port: int) -> None:
     """Remember a port, so that a container made anew gets the same one."""
-    noted = noted_ports(name)
+    noted = saved_ports(name)
     if noted.get(purpose) != port:
         content = json.dumps({**noted, purpose: port}, sort_keys=True).encode()
         write_private(cluster_dir(name) / "ports.json", content)

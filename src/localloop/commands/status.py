@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from ..config.project import load_project
-from ..report.status import cluster_lines, left_lines, table, what_runs
+from ..report.status import cluster_lines, left_behind_lines, table, what_runs
 from ..session import Session
 from .arguments import ProfileOptions, add_profile
 from .console import Console
@@ -32,6 +32,6 @@ def run(options: Options, console: Console) -> int:
         console.say(line)
     if rows := table(status):
         console.table(rows)
-    for line in left_lines(status):
+    for line in left_behind_lines(status):
         console.say(line)
     return 0

@@ -16,7 +16,7 @@ from ..registry.client import Registry
 from ..registry.published import PublishedImage
 from ..session import Session
 from ..system import tools
-from ..system.docker_host import DOCKER_HINT, free_of
+from ..system.docker_host import DOCKER_HINT, free_space_text
 
 CORRUPT = "registry_corrupt"
 # Larger blobs are judged by their size alone: one core reads and hashes 100 MB in about 0.3 s.
@@ -39,7 +39,7 @@ def broken_blobs(registry: Registry, repository: str, digest: str) -> list[str]:
     blobs = {blob["digest"]: blob.get("size", 0) for blob in (found["config"], *found["layers"])}
 
     def is_whole(digest: str) -> bool:
-        mine, size = registry.another(), blobs[digest]
+        mine, size = registry.new_connection(), blobs[digest]
         if mine.size(repository, digest) != size:
             return False
         return size > WHOLE_BYTES or mine.has_bytes_of(repository, digest)
@@ -72,7 +72,8 @@ def refuse_full(session: Session) -> None:
         name = session.registry_container_name
         raise LocalloopError(
             FULL,
-            f"the registry {name} has no room for what was built: {free_of(_ROOT, free, size)}",
+            f"the registry {name} has no room for what was built:"
+            f" {free_space_text(_ROOT, free, size)}",
             hint="Free some on the disk with Docker's volumes, or `localloop prune` old images.",
         )
 

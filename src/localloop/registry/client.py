@@ -1,4 +1,4 @@
-"""The registry's HTTP API (Docker Registry HTTP API V2), as far as the loop needs it."""
+"""A client for the part of the Docker Registry HTTP API V2 that the loop needs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MANIFEST_TYPES = (
 )
 
 _DIGEST = "docker-content-digest"
-# What distribution says of a manifest whose file it cannot parse (any more).
+# How distribution reports a manifest whose stored file it cannot parse, because it is damaged.
 _NOT_PARSED = "UNKNOWN unknown error"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A platform manifest: its digest, its configuration's, its media type and its bytes."""
+    """A manifest: its digest, the digest of its configuration, its media type and its bytes."""
 
     digest: str
     config: str
@@ -34,7 +34,7 @@ class Manifest:
     body: bytes
 
     def published(self, repository: str, platform: str) -> PublishedImage:
-        """The image that this is the manifest of.
+        """The image that this manifest describes.
 
         ``repository`` is REGISTRY/PROJECT/COMPONENT; ``platform`` is what the image was built for.
         """
@@ -43,19 +43,24 @@ class Manifest:
 
 
 class Registry:
-    """One connection to the registry at ``address`` (``127.0.0.1:PORT``, plain HTTP)."""
+    """One connection to the registry at ``address`` (``127.0.0.1:PORT``, plain HTTP).
+
+    ``timeout`` is in seconds and applies to each request. Every method raises ``LocalloopError``:
+    ``registry_unreachable`` if the registry does not answer, ``registry_error`` for an unexpected
+    answer.
+    """
 
     def __init__(self, address: str, *, timeout: float = 10.0) -> None:
         self.address = address
         self._timeout = timeout
         self._connection: http.client.HTTPConnection | None = None
 
-    def another(self) -> Registry:
-        """A connection of its own, for use in another thread."""
+    def new_connection(self) -> Registry:
+        """A separate connection to the same registry, for use in another thread."""
         return Registry(self.address, timeout=self._timeout)
 
     def manifest(self, repository: str, reference: str) -> Manifest | None:
-        """The manifest of a tag or digest; ``None`` if it is absent or other bytes than it was."""
+        """The manifest of a tag or digest; ``None`` if it is absent or damaged."""
         status, headers, body = self._request("GET", f"/v2/{repository}/manifests/{reference}")
         if status == 404 or (status == 500 and _first_error(body) == _NOT_PARSED):
             return None
@@ -69,14 +74,14 @@ class Registry:
         except (ValueError, AttributeError) as error:
             raise LocalloopError(
                 "registry_error",
-                f"{self.address} answers {repository}:{reference} with something that is no"
+                f"{self.address} answered {repository}:{reference} with something other than a"
                 f" manifest: {_first_error(body)}",
                 hint="Is another server listening on the registry's port?",
             ) from error
         return Manifest(digest, config, headers.get("content-type", MANIFEST_TYPES[0]), body)
 
     def size(self, repository: str, digest: str) -> int | None:
-        """How many bytes of a blob the registry holds; ``None`` if it is absent."""
+        """The size in bytes of a blob as the registry holds it; ``None`` if it is absent."""
         status, headers, body = self._request("HEAD", f"/v2/{repository}/blobs/{digest}")
         if status == 404:
             return None
@@ -84,26 +89,26 @@ class Registry:
         return int(headers["content-length"])
 
     def blob(self, repository: str, digest: str) -> bytes:
-        """A blob's bytes, verified against its digest."""
+        """A blob's bytes; raises ``registry_corrupt`` if they do not match its digest."""
         status, _, body = self._request("GET", f"/v2/{repository}/blobs/{digest}")
         self._expect(status, 200, f"reading {repository}@{digest}", body)
         if "sha256:" + hashlib.sha256(body).hexdigest() != digest:
             raise LocalloopError(
                 "registry_corrupt",
-                f"{self.address} serves other bytes for the blob {repository}@{digest}",
-                hint="Remove the registry with its volume (docs/clusters.md): a deploy fills it.",
+                f"{self.address} serves a damaged blob: {repository}@{digest} has another digest",
+                hint="Remove the registry with its volume (docs/clusters.md): a deploy refills it.",
             )
         return body
 
     def has_bytes_of(self, repository: str, digest: str) -> bool:
-        """Whether a blob's bytes are those that its digest is of; none is kept in memory."""
+        """Whether a blob's bytes match its digest; they are not kept in memory."""
         path = f"/v2/{repository}/blobs/{digest}"
         status, _, found = self._request("GET", path, read=_sha256)
         self._expect(status, 200, f"reading {repository}@{digest}", found)
         return found.decode() == digest
 
     def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:
-        """Give a manifest that the registry holds one more tag."""
+        """Give a manifest that the registry already holds another tag."""
         status, _, body = self._request(
             "PUT",
             f"/v2/{repository}/manifests/{tag}",
@@ -113,13 +118,13 @@ class Registry:
         self._expect(status, 201, f"tagging {repository}:{tag}", body)
 
     def delete_manifest(self, repository: str, digest: str) -> None:
-        """Remove a manifest and every tag that names it."""
+        """Remove a manifest with all its tags; no error if it is absent."""
         status, _, body = self._request("DELETE", f"/v2/{repository}/manifests/{digest}")
         if status != 404:
             self._expect(status, 202, f"removing {repository}@{digest}", body)
 
     def repositories(self) -> list[str]:
-        """All repositories, sorted; those whose images are all gone are among them."""
+        """All repositories, sorted; includes those without images."""
         found: list[str] = []
         path = "/v2/_catalog?n=1000"
         while path:
@@ -130,7 +135,7 @@ class Registry:
         return sorted(found)
 
     def tags(self, repository: str) -> list[str]:
-        """All tags of a repository, sorted."""
+        """All tags of a repository, sorted; empty if there is no such repository."""
         status, _, body = self._request("GET", f"/v2/{repository}/tags/list")
         if status == 404:
             return []
@@ -183,7 +188,7 @@ class Registry:
 
 
 def _sha256(response: http.client.HTTPResponse) -> bytes:
-    """The digest of an answer's body, as ``sha256:…``; the body itself where it is no success."""
+    """The digest of a response's body, as ``sha256:…``; the body itself if the request failed."""
     if response.status != 200:
         return response.read()
     digest = hashlib.sha256()

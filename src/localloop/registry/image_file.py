@@ -1,4 +1,4 @@
-"""One file out of a published image: what a node file's export stage holds."""
+"""Reads one file from a published image: the output of a node file's export stage."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .published import PublishedImage
 
 
 def read_file(registry: Registry, component: str, image: PublishedImage | None, path: str) -> bytes:
-    """The bytes of the regular file at ``path`` in the image's topmost layer that has it.
+    """The bytes of the regular file at ``path``, from the topmost layer that has it.
 
-    Raises ``registry_lost``, ``registry_corrupt`` and ``file_not_exported``.
+    Raises ``registry_lost``, ``registry_corrupt`` or ``file_not_exported``.
     """
     repository = image.name if image else ""
     manifest = registry.manifest(repository, image.digest) if image else None
@@ -40,17 +40,17 @@ def _not_exported(component: str, problem: str) -> LocalloopError:
         "file_not_exported",
         problem,
         component=component,
-        hint=f"Let the stage copy it there, or correct `file:` under node_files.{component}.",
+        hint=f"Copy it there in the stage, or correct `file:` under node_files.{component}.",
     )
 
 
 def _blob(registry: Registry, component: str, repository: str, image: str, digest: str) -> bytes:
-    """A layer; where it is damaged its image goes, so that the next deploy publishes it again."""
+    """A layer's bytes; damaged ones delete the image, so that the next deploy builds it again."""
     try:
         return registry.blob(repository, digest)
     except LocalloopError as error:
         if error.reason == "registry_corrupt":
             registry.delete_manifest(repository, image)
             error.component = component
-            error.hint = "Run the deploy again: it builds and pushes what was damaged."
+            error.hint = "Run the deploy again: it builds and pushes the damaged image again."
         raise

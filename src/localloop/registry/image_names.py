@@ -1,4 +1,4 @@
-"""The names of a published image, from its plain data as plans and the record hold it."""
+"""The names of a published image, from the plain data in plans and the record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 def image_reference(image: Any) -> str:
     """``REPOSITORY@sha256:…``, which names exactly these bytes.
 
-    ``image`` has ``repository`` and ``digest``; ``UsageError`` where it does not.
+    ``image`` has ``repository`` and ``digest``; otherwise raises ``UsageError``.
     """
     return _published(image).ref
 
@@ -23,7 +23,7 @@ def image_reference(image: Any) -> str:
 def image_tag(image: Any) -> str:
     """The tag ``d-…`` under which the image is published, for charts that only take tags.
 
-    ``image`` has ``repository`` and ``digest``; ``UsageError`` where it does not.
+    ``image`` has ``repository`` and ``digest``; otherwise raises ``UsageError``.
     """
     return _published(image).tag
 

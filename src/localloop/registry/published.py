@@ -1,4 +1,4 @@
-"""A published image, as it travels from the push through plan, release and record."""
+"""A published image, as it passes from the push through plan, release and record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class PublishedImage:
 
     ``repository`` is REGISTRY/PROJECT/COMPONENT with the registry's address as the nodes reach it,
     ``digest`` that of the manifest. ``configs`` has the digest of the image's configuration by
-    platform (``linux/amd64``; empty where it is not recorded), which some runtimes report instead.
+    platform (``linux/amd64``; empty if not recorded), which some runtimes report instead.
     All digests are written ``sha256:…``. Two images are equal if repository and digest are, because
     the digest covers the configurations.
     """
@@ -51,9 +51,10 @@ class PublishedImage:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PublishedImage:
-        """The image from ``dataclasses.asdict``, or from the form before there were platforms.
+        """The image from the data that ``dataclasses.asdict`` gives.
 
-        That form has one digest ``config``. Raises ``KeyError`` or ``TypeError`` for other data.
+        The older form without platforms, with one digest ``config``, is read too. Raises
+        ``KeyError`` or ``TypeError`` for other data.
         """
         known = data["configs"] if "configs" in data else {"": data["config"]}
         configs = {platform: config for platform, config in known.items() if config}
@@ -61,5 +62,5 @@ class PublishedImage:
 
 
 def images_from_dict(data: Mapping[str, Any]) -> dict[str, PublishedImage]:
-    """Published images by component, from plain data; errors as of ``from_dict``."""
+    """Published images by component, from plain data; raises what ``from_dict`` raises."""
     return {name: PublishedImage.from_dict(image) for name, image in data.items()}

@@ -1,6 +1,6 @@
-"""The tags that a deploy gives to images. They are made of the content, so none ever moves.
+"""The tags that a deploy gives to images. They are derived from the content and never move.
 
-Besides these two, each push leaves the id of its transaction as a tag.
+Besides these two, each push sets its transaction's id as a tag.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def digest_tag(digest: str) -> str:
 
 
 def is_digest_tag(tag: str) -> bool:
-    """Whether a tag is one that ``digest_tag`` makes."""
+    """Whether ``digest_tag`` made this tag."""
     return tag.startswith("d-") and is_ours(tag)
 
 
 def is_ours(tag: str) -> bool:
-    """Whether a deploy gave this tag, and not a user."""
+    """Whether a deploy set this tag, and not a user."""
     return _OURS.fullmatch(tag) is not None
 
 

@@ -61,7 +61,7 @@ def cluster_lines(status: Status) -> list[str]:
     ]
 
 
-def left_lines(status: Status) -> list[str]:
+def left_behind_lines(status: Status) -> list[str]:
     """A line for each release that the project has left behind."""
     places = [place.partition("/") for place in status["left_behind"]]
     return [

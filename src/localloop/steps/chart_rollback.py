@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .context import Context, tell_plan
+from .context import Context, emit_plan
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "project": {"type": "path", "required": True},
@@ -37,7 +37,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     journal = None if context.check else attach_or_refuse(os.environ)
     session = Session(load_project(Path(params["project"])), os.environ, writes=not context.check)
     plan = plan_back(session, params["transaction"] or None)
-    tell_plan(plan, context)
+    emit_plan(plan, context)
     gate: dict[str, Any] = {"status": "not_run"}
     if journal is not None:
         context.emit({"event": "plan", "plan": plan.as_dict()})

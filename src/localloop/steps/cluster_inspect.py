@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..cluster.ports import choose_port, note_port, noted_ports
+from ..cluster.ports import choose_port, save_port, saved_ports
 from ..cluster.state import ensure_kubeconfig, inspect_cluster, kubeconfig_path
 from ..errors import LocalloopError
 from ..system.docker import Docker
@@ -42,7 +42,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             if not state.starting:  # the node writes it first thing, but not at once
                 raise
     if own and not context.check and cluster_dir(name).is_dir():
-        note_port("api", name, own)
+        save_port("api", name, own)
     port = own
     if state.verdict == "create":
         port = choose_port("api", name, configured=params["api_port"] or None, own=None)
@@ -50,5 +50,5 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         "changed": changed,
         "cluster": asdict(state),
         "kubeconfig": str(kubeconfig_path(name)),
-        "api_port": port or noted_ports(name).get("api"),
+        "api_port": port or saved_ports(name).get("api"),
     }

@@ -58,8 +58,8 @@ def refuse_moved_config(plan: Plan, project: Project) -> None:
         )
 
 
-def tell_plan(plan: Plan, context: Context) -> None:
-    """Report each component's steps and why, one line each. Raises nothing."""
+def emit_plan(plan: Plan, context: Context) -> None:
+    """Emit a progress line for each component: its steps and why. Raises nothing."""
     from ..plan.summary import component_summary
 
     for name, part in plan.as_dict()["components"].items():

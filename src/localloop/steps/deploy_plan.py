@@ -14,7 +14,7 @@ from ..observe.facts import Request, request
 from ..plan.cluster_verdict import BootstrapChoice, require_possible
 from ..plan.model import Plan
 from ..session import Session
-from .context import Context, refuse_moved_config, tell_plan
+from .context import Context, emit_plan, refuse_moved_config
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "project": {"type": "path", "required": True},
@@ -82,7 +82,7 @@ def _make(session: Session, wanted: Request, params: dict[str, Any], context: Co
         from ..plan.unseen import with_inputs
 
         plan = with_inputs(session, plan)
-    tell_plan(plan, context)
+    emit_plan(plan, context)
     return plan
 
 
@@ -111,7 +111,7 @@ def _of_built(session: Session, wanted: Request, params: dict[str, Any], context
     made, _ = make_plan(session, Request(), emit=_no_event, choice=everything)
     plan = with_built(made, built)
     context.emit({"event": "plan", "plan": plan.as_dict()})
-    tell_plan(plan, context)
+    emit_plan(plan, context)
     return plan
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .context import Context, tell_plan
+from .context import Context, emit_plan
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "project": {"type": "path", "required": True},
@@ -40,7 +40,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         attach_or_refuse(os.environ).require_exclusive()
     session = Session(load_project(Path(params["project"])), os.environ, writes=not context.check)
     plan = prune_plan(session, keep=params["keep"])
-    tell_plan(plan, context)
+    emit_plan(plan, context)
     if not context.check:
         context.emit({"event": "plan", "plan": plan.as_dict()})
         plan = prune(session, plan, context.emit)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .context import Context, tell_plan
+from .context import Context, emit_plan
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "project": {"type": "path", "required": True},
@@ -42,7 +42,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             journal.require_exclusive()
     session = Session(load_project(Path(params["project"])), os.environ, writes=not context.check)
     plan = removal_plan(session, with_cluster=with_cluster, force=params["force"])
-    tell_plan(plan, context)
+    emit_plan(plan, context)
     changed = bool(plan.with_step("remove") or plan.serial) and not with_cluster
     if not context.check:
         context.emit({"event": "plan", "plan": plan.as_dict()})

@@ -27,12 +27,12 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             ``config_missing``, ``config_invalid``, ``profile_unknown``.
     """
     from ..config.project import load_project
-    from ..report.status import cluster_lines, left_lines, summary, what_runs
+    from ..report.status import cluster_lines, left_behind_lines, summary, what_runs
     from ..session import Session
 
     project = load_project(Path(params["project"]), profile=params.get("profile") or None)
     status = what_runs(Session(project, os.environ, writes=False))
-    for line in [*cluster_lines(status), *left_lines(status)]:
+    for line in [*cluster_lines(status), *left_behind_lines(status)]:
         context.emit({"event": "progress", "component": None, "step": "status", "text": line})
     return {
         "changed": False,

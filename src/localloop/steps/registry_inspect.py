@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..cluster.ports import choose_port, note_port
+from ..cluster.ports import choose_port, save_port
 from ..cluster.state import inspect_registry, is_wired
 from ..system.docker import Docker
 from ..system.paths import cluster_dir
@@ -36,7 +36,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     if state.verdict in ("create", "recreate"):
         port = choose_port("registry", name, configured=configured, own=state.held)
     elif port and not context.check and cluster_dir(name).is_dir():
-        note_port("registry", name, port)
+        save_port("registry", name, port)
     return {
         "changed": False,
         "registry": asdict(state),

@@ -1,6 +1,6 @@
-"""One regular file out of a tar archive that somebody else made.
+"""Reads one regular file from an untrusted tar archive.
 
-Nothing is unpacked: a member's name is compared and never opened, so it cannot lead anywhere.
+Nothing is unpacked: member names are only compared, never opened as paths.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def read_member(archive: bytes, path: str, *, largest: int = LARGEST_BYTES) -> b
                 content = members.extractfile(member)
                 return content.read() if content else b""
     except (tarfile.TarError, zlib.error, LZMAError, EOFError, OSError) as error:
-        raise ArchiveError(f"no tar archive that Python can read: {error}") from error
+        raise ArchiveError(f"not a readable tar archive: {error}") from error
     return None
 
 

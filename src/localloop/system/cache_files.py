@@ -1,4 +1,4 @@
-"""A project's ``.cache/localloop``: files written whole, checked when read, not through links."""
+"""A project's ``.cache/localloop``: written atomically, verified when read, never through links."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from pathlib import Path
 from ..errors import UsageError
 
 OWN_CACHES = ("localloop", "deploy-reports", "perf")
-"""The directories of ``.cache`` that are localloop's own: never an input unasked."""
+"""The directories of ``.cache`` that are localloop's own: never an input unless declared."""
 
 
 def cache_dir(root: Path, *parts: str) -> Path:
-    """A directory of our cache inside the project, made if missing; never through a symlink."""
+    """A directory of our cache inside the project, created if missing.
+
+    Raises ``UsageError`` (``cache_symlink``) if it or a directory above it is a symbolic link.
+    """
     here = root
     for part in (".cache", "localloop", *parts):
         here = here / part
         if here.is_symlink():
-            message = f"{here} is a symbolic link: nothing is written through it"
+            message = f"{here} is a symbolic link: localloop does not write through it"
             raise UsageError("cache_symlink", message, hint="remove the link")
         here.mkdir(exist_ok=True)
         if part == "localloop" and not (here / ".gitignore").exists():
@@ -28,7 +31,10 @@ def cache_dir(root: Path, *parts: str) -> Path:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file by rename; no sync, since everything here can be computed again."""
+    """Replace a file by rename; without fsync, since everything here can be recomputed.
+
+    Raises ``OSError``.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_bytes(data)
@@ -40,13 +46,16 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_checked(path: Path, kind: str, body: bytes) -> None:
-    """Write a file that ``read_checked`` reads; ``kind`` names its format."""
+    """Write a file for ``read_checked``; ``kind`` names its format. Raises ``OSError``."""
     head = f"localloop {kind}\n".encode()
     write_atomically(path, head + hashlib.sha256(body).digest() + body)
 
 
 def read_checked(path: Path, kind: str) -> bytes | None:
-    """The body of a file of that kind; None where there is none. A damaged file is set aside."""
+    """The body of a file of that kind; None if it is missing or damaged.
+
+    A damaged file is renamed to ``NAME.damaged``.
+    """
     try:
         data = path.read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""When this process started: a run counts its seconds from there, imports included."""
+"""When this process started: a run's seconds count from then, imports included."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-# What is known without /proc: this import, and the processor time that was used before it.
+# The estimate without /proc: the time of this import, less the CPU time used before it.
 IMPORTED = time.monotonic() - time.process_time()
 
 
@@ -14,7 +14,7 @@ def process_started(stat: Path = Path("/proc/self/stat")) -> float:
     """The start of this process as a value of ``time.monotonic()``, in seconds.
 
     Linux keeps it in ``stat``, in ticks of usually 10 ms, so it is up to one tick early. Elsewhere
-    it is the import of this module less the processor time used before, which is somewhat late.
+    it is the time at which this module was imported, less the CPU time used before: a little late.
     """
     try:
         # The second field is a name in parentheses that may hold anything; the start is the 22nd.

@@ -1,6 +1,6 @@
-"""The Docker Engine's API over its Unix socket: the few questions that every run asks.
+"""The Docker Engine API over its Unix socket: the few read-only requests that every run makes.
 
-Nothing heavy is imported for them. What acts on Docker is ``Docker.engine``.
+They need no heavy import. ``Docker.engine`` has the operations that change something.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ TIMEOUT_SECONDS = 5.0
 
 
 class Docker:
-    """One kept connection."""
+    """A client with one keep-alive connection, opened by the first request.
+
+    ``timeout`` is in seconds and applies to each request. Every method raises
+    ``docker_unreachable`` if the daemon does not answer, ``docker_error`` if it answers with an
+    error, and ``docker_host_refused`` if it is not at a local Unix socket.
+    """
 
     def __init__(
         self, *, timeout: float = TIMEOUT_SECONDS, environ: Mapping[str, str] | None = None
@@ -37,17 +42,17 @@ class Docker:
 
     @cached_property
     def engine(self) -> Engine:
-        """The same daemon for whatever acts on it; imports the Docker SDK."""
+        """The operations that change something in this daemon; imports the Docker SDK."""
         from .docker_engine import Engine
 
         return Engine(socket_path(self._environ))
 
     def ping(self) -> None:
-        """Raise ``docker_unreachable`` unless the daemon answers."""
+        """Check that the daemon answers."""
         self._get("/_ping")
 
     def wait(self, seconds: float) -> None:
-        """Wait until the daemon answers; raise ``docker_unreachable`` where it never does."""
+        """Wait up to ``seconds`` until the daemon answers; then raise ``docker_unreachable``."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -63,9 +68,11 @@ class Docker:
         return found
 
     def inspect_container(self, name: str) -> dict[str, Any] | None:
+        """What ``docker inspect`` shows of a container; None if it does not exist."""
         return self._inspect(f"/containers/{quote(name, safe='')}/json")
 
     def inspect_image(self, reference: str) -> dict[str, Any] | None:
+        """What ``docker inspect`` shows of an image; None if it does not exist."""
         return self._inspect(f"/images/{quote(reference, safe='/:@')}/json")
 
     def stat_path(self, container: str, path: str) -> dict[str, Any] | None:
@@ -78,7 +85,7 @@ class Docker:
         return found
 
     def close(self) -> None:
-        """Close the connections; the next call opens one."""
+        """Close the connections; the next call connects again."""
         self._drop()
         if "engine" in vars(self):
             self.engine.close()
@@ -97,13 +104,13 @@ class Docker:
         return answer
 
     def _request(self, method: str, path: str) -> tuple[int, bytes, HTTPMessage]:
-        kept = self._connection is not None
+        reused = self._connection is not None
         try:
             response = self._send(method, path)
             answer = response.read()
         except (OSError, HTTPException) as error:
             self._drop()
-            if kept and not isinstance(error, TimeoutError):  # the daemon had closed it
+            if reused and not isinstance(error, TimeoutError):  # it was idle: the daemon closed it
                 return self._request(method, path)
             raise unreachable(socket_path(self._environ), error) from error
         if response.will_close:

@@ -1,7 +1,7 @@
-"""What is done in Docker: commands in containers, archives, images. This half is the Docker SDK.
+"""Operations in Docker: commands in containers, archives, images. They use the Docker SDK.
 
-``Docker.engine`` imports this module when something is done, since the SDK takes a while to import.
-Our own client tells it the socket: the SDK reads DOCKER_HOST, but knows no Docker contexts.
+``Docker.engine`` imports this module only when needed, since the SDK is slow to import. It is given
+the socket's path, because the SDK reads DOCKER_HOST but does not know Docker contexts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from requests.exceptions import HTTPError, RequestException
 
 from ..errors import LocalloopError
 from .archives import ArchiveError, read_member
-from .docker_host import free_of, unreachable
+from .docker_host import free_space_text, unreachable
 
 ANSWER_SECONDS = 30.0
 PUT_SECONDS = 300.0
@@ -31,14 +31,14 @@ _EXIT_STATUS_SECONDS = 5.0
 
 
 class _BoundedClient(APIClient):
-    """The SDK's client without its unbounded requests (events, pulls, imports).
+    """The SDK's client with a timeout for every request, also for events, pulls and imports.
 
     ``seconds`` is how long a request may wait for the daemon's next bytes.
     """
 
     def __init__(self, url: str, seconds: float) -> None:
         self.seconds = seconds
-        super().__init__(url)  # asks for the daemon's version
+        super().__init__(url)  # requests the daemon's version
 
     def request(self, *args: Any, **kwargs: Any) -> Any:
         return super().request(*args, **{**kwargs, "timeout": self.seconds})
@@ -47,9 +47,9 @@ class _BoundedClient(APIClient):
 class Engine:
     """The daemon behind one Unix socket; connected to on the first call.
 
-    Every method raises ``docker_unreachable`` where the daemon does not answer in time, and
-    ``docker_error`` with the daemon's words where it refuses. Timeouts are in seconds; without one
-    a call has that of the engine.
+    Every method raises ``docker_unreachable`` if the daemon does not answer in time, and
+    ``docker_error`` with the daemon's message if it refuses. Timeouts are in seconds; by default
+    the engine's.
     """
 
     def __init__(self, socket: str, *, timeout: float = ANSWER_SECONDS) -> None:
@@ -60,15 +60,17 @@ class Engine:
     def execute(
         self, container: str, argv: Sequence[str], *, timeout: float | None = None
     ) -> tuple[int, str]:
-        """Run a command in a container to its end: its exit status, and both its outputs."""
+        """Run a command in a container: its exit status, and its stdout and stderr as one text."""
         with self._asking(f"to run {argv[0]} in {container}", timeout) as api:
             number = api.exec_create(container, list(argv))["Id"]
-            # Not exec_start: it reads the socket past HTTP's buffer, so that the output of a quick
-            # command may be lost (docker/docker-py#3332), and it waits for ever.
+            # Not exec_start: it bypasses HTTP's buffer, so that the output of a quick command may
+            # be lost (docker/docker-py#3332), and it has no timeout.
             url = f"{api.base_url}/v{api.api_version}/exec/{number}/start"
             answer = api.post(url, json={"Detach": False, "Tty": False})
             answer.raise_for_status()
-            return _exit_status(api, number), _unframed(answer.content).decode(errors="replace")
+            return _exit_status(api, number), _demultiplexed(answer.content).decode(
+                errors="replace"
+            )
 
     def put_archive(self, container: str, directory: str, archive: bytes) -> None:
         """Unpack a tar archive into an existing directory of a container."""
@@ -93,7 +95,7 @@ class Engine:
             raise LocalloopError("docker_error", f"{path} in {container}: {error}") from error
 
     def was_tagged(self, reference: str, since: float) -> bool:
-        """Whether an image got that name since then (Unix time), by Docker's own events."""
+        """Whether an image was given that name after ``since`` (Unix time), by Docker's events."""
         with self._asking("to list its events") as api:
             events = api.events(
                 since=f"{since:.9f}",
@@ -104,7 +106,7 @@ class Engine:
             return any(event["Actor"]["Attributes"].get("name") == reference for event in events)
 
     def pull(self, reference: str, *, timeout: float) -> None:
-        """Pull an image; given up once it says nothing for ``timeout``, or takes longer."""
+        """Pull an image; fails if it takes more than ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         with self._asking(f"to pull {reference}", timeout) as api:
             for line in api.pull(reference, stream=True, decode=True):
@@ -117,15 +119,15 @@ class Engine:
     def import_image(
         self, archive: Path, reference: str, changes: Sequence[str], *, timeout: float
     ) -> None:
-        """Make an image from a root file system; ``changes`` are instructions of a Dockerfile."""
+        """Create an image from a root file system; ``changes`` are Dockerfile instructions."""
         repository, tag = parse_repository_tag(reference)
         with self._asking(f"to import {reference}", timeout) as api:
-            said = api.import_image_from_file(str(archive), repository, tag, changes)
-            for line in said.splitlines():
+            output = api.import_image_from_file(str(archive), repository, tag, changes)
+            for line in output.splitlines():
                 _refuse_error(json.loads(line), f"to import {reference}")
 
     def remove_image(self, reference: str) -> None:
-        """Remove a tag, and the image if it was its last one; an absent one counts as removed."""
+        """Remove a tag, and the image with its last tag; no error if the tag is absent."""
         with self._asking(f"to remove {reference}", 60) as api:
             try:
                 api.remove_image(reference)
@@ -133,23 +135,26 @@ class Engine:
                 return
 
     def free_space(self) -> str:
-        """How much is free where the daemon keeps its data, in words."""
+        """The free space where the daemon keeps its data, as text."""
         with self._asking("to describe itself") as api:
             directory = str(api.info()["DockerRootDir"])
         try:
             found = os.statvfs(directory)
         except OSError:
-            return f"what is free in {directory} cannot be seen from here"
-        return free_of(directory, found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+            return f"the free space in {directory} cannot be read from here"
+        return free_space_text(
+            directory, found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+        )
 
     def close(self) -> None:
+        """Close the connection; the next call connects again."""
         if self._client is not None:
             self._client.close()
             self._client = None
 
     @contextmanager
     def _asking(self, what: str, timeout: float | None = None) -> Iterator[Any]:
-        """The SDK's client for one call; what the SDK raises comes out as ``LocalloopError``."""
+        """The SDK's client for one call; the SDK's exceptions become ``LocalloopError``."""
         try:
             if self._client is None:
                 self._client = _BoundedClient(f"unix://{self.socket}", self.timeout)
@@ -159,8 +164,8 @@ class Engine:
             raise _refused(what, error) from error
         except (DockerException, RequestException, OSError) as error:
             self.close()
-            raise unreachable(self.socket, _root(error)) from error
-        except BaseException:  # a half-read answer: Ctrl-C, or one that took too long
+            raise unreachable(self.socket, _root_cause(error)) from error
+        except BaseException:  # the answer is only half read: Ctrl-C, or a pull that took too long
             self.close()
             raise
 
@@ -170,23 +175,26 @@ def _exit_status(api: Any, number: str) -> int:
     deadline = time.monotonic() + _EXIT_STATUS_SECONDS
     while (status := api.exec_inspect(number)["ExitCode"]) is None:
         if time.monotonic() > deadline:
-            raise LocalloopError("docker_error", "Docker does not say how a command ended")
+            raise LocalloopError("docker_error", "Docker did not report a command's exit status")
         time.sleep(0.02)
     return int(status)
 
 
-def _unframed(stream: bytes) -> bytes:
-    """Both outputs of a command without a terminal: frames of type, length (big-endian), bytes."""
-    said, offset = b"", 0
+def _demultiplexed(stream: bytes) -> bytes:
+    """The outputs of a command without a terminal, which come in frames.
+
+    A frame is a type, a length (big-endian) and that many bytes.
+    """
+    output, offset = b"", 0
     while offset + 8 <= len(stream):
         size = int.from_bytes(stream[offset + 4 : offset + 8], "big")
-        said += stream[offset + 8 : offset + 8 + size]
+        output += stream[offset + 8 : offset + 8 + size]
         offset += 8 + size
-    return said
+    return output
 
 
 def _refuse_error(line: Mapping[str, Any], what: str) -> None:
-    """Pulls and imports report failures within a successful answer."""
+    """Raise the failure that a pull or import reports within a successful response."""
     if "error" in line:
         raise LocalloopError("docker_error", f"Docker refused {what}: {line['error']}")
 
@@ -202,8 +210,8 @@ def _refused(what: str, error: HTTPError) -> LocalloopError:
     )
 
 
-def _root(error: BaseException) -> BaseException:
-    """The error below all wrappings, such as ``FileNotFoundError`` of the socket."""
+def _root_cause(error: BaseException) -> BaseException:
+    """The original cause, such as the socket's ``FileNotFoundError``."""
     while below := error.__cause__ or error.__context__:
         error = below
     return error

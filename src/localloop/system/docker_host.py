@@ -1,4 +1,4 @@
-"""Where Docker's daemon listens, and what is said of one that does not answer or is full."""
+"""Where the Docker daemon listens, and what to report if it does not answer or is out of space."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ START_HINT = (
 )
 
 
-def free_of(directory: str, free: int, size: int) -> str:
-    """What is free in a directory, in words; both in bytes."""
+def free_space_text(directory: str, free: int, size: int) -> str:
+    """The free space in a directory as text; ``free`` and ``size`` are in bytes."""
     return f"{free / 2**20:.0f} of {size / 2**20:.0f} MiB are free in {directory}"
 
 
 def socket_path(environ: Mapping[str, str]) -> str:
-    """The daemon's socket: DOCKER_HOST, else the client's current context, else the default."""
+    """The path of the daemon's socket: DOCKER_HOST, else the current context, else the default.
+
+    Raises ``UsageError`` (``docker_host_refused``) for anything but a local Unix socket.
+    """
     host, source = environ.get("DOCKER_HOST", ""), "DOCKER_HOST"
     if not host:
         host, source = _context_host(environ)
@@ -65,7 +68,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def unreachable(path: str, error: BaseException) -> LocalloopError:
-    """The error of a daemon that does not answer on the socket ``path``, with what to do."""
+    """The error for a daemon that does not answer on the socket ``path``, because of ``error``."""
     hint = START_HINT
     if isinstance(error, PermissionError):
         hint = f"Allow this user to use {path} (group docker), or run as root."

@@ -1,4 +1,4 @@
-"""Which variables reach what localloop starts: the usual ones of the system, and few others."""
+"""Which environment variables localloop passes on: the usual ones of the system and its own."""
 
 from __future__ import annotations
 
@@ -36,16 +36,19 @@ _USUAL_PREFIXES = ("DOCKER_", "LC_", "XDG_")
 _OURS = ("DEPLOY_", "LOCALLOOP_")
 
 
-def passed(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a playbook gets: an ``ANSIBLE_…`` of the caller's would make it another run."""
+def for_playbooks(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables for our playbooks: the usual ones and localloop's own.
+
+    Not the caller's ``ANSIBLE_…``, which would change how the playbook runs.
+    """
     ours = {name: value for name, value in environ.items() if name.startswith(_OURS)}
     return {**_usual(environ), **ours}
 
 
 def for_commands(environ: Mapping[str, str]) -> dict[str, str]:
-    """What a command of the project gets, from whatever started the run.
+    """The variables for the project's own commands.
 
-    Without what is ours: a localloop inside of it would take itself for a part of this run.
+    Without localloop's own: a localloop started by such a command would join this run.
     """
     return {**_usual(environ), "PATH": environ.get("PATH", "")}
 
@@ -59,5 +62,5 @@ def _usual(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def in_ci(environ: Mapping[str, str]) -> bool:
-    """Whether ``CI`` is set to something that is no no."""
+    """Whether ``CI`` is set, and to something other than ``0`` or ``false``."""
     return environ.get("CI", "").strip().lower() not in ("", "0", "false")

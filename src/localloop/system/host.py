@@ -1,6 +1,6 @@
-"""What this machine lacks of the tools that localloop stands on, and how to get it.
+"""Which tools that localloop needs are missing on this machine, and how to install them.
 
-``examine`` is pure; ``observe`` asks the machine.
+``examine`` is pure; ``observe`` inspects the machine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DOCKER_FROM_TRIXIE = ("docker.io", "docker-cli", "docker-buildx")
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
-    """What was seen: empty strings where a tool is missing."""
+    """What was found on the machine; an empty string for a missing tool."""
 
     distribution: str
     release: str
@@ -42,7 +42,7 @@ class Host:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What to do: names of Debian packages and tools, and every missing thing with its fix."""
+    """What to install: Debian packages and tools, and each missing item with its fix."""
 
     packages: list[str] = field(default_factory=list)
     docker_needs_suite: bool = False
@@ -59,7 +59,7 @@ def parse_version(text: str) -> tuple[int, ...]:
 
 
 def examine(host: Host) -> Findings:
-    """What is missing on the host."""
+    """What is missing on the host, or too old."""
     debian = host.distribution == "debian" and host.release in DEBIAN_RELEASES
     packages: list[str] = []
     tools: list[str] = []
@@ -78,7 +78,7 @@ def examine(host: Host) -> Findings:
         lacks("docker", problem, "Install Docker 23 or newer.")
         packages += ["docker.io", "docker-cli", "containerd", "runc", "iptables"]
     elif not running:
-        lacks("docker", "Docker does not run", _start_fix(host))
+        lacks("docker", "Docker is not running", _start_fix(host))
     if not host.docker_client and "docker-cli" not in packages:
         lacks("docker", "the docker client is missing", "Install docker-cli.")
         packages.append("docker-cli")
@@ -92,7 +92,7 @@ def examine(host: Host) -> Findings:
     if not host.mmdebstrap:
         lacks(
             "mmdebstrap",
-            "mmdebstrap is missing (it makes a base image where none can be pulled)",
+            "mmdebstrap is missing (it creates a base image if none can be pulled)",
             "Install mmdebstrap.",
         )
         packages.append("mmdebstrap")
@@ -119,16 +119,18 @@ def examine(host: Host) -> Findings:
 
 
 def host_lacks(host: Any) -> list[str]:
-    """What is missing on the host, one sentence each with what to do about it.
+    """What is missing on the host: for each item the problem and its fix, as one string.
 
-    ``host`` is a ``Host`` as data; ``UsageError`` for anything else.
+    ``host`` is a ``Host`` as data. Raises ``UsageError`` for anything else.
     """
     from ..errors import UsageError
 
     try:
         findings = examine(Host(**host))
     except (TypeError, AttributeError):
-        raise UsageError("unexpected_data", "not what was seen of a host") from None
+        raise UsageError(
+            "unexpected_data", "not the description of a host that host_inspect returns"
+        ) from None
     return [f"{item['problem']}. {item['fix']}" for item in findings.missing]
 
 
@@ -137,7 +139,7 @@ def _start_fix(host: Host) -> str:
 
 
 def observe(environ: Mapping[str, str] | None = None) -> Host:
-    """Ask this machine; every tool that is asked has a deadline."""
+    """Inspect this machine; each tool that is called has a timeout (``TOOL_SECONDS``)."""
     from platform import machine
 
     environ = os.environ if environ is None else environ
@@ -160,7 +162,7 @@ def observe(environ: Mapping[str, str] | None = None) -> Host:
 
 
 def os_release(path: Path) -> dict[str, str]:
-    """The fields of os-release."""
+    """The fields of an os-release file; empty if it cannot be read."""
     try:
         lines = path.read_text().splitlines()
     except OSError:

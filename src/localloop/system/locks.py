@@ -1,10 +1,10 @@
-"""Locks: flocks on files that are never deleted.
+"""Locks: ``flock`` on files that are never deleted.
 
 A run holds its cluster's lock (shared; exclusive while it creates or repairs the cluster) and its
-project's lock on that cluster (exclusive). The process that lives as long as the run holds them,
-so the kernel releases them whatever happens to it. The *step lock* is another file: its descriptor
-is inherited by the tool that changes the cluster, so a run that follows a killed one waits for a
-helm that is still at work.
+project's lock on that cluster (exclusive). They belong to the process that lives as long as the
+run, so the kernel releases them whatever happens to it. The *step lock* is another file. The tool
+that changes the cluster inherits its descriptor, so if a run is killed while helm is still
+working, the next run waits for helm.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..errors import BusyError, LocalloopError
 from .paths import state_dir
 
 STEP_LOCK_WAIT_SECONDS = 30.0
-LOOKS = 3
+ATTEMPTS = 3
 
 
 def lock_path(kind: str, *parts: str) -> Path:
@@ -56,8 +56,8 @@ def _try(descriptor: int, mode: int) -> bool:
 
 
 def _try_for_a_moment(descriptor: int, mode: int) -> bool:
-    # ``is_held`` of another process has the lock for some microseconds: that is no run.
-    for _ in range(LOOKS):
+    # Another process may hold the lock for some microseconds in ``is_held``: that is not a run.
+    for _ in range(ATTEMPTS):
         if _try(descriptor, mode):
             return True
         time.sleep(0.02)
@@ -65,7 +65,7 @@ def _try_for_a_moment(descriptor: int, mode: int) -> bool:
 
 
 def holder_of(path: Path) -> dict[str, Any]:
-    """What the lock's last holder wrote about itself; empty where nothing can be read."""
+    """What the lock's last holder wrote about itself; empty if that cannot be read."""
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -93,12 +93,16 @@ class Lock:
         self._descriptor: int | None = None
 
     def acquire(self, holder: dict[str, Any], *, exclusive: bool) -> None:
-        """Take the lock or convert it; raise ``BusyError`` with its holder where that fails."""
+        """Take the lock, or convert it between shared and exclusive; does not wait.
+
+        Raises ``BusyError`` with the holder if another run has it, and ``LocalloopError``
+        (``state_unwritable``) if its file cannot be opened.
+        """
         descriptor = self._descriptor if self._descriptor is not None else _open(self.path)
         if not _try_for_a_moment(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
             if self._descriptor is None:
                 os.close(descriptor)
-            else:  # a conversion that fails has let go of what was held: a flock is like that
+            else:  # a flock that cannot be converted is lost: take back what was held
                 _try(descriptor, fcntl.LOCK_SH)
             raise self._busy()
         self._descriptor = descriptor
@@ -115,11 +119,12 @@ class Lock:
         return BusyError(
             "locked",
             f"another run holds the lock: {who}",
-            hint="Wait for it to end, or end it, then run again.",
+            hint="Wait for it to finish, or stop it, then run again.",
             details={"holder": other},
         )
 
     def release(self) -> None:
+        """Release the lock if it is held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -127,7 +132,10 @@ class Lock:
 
 @contextmanager
 def step_lock(path: Path, holder: dict[str, Any]) -> Iterator[int]:
-    """Hold the step lock; the descriptor is for ``pass_fds`` of the tool that runs under it."""
+    """Hold the step lock; yields its descriptor, for ``pass_fds`` of the tool that runs under it.
+
+    Raises ``BusyError`` (``tool_still_running``) after ``STEP_LOCK_WAIT_SECONDS``.
+    """
     descriptor = _open(path)
     try:
         _wait_for(descriptor, path)
@@ -139,7 +147,10 @@ def step_lock(path: Path, holder: dict[str, Any]) -> Iterator[int]:
 
 
 def wait_for_step(path: Path) -> None:
-    """Wait, bounded, until no tool of an earlier run is at work."""
+    """Wait until no tool of an earlier run is still working.
+
+    Raises ``BusyError`` (``tool_still_running``) after ``STEP_LOCK_WAIT_SECONDS``.
+    """
     if path.exists():
         descriptor = _open(path)
         try:
@@ -149,7 +160,7 @@ def wait_for_step(path: Path) -> None:
 
 
 def _wait_for(descriptor: int, path: Path) -> None:
-    # flock has no timeout; a tool that outlived its run is rare and ends by itself.
+    # flock has no timeout; a tool that outlives its run is rare and ends on its own.
     deadline = time.monotonic() + STEP_LOCK_WAIT_SECONDS
     while not _try(descriptor, fcntl.LOCK_EX):
         if time.monotonic() > deadline:
@@ -158,7 +169,7 @@ def _wait_for(descriptor: int, path: Path) -> None:
                 "tool_still_running",
                 f"{other.get('tool', 'a tool')} of {other.get('transaction', 'an earlier run')}"
                 f" is still running (started by pid {other.get('pid', '?')})",
-                hint="Wait for it to end, or end it, then run again.",
+                hint="Wait for it to finish, or stop it, then run again.",
                 details={"holder": other},
             )
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Where things lie: Ansible content, state, cache, reports."""
+"""The locations of Ansible content, state, caches and reports."""
 
 from __future__ import annotations
 
@@ -11,43 +11,49 @@ from ..errors import UsageError
 
 
 def content_dir() -> Path:
-    """The directory of ansible.cfg, playbooks and roles: in the wheel, else in the checkout."""
+    """The directory of ansible.cfg, playbooks and roles, in the installed wheel or the checkout."""
     package = Path(__file__).resolve().parent.parent
     packaged = package / "content"
     return packaged if (packaged / "ansible.cfg").is_file() else package.parent.parent
 
 
 def state_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """``$XDG_STATE_HOME/localloop``, made for the user alone: locks, pins, kubeconfigs."""
+    """``$XDG_STATE_HOME/localloop`` for locks, pins and kubeconfigs; created with mode 0700."""
     environ = os.environ if environ is None else environ
     home = environ.get("XDG_STATE_HOME", "")
-    # The specification says that a relative value is to be ignored.
+    # The XDG specification says to ignore a relative path.
     base = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
     state = base / "localloop"
-    with suppress(OSError):  # whoever writes there says what is wrong, with the path
+    with suppress(OSError):  # the first write there reports the problem, with the path
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
     return state
 
 
 def cluster_dir(name: str) -> Path:
-    """What is kept of a bundled cluster: its kubeconfig, its ports."""
+    """The directory for a bundled cluster's kubeconfig and ports."""
     return state_dir() / "clusters" / name
 
 
 def cache_dir(root: Path) -> Path:
-    """Where localloop writes inside a project: never an input of anything."""
+    """localloop's cache inside a project; never an input."""
     return root / ".cache" / "localloop"
 
 
 def report_dir(root: Path, environ: Mapping[str, str]) -> Path:
-    """``DEPLOY_REPORT_DIR`` (relative to the project), else ``.cache/deploy-reports``."""
+    """``DEPLOY_REPORT_DIR`` (relative to the project), else ``.cache/deploy-reports``.
+
+    Raises ``UsageError`` (``bad_report_dir``).
+    """
     given = environ.get("DEPLOY_REPORT_DIR", "")
     return _output_dir(root, given or ".cache/deploy-reports", "DEPLOY_REPORT_DIR" if given else "")
 
 
 def perf_dir(root: Path, environ: Mapping[str, str], option: str | None = None) -> Path:
     """``--output-dir``, else ``LOCALLOOP_PERF_DIR`` (both relative to the project), else
-    ``.cache/perf``."""
+    ``.cache/perf``.
+
+    Raises ``UsageError`` (``bad_report_dir``).
+    """
     if option is not None:
         return _output_dir(root, option, "--output-dir")
     given = environ.get("LOCALLOOP_PERF_DIR", "")
@@ -58,17 +64,17 @@ def _output_dir(root: Path, given: str, where: str) -> Path:
     chosen = root / given
     problem = ""
     if any(ord(character) < 32 or ord(character) == 127 for character in given):
-        problem = "holds control characters"
+        problem = "contains control characters"
     elif not given:
         problem = "is empty"
     elif given.startswith("~"):
         problem = "starts with '~', which only a shell expands"
     elif ".." in Path(given).parts:
-        problem = "climbs with '..'"
+        problem = "contains '..'"
     elif chosen.exists() and not chosen.is_dir():
         problem = "is not a directory"
     elif not Path(given).is_absolute() and not chosen.resolve().is_relative_to(root.resolve()):
-        problem = "leads out of the project through a symbolic link"
+        problem = "leaves the project through a symbolic link"
     if problem:
         raise UsageError(
             "bad_report_dir",
@@ -80,7 +86,7 @@ def _output_dir(root: Path, given: str, where: str) -> Path:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace a file by rename; it and the two directories above it are the user's alone."""
+    """Replace a file by rename, readable by the user only, in two directories of mode 0700."""
     path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

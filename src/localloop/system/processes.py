@@ -1,4 +1,4 @@
-"""The processes below this one, and how to kill them."""
+"""The descendants of this process, and how to kill them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     import psutil
 
 
-class Family:
+class Descendants:
     """The descendants of this process, remembered even after their parents have ended.
 
-    psutil is imported only when somebody asks: most runs are never interrupted.
+    psutil is imported only when needed: most runs are never interrupted.
     """
 
     def __init__(self) -> None:
         self._known: set[psutil.Process] = set()
 
-    def look(self) -> set[psutil.Process]:
-        """The descendants that are alive now: present ones, and those seen by earlier calls.
+    def alive(self) -> set[psutil.Process]:
+        """The descendants that are alive: the present ones, and those that earlier calls saw.
 
-        A zombie is not alive. A process that got the number of one seen earlier is not that one.
+        A zombie does not count, nor does an unrelated process that reuses a pid seen earlier.
         """
         import psutil
 
@@ -32,11 +32,11 @@ class Family:
         return set(self._known)
 
     def kill(self) -> None:
-        """Send KILL to the process group of each; only to the process where the group is ours."""
+        """Send SIGKILL to the process group of each; to the process alone if that group is ours."""
         import psutil
 
         ours = os.getpgrp()
-        for process in self.look():
+        for process in self.alive():
             with suppress(ProcessLookupError, PermissionError, psutil.Error):
                 group = os.getpgid(process.pid)
                 if group == ours:

@@ -1,4 +1,4 @@
-"""Secrets out of what tools say: by their value, in the forms in which one is found in output."""
+"""Masks secrets in the output of tools: by value, in the encodings that output may contain."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ MASK = "***"
 
 
 class Redactor:
-    """Replaces values in texts; those shorter than ``SHORTEST`` characters are left, since the
-    text would become unreadable and tell what they are."""
+    """Replaces values in texts with ``MASK``.
+
+    Values shorter than ``SHORTEST`` characters are left alone: masking them would make the text
+    unreadable and give them away.
+    """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         forms = {form for value in values for form in _forms(value)}
@@ -26,7 +29,7 @@ class Redactor:
 
 
 def _forms(value: str) -> set[str]:
-    """The value, its lines (output comes by the line), and how both are written elsewhere."""
+    """The value and its lines (output arrives line by line), plain and in the usual encodings."""
     found = set()
     for text in {value, value.strip(), *(line.strip() for line in value.splitlines())}:
         data = text.encode()

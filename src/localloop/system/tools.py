@@ -1,4 +1,4 @@
-"""How external tools are run: argv lists, own process group, deadline, bounded capture."""
+"""How external tools are run: argv lists, own process group, timeout, bounded capture."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from typing import IO, Any
 from ..errors import LocalloopError
 
 CAPTURE_BYTES = 1 << 20
-LINE_BYTES = 1 << 20  # a longer line is handed on in pieces
+LINE_BYTES = 1 << 20  # a longer line is passed on in pieces
 TERM_GRACE_SECONDS = 5.0
 ORPHAN_GRACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Completed:
-    """A tool that ended: its exit status and the last ``CAPTURE_BYTES`` of each stream."""
+    """A finished tool: its exit status, the last ``CAPTURE_BYTES`` of each stream, its seconds."""
 
     argv: tuple[str, ...]
     returncode: int
@@ -35,7 +35,7 @@ class Completed:
 
 
 def find(tool: str, *, hint: str) -> str:
-    """The tool's path, or an error that names it with its fix."""
+    """The tool's path; raises ``tool_missing`` with ``hint`` if it is not on PATH."""
     path = shutil.which(tool)
     if path is None:
         raise LocalloopError("tool_missing", f"{tool} is not on PATH", hint=hint)
@@ -57,12 +57,12 @@ def run(
 ) -> Completed:
     """Run a tool to its end, whatever its exit status.
 
-    ``timeout`` is in seconds: past it the tool's process group gets the signal ``end_by``, after
-    ``grace`` seconds (5) KILL, and ``LocalloopError('tool_timeout')`` is raised. On any exception
-    (Ctrl-C above all) the group is ended likewise before the exception goes on.
+    After ``timeout`` seconds the tool's process group gets the signal ``end_by``, another ``grace``
+    seconds later (default 5) SIGKILL, and ``LocalloopError`` (``tool_timeout``) is raised. On any
+    other exception (such as Ctrl-C) the group is ended in the same way before it propagates.
     """
     started = time.monotonic()
-    interrupt = _HeldInterrupts()
+    interrupt = _DeferredInterrupts()
     try:
         process = subprocess.Popen(
             list(argv),
@@ -86,7 +86,7 @@ def run(
         interrupt.release()
         for reader in readers:
             reader.start()
-        if stdin is not None:  # aside, for a tool that hangs before it reads
+        if stdin is not None:  # in a thread: the tool may hang before it reads
             threading.Thread(target=_feed, args=(process.stdin, stdin), daemon=True).start()
         process.wait(timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -106,37 +106,37 @@ def run(
     return Completed(tuple(argv), process.returncode, out.text(), err.text(), duration)
 
 
-class _HeldInterrupts:
-    """Signals that wait until the process that was being started can be ended."""
+class _DeferredInterrupts:
+    """Holds back SIGINT and SIGTERM while a process is being started, so that it can be ended."""
 
     def __init__(self) -> None:
-        self._came: tuple[int, FrameType | None] | None = None
+        self._first: tuple[int, FrameType | None] | None = None
         self._handlers: dict[signal.Signals, Callable[[int, FrameType | None], Any]] = {}
         if threading.current_thread() is threading.main_thread():
             for each in (signal.SIGINT, signal.SIGTERM):
                 handler = signal.getsignal(each)
                 if callable(handler):
                     self._handlers[each] = handler
-                    signal.signal(each, self._note)
+                    signal.signal(each, self._remember)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._came = self._came or (number, frame)
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self._first = self._first or (number, frame)
 
     def release(self) -> None:
         for each, handler in self._handlers.items():
             signal.signal(each, handler)
-        if self._came:
-            self._handlers[signal.Signals(self._came[0])](*self._came)
+        if self._first:
+            self._handlers[signal.Signals(self._first[0])](*self._first)
 
 
 def _feed(pipe: IO[bytes], content: bytes) -> None:
-    # A tool that ends before it has read says why by its exit status.
+    # A tool that ends before it has read its input reports why by its exit status.
     with suppress(BrokenPipeError), pipe:
         pipe.write(content)
 
 
 def _end(process: subprocess.Popen[bytes], first: signal.Signals, grace: float | None) -> None:
-    """A signal to the group, grace, KILL to what is left of it; at once on a second Ctrl-C."""
+    """Signal the group, wait, then SIGKILL what is left; at once on a second Ctrl-C."""
     try:
         _signal(process, first)
         with suppress(subprocess.TimeoutExpired):
@@ -151,7 +151,7 @@ def _end(process: subprocess.Popen[bytes], first: signal.Signals, grace: float |
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Whether the process group was there to be signalled."""
+    """Signal the process group; returns whether it still existed."""
     try:
         os.killpg(process.pid, number)
     except (ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
@@ -160,7 +160,7 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
 
 
 class _Tail:
-    """Keeps a stream's last bytes and hands its lines on."""
+    """Keeps a stream's last bytes and passes its lines on."""
 
     def __init__(self, on_line: Callable[[str], None] | None = None) -> None:
         self._kept = bytearray()
@@ -175,7 +175,7 @@ class _Tail:
             if self._on_line is not None:
                 try:
                     self._on_line(line.decode(errors="replace").rstrip("\n"))
-                except Exception as error:  # Go on reading, or the tool blocks on a full pipe.
+                except Exception as error:  # keep reading, or the tool blocks on a full pipe
                     self.failure, self._on_line = error, None
 
     def text(self) -> str:
