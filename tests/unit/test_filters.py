@@ -119,7 +119,7 @@ BAD = [
     Case("components_with_step", PLAN, "'biuld' is not a step", ("biuld",)),
     Case("component_summary", PLAN, "not a component of a plan"),
     Case("host_lacks", {"helm": ""}, "not the description of a host"),
-    Case("report_markdown", {"schema": 1}, "not a report of localloop's"),
+    Case("report_markdown", {"schema": 1}, "not a localloop report"),
     Case("not_terminating", {"resources": PODS}, "not a list of Kubernetes objects"),
     Case("not_terminating", [{"kind": "Pod"}], "not a list of Kubernetes objects"),
     Case("stored_record", {"data": {}}, "not the Secret of a record"),

@@ -52,17 +52,17 @@ with interrupts.unwinding():
         say("never")
     finally:
         interrupt()
-        with interrupts.telling():
+        with interrupts.sending():
             say("cleaned")
 say("never")
 """)
     assert found == (130, ["cleaned"])
 
 
-def test_what_is_told_is_told_whole() -> None:
+def test_a_message_is_sent_completely() -> None:
     found = worker("""
 with interrupts.unwinding():
-    with interrupts.telling():
+    with interrupts.sending():
         interrupt()
         say("whole")
     say("never")
@@ -70,18 +70,18 @@ with interrupts.unwinding():
     assert found == (130, ["whole"])
 
 
-def test_what_another_thread_tells_is_told_whole() -> None:
+def test_a_message_from_another_thread_is_sent_completely() -> None:
     found = worker("""
 began = threading.Event()
 
-def tell():
-    with interrupts.telling():
+def send():
+    with interrupts.sending():
         began.set()
         time.sleep(0.3)
         say("whole")
 
 with interrupts.unwinding():
-    threading.Thread(target=tell, daemon=True).start()
+    threading.Thread(target=send, daemon=True).start()
     began.wait()
     interrupt()
     say("never")

@@ -1,1 +1,1 @@
-"""The one room that imports Ansible: plugins' code, and how we call ansible-playbook."""
+"""The only package that imports Ansible: the code of plugins, and how ansible-playbook is run."""

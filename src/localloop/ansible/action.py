@@ -1,8 +1,8 @@
 """Action plugins: a step runs inside the Ansible worker instead of as a module.
 
-A module costs half a second of unpacking and compiling; an action plugin a fiftieth of that. Each
-plugin in ``action_plugins/`` is one call of ``step_action``; its module of the same name in
-``library/`` is complete by itself and is used wherever the worker is not where the task belongs.
+A module takes half a second to unpack and compile, an action plugin a fiftieth of that. Each plugin
+in ``action_plugins/`` is one call of ``step_action``. The module of the same name in ``library/``
+works without it, and is used for tasks that cannot run in the worker (become, other hosts).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from .calls import call_step, plain
 from .interrupts import StepInterrupts
 
 _AUTOMATIC = ("", "auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
-_INTERRUPTS = StepInterrupts()  # of this process: a worker runs one task
+_INTERRUPTS = StepInterrupts()  # one per process: a worker runs one task
 
 
 class StepAction(ActionBase):
-    """The action plugin of one step; ``step_action`` makes its subclasses."""
+    """The action plugin of one step; ``step_action`` creates its subclasses."""
 
     step: ClassVar[ModuleType]
     step_name: ClassVar[str]
@@ -65,7 +65,7 @@ class StepAction(ActionBase):
             return remove_values(value, secrets) if secrets else value
 
         if validated.error_messages:
-            return {"failed": True, "changed": False, "msg": mask(self._complaint(validated))}
+            return {"failed": True, "changed": False, "msg": mask(self._argument_error(validated))}
         try:
             with _INTERRUPTS.unwinding():
                 result = call_step(
@@ -86,7 +86,7 @@ class StepAction(ActionBase):
             result["invocation"] = {"module_args": mask(arguments)}
         return result
 
-    def _complaint(self, validated: Any) -> str:
+    def _argument_error(self, validated: Any) -> str:
         message = str(validated.errors.msg)
         if isinstance(validated.errors[0], UnsupportedError):
             return f"Unsupported parameters for ({self.step_name}) module: {message}"
@@ -100,15 +100,15 @@ def step_action(name: str) -> type[StepAction]:
 
 
 def _is_ours(interpreter: str) -> bool:
-    """Whether it is the Python that runs Ansible, by whatever name its environment has it."""
+    """Whether this is the Python that runs Ansible, by any of its names in its environment."""
     if interpreter in _AUTOMATIC or interpreter == sys.executable:
         return True
-    # Resolving the whole path would take a virtual environment for the Python it was made from.
+    # Resolving the whole path would confuse a virtual environment with the Python it is made from.
     theirs, ours = Path(interpreter), Path(sys.executable)
     return theirs.parent.resolve() == ours.parent.resolve() and theirs.resolve() == ours.resolve()
 
 
 def _show(event: dict[str, Any]) -> None:
     if event.get("event") == "progress" and (line := progress_line(event)):
-        with _INTERRUPTS.telling():
-            Display().display(line)  # from a worker it travels to the main process, in order
+        with _INTERRUPTS.sending():
+            Display().display(line)  # a worker sends it to the main process, in order

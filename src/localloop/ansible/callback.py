@@ -1,11 +1,11 @@
 """The transaction of a playbook that is run without the ``localloop`` command.
 
-A playbook of one's own that uses the roles says in its play's ``vars`` which command it stands for:
-``localloop_command: deploy`` (a literal, not a template; so is ``down_cluster``).
+A playbook of your own that uses the roles names its command in its play's ``vars``, for example
+``localloop_command: deploy`` (a literal, not a template; the same holds for ``down_cluster``).
 
 ``ansible-playbook playbooks/deploy-fast.yml`` takes the same locks, keeps the same journal and
-writes the same report as ``localloop deploy``. Under the command, which does all that itself, this
-plugin only notes the process that Ctrl-C has to reach.
+writes the same report as ``localloop deploy``. If the command started the playbook it does all that
+itself, and this plugin only records the process that Ctrl-C has to reach.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ansible.plugins.callback import CallbackBase
 from ..config.project import load_project
 from ..errors import BusyError, InterruptedRun, LocalloopError, UsageError
 
-# Workers are forks of this process: what the steps need is loaded once, and not in each of them.
+# Workers are forks of this process: what the steps need is imported here once, not in each worker.
 from ..gate import run as gating  # noqa: F401
 from ..plan import make as planning  # noqa: F401
 from ..plan.cluster_verdict import ANSWERS, BootstrapChoice, cluster_verdict, require_answer
@@ -41,7 +41,7 @@ from ..transaction.run import open_run
 from ..transaction.transaction import Transaction
 from .interrupts import RunInterrupts
 
-# The playbooks of localloop that change something, and the command that each one stands for.
+# The playbooks of localloop that change something, and the command of each.
 COMMANDS = {
     "deploy-fast.yml": "deploy",
     "bootstrap.yml": "bootstrap",
@@ -54,7 +54,7 @@ _ORPHAN_POLL_SECONDS = 0.5
 
 
 class CallbackModule(CallbackBase):
-    """Opens the transaction before the first play, closes it after the last or at the exit."""
+    """Opens the transaction before the first play, and closes it after the last or on exit."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -78,7 +78,7 @@ class CallbackModule(CallbackBase):
             self._within = True
             self._interrupts.watch()
             journal.emit({"event": "playbook", "pid": os.getpid(), "playbook": path.name})
-            threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+            threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
         elif path.resolve().parent == content_dir() / "playbooks":
             self._interrupts.watch()
             self._command = COMMANDS.get(path.name)
@@ -94,13 +94,13 @@ class CallbackModule(CallbackBase):
         everywhere = {**inventory, **play.get_vars(), **manager.extra_vars}
         root = everywhere.get("localloop_project")
         if root is None:
-            return  # another inventory: nothing here is a project of ours
+            return  # not our inventory, so there is no project
         try:
             self._open(Path(str(root)), str(command), everywhere)
         except LocalloopError as error:
             self._problem = error
             self._display.display(f"localloop: {error}", color="red", stderr=True)
-            # Past any handler of Ansible's, which would carry on: nothing has been changed yet.
+            # Not caught by Ansible, which would carry on. Nothing has been changed yet.
             raise SystemExit(error.exit_code) from error
 
     def _open(self, root: Path, command: str, variables: Mapping[str, Any]) -> None:
@@ -124,7 +124,7 @@ class CallbackModule(CallbackBase):
         atexit.register(self._at_exit, os.getpid())
         os.environ.update(self._transaction.environment())  # the workers are forks
         self._transaction.emit({"event": "playbook", "pid": os.getpid()})
-        if _needs_the_cluster_alone(session, command, choice, variables):
+        if _needs_exclusive_cluster(session, command, choice, variables):
             self._transaction.require_exclusive()
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
@@ -153,12 +153,12 @@ class CallbackModule(CallbackBase):
 
     def _close(self) -> None:
         if not self._closing.acquire(timeout=_CLOSING_SECONDS):
-            return  # another thread is at it
+            return  # another thread is closing it
         try:
             transaction, self._transaction = self._transaction, None
             if transaction is not None:
                 self._write_report(transaction)
-                self._started = time.monotonic()  # of the next playbook of this process
+                self._started = time.monotonic()  # for the next playbook in this process
         finally:
             self._closing.release()
 
@@ -170,7 +170,7 @@ class CallbackModule(CallbackBase):
             self._display.display(f"localloop: {error}", color="red", stderr=True)
             self._interrupts.wait_for_workers()
         elif any(event.get("event") == "failed" for event in transaction.events()):
-            error = None  # the step has said it better
+            error = None  # the step's own error is more precise
         try:
             report = transaction.close(error=error)
         except LocalloopError as problem:
@@ -181,10 +181,10 @@ class CallbackModule(CallbackBase):
             os.environ.pop(key, None)
 
 
-def _needs_the_cluster_alone(
+def _needs_exclusive_cluster(
     session: Session, command: str, choice: BootstrapChoice, variables: Mapping[str, Any]
 ) -> bool:
-    """Whether the run creates, repairs, prunes or removes what other runs work on."""
+    """Whether the run creates, repairs, prunes or removes what other runs use."""
     if command in ("deploy", "bootstrap"):
         return cluster_verdict(session, choice)["verdict"] != "ok"
     removes = boolean(variables.get("down_cluster", False), strict=False)
@@ -197,7 +197,7 @@ def _bootstrap_choice(variables: Mapping[str, Any]) -> BootstrapChoice:
         raise UsageError(
             "unknown_answer",
             f"localloop_bootstrap is {answer!r}",
-            hint=f"It is one of: {', '.join(ANSWERS)}.",
+            hint=f"Use one of: {', '.join(ANSWERS)}.",
         )
     return BootstrapChoice(
         answer, force=boolean(variables.get("localloop_force", False), strict=False)
@@ -217,11 +217,11 @@ def _problem(result: Any) -> LocalloopError:
     )
 
 
-def _end_with(parent: int) -> None:
-    """End this process once the command that started it was killed.
+def _exit_with_parent(parent: int) -> None:
+    """End this process once the command that started it has been killed.
 
-    Its terminal went with it, and Ansible, whose output fails from then on, waits for ever. A tool
-    that is at work comes to its end before (the next run waits for that).
+    Its terminal is gone then, and Ansible would hang because it can no longer write its output.
+    A tool that is still working finishes first; the next run waits for it.
     """
     while os.getppid() == parent:
         time.sleep(_ORPHAN_POLL_SECONDS)

@@ -1,6 +1,6 @@
-"""One call of a step as a plain result: what the action plugin and the module have in common.
+"""Calls a step and turns its outcome into a result: shared by action plugins and modules.
 
-This file travels in module payloads, so it imports nothing of Ansible's controller.
+This file is part of module payloads, so it imports nothing from Ansible's controller.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Run = Callable[[dict[str, Any], Context], dict[str, Any]]
 
 
 def plain(value: Any) -> Any:
-    """The value in JSON's own types: Ansible hands over tagged and lazy subclasses of them."""
+    """The value in JSON's own types: Ansible passes tagged and lazy subclasses of them."""
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
@@ -35,7 +35,7 @@ def plain(value: Any) -> Any:
 
 
 def failure(error: LocalloopError) -> dict[str, Any]:
-    """A failed result that carries the error as data."""
+    """The result of a failed task, with the error as data."""
     return {
         "failed": True,
         "changed": False,
@@ -56,10 +56,11 @@ def call_step(
     on_event: Emit | None = None,
     mask: Callable[[Any], Any] = lambda value: value,
 ) -> dict[str, Any]:
-    """Run the step inside the open transaction, if there is one; its result, masked.
+    """Run the step inside the open transaction, if there is one, and return its masked result.
 
-    Events go to the journal of that transaction and to ``on_event``. An error becomes a ``failed``
-    event and a failed result; ``diff`` stays only where something changed and diffs are wanted.
+    Events go to the transaction's journal and to ``on_event``. A ``LocalloopError`` becomes a
+    ``failed`` event and a failed result; other exceptions propagate. ``diff`` is kept only if
+    something changed and diffs were requested.
     """
     journal = attach(environ)
 

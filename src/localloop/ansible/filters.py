@@ -1,4 +1,4 @@
-"""The ``FilterModule`` of every file in ``filter_plugins/``: one filter over one plain function."""
+"""The ``FilterModule`` of every file in ``filter_plugins/``: a filter that calls a function."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .calls import plain
 def filter_module(function: Callable[..., Any]) -> type:
     """The ``FilterModule`` whose one filter is ``function``, under the function's own name.
 
-    The function gets plain data and not Ansible's tagged types. Its ``LocalloopError`` becomes the
-    ``AnsibleFilterError`` that fails the task with the error's words.
+    The function gets plain data instead of Ansible's tagged types. Its ``LocalloopError`` becomes
+    an ``AnsibleFilterError``, which fails the task with the same message.
     """
 
     @wraps(function)

@@ -1,9 +1,10 @@
 """SIGINT and SIGTERM in ansible-playbook and in its workers, in place of Ansible's own handlers.
 
-Those throw an exception out of wherever the main process is. Where Python cannot pass it on (in a
-callback after a fork, or of a weak reference) it is lost, and the run goes on. A worker they end on
-the spot: with it goes the only process that knows the tool it started and, if it was just telling
-the main process something, the lock of the queue between them, for which the run then waits.
+In the main process Ansible's handler raises an exception at whatever point it has reached. Where
+Python cannot propagate it (in an after-fork callback or one of a weak reference) it is lost, and
+the run goes on. A worker is ended on the spot. With it goes the only process that knows the tool
+that it started; and if it was sending something to the main process just then, the lock of their
+queue is never released, and the run hangs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from types import FrameType
 from ..system.processes import Descendants
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# How long workers have for ending their tools, and then the main process for ending by itself.
+# How long workers may take to end their tools, and after that the main process to end itself.
 _GRACE_SECONDS = 6.0
 _KILLED_SECONDS = 1.0
 _POLL_SECONDS = 0.05
@@ -29,9 +30,10 @@ _KEYBOARD_INTERRUPT = 99  # ansible-playbook's own exit status
 
 
 class RunInterrupts:
-    """The main process: the first signal stops the run after its present tasks, a second at once.
+    """Handles signals in the main process.
 
-    ``close`` is called where the run does not come to its end by itself.
+    The first signal stops the run after its current tasks, a second one at once. ``close`` is
+    called if the run does not end by itself.
     """
 
     def __init__(self, close: Callable[[], None]) -> None:
@@ -44,11 +46,11 @@ class RunInterrupts:
 
     @property
     def exit_code(self) -> int:
-        """The exit status of a run that a signal has ended."""
+        """The exit status of a run that was ended by a signal."""
         return _KEYBOARD_INTERRUPT if self.received == signal.SIGINT else 128 + self.received
 
     def watch(self) -> None:
-        """Take the handlers over from the ``TaskQueueManager``; without effect the second time."""
+        """Replace the handlers of the ``TaskQueueManager``; a second call has no effect."""
         manager = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
         terminate = getattr(manager, "terminate", None)
         if self._stop_run is not None or terminate is None:
@@ -59,7 +61,7 @@ class RunInterrupts:
             signal.signal(each, self._handle)
 
     def wait_for_workers(self) -> None:
-        """Until each has ended its tool: the report and the locks come after them."""
+        """Wait until the workers have ended their tools, before the report is written."""
         for worker in multiprocessing.active_children():
             worker.join(_GRACE_SECONDS)
 
@@ -74,11 +76,11 @@ class RunInterrupts:
     def _end_workers(self) -> None:
         signum = self._signals.get()
         deadline = time.monotonic() + _GRACE_SECONDS
-        with suppress(_Again):
+        with suppress(_SecondSignal):
             while time.monotonic() < deadline:
                 for worker in multiprocessing.active_children():
                     if worker.pid is not None:
-                        # Again and again: a process forgets what came before it had begun.
+                        # Repeatedly: a worker misses a signal that arrives before it is set up.
                         with suppress(ProcessLookupError):
                             os.kill(worker.pid, signum)
                 self._wait_for_another()
@@ -90,30 +92,31 @@ class RunInterrupts:
     def _wait_for_another(self) -> None:
         with suppress(queue.Empty):
             self._signals.get(timeout=_POLL_SECONDS)
-            raise _Again
+            raise _SecondSignal
 
 
-class _Again(Exception):
+class _SecondSignal(Exception):
     """A second signal."""
 
 
 class StepInterrupts:
-    """A worker: the first signal unwinds its step, ``KeyboardInterrupt`` first, and then ends it.
+    """Handles signals in a worker.
 
-    Between steps it waits for the next one, or for the worker's own end. What is told to the main
-    process is told whole.
+    The first signal raises ``KeyboardInterrupt`` in the step and ends the worker once the step is
+    unwound. Between steps it takes effect when the next step begins. A message to the main process
+    is always sent completely.
     """
 
     def __init__(self) -> None:
         self._received = 0
         self._raised = False
         self._within = False
-        self._telling = False
+        self._sending = False
         self._turn = threading.Lock()
 
     @contextmanager
     def unwinding(self) -> Iterator[None]:
-        """A step."""
+        """The context in which a step runs: a signal unwinds it, then ends the process."""
         for each in SIGNALS:
             signal.signal(each, self._handle)
         self._within = True
@@ -126,20 +129,20 @@ class StepInterrupts:
         finally:
             self._within = False
             if self._received:
-                self._turn.acquire(timeout=_KILLED_SECONDS)  # a thread may be telling something
+                self._turn.acquire(timeout=_KILLED_SECONDS)  # a thread may be sending something
                 os._exit(128 + self._received)
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
-        """Something for the main process, from any thread of the step."""
+    def sending(self) -> Iterator[None]:
+        """The context in which any thread of the step sends something to the main process."""
         main = threading.current_thread() is threading.main_thread()
-        self._telling = self._telling or main
+        self._sending = self._sending or main
         try:
             with self._turn:
                 yield
         finally:
             if main:
-                self._telling = False
+                self._sending = False
                 self._unwind()
 
     def _handle(self, signum: int, _frame: FrameType | None) -> None:
@@ -147,6 +150,6 @@ class StepInterrupts:
         self._unwind()
 
     def _unwind(self) -> None:
-        if self._received and self._within and not (self._telling or self._raised):
+        if self._received and self._within and not (self._sending or self._raised):
             self._raised = True
             raise KeyboardInterrupt

@@ -1,7 +1,7 @@
 """``localloop.yml`` as an inventory: components are hosts in the groups of their kinds.
 
-No value is ever a template: ansible-core trusts what an inventory plugin sets only if the plugin
-says so, and this one does not.
+No value is ever a template: ansible-core renders the values of an inventory plugin only if the
+plugin marks them as trusted, and this one does not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GROUPS = ("images", "node_files", "charts")
 
 
 class InventoryModule(BaseInventoryPlugin):
-    """Reads the project that the option ``project`` names, or a ``localloop.yml`` given by -i."""
+    """Reads the project that the option ``project`` names, or a ``localloop.yml`` given with -i."""
 
     NAME = "localloop"
 
@@ -79,7 +79,7 @@ def project_vars(project: Project, environ: Mapping[str, str]) -> dict[str, Any]
 
 
 def component_vars(component: Image | Chart) -> dict[str, Any]:
-    """A host's own variables; its tasks run here, with the Python that runs Ansible."""
+    """A host's own variables; its tasks run locally, with the Python that runs Ansible."""
     found: dict[str, Any] = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,

@@ -1,8 +1,8 @@
 """The ``main()`` of every module in ``library/``.
 
 Modules import this file as ``ansible.module_utils.localloop.ansible.module``: ansible.cfg names
-``src`` as a directory of module utilities, so the payload carries the part of this package that
-the module's imports reach.
+``src`` as a directory of module utilities, so the payload contains the part of this package that
+the module imports.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .calls import call_step, plain
 
 
 def run_module(step: ModuleType) -> None:
-    """Run the step as the module that Ansible started; leaves the process."""
+    """Run the step as the module that Ansible started; exits the process."""
     module = AnsibleModule(argument_spec=step.ARGUMENT_SPEC, supports_check_mode=True)
     result = call_step(
         step.__name__.rpartition(".")[2],

@@ -1,6 +1,6 @@
-"""How localloop calls Ansible: the one place that knows argv, environment and signals.
+"""How localloop runs ansible-playbook: the only place that knows its argv, environment and signals.
 
-ansible-runner is used through ``RunnerConfig`` and ``Runner`` alone. Its ``run()`` would replace
+Only ``RunnerConfig`` and ``Runner`` of ansible-runner are used. Its ``run()`` would replace
 this process's signal handlers, and its environment is the caller's, which a project may control:
 the configuration's ``env`` is replaced by ``environment()`` before anything starts.
 """
@@ -29,10 +29,10 @@ from ..system.environ import for_playbooks
 from ..system.paths import content_dir
 from ..system.processes import Descendants
 
-# After the first Ctrl-C: how long tools, workers and the playbook have to end by themselves.
+# How long tools, workers and the playbook may take to end after the first Ctrl-C.
 INTERRUPT_GRACE_SECONDS = 8.0
 _POLL_SECONDS = 0.1
-_KILLED = 137  # ansible-runner has no exit status of a process that was killed
+_KILLED = 137  # ansible-runner gives no exit status for a killed process
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class RunnerOutcome:
-    """What Ansible says of the run. The verdict on the deploy is the gate's, not this."""
+    """How the playbook ended. It is the gate that decides whether the deploy succeeded."""
 
     rc: int
     interrupted: bool = False
@@ -66,12 +66,12 @@ def run_playbook(
 ) -> RunnerOutcome:
     """Run one of our playbooks to its end, with ``variables`` as Ansible's extra variables.
 
-    ``plan`` is handed over to the playbook, which then makes none. ``on_line`` hears what the steps
-    say, ``on_task`` the role and name of each task that was done.
+    ``plan`` is passed to the playbook, which then makes none. ``on_line`` is called with each line
+    that the steps print, ``on_task`` with the role and name of each task that succeeded.
 
-    Call it from the main thread: for its duration SIGINT and SIGTERM are handled here. The first
-    one lets the playbook end its workers and these their tools, a second kills them all; both give
-    ``interrupted``.
+    Call it from the main thread: it handles SIGINT and SIGTERM while it runs. The first one
+    lets the playbook end its workers, and these their tools; a second kills them all. Both set
+    ``interrupted``. Raises ``LocalloopError`` (``ansible_runner_failed``).
     """
     private = Path(tempfile.mkdtemp(prefix="localloop-"))  # 0700
     try:
@@ -81,7 +81,7 @@ def run_playbook(
             environ=environment(
                 os.environ,
                 private=private,
-                plan=_written(plan, transaction, private),
+                plan=_write_plan(plan, transaction, private),
                 project_root=project_root,
                 transaction=transaction,
                 extra=extra_environ or {},
@@ -89,7 +89,7 @@ def run_playbook(
             ),
             variables=variables,
         )
-        return _Run(config, transaction, on_line, on_task).to_its_end()
+        return _Run(config, transaction, on_line, on_task).run()
     finally:
         shutil.rmtree(private, ignore_errors=True)
 
@@ -104,10 +104,10 @@ def environment(
     extra: Mapping[str, str],
     color: bool,
 ) -> dict[str, str]:
-    """The whole environment of ansible-playbook, except for what ansible-runner adds."""
+    """The whole environment of ansible-playbook, except for what ``configure`` adds."""
     ours = {
         "ANSIBLE_CONFIG": str(content_dir() / "ansible.cfg"),
-        # Also where Ansible would look for plugins and collections of the user's.
+        # Ansible would also look here for the user's plugins and collections.
         "ANSIBLE_HOME": str(private / "ansible"),
         "ANSIBLE_REMOTE_TMP": str(private / "ansible" / "tmp"),
         "LOCALLOOP_PROJECT": str(project_root),
@@ -119,12 +119,12 @@ def environment(
     return {**for_playbooks(base), **extra, **ours, **inherited}
 
 
-def _written(
+def _write_plan(
     plan: Mapping[str, Any] | None, transaction: Journal | None, private: Path
 ) -> Path | None:
-    """The file that hands a plan over to the playbook.
+    """Write the file that passes the plan to the playbook; None without a plan.
 
-    It is data and no variable of Ansible's: names of files are in it, which must not be templated.
+    It is not an Ansible variable because it contains file names, which must not be templated.
     """
     if plan is None or transaction is None:
         return None
@@ -148,7 +148,10 @@ def configure(
     environ: Mapping[str, str],
     variables: Mapping[str, Any] | None = None,
 ) -> Any:
-    """An ansible-runner configuration whose command and environment are ours alone."""
+    """An ansible-runner configuration with our own command and environment.
+
+    ``environ`` is what ``environment`` returned; ansible-runner's files go to ``private``.
+    """
     from ansible_runner import RunnerConfig
     from ansible_runner.utils import get_callback_dir
 
@@ -178,7 +181,7 @@ def configure(
 
 
 class _Run:
-    """One run of ansible-runner in a thread of its own, watched from the main thread."""
+    """One run of ansible-runner in its own thread, watched from the main thread."""
 
     def __init__(
         self,
@@ -191,7 +194,7 @@ class _Run:
         self._transaction = transaction
         self._on_line = on_line
         self._on_task = on_task
-        # What the thread hears, and None as its last word.
+        # The thread's events; None is the last one.
         self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._status: int | None = None
         self._ended = False
@@ -202,15 +205,15 @@ class _Run:
         self._descendants = Descendants()
         self._failed: list[Failure] = []
 
-    def to_its_end(self) -> RunnerOutcome:
+    def run(self) -> RunnerOutcome:
         thread = threading.Thread(target=self._in_thread, name="ansible-runner", daemon=True)
         with self._counting_signals():
             thread.start()
             try:
                 self._watch()
-                thread.join()  # it has said its last word
+                thread.join()  # its last event has come
             finally:
-                if thread.is_alive():  # on_line raised: nobody would see what goes on
+                if thread.is_alive():  # on_line raised: the run cannot be watched any longer
                     self._descendants.kill()
                 thread.join(INTERRUPT_GRACE_SECONDS)
                 if self._signals:
@@ -231,14 +234,14 @@ class _Run:
         try:
             _, self._status = Runner(self._config, event_handler=self._enqueue).run()
             self._ended = True
-        except BaseException as error:  # the main thread raises it
+        except BaseException as error:  # raised in the main thread
             self._crash = error
         finally:
             self._events.put(None)
 
     def _enqueue(self, event: dict[str, Any]) -> bool:
         self._events.put(event)
-        return False  # no file an event
+        return False  # write no file for it
 
     def _watch(self) -> None:
         running = True
@@ -247,13 +250,13 @@ class _Run:
                 event = self._events.get(timeout=_POLL_SECONDS)
                 running = event is not None
                 if event is not None:
-                    self._take(event)
-            self._answer_signals()
+                    self._handle_event(event)
+            self._handle_signals()
 
-    def _take(self, event: dict[str, Any]) -> None:
+    def _handle_event(self, event: dict[str, Any]) -> None:
         data = event.get("event_data") or {}
         kind = event.get("event")
-        if kind == "verbose":  # what steps say; Ansible's own display of tasks is not for our users
+        if kind == "verbose":  # a step's line; Ansible's own display of tasks is not shown
             for line in str(event.get("stdout") or "").splitlines():
                 self._on_line(line)
         elif kind == "runner_on_ok" and self._on_task is not None:
@@ -279,35 +282,35 @@ class _Run:
             for each, handler in zip(wanted, previous, strict=True):
                 signal.signal(each, handler)
 
-    def _answer_signals(self) -> None:
+    def _handle_signals(self) -> None:
         if self._signals > self._handled:
             if self._kill_at is None:
                 self._kill_at = time.monotonic() + INTERRUPT_GRACE_SECONDS
             if self._signals > 1:
                 self._descendants.kill()
             elif not self._interrupt():
-                return  # nothing is there yet: look again
+                return  # no process to signal yet: try again
             self._handled = self._signals
         if self._kill_at is not None and time.monotonic() > self._kill_at:
             self._kill_at = None
             self._descendants.kill()
 
     def _interrupt(self) -> bool:
-        """SIGINT to ansible-playbook alone: it ends its workers, and each of them its tool.
+        """Send SIGINT to ansible-playbook alone: it ends its workers, and each of them its tool.
 
-        One that has not begun, and would only say where in its imports it was, is killed. Whether
-        there was one.
+        If it is still starting it is killed: SIGINT would only print a traceback of its imports.
+        Returns whether there was a process.
         """
         alive = {each.pid for each in self._descendants.alive()}
-        noted = self._noted_playbook()
-        if noted is not None and noted in alive:
+        recorded = self._recorded_playbook()
+        if recorded is not None and recorded in alive:
             with suppress(ProcessLookupError):
-                os.kill(noted, signal.SIGINT)
+                os.kill(recorded, signal.SIGINT)
         elif alive:
             self._descendants.kill()
         return bool(alive)
 
-    def _noted_playbook(self) -> int | None:
+    def _recorded_playbook(self) -> int | None:
         if self._transaction is None:
             return None
         pids = [

@@ -1,4 +1,4 @@
-"""What a report says of the cluster: whether it was made anew, why, and with which inputs. Pure."""
+"""What a report says about the cluster: whether it was recreated, why, with which inputs. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Event = Mapping[str, Any]
 
 
 def cluster_keys(events: Iterable[Event]) -> dict[str, Any]:
-    """The report's plan, as far as the cluster goes: the verdict that the run began with."""
+    """The cluster's keys of the report's plan: the verdict with which the run began."""
     events = list(events)
     cluster, made = _verdict(events), _made(events)
     verdict, reason = cluster.get("verdict", "unknown"), cluster.get("reason")
-    if made is not None and not reason:  # a playbook alone plans once the cluster is there
+    if made is not None and not reason:  # run on its own, a playbook plans once the cluster exists
         reason = "recreate_requested" if made["recreated"] else "cluster_missing"
     detail = cluster.get("detail")
     return {
@@ -41,7 +41,7 @@ def cluster_fingerprint(events: Iterable[Event]) -> dict[str, Any] | None:
 def bootstrap_section(
     events: Iterable[Event], parts: Mapping[str, ComponentPlan], total_ms: int
 ) -> dict[str, Any] | None:
-    """The keys of a bootstrap; None for a run that was none."""
+    """The report's bootstrap section; None if the run did not bootstrap. Takes milliseconds."""
     events = list(events)
     opened = next((event for event in events if event.get("event") == "opened"), {})
     verdict, made = _verdict(events).get("verdict"), _made(events)
@@ -91,7 +91,7 @@ def _verdict(events: Iterable[Event]) -> Mapping[str, str]:
 
 
 def _made(events: Iterable[Event]) -> Event | None:
-    """The event of a cluster that this run has made."""
+    """The event of a cluster that this run created; None if it created none."""
     return next(
         (
             event

@@ -1,6 +1,6 @@
-"""The report of a transaction: journal → plain data → markdown, with the data as its JSON twin.
+"""The report of a transaction: from its journal to plain data (JSON), and from that to markdown.
 
-Building and rendering are pure; ``write_report`` alone touches files. Sections and keys are those
+Building and rendering are pure; only ``write_report`` touches files. Sections and keys are those
 of docs/reports.md. Durations are whole milliseconds.
 """
 
@@ -23,10 +23,11 @@ Event = Mapping[str, Any]
 
 
 def write_report(journal: Path, *, killed: bool = False) -> Path:
-    """Write ``TX.md`` and ``TX.json`` beside the journal, remove it; the markdown's path.
+    """Write ``TX.md`` and ``TX.json`` next to the journal and remove the journal.
 
-    Where the directory cannot be written, the report goes to stderr and ``LocalloopError`` names
-    the path and the errno.
+    ``killed``: the run was killed before it could close its journal. Returns the markdown's path.
+    If the directory cannot be written, the report is printed to stderr and ``LocalloopError``
+    (``report_unwritable``) names the path and the errno.
     """
     from .journal import read_events
 
@@ -54,7 +55,7 @@ def write_report(journal: Path, *, killed: bool = False) -> Path:
 
 def _replace(path: Path, content: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    # File names may hold bytes that are no UTF-8: they come as lone surrogates.
+    # File names may contain bytes that are not UTF-8: they appear as lone surrogates.
     temporary.write_bytes(content.encode("utf-8", "backslashreplace"))
     temporary.replace(path)
 
@@ -148,13 +149,13 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _evidence(events: Iterable[Event], gate: Event) -> list[dict[str, Any]]:
-    """What was gathered where Helm failed, and by the gate."""
+    """The evidence that was gathered when Helm failed, and by the gate."""
     of_helm = [event["evidence"] for event in events if event.get("event") == "evidence"]
     return [entry for found in (*of_helm, gate.get("evidence", ())) for entry in found]
 
 
 def _rollback(events: Iterable[Event]) -> dict[str, Any]:
-    """What a failed deploy went back to; empty where it did not."""
+    """What a failed deploy was rolled back to; empty if it was not."""
     found = next((event for event in events if event.get("event") == "rolled_back"), None)
     if found is None:
         return {}
@@ -174,7 +175,7 @@ def _last_plan(events: Iterable[Event]) -> Plan | None:
 def _header(
     opened: Event, events: Iterable[Event], parts: Mapping[str, ComponentPlan]
 ) -> dict[str, Any]:
-    # A cluster that is made anew is planned a second time, without the targets that were asked for.
+    # A new cluster is planned a second time, without the targets that were requested.
     asked = next((event["plan"] for event in events if event.get("event") == "plan"), opened)
     targets, mode = asked.get("targets", ()), asked.get("mode", "auto")
     profile = asked.get("profile") or "none"
@@ -319,7 +320,7 @@ def _durations(events: list[dict[str, Any]], parts: Mapping[str, ComponentPlan])
 
 
 def _deadline(gate: Event) -> str:
-    """The deadline that applied, and whose it is; empty where nothing was waited for."""
+    """The deadline that applied, and who set it; empty if the gate waited for nothing."""
     if not gate.get("deadline_by"):
         return ""
     return f"{gate['deadline_s']:g} s ({gate['deadline_by']})"

@@ -1,4 +1,4 @@
-"""The journal of a run: a file of JSON lines, one an event."""
+"""The journal of a run: a file with one event per line, as JSON."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from ..system.locks import holder_of, is_held
 
 
 def utc_now() -> str:
+    """The time now: ``2026-01-31T12:00:00.000Z``."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Journal:
-    """Appends events to a transaction's file; whole lines only, so that processes may share it."""
+    """The journal of the transaction with this id.
+
+    Several processes may append to its file: each event is written as one whole line.
+    """
 
     def __init__(self, transaction: str, path: Path, project_lock: Path) -> None:
         self.id = transaction
@@ -27,6 +31,7 @@ class Journal:
         self.project_lock = project_lock
 
     def emit(self, event: dict[str, Any]) -> None:
+        """Append an event, with the time. Raises ``LocalloopError`` (``journal_unwritable``)."""
         line = json.dumps({"at": utc_now(), "mono": time.monotonic(), **event}, default=str) + "\n"
         try:
             descriptor = os.open(
@@ -34,7 +39,7 @@ class Journal:
             )
             try:
                 rest = line.encode()
-                while rest:  # one write, but on a full disk
+                while rest:  # a single write, except on a full disk
                     rest = rest[os.write(descriptor, rest) :]
             finally:
                 os.close(descriptor)
@@ -46,20 +51,21 @@ class Journal:
             ) from error
 
     def events(self) -> list[dict[str, Any]]:
+        """All events so far, oldest first. Raises ``OSError``."""
         return read_events(self.path)
 
     def require_lock(self) -> None:
-        """Refuse to go on once the command that opened this transaction is gone."""
+        """Raise ``BusyError`` (``run_gone``) if the command that opened the run has ended."""
         holder = holder_of(self.project_lock)
         if holder.get("transaction") != self.id or not is_held(self.project_lock):
             raise BusyError(
                 "run_gone",
                 f"the command that opened {self.id} is gone",
-                hint="Run the deploy again: it observes what was done and continues.",
+                hint="Run the deploy again: it sees what is already done and continues.",
             )
 
     def require_exclusive(self) -> None:
-        """Refuse to go on where other runs may be at work on the same cluster."""
+        """Raise ``UsageError`` (``not_exclusive``) if other runs may be using the same cluster."""
         if not any(event.get("event") == "exclusive" for event in self.events()):
             raise UsageError(
                 "not_exclusive",
@@ -70,7 +76,7 @@ class Journal:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """The events of a journal; a line that was cut short by a kill is left out."""
+    """The events of a journal, without a line that was cut short by a kill. Raises ``OSError``."""
     events = []
     for line in path.read_bytes().splitlines():
         try:
@@ -83,7 +89,7 @@ def read_events(path: Path) -> list[dict[str, Any]]:
 
 
 def attach(environ: Mapping[str, str]) -> Journal | None:
-    """The journal of the transaction that a parent process opened, if there is one."""
+    """The journal of the transaction that a parent process opened; None if there is none."""
     transaction = environ.get("LOCALLOOP_TRANSACTION")
     journal, lock = environ.get("LOCALLOOP_JOURNAL"), environ.get("LOCALLOOP_LOCK")
     if not (transaction and journal and lock):
@@ -92,13 +98,16 @@ def attach(environ: Mapping[str, str]) -> Journal | None:
 
 
 def attach_or_refuse(environ: Mapping[str, str]) -> Journal:
-    """The open transaction's journal, for a step that must not change anything without one."""
+    """The open transaction's journal, for a step that must not change anything without one.
+
+    Raises ``UsageError`` (``no_transaction``).
+    """
     journal = attach(environ)
     if journal is None:
         raise UsageError(
             "no_transaction",
             "this step changes the cluster and runs only inside a transaction",
-            hint="Run it by the `localloop` command or one of our playbooks; a play of your own"
-            " names the command that it stands for in its vars: `localloop_command: deploy`.",
+            hint="Run it with the `localloop` command or one of its playbooks; a play of your own"
+            " names its command in its vars, for example `localloop_command: deploy`.",
         )
     return journal

@@ -1,4 +1,4 @@
-"""A report as markdown: its data, safe to read whatever names and outputs hold."""
+"""Renders a report's data as markdown that is safe to read, whatever its texts contain."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def _keys(title: str, values: Mapping[str, Any], unit: str = "") -> list[str]:
 
 
 def report_markdown(report: Any) -> str:
-    """A report that was read from its JSON file, as markdown; ``UsageError`` for anything else."""
+    """A report (the data of its JSON file) as markdown. Raises ``UsageError`` for other data."""
     try:
         return render(report)
     except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError("unexpected_data", f"not a report of localloop's: {error!r}") from None
+        raise UsageError("unexpected_data", f"not a localloop report: {error!r}") from None
 
 
 def render(report: Mapping[str, Any]) -> str:

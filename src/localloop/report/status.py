@@ -1,4 +1,4 @@
-"""What the cluster runs, by its record and by observation: as plain data, and in words."""
+"""What the cluster runs, by its record and by observation: as plain data and as text."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ..session import Session
 
 Status = dict[str, Any]
 """``project``, ``cluster`` ({name, provider, verdict, reason, kubeconfig, inputs}), ``components``
-(empty where there is no cluster to ask) and ``left_behind``, releases as NAMESPACE/RELEASE."""
+(empty if no cluster is running) and ``left_behind``, releases as NAMESPACE/RELEASE."""
 
-# The reasons of a plan for what was changed by hand since it was deployed.
+# The reasons in a plan for what has been changed by hand since it was deployed.
 _DRIFT = ("drift", "pods_run_another_digest")
 
 
 def what_runs(session: Session) -> Status:
-    """Look at the cluster; nothing is changed or written.
+    """The status of the project on its cluster; changes and writes nothing.
 
-    Raises ``LocalloopError`` where Docker or a running cluster does not answer.
+    Raises ``LocalloopError`` if Docker or a running cluster does not answer.
     """
     plan, facts = make_plan(session, Request(), emit=lambda _event: None)
     cluster = session.cluster
@@ -41,7 +41,7 @@ def what_runs(session: Session) -> Status:
             "reason": cluster.reason,
             "kubeconfig": str(session.kubeconfig),
             "inputs": {key: plan.cluster.get(f"inputs_{key}", "") for key in keys}
-            | {"summary": _inputs(plan.cluster)},
+            | {"summary": _inputs_text(plan.cluster)},
         },
         "components": _components(session, plan, facts) if facts is not None else {},
         "left_behind": [release.place for release in left],
@@ -49,7 +49,7 @@ def what_runs(session: Session) -> Status:
 
 
 def cluster_lines(status: Status) -> list[str]:
-    """The cluster in lines for people: its state, its kubeconfig, its inputs."""
+    """The cluster in lines of text: its state, its kubeconfig, its inputs."""
     cluster = status["cluster"]
     name, provider = cluster["name"], cluster["provider"]
     state = "ok" if cluster["verdict"] == "ok" else f"{cluster['verdict']}: {cluster['reason']}"
@@ -62,7 +62,7 @@ def cluster_lines(status: Status) -> list[str]:
 
 
 def left_behind_lines(status: Status) -> list[str]:
-    """A line for each release that the project has left behind."""
+    """A line for each release that the project has left behind, and how to remove it."""
     places = [place.partition("/") for place in status["left_behind"]]
     return [
         f"left behind: release {namespace}/{release}, which no chart of localloop.yml names any"
@@ -73,7 +73,7 @@ def left_behind_lines(status: Status) -> list[str]:
 
 
 def table(status: Status) -> list[list[str]]:
-    """A row a component, the head first; empty where there is no cluster to ask."""
+    """The header and a row for each component; empty if no cluster is running."""
     rows = [["COMPONENT", "FINGERPRINT", "RUNS", "TRANSACTION", "AGE", "READY", "NEXT DEPLOY"]]
     for name, entry in status["components"].items():
         rows.append(
@@ -82,7 +82,7 @@ def table(status: Status) -> list[list[str]]:
                 entry["fingerprint"][:12] or "-",
                 runs_text(entry),
                 entry.get("transaction") or "-",
-                _words(entry.get("age_s")),
+                _age_text(entry.get("age_s")),
                 "; ".join(_ready(entry)) or "-",
                 entry["next_deploy"],
             ]
@@ -91,7 +91,7 @@ def table(status: Status) -> list[list[str]]:
 
 
 def summary(status: Status, component: str) -> str:
-    """One line on a component, like its row of the table."""
+    """One component in a line of text, like its row in the table."""
     entry = status["components"].get(component)
     if entry is None:
         return f"nothing runs: {status['cluster']['reason'] or 'not planned'}"
@@ -99,20 +99,20 @@ def summary(status: Status, component: str) -> str:
     parts = [
         f"runs {runs_text(entry)}",
         *([entry["transaction"]] if entry.get("transaction") else []),
-        *([f"{_words(age)} old"] if age is not None else []),
+        *([f"{_age_text(age)} old"] if age is not None else []),
         *_ready(entry),
         f"next deploy: {entry['next_deploy']}",
     ]
     return "; ".join(parts)
 
 
-def _inputs(cluster: Mapping[str, str]) -> str:
-    """In words: what is known of the inputs that the cluster was made for."""
+def _inputs_text(cluster: Mapping[str, str]) -> str:
+    """What is known of the inputs that the cluster was created for, as text."""
     word = cluster.get("inputs")
     if not word:
         return ""
     if word == "accept":
-        return "not noted yet: the next deploy accepts them"
+        return "not recorded yet: the next deploy accepts them"
     noted = f"{cluster['inputs_state']} by {cluster['inputs_transaction']}"
     if word == "same":
         return noted
@@ -162,8 +162,8 @@ def _chart_row(entry: ChartEntry | None, runs: Running | None) -> dict[str, Any]
 def image_row(name: str, facts: Facts, running: Mapping[str, Running]) -> dict[str, Any]:
     """What the charts that consume an image run of it; without such charts, what was last built.
 
-    ``charts``: the digest in each; the rest is that of the newest of them. The fingerprint is
-    known of no other digest than the one last built.
+    ``charts`` has the digest in each chart; the other values are those of the newest of them. The
+    fingerprint is known only for the digest that was built last.
     """
     built = facts.record.images.get(name)
     consumed = any(name in chart.consumes for chart in facts.charts.values())
@@ -185,7 +185,7 @@ def image_row(name: str, facts: Facts, running: Mapping[str, Running]) -> dict[s
 
 
 def _age(session: Session, since: str) -> int | None:
-    """Whole seconds since a time that the cluster's machine wrote, by the cluster's clock."""
+    """Whole seconds since a time that the cluster recorded, by the cluster's clock."""
     now = session.kube.server_date
     try:
         return max(0, round((now or 0.0) - datetime.fromisoformat(since).timestamp()))
@@ -193,7 +193,7 @@ def _age(session: Session, since: str) -> int | None:
         return None
 
 
-def _words(seconds: int | None) -> str:
+def _age_text(seconds: int | None) -> str:
     """``5s``, ``12m``, ``3h``, ``4d``."""
     if seconds is None:
         return "-"
@@ -204,7 +204,7 @@ def _words(seconds: int | None) -> str:
 
 
 def runs_text(entry: Mapping[str, Any]) -> str:
-    """What of a component runs, in a few words: revision, digests, and marks."""
+    """What runs of a component, as a short text: revision or digests, and marks."""
     if entry["kind"] == "node_file":
         return str(entry["sha256"][:12]) or "nothing"
     if entry["kind"] == "image":
