@@ -1,1 +1,1 @@
-"""The cluster as Docker and its API server show it: its containers, nodes, ports and identity."""
+"""The cluster as Docker and its API server show it: containers, nodes, ports and identity."""

@@ -1,7 +1,7 @@
 """Which cluster this is: pinned locally per project and provider on first use.
 
-The pin is the uid of namespace kube-system. A record inside the cluster proves nothing about the
-cluster, a context's name even less.
+The pin is the uid of namespace kube-system. Neither a record inside the cluster nor the name of a
+context proves which cluster it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ def pin_path(provider: str, cluster: str, project: str) -> Path:
 
 
 def cluster_uid(kube: Kube) -> str:
-    """The uid of namespace kube-system."""
+    """The uid of namespace kube-system; empty if it does not exist.
+
+    Raises ``LocalloopError`` (``apiserver_unreachable``).
+    """
     found = kube.get("/api/v1/namespaces/kube-system")
     return str(found["metadata"]["uid"]) if found else ""
 
@@ -35,7 +38,7 @@ def pinned_uid(pin: Path) -> str:
 
 
 def pin(path: Path, uid: str) -> None:
-    """Remember a cluster's identity (no write where it is known already)."""
+    """Save a cluster's identity, unless it is saved already. Raises ``OSError``."""
     if pinned_uid(path) == uid:
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,7 +48,7 @@ def pin(path: Path, uid: str) -> None:
 
 
 def refuse_remote(kube: Kube) -> None:
-    """Refuse a server that is neither loopback nor private."""
+    """Raise ``UsageError`` (``cluster_not_local``) for a server that is not loopback or private."""
     if not is_local(kube.config.server):
         raise UsageError(
             "cluster_not_local",

@@ -1,4 +1,4 @@
-"""Files on the cluster's nodes, which are Docker containers here: looked at, compared, put."""
+"""Files on the cluster's nodes, which are Docker containers: inspect, hash and put."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from ..errors import LocalloopError
 from ..system.docker import Docker
 
 Stat = dict[str, Any]
-"""{size, mode, mtime} of a file as Docker tells it."""
+"""{size, mode, mtime} of a file as Docker reports it."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def stat(docker: Docker, node: str, path: str) -> Stat | None:
-    """What Docker says of the file, by one request; ``None`` where there is none."""
+    """A file's size, mode and mtime, in one request; ``None`` if it does not exist."""
     found = docker.stat_path(node, path)
     return {key: found[key] for key in ("size", "mode", "mtime")} if found else None
 
 
 def digest(docker: Docker, node: str, path: str) -> str:
-    """The sha256 of a file on the node, computed there; empty where that is no regular file."""
-    code, said = docker.engine.execute(node, ["sha256sum", "--", path], timeout=60)
-    found = _SHA256.match(said.removeprefix("\\"))
+    """The sha256 of a file, computed on the node; empty if there is no regular file at ``path``."""
+    code, output = docker.engine.execute(node, ["sha256sum", "--", path], timeout=60)
+    found = _SHA256.match(output.removeprefix("\\"))
     return found.group(0) if code == 0 and found else ""
 
 
 def put(docker: Docker, node: str, file: NodeFile, content: bytes) -> Stat:
-    """Put the bytes at the file's place in one step: whoever opens it finds the old or the new.
+    """Put ``content`` at the file's destination atomically; returns the file's new stat.
 
-    They travel under a temporary name and replace the file only once their digest, computed on the
-    node, is right.
+    It is sent under a temporary name and replaces the file once its digest, computed on the node,
+    is right. Raises ``LocalloopError``: ``put_failed``, ``node_file_damaged`` or
+    ``node_file_missing``.
     """
     directory, name = posixpath.split(file.dest)
     temporary = f".{name}.localloop"
@@ -48,9 +49,9 @@ def put(docker: Docker, node: str, file: NodeFile, content: bytes) -> Stat:
         docker.engine.execute(node, ["rm", "-f", "--", place])
         raise LocalloopError(
             f"node_file_damaged:{file.name}",
-            f"{node} holds other bytes at {place} than were sent",
+            f"{place} on {node} was damaged on the way: it has another sha256 than what was sent",
             component=file.name,
-            hint="Run the deploy again; if it stays, look at the node's disk.",
+            hint="Run the deploy again; if it happens again, check the node's disk.",
         )
     _must(docker, node, file, ["mv", "-f", "-T", "--", place, file.dest])
     found = stat(docker, node, file.dest)
@@ -64,11 +65,11 @@ def put(docker: Docker, node: str, file: NodeFile, content: bytes) -> Stat:
 
 
 def _must(docker: Docker, node: str, file: NodeFile, argv: list[str]) -> None:
-    code, said = docker.engine.execute(node, argv)
+    code, output = docker.engine.execute(node, argv)
     if code:
         raise LocalloopError(
             f"put_failed:{file.name}",
-            f"{' '.join(argv)} on {node}: {said.strip()[-300:] or f'exit {code}'}",
+            f"{' '.join(argv)} on {node}: {output.strip()[-300:] or f'exit {code}'}",
             component=file.name,
             hint=f"Look at {file.dest} on the node: docker exec {node} ls -la "
             f"{posixpath.dirname(file.dest)}",

@@ -1,4 +1,4 @@
-"""The ports of the bundled cluster on 127.0.0.1: chosen once, noted, and kept."""
+"""The ports of the bundled cluster on 127.0.0.1: chosen once, saved, and used again."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ def port_is_free(port: int) -> bool:
 def choose_port(purpose: str, name: str, *, configured: int | None, own: int | None) -> int:
     """The port for a container that is about to be created.
 
-    In this order: the configured one, the one that ``own`` (a running container that is going to
-    be replaced) holds, the one that was noted before, the first free one. Each name has its own
-    place to begin, so that clusters which are created at the same moment do not choose the same.
+    In this order: the configured one; ``own``, the port of a running container that is going to be
+    replaced; the saved one; the first free one. The search starts at a port that depends on the
+    name, so that clusters created at the same time are unlikely to choose the same one.
+
+    Raises ``LocalloopError``: ``api_port_taken`` or ``registry_port_taken``.
     """
     if configured:
         if configured == own or port_is_free(configured):
@@ -37,7 +39,7 @@ def choose_port(purpose: str, name: str, *, configured: int | None, own: int | N
         raise LocalloopError(
             _TAKEN[purpose],
             f"port {configured} on 127.0.0.1, configured for the {purpose}, is taken",
-            hint=f"End what listens there (`ss -ltnp 'sport = :{configured}'`),"
+            hint=f"Stop what listens there (`ss -ltnp 'sport = :{configured}'`),"
             f" or configure another port.",
         )
     if own:
@@ -55,7 +57,7 @@ def choose_port(purpose: str, name: str, *, configured: int | None, own: int | N
 
 
 def saved_ports(name: str) -> dict[str, int]:
-    """The ports that the cluster's containers had when they were last seen."""
+    """The ports that the cluster's containers had when last seen, by purpose."""
     try:
         found = json.loads((cluster_dir(name) / "ports.json").read_bytes())
     except (OSError, ValueError):
@@ -66,8 +68,8 @@ def saved_ports(name: str) -> dict[str, int]:
 
 
 def save_port(purpose: str, name: str, port: int) -> None:
-    """Remember a port, so that a container made anew gets the same one."""
-    noted = saved_ports(name)
-    if noted.get(purpose) != port:
-        content = json.dumps({**noted, purpose: port}, sort_keys=True).encode()
+    """Save a port, so that a new container gets the same one. Raises ``OSError``."""
+    saved = saved_ports(name)
+    if saved.get(purpose) != port:
+        content = json.dumps({**saved, purpose: port}, sort_keys=True).encode()
         write_private(cluster_dir(name) / "ports.json", content)

@@ -21,7 +21,7 @@ LABEL_PLATFORM = "localloop.platform"
 API_PORT = "6443/tcp"
 REGISTRY_PORT = "5000/tcp"
 NODE_KUBECONFIG = "/var/lib/localloop/kubeconfig"
-# Made last when the node is told of its registry; points at containerd's mirror for its address.
+# Created last when the node's registry is set up; links to containerd's mirror for its address.
 NODE_REGISTRY_LINK = "/var/lib/localloop/registry"
 PROBE_SECONDS = 2.0
 
@@ -248,7 +248,7 @@ def inspect_registry(
 
 
 def _is_taken(verdict: RegistryVerdict, port: int | None) -> bool:
-    """Whether something else took a stopped registry's port meanwhile: it has to be made anew."""
+    """Whether something else took a stopped registry's port, so that it has to be recreated."""
     return verdict == "start" and port is not None and not port_is_free(port)
 
 
@@ -278,7 +278,7 @@ def _answers(found: Inspected | None) -> bool:
 def ensure_kubeconfig(docker: Docker, name: str, *, check: bool = False) -> bool:
     """Make the kubeconfig equal to the node's; returns whether it had to be written.
 
-    It is derived data: whoever deletes or damages it gets it back.
+    It is derived data, and restored if it is deleted or damaged.
     """
     content = docker.engine.read_file(node_container(name), NODE_KUBECONFIG)
     if content is None:
@@ -286,7 +286,7 @@ def ensure_kubeconfig(docker: Docker, name: str, *, check: bool = False) -> bool
             "kubeconfig_missing",
             f"container {node_container(name)} holds no kubeconfig at {NODE_KUBECONFIG}",
             hint=f"See `docker logs {node_container(name)}`,"
-            " then make it anew: `localloop bootstrap --recreate --force`.",
+            " then recreate the cluster: `localloop bootstrap --recreate --force`.",
         )
     path = kubeconfig_path(name)
     try:

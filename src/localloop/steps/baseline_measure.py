@@ -1,4 +1,4 @@
-"""Measure the project's builds and commands, and its deploy where that is wanted."""
+"""Measure the project's builds and commands, and its deploy on request."""
 
 from __future__ import annotations
 

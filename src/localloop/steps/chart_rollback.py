@@ -1,4 +1,4 @@
-"""Take the project's charts back to what an earlier transaction deployed."""
+"""Roll the project's charts back to what an earlier transaction deployed."""
 
 from __future__ import annotations
 

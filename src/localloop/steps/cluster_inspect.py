@@ -1,4 +1,4 @@
-"""What is to be done about the bundled cluster; fetches its kubeconfig where it runs."""
+"""Find out what the bundled cluster needs, and fetch its kubeconfig if it runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         try:
             changed = ensure_kubeconfig(docker, name, check=context.check)
         except LocalloopError:
-            if not state.starting:  # the node writes it first thing, but not at once
+            if not state.starting:  # the node writes it early, but not at once
                 raise
     if own and not context.check and cluster_dir(name).is_dir():
         save_port("api", name, own)

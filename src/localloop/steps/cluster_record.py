@@ -1,4 +1,4 @@
-"""Note on a cluster that was just made which inputs it was made for."""
+"""Record on a new cluster which inputs it was created for."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
     session = Session(load_project(Path(params["project"])), os.environ, writes=not context.check)
     wanted = clusterinputs.wanted(session, clusterinputs.BOOTSTRAPPED, context.transaction or "")
-    absent = session.cluster.verdict == "create"  # in check mode it was not made
+    absent = session.cluster.verdict == "create"  # in check mode it was not created
     if not absent:
         session.identify()
     changed = absent or clusterinputs.load(session.kube, session.project.name) != wanted

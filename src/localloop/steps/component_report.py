@@ -1,4 +1,4 @@
-"""One component's share of a run: whether it changed, what was done and why."""
+"""Report one component of a run: whether it changed, what was done and why."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _to_a_new_cluster(plan: dict[str, Any], name: str) -> bool:
-    """Whether it is deployed once there is a cluster; before that it has no steps."""
+    """Whether it will be deployed once the cluster exists; until then it has no steps."""
     targets = plan.get("targets") or (name,)
     return name in targets and plan.get("cluster", {}).get("verdict") == "create"
 

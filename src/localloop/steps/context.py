@@ -1,4 +1,4 @@
-"""What surrounds a step: its modes, where its events go, and the session of a plan."""
+"""The context of a step: its modes, where its events go, and the session of a plan."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def _make(session: Session, wanted: Request, params: dict[str, Any], context: Co
     _require_possible(plan, session, params)
     if not context.check:
         require_tools(session, plan)
-    elif not plan.components:  # there will be no cluster to plan them on
+    elif not plan.components:  # there will be no cluster to observe
         from ..plan.unseen import with_inputs
 
         plan = with_inputs(session, plan)
@@ -92,12 +92,12 @@ def _require_possible(plan: Plan, session: Session, params: dict[str, Any]) -> N
 
 
 def _of_built(session: Session, wanted: Request, params: dict[str, Any], context: Context) -> Plan:
-    """The plan whose images were built; made again where the cluster was replaced meanwhile."""
+    """The plan whose images were built; made again if the cluster has been replaced since."""
     if params["made"] or params["force"] or params["bootstrap"] != "refuse":
         raise UsageError(
             "conflicting_parameters",
-            "`built` cannot be combined with `made`, `bootstrap` or `force`: they were settled when"
-            " that plan was made",
+            "`built` cannot be combined with `made`, `bootstrap` or `force`: that plan was made"
+            " with its own",
         )
     built = Plan.from_dict(params["built"])
     _require_same_request(built, session.project, wanted)
@@ -106,7 +106,7 @@ def _of_built(session: Session, wanted: Request, params: dict[str, Any], context
     from ..plan.make import make_plan
     from ..plan.new_cluster import with_built
 
-    # On a new cluster nothing is deployed yet, so that everything is planned.
+    # Nothing is deployed on a new cluster yet, so everything is planned.
     everything = BootstrapChoice(transaction=context.transaction or "")
     made, _ = make_plan(session, Request(), emit=_no_event, choice=everything)
     plan = with_built(made, built)
@@ -120,14 +120,14 @@ def _no_event(_event: dict[str, Any]) -> None:
 
 
 def _read(path: Path, context: Context) -> Plan:
-    """The plan that the command wrote for the playbook that it started."""
+    """The plan that the command wrote for the playbook it started."""
     try:
         found = json.loads(path.read_bytes())
         transaction, plan = found["transaction"], Plan.from_dict(found["plan"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(
             "plan_unreadable",
-            f"{path} holds no plan: {error!r}",
+            f"{path} does not contain a plan: {error!r}",
             hint="`localloop deploy` writes it for the playbook that it starts; leave `made` out in"
             " a play of your own.",
         ) from error
@@ -158,7 +158,7 @@ def _require_same_request(plan: Plan, project: Project, wanted: Request) -> None
         words = "; ".join(f"{key} {given[key]!r} instead of {asked[key]!r}" for key in other)
         raise UsageError(
             "plan_mismatch",
-            f"the plan that was handed over is of another request: {words}",
-            hint="Hand over a plan of the same request, or none: it is then made here.",
+            f"the plan that was passed is for another request: {words}",
+            hint="Pass a plan for the same request, or none: it is then made here.",
         )
     refuse_moved_config(plan, project)

@@ -1,4 +1,4 @@
-"""Compare what was built with what runs: a step that would change nothing is dropped."""
+"""Compare what was built with what runs, and drop the steps that would change nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _digests(plan: Any) -> dict[str, str]:
-    """The sha256 of each file that is to be put, as its export stage was published."""
+    """The sha256 of each file that is to be put, from its published export stage."""
     putting = plan.with_step("put")
     if not putting:
         return {}

@@ -1,4 +1,4 @@
-"""What this machine lacks of the tools that localloop stands on."""
+"""Find out which tools that localloop needs are missing on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Build what the plan builds and publish it under immutable tags."""
+"""Build what the plan says to build and publish it under immutable tags."""
 
 from __future__ import annotations
 

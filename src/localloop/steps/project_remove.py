@@ -1,4 +1,4 @@
-"""Remove what the project has deployed, or say what goes with its cluster."""
+"""Remove what the project has deployed, or report what goes with its cluster."""
 
 from __future__ import annotations
 

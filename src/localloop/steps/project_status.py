@@ -1,4 +1,4 @@
-"""Say what the cluster runs of the project."""
+"""Report what the cluster runs of the project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be done about the bundled cluster's registry, and on which port."""
+"""Find out what the bundled cluster's registry needs, and its port."""
 
 from __future__ import annotations
 
