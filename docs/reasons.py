@@ -311,6 +311,11 @@ FAILED = (
         "Run again, and please report it with the message.",
     ),
     Row(
+        "record_without_proof",
+        "localloop was about to record what no later plan could check: a defect",
+        "Please report it. Nothing was recorded: the next deploy observes what runs.",
+    ),
+    Row(
         "defect",
         "localloop met an error that it does not handle: a defect",
         "Run again, and please report it with the message.",

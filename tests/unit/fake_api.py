@@ -26,7 +26,7 @@ class FakeApi:
 
     ``answers[(method, path)]`` is a list of ``(status, headers, body)`` given before anything
     else; a body of ``None`` drops the connection instead. Once ``/down`` was asked for, nothing is
-    answered any more.
+    answered any more. ``after_delete`` stands for the controller of what was deleted.
     """
 
     def __init__(self) -> None:
@@ -38,6 +38,7 @@ class FakeApi:
         self.answers: dict[tuple[str, str], list[tuple[int, dict[str, str], Any]]] = {}
         self.logs: dict[str, str] = {}
         self.now: Callable[[], float] = time.time
+        self.after_delete: Callable[[Object], object] = lambda _obj: None
         self.changed = threading.Condition()
         self.watching = 0
         self.down = False
@@ -184,6 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
             if obj is None:
                 return self.error(404, "NotFound", "gone")
             fake.remove(obj)
+            fake.after_delete(obj)
             return self.answer(200, {"kind": "Status", "status": "Success"})
         obj = json.loads(body)
         if self.command in ("POST", "PUT"):

@@ -239,6 +239,7 @@ def _deployed(world: World, api: FakeApi) -> None:
         fingerprint=chart.value,
         images={"web": held},
         revision=1,
+        manifest="m",
         secret={"uid": stored["uid"], "resource_version": stored["resourceVersion"]},
         objects={"v1/ConfigMap/hello/page": object_version(view[ref_of(page)])},
     )

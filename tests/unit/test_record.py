@@ -30,16 +30,18 @@ SECRETS = "/api/v1/namespaces/localloop/secrets"
 SECRET = f"{SECRETS}/hello"
 
 text = st.text(max_size=8)
-image = st.builds(PublishedImage, text, text, st.dictionaries(text, text.filter(bool), max_size=2))
-notes = st.dictionaries(text, st.dictionaries(text, text | st.integers(), max_size=2), max_size=2)
+some = st.text(min_size=1, max_size=8)
+image = st.builds(PublishedImage, text, some, st.dictionaries(text, some, max_size=2))
+note = st.dictionaries(text, text | st.integers(), max_size=2)
+notes = st.dictionaries(text, note, max_size=2)
 states = st.builds(
     ChartState,
-    transaction=text,
-    fingerprint=text,
+    transaction=some,
+    fingerprint=some,
     images=st.dictionaries(text, image, max_size=2),
     base_revision=st.integers(0, 99),
-    revision=st.integers(0, 99),
-    manifest=text,
+    revision=st.integers(1, 99),
+    manifest=some,
     secret=st.dictionaries(text, text, max_size=2),
     objects=notes,
     completed_jobs=st.lists(text, max_size=2).map(tuple),
@@ -55,17 +57,17 @@ files = st.builds(
     NodeFileEntry,
     transaction=text,
     fingerprint=text,
-    sha256=text,
+    sha256=some,
     put=st.booleans(),
     reconciled=st.booleans(),
-    nodes=notes,
+    nodes=st.dictionaries(text, note, min_size=1, max_size=2),
     pods=st.lists(text, max_size=2).map(tuple),
 )
 records = st.builds(
     Record,
     project=st.just("hello"),
     serial=st.integers(0),
-    images=st.dictionaries(text, st.builds(ImageEntry, text, image), max_size=3),
+    images=st.dictionaries(text, st.builds(ImageEntry, some, image), max_size=3),
     node_files=st.dictionaries(text, files, max_size=2),
     charts=st.dictionaries(text, entries, max_size=2),
     resource_version=st.just("17"),
@@ -73,9 +75,9 @@ records = st.builds(
 
 
 def state(fingerprint: str, **changes: Any) -> ChartState:
-    return ChartState(
-        f"tx-{fingerprint}", fingerprint, {"web": PublishedImage("r/web", "d")}, **changes
-    )
+    images = {"web": PublishedImage("r/web", "d")}
+    found = ChartState(f"tx-{fingerprint}", fingerprint, images, revision=1, manifest="m")
+    return replace(found, **changes)
 
 
 # -- JSON -----------------------------------------------------------------------------------------
@@ -152,6 +154,80 @@ def test_configurations_are_kept(record: Record) -> None:
     assert {name: entry.image.configs for name, entry in found.images.items()} == {
         name: entry.image.configs for name, entry in record.images.items()
     }
+
+
+FILE = NodeFileEntry("tx", "fp", "e" * 64, put=True, nodes={"node": {"size": 1}})
+PROVEN = Record(
+    "hello",
+    images={"web": ImageEntry("fp", PublishedImage("r/web", "d"))},
+    node_files={"tool": FILE},
+    charts={"page": ChartEntry("settled", state("a"), None, (state("a"),))},
+)
+
+
+def with_image(fingerprint: str, image: PublishedImage) -> Record:
+    return replace(PROVEN, images={"web": ImageEntry(fingerprint, image)})
+
+
+def with_chart(**changes: Any) -> Record:
+    entry = replace(PROVEN.charts["page"], **changes)
+    return replace(PROVEN, charts={"page": entry})
+
+
+@pytest.mark.parametrize(
+    ("record", "component", "lacking"),
+    [
+        (
+            replace(PROVEN, images={"web": ImageEntry("", PublishedImage("r", "d"))}),
+            "web",
+            "finger",
+        ),
+        (
+            replace(PROVEN, images={"web": ImageEntry("f", PublishedImage("r", ""))}),
+            "web",
+            "digest",
+        ),
+        (PROVEN.with_file("tool", replace(FILE, sha256="")), "tool", "sha256"),
+        (PROVEN.with_file("tool", replace(FILE, sha256="", put=False)), "tool", "sha256"),
+        (PROVEN.with_file("tool", replace(FILE, nodes={})), "tool", "node's stat"),
+        (with_chart(target=state("a", manifest="")), "page", "manifest"),
+        (with_chart(target=state("a", revision=0)), "page", "revision"),
+        (with_chart(state="settling", target=state("")), "page", "fingerprint"),
+        (with_chart(last_good=state("a", manifest="")), "page", "manifest"),
+        (with_chart(history=(state("a", revision=0),)), "page", "revision"),
+        (with_chart(target=state("a", images={"web": PublishedImage("r", "")})), "page", "of web"),
+    ],
+)
+def test_an_entry_without_its_proof_is_never_written(
+    record: Record, component: str, lacking: str
+) -> None:
+    encode(PROVEN)
+    with pytest.raises(LocalloopError, match=f"would have no .*{lacking}") as caught:
+        encode(record)
+    assert (caught.value.reason, caught.value.component) == ("record_without_proof", component)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        # Right before the change of it: what comes of it is not known yet.
+        PROVEN.with_file("tool", replace(FILE, put=False, nodes={})),
+        with_chart(state="settling", target=state("a", revision=0, manifest="")),
+        # The inputs moved while it was built.
+        PROVEN.with_file("tool", replace(FILE, fingerprint="")),
+    ],
+)
+def test_what_is_only_begun_needs_no_proof_yet(record: Record) -> None:
+    assert decode(encode(record), project="hello", resource_version="") == record
+
+
+def test_a_file_that_was_recorded_without_its_sha256_is_put_again() -> None:
+    """As an earlier localloop did after it had made the cluster anew."""
+    data = json.loads(encode(PROVEN))
+    data["node_files"]["tool"]["sha256"] = ""
+    found = decode(json.dumps(data).encode(), project="hello", resource_version="1")
+    assert found.node_files == {}
+    encode(found)
 
 
 def test_resource_version_is_not_stored() -> None:

@@ -9,28 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from fake_api import FakeApi, path_of
 from fake_helm import FakeHelm, helm_secret
+from fake_world import World, obj, prepare
 
-from localloop.config.project import load_project
-from localloop.gate import run as gating
-from localloop.gate import settle
 from localloop.observe.charts import chart_facts, releases, snapshot
-from localloop.plan.model import ComponentPlan, Plan
+from localloop.plan.model import ComponentPlan, Plan, Step
 from localloop.record.model import ChartState
 from localloop.record.store import RecordStore
-from localloop.release.charts import release_charts
 from localloop.release.failure import ReleaseFailedError
-from localloop.report.journal import Journal
-from localloop.session import Session
 
 Object = dict[str, Any]
-
-
-def obj(api_version: str, kind: str, name: str, **body: Any) -> Object:
-    metadata = {"name": name, "namespace": "app", "uid": f"uid-{name}"}
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
 
 
 PAGE = obj("v1", "ConfigMap", "page", data={"title": "new"})
@@ -43,70 +32,33 @@ JOB = obj(
 )
 
 
-class World:
-    """A project with one chart, its session and its journal."""
+def world_of(tmp_path: Path, api: FakeApi, **chart: Any) -> World:
+    """A project whose only component is a chart."""
+    return World(tmp_path, api, charts={"web": {"path": "chart", "namespace": "app", **chart}})
 
-    def __init__(self, tmp_path: Path, api: FakeApi, **chart: Any) -> None:
-        config = {
-            "version": 1,
-            "project": "demo",
-            "charts": {"web": {"path": "chart", "namespace": "app", **chart}},
-            "readiness": {"timeout": 2},
-        }
-        (tmp_path / "localloop.yml").write_text(yaml.safe_dump(config))
-        (tmp_path / "chart").mkdir()
-        (tmp_path / "chart" / "Chart.yaml").write_text("apiVersion: v2\nname: x\nversion: 0.1.0\n")
-        self.api = api
-        self.events: list[Object] = []
-        self.session = Session(
-            load_project(tmp_path, environ={}),
-            {},
-            registry="127.0.0.1:5000",
-            platform="linux/amd64",
-        )
-        self.session.kube = api.kube()
-        self.journal = Journal("tx-1", tmp_path / "journal", tmp_path / "lock")
 
-    def plan(self, *steps: str, base_revision: int = 0) -> Plan:
-        part = ComponentPlan("web", "chart", steps=steps, base_revision=base_revision)
-        serial = RecordStore(self.session.kube, "demo").load().serial
-        return Plan(
-            "demo",
-            str(self.session.project.root),
-            "",
-            "auto",
-            (),
-            {"verdict": "ok"},
-            {"web": part},
-            serial=serial,
-        )
+def plan_of(world: World, step: Step, base_revision: int = 0) -> Plan:
+    part = ComponentPlan(
+        "web", "chart", steps=(step,), fingerprint="fp", base_revision=base_revision
+    )
+    return world.plan(part)
 
-    def release(self, plan: Plan) -> Plan:
-        return release_charts(self.session, plan, self.journal, self.events.append)
 
-    def gate_and_settle(self, plan: Plan) -> None:
-        result = gating.run(self.session, plan, self.events.append)
-        completed = settle.completed_jobs(result.as_dict())
-        settle.settle(self.session, plan, self.events.append, completed)
-
-    def requests(self, act: Callable[[], object]) -> Counter[str]:
-        """Ours, meanwhile: neither those of the fake helm nor watches, which may be many or few."""
-        before = len(self.api.requests)
-        act()
-        return Counter(
-            f"{method} {path}"
-            for method, path, query, headers, _ in self.api.requests[before:]
-            if "urllib" not in headers.get("user-agent", "").lower() and not query.get("watch")
-        )
+def requests(world: World, act: Callable[[], object]) -> Counter[str]:
+    """Ours, meanwhile: neither those of the fake helm nor watches, which may be many or few."""
+    before = len(world.api.requests)
+    act()
+    return Counter(
+        f"{method} {path}"
+        for method, path, query, headers, _ in world.api.requests[before:]
+        if "urllib" not in headers.get("user-agent", "").lower() and not query.get("watch")
+    )
 
 
 @pytest.fixture
 def api() -> Iterator[FakeApi]:
     with FakeApi() as fake:
-        for name in ("localloop", "kube-system"):
-            metadata = {"name": name, "uid": f"uid-{name}"}
-            fake.put({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-        fake.answers["GET", "/version"] = [(200, {}, {"major": "1", "minor": "30"})]
+        prepare(fake)
         yield fake
 
 
@@ -129,38 +81,38 @@ def reads(found: Counter[str], revision: int) -> int:
 def test_a_release_lists_before_and_after_helm_and_reads_once(
     tmp_path: Path, api: FakeApi, helm: FakeHelm
 ) -> None:
-    world = World(tmp_path, api)
+    world = world_of(tmp_path, api)
     helm.turn(PAGE, JOB, helm_secret("web", 1, PAGE, JOB))
-    plan = world.plan("release")
-    found = world.requests(lambda: world.release(plan))
+    plan = plan_of(world, "release")
+    found = requests(world, lambda: world.release(plan))
     assert (found[LIST], reads(found, 1), found.total()) == (2, 1, 10)
-    found = world.requests(lambda: world.gate_and_settle(plan))
+    found = requests(world, lambda: world.settle(plan))
     assert (found[LIST], reads(found, 1), found.total()) == (0, 0, 7)
 
 
 def test_values_that_are_kept_cost_one_read(tmp_path: Path, api: FakeApi, helm: FakeHelm) -> None:
-    world = World(tmp_path, api, keep_values=["secret"])
+    world = world_of(tmp_path, api, keep_values=["secret"])
     api.put(PAGE, JOB, helm_secret("web", 1, PAGE, JOB, values={"secret": "s"}))
     helm.turn(PAGE, helm_secret("web", 2, PAGE, JOB))
-    plan = world.plan("release", base_revision=1)
-    found = world.requests(lambda: world.release(plan))
+    plan = plan_of(world, "release", base_revision=1)
+    found = requests(world, lambda: world.release(plan))
     assert (found[LIST], reads(found, 1), reads(found, 2), found.total()) == (2, 1, 1, 10)
     assert json.loads(helm.calls()[0][1]) == {"secret": "s"}
 
 
 def test_what_a_failed_helm_left_is_read_once(tmp_path: Path, api: FakeApi, helm: FakeHelm) -> None:
     """By whoever asks: what cannot be changed, the hooks, the evidence."""
-    world = World(tmp_path, api)
+    world = world_of(tmp_path, api)
     api.put(PAGE, JOB, helm_secret("web", 1, PAGE, JOB))
     failed = helm_secret("web", 2, PAGE, JOB, status="failed")
     helm.turn(failed, code=1, stderr="Error: no\n")
-    plan = world.plan("release", base_revision=1)
+    plan = plan_of(world, "release", base_revision=1)
 
     def act() -> None:
         with pytest.raises(ReleaseFailedError, match="Error: no"):
             world.release(plan)
 
-    found = world.requests(act)
+    found = requests(world, act)
     assert (found[LIST], reads(found, 2), found.total()) == (2, 1, 11)
 
 
@@ -168,7 +120,7 @@ def test_a_job_in_the_way_is_removed_and_helm_called_again(
     tmp_path: Path, api: FakeApi, helm: FakeHelm
 ) -> None:
     """The values that are kept are those of the failed revision: it was read already."""
-    world = World(tmp_path, api, keep_values=["secret"])
+    world = world_of(tmp_path, api, keep_values=["secret"])
     old = {**JOB, "spec": {"x": "old"}}
     api.put(PAGE, old, helm_secret("web", 1, PAGE, old, values={"secret": "s"}))
     answer = {"kind": "Status", "details": {"causes": [{"field": "spec.template"}]}}
@@ -176,8 +128,8 @@ def test_a_job_in_the_way_is_removed_and_helm_called_again(
     failed = helm_secret("web", 2, PAGE, JOB, status="failed", values={"secret": "s"})
     helm.turn(failed, code=1, stderr="Error: field is immutable\n")
     helm.turn(JOB, helm_secret("web", 3, PAGE, JOB))
-    plan = world.plan("release", base_revision=1)
-    found = world.requests(lambda: world.release(plan))
+    plan = plan_of(world, "release", base_revision=1)
+    found = requests(world, lambda: world.release(plan))
     assert (found[LIST], reads(found, 2), reads(found, 3)) == (3, 1, 1)
     assert found[f"DELETE {path_of(JOB)}"] == 1
     assert [json.loads(values) for _, values in helm.calls()] == [{"secret": "s"}] * 2
@@ -186,16 +138,16 @@ def test_a_job_in_the_way_is_removed_and_helm_called_again(
 def test_a_release_that_a_killed_run_did_not_note(
     tmp_path: Path, api: FakeApi, helm: FakeHelm
 ) -> None:
-    world = World(tmp_path, api)
+    world = world_of(tmp_path, api)
     store = RecordStore(world.session.kube, "demo")
     store.save(store.load().unsettle("web", ChartState("tx-1", "fp", {})))
     api.put(PAGE, JOB, helm_secret("web", 1, PAGE, JOB))
     record = store.load()
     live = releases(world.session)["web"]
     view = snapshot(world.session, record)
-    found = world.requests(lambda: chart_facts(world.session, "web", record, live, view))
+    found = requests(world, lambda: chart_facts(world.session, "web", record, live, view))
     assert (found[LIST], reads(found, 1)) == (0, 1)
-    plan = world.plan("settle", base_revision=1)
-    found = world.requests(lambda: world.gate_and_settle(plan))
+    plan = plan_of(world, "settle", base_revision=1)
+    found = requests(world, lambda: world.settle(plan))
     assert (found[LIST], reads(found, 1)) == (2, 2)  # the gate, and the settling after it
     assert store.load().charts["web"].state == "settled"

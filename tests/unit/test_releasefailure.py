@@ -143,7 +143,7 @@ def release(
         registry_address="127.0.0.1:5000",
     )
     api.answers["GET", "/version"] = [(200, {}, {"major": "1", "minor": "20"})]
-    part = ComponentPlan("web", "chart", steps=("release",), base_revision=1)
+    part = ComponentPlan("web", "chart", steps=("release",), fingerprint="fp", base_revision=1)
     plan = Plan("demo", str(tmp_path), "", "auto", (), {"verdict": "ok"}, {"web": part})
     journal = Journal("tx-1", tmp_path / "journal", tmp_path / "lock")
     return releases.release_charts(cast("Session", session), plan, journal, events.append)

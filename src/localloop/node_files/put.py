@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import replace
 
@@ -18,7 +19,12 @@ from ..session import Session
 
 
 def put_files(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Plan:
-    """Put what the plan puts; the plan with the results in it."""
+    """Put what the plan puts; the plan with the results in it.
+
+    Raises ``LocalloopError`` where a file's image is lost or damaged (``registry_lost``,
+    ``registry_corrupt``, ``file_not_exported``) or a node does not take it, and ``BusyError`` where
+    the record is not the one that the plan was made from. What was put before stays recorded.
+    """
     run = _Puts(session, plan, journal, emit)
     components = dict(plan.components)
     for part in plan.with_step("put"):
@@ -41,13 +47,14 @@ class _Puts:
         refuse_moved(self.record.serial, plan.serial)
 
     def put(self, part: ComponentPlan) -> ComponentPlan:
+        """Put one file on every node; its part of the plan with the results."""
         session = self._session
         file = session.project.node_files[part.name]
         content = read_file(session.registry, part.name, part.image, file.file)
         entry = NodeFileEntry(
             transaction=self._transaction,
             fingerprint="" if part.moved else part.fingerprint,
-            sha256=part.file.sha256,
+            sha256=hashlib.sha256(content).hexdigest(),
             pods=self._pods_to_reconcile(part),
         )
         self._save(part.name, entry)
@@ -56,7 +63,8 @@ class _Puts:
             stat = nodes.put(session.docker, node, file, content)
             entry = replace(entry, nodes={**entry.nodes, node: stat})
         self._save(part.name, replace(entry, put=True, reconciled=not entry.pods))
-        return replace(part, file=replace(part.file, pending=len(entry.pods)), changed=True)
+        result = replace(part.file, sha256=entry.sha256, pending=len(entry.pods))
+        return replace(part, file=result, changed=True)
 
     def _save(self, name: str, entry: NodeFileEntry) -> None:
         self.record = self._store.save(self.record.with_file(name, entry))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import LocalloopError, UsageError
 from ..helm.releases import HISTORY_MAX
 from ..registry.published import PublishedImage, images_from_dict
 
@@ -132,14 +132,51 @@ class Record:
 
 
 def encode(record: Record) -> bytes:
-    """The record as JSON with sorted keys."""
+    """The record as JSON with sorted keys.
+
+    Raises ``LocalloopError`` (``record_without_proof``) where an entry lacks what a later plan
+    compares with: written, it would prove nothing and look as if it did.
+    """
+    for component, lacking in _without_proof(record):
+        raise LocalloopError(
+            "record_without_proof",
+            f"its entry in the cluster's record would have no {lacking}",
+            component=component,
+            hint="This is a defect of localloop: nothing was recorded. Please report it.",
+        )
     content = {"schema": SCHEMA, **asdict(record)}
     del content["resource_version"]
     return json.dumps(content, sort_keys=True).encode()
 
 
+def _without_proof(record: Record) -> Iterator[tuple[str, str]]:
+    """The entries that lack a proof, each with what it lacks."""
+    for name, image in record.images.items():
+        yield from _empty(name, {"fingerprint": image.fingerprint, "digest": image.image.digest})
+    for name, file in record.node_files.items():
+        proofs: dict[str, object] = {"sha256": file.sha256}
+        yield from _empty(name, proofs | ({"node's stat": file.nodes} if file.put else {}))
+    for name, chart in record.charts.items():
+        settled = [state for state in (chart.last_good, *chart.history) if state is not None]
+        if chart.state == "settled":
+            settled.append(chart.target)
+        for state in (*settled, chart.target):
+            proofs = {"transaction": state.transaction, "fingerprint": state.fingerprint}
+            proofs |= {f"digest of {key}": image.digest for key, image in state.images.items()}
+            yield from _empty(name, proofs)
+        for state in settled:
+            yield from _empty(name, {"revision": state.revision, "manifest": state.manifest})
+
+
+def _empty(component: str, proofs: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    return ((component, name) for name, value in proofs.items() if not value)
+
+
 def decode(content: bytes, *, project: str, resource_version: str) -> Record:
-    """The record of ``project`` from JSON; a newer schema or another project's is refused."""
+    """The record of ``project`` from JSON; a newer schema or another project's is refused.
+
+    A node file's entry without a sha256, which an earlier localloop could write, is left out.
+    """
     where = f"Secret {NAMESPACE}/{project}"
     try:
         data = json.loads(content)
@@ -166,6 +203,7 @@ def decode(content: bytes, *, project: str, resource_version: str) -> Record:
             node_files={
                 name: NodeFileEntry(**{**entry, "pods": tuple(entry["pods"])})
                 for name, entry in data.get("node_files", {}).items()
+                if entry["sha256"]
             },
             charts={name: _chart_entry(entry) for name, entry in data["charts"].items()},
             resource_version=resource_version,
