@@ -64,7 +64,7 @@ def test_no_log_values_are_masked(tree: Tree, mode: str) -> None:
     assert (ran.rc == 0) == (mode == "echo")
 
 
-def test_an_error_carries_its_reason(tree: Tree) -> None:
+def test_an_error_has_its_reason(tree: Tree) -> None:
     ran = adhoc(tree, "gateway", {"text": "x", "mode": "fail", "token": FROM_SECRET})
     assert ran.rc == 2
     assert ran.result["reason"] == "stood_in"
@@ -89,7 +89,7 @@ def test_check_mode_reaches_the_step(tree: Tree) -> None:
     ("text", "options", "shown"),
     [("x", ("--diff",), True), ("same", ("--diff",), False), ("x", (), False)],
 )
-def test_diff_only_where_changed_and_wanted(
+def test_diff_only_if_changed_and_requested(
     tree: Tree, text: str, options: tuple[str, ...], shown: bool
 ) -> None:
     assert ("+++ after" in adhoc(tree, "gateway", {"text": text}, *options).text) is shown
@@ -165,8 +165,8 @@ def test_a_plain_run_writes_its_report(tree: Tree, deploy: Path) -> None:
     assert SECRET not in report.read_text() + done.stdout + done.stderr
 
 
-def test_its_seconds_begin_with_the_process(tree: Tree, deploy: Path) -> None:
-    """Those of a second playbook of the same process begin where the first one ended."""
+def test_its_seconds_count_from_the_start_of_the_process(tree: Tree, deploy: Path) -> None:
+    """Those of a second playbook in the same process count from the end of the first."""
     begun = time.monotonic()
     done = tree.run("ansible-playbook", str(deploy), str(deploy))
     stopwatch = time.monotonic() - begun
@@ -185,10 +185,10 @@ def test_check_writes_nothing(tree: Tree, deploy: Path) -> None:
 
 
 @pytest.mark.parametrize(("command", "code"), [("deploy", 0), ("depoly", 2), (None, 0)])
-def test_a_play_of_ones_own_has_its_transaction_by_its_command(
+def test_a_custom_play_opens_a_transaction_by_its_command(
     tree: Tree, deploy: Path, command: str | None, code: int
 ) -> None:
-    """``deploy`` is here for its clean-up."""
+    """The fixture ``deploy`` is used for its clean-up."""
     playbook = tree.write(
         "own/playbook.yml",
         f"""\
@@ -217,7 +217,7 @@ def test_a_play_of_ones_own_has_its_transaction_by_its_command(
         ("down", "down_cluster=no", False),
     ],
 )
-def test_who_prunes_or_removes_the_cluster_has_it_alone(
+def test_pruning_and_removing_need_the_cluster_exclusively(
     tree: Tree, command: str, options: str, alone: bool
 ) -> None:
     playbook = tree.write(
@@ -238,11 +238,11 @@ def test_who_prunes_or_removes_the_cluster_has_it_alone(
     assert json.loads(report.read_text())["header"]["command"] == command
     report.with_suffix(".md").unlink()
     report.unlink()
-    assert tree.run(*argv, "--check").returncode != 0  # there is no journal to look into
+    assert tree.run(*argv, "--check").returncode != 0  # there is no journal to read
     assert reports(tree) == []
 
 
-def test_looking_opens_no_transaction(tree: Tree) -> None:
+def test_a_read_only_play_opens_no_transaction(tree: Tree) -> None:
     playbook = tree.write(
         "playbooks/status.yml",
         """\

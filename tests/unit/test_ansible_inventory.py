@@ -115,7 +115,7 @@ def test_vars_of_a_project(tree: Tree) -> None:
 
 
 def test_every_variable_is_documented(tree: Tree) -> None:
-    """What the plugin sets, but for what Ansible itself reads, is what its documentation names."""
+    """The plugin documents what it sets, except for the variables that Ansible itself reads."""
     text = yaml.safe_load(plugin_documentation())["description"]
     named = set(re.findall(r"C\((localloop_\w+)\)", " ".join(text)))
     project = load_project(tree.project)

@@ -54,7 +54,7 @@ def made(private: Path) -> dict[str, str]:
     )
 
 
-def test_the_whole_environment_and_argv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_and_argv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in HOSTILE.items():
         if name != "PATH":
             monkeypatch.setenv(name, value)
@@ -131,7 +131,7 @@ print(json.dumps({"rc": outcome.rc, "interrupted": outcome.interrupted,
 """
 
 
-HANDED_OVER = """\
+PASSES_A_PLAN = """\
 - hosts: all
   gather_facts: false
   tasks:
@@ -161,7 +161,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
       run_once: true
 """,
         )
-    tree.write("playbooks/plan.yml", HANDED_OVER)
+    tree.write("playbooks/plan.yml", PASSES_A_PLAN)
     (tree.project / "ansible.cfg").write_text("[defaults]\nstdout_callback = evil\n")
     return tree
 
@@ -185,8 +185,8 @@ def test_a_run(tree: Tree, mode: str, rc: int) -> None:
     assert not list(tree.temporary.glob("localloop-*"))
 
 
-def test_a_plan_is_handed_over_as_data(tree: Tree) -> None:
-    """Names of files are in it, and may look like a template."""
+def test_a_plan_is_passed_as_data(tree: Tree) -> None:
+    """It contains file names, which may look like templates."""
     plan = {"of": "{{ 6 * 7 }}.txt"}
     done = tree.run(sys.executable, "-c", SCRIPT, "plan.yml", json.dumps(plan))
     assert "gateway: True {{ 6 * 7 }}.txt" in done.stdout.splitlines(), done.stdout + done.stderr
@@ -222,7 +222,7 @@ def test_an_interrupted_run_leaves_nothing(tree: Tree, signals: list[signal.Sign
     assert not list(tree.temporary.glob("localloop-*"))
 
 
-SLOW_BEGINNING = """
+SLOW_START = """
 import pathlib, sys, time
 
 if any(word.endswith("ansible-playbook") for word in sys.orig_argv):
@@ -231,12 +231,14 @@ if any(word.endswith("ansible-playbook") for word in sys.orig_argv):
 """
 
 
-def test_a_playbook_that_has_not_begun_is_killed(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """By Ctrl-C it would say where in its imports it was."""
+def test_a_playbook_that_is_still_starting_is_killed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Ctrl-C would make it print a traceback of its imports."""
     tree = Tree(tmp_path_factory.mktemp("tree"))
     tree.write("playbooks/echo.yml", "- hosts: all\n")
     begun = tree.temporary / "begun"
-    tree.write("src/sitecustomize.py", SLOW_BEGINNING.format(path=str(begun)))
+    tree.write("src/sitecustomize.py", SLOW_START.format(path=str(begun)))
     child = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, "echo.yml"],
         cwd=tree.project,

@@ -1,4 +1,4 @@
-"""One file out of archives that others made, hostile ones among them."""
+"""Reading one file from untrusted archives, some of them hostile."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
 @pytest.mark.parametrize("name", ["bin/tool", "./bin/tool", "/bin/tool", "bin//tool"])
 @pytest.mark.parametrize("path", ["bin/tool", "/bin/tool"])
-def test_the_file(mode: str, name: str, path: str) -> None:
+def test_reads_the_file(mode: str, name: str, path: str) -> None:
     made = archive((member("bin", tarfile.DIRTYPE), b""), (member(name), b"bytes"), mode=mode)
     assert read_member(made, path) == b"bytes"
 
@@ -50,7 +50,7 @@ def test_only_a_regular_file_counts(kind: bytes, link: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["../tool", "a/../../tool", "tool/../../tool", "/../tool", "Tool"])
-def test_a_file_elsewhere_is_not_taken_for_it(name: str) -> None:
+def test_a_file_elsewhere_does_not_count(name: str) -> None:
     assert read_member(archive((member(name), b"elsewhere")), "tool") is None
 
 

@@ -1,4 +1,4 @@
-"""Failures of one bake: whose they are, what is tried again. BuildKit is a fake that is told."""
+"""Failures of one bake: which component they belong to, and what is retried. BuildKit is a fake."""
 
 from __future__ import annotations
 
@@ -99,14 +99,14 @@ def test_a_single_failure_is_its_component_s(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("luck", [LOST, TAKEN])
-def test_bad_luck_is_tried_twice_more(luck: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_luck_is_retried_twice(luck: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeBuildKit(lost=2, luck=luck)
     assert baked(fake, monkeypatch) == (["api", "base", "edge", "web"], [])
     assert fake.waits == 2
 
 
 @pytest.mark.parametrize("luck", [LOST, TAKEN])
-def test_bad_luck_that_lasts_is_named(luck: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lasting_bad_luck_is_named(luck: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeBuildKit(lost=9, luck=luck)
     with pytest.raises(LocalloopError) as caught:
         baked(fake, monkeypatch)
@@ -114,7 +114,7 @@ def test_bad_luck_that_lasts_is_named(luck: str, monkeypatch: pytest.MonkeyPatch
     assert len(fake.calls) == 3
 
 
-def test_other_errors_are_nobody_s_build(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors_belong_to_no_build(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(_targets: Sequence[Target], **_: Any) -> dict[str, dict[str, str]]:
         raise LocalloopError("tool_timeout", "docker did not end within 3600 s")
 

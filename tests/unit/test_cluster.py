@@ -138,7 +138,7 @@ def taken_port() -> Any:
         yield server.getsockname()[1]
 
 
-def test_a_configured_port_that_is_taken_is_named(taken_port: int) -> None:
+def test_a_taken_configured_port_is_named(taken_port: int) -> None:
     with pytest.raises(LocalloopError, match=f"port {taken_port} .* is taken") as caught:
         choose_port("registry", "demo", configured=taken_port, own=None)
     assert caught.value.reason == "registry_port_taken"
@@ -148,7 +148,7 @@ def test_a_configured_port_may_be_held_by_the_container_it_is_for(taken_port: in
     assert choose_port("registry", "demo", configured=taken_port, own=taken_port) == taken_port
 
 
-def test_a_noted_port_is_kept_unless_taken(taken_port: int) -> None:
+def test_a_saved_port_is_used_unless_taken(taken_port: int) -> None:
     save_port("registry", "demo", taken_port)
     assert choose_port("registry", "demo", configured=None, own=None) in PORTS["registry"]
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -158,7 +158,7 @@ def test_a_noted_port_is_kept_unless_taken(taken_port: int) -> None:
     assert choose_port("registry", "demo", configured=None, own=None) == free
 
 
-def test_clusters_that_are_created_at_once_choose_different_ports() -> None:
+def test_clusters_created_at_the_same_time_choose_different_ports() -> None:
     names = [f"demo-{number}" for number in range(20)]
     for purpose, ports in PORTS.items():
         chosen = [choose_port(purpose, name, configured=None, own=None) for name in names]
@@ -200,7 +200,7 @@ def test_a_node_without_kubeconfig_is_named() -> None:
     assert caught.value.reason == "kubeconfig_missing"
 
 
-def test_damaged_notes_are_no_error() -> None:
+def test_damaged_saved_ports_are_ignored() -> None:
     save_port("api", "demo", 6550)
     path = kubeconfig_path("demo").with_name("ports.json")
     assert json.loads(path.read_text()) == {"api": 6550}

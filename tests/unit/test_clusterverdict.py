@@ -1,4 +1,4 @@
-"""What becomes of a running cluster: by its note, its inputs, the choice, and who else uses it."""
+"""What becomes of a running cluster: by its record, inputs, the choice and who else uses it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_judge(
     assert (found["verdict"], found.get("inputs")) == (verdict, inputs)
 
 
-def test_fingerprints_and_their_origin_are_told() -> None:
+def test_fingerprints_and_their_origin_are_reported() -> None:
     found = judge(BootstrapChoice(), noted(state=ACCEPTED), NEW)
     assert (found["inputs_previous"], found["inputs_current"]) == (OLD, NEW)
     assert (found["inputs_state"], found["inputs_transaction"]) == (ACCEPTED, "tx-1")
@@ -119,7 +119,7 @@ def test_guard(found: Any, force: bool, ours: bool, others: list[str], verdict: 
     assert guarded["verdict"] == verdict
 
 
-def test_a_request_that_would_take_from_others_is_refused() -> None:
+def test_recreating_a_shared_cluster_is_refused() -> None:
     with pytest.raises(UsageError, match="project x, release y/z") as caught:
         guard(
             REQUESTED,
@@ -143,7 +143,7 @@ def test_a_refusal_names_paths_others_and_commands() -> None:
         require_possible(foreign, "demo")
 
 
-def test_a_play_that_makes_no_cluster_anew_stops() -> None:
+def test_a_play_that_does_not_recreate_clusters_stops() -> None:
     require_possible(CHANGED, "demo")
     require_possible({"verdict": "ok", "reason": ""}, "demo", bootstraps=False)
     with pytest.raises(LocalloopError, match=r"changed a\.yaml") as caught:

@@ -85,16 +85,14 @@ def test_calls(docker: Docker, server: Server) -> None:
     assert len(server.seen) == 6
 
 
-def test_a_connection_that_the_daemon_closed_is_opened_again(
-    docker: Docker, server: Server
-) -> None:
+def test_reconnects_after_the_daemon_closed_the_connection(docker: Docker, server: Server) -> None:
     server.hang_up = True
     for _ in range(3):
         docker.ping()
     assert len(server.seen) == 3
 
 
-def test_a_refusal_carries_docker_s_words(docker: Docker) -> None:
+def test_an_error_has_dockers_message(docker: Docker) -> None:
     with pytest.raises(LocalloopError, match="layer not known") as caught:
         docker.inspect_container("broken")
     assert caught.value.reason == "docker_error"

@@ -1,4 +1,4 @@
-"""What is done in Docker, by the SDK: against a small server, then against the real daemon."""
+"""Operations in Docker through the SDK: on a small server, then on the real daemon."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
             body += b"0\r\n\r\n"
         else:
             self.send_header("Content-Length", str(len(body)))
-        # Head and body at once: what a command that ends at once says comes with the head.
+        # Head and body in one write: the output of a quick command arrives with the head.
         self._headers_buffer.append(b"\r\n" + body)  # type: ignore[attr-defined]
         self.flush_headers()
 
@@ -138,8 +138,8 @@ def test_calls(engine: Engine) -> None:
     assert engine.free_space().endswith("are free in /")
 
 
-def test_the_socket_is_the_one_that_our_client_resolved(tmp_path: Path, server: Server) -> None:
-    """Through a context of Docker's client, of which the SDK's own from_env knows nothing."""
+def test_the_socket_is_the_one_that_the_context_names(tmp_path: Path, server: Server) -> None:
+    """A context of Docker's client, which the SDK's own from_env does not know."""
     meta = tmp_path / "contexts" / "meta" / hashlib.sha256(b"colima").hexdigest()
     meta.mkdir(parents=True)
     host = {"Endpoints": {"docker": {"Host": f"unix://{server.server_address}"}}}
@@ -169,19 +169,19 @@ def test_an_absent_image_counts_as_removed(engine: Engine, server: Server) -> No
         (lambda e: e.read_file("wrong", "/f"), "/f in wrong: not a readable tar archive"),
     ],
 )
-def test_a_refusal_carries_dockers_words(engine: Engine, call: Any, message: str) -> None:
+def test_an_error_has_dockers_message(engine: Engine, call: Any, message: str) -> None:
     with pytest.raises(LocalloopError, match=message) as caught:
         call(engine)
     assert caught.value.reason == "docker_error"
 
 
-def test_a_pull_that_fails_within_its_answer(engine: Engine, server: Server) -> None:
+def test_a_pull_that_fails_in_a_successful_response(engine: Engine, server: Server) -> None:
     server.routes["POST /images/create"] = (200, PULLED + b'{"error": "toomanyrequests"}\r\n', True)
     with pytest.raises(LocalloopError, match="refused to pull debian:12: toomanyrequests"):
         engine.pull("debian:12", timeout=5)
 
 
-def test_an_exit_status_that_comes_a_moment_later(engine: Engine, server: Server) -> None:
+def test_an_exit_status_that_is_known_a_moment_later(engine: Engine, server: Server) -> None:
     server.routes["GET /exec/e1/json"] = (200, b'{"ExitCode": null}', False)
     threading.Timer(0.2, server.routes.clear).start()
     assert engine.execute("demo", ["true"])[0] == 3
@@ -198,7 +198,7 @@ def test_an_exit_status_that_comes_a_moment_later(engine: Engine, server: Server
     ],
 )
 def test_a_daemon_that_hangs(server: Server, request_: str, call: Any) -> None:
-    """Each request is bounded: the SDK itself waits for ever for events, pulls and commands."""
+    """Every request has a timeout: the SDK has none for events, pulls and commands."""
     engine = Engine(str(server.server_address), timeout=0.2)
     server.delays[request_] = 2
     started = time.monotonic()
@@ -226,11 +226,11 @@ def test_no_daemon(tmp_path: Path) -> None:
         (frame(1, b"x" * 70000), b"x" * 70000),
     ],
 )
-def test_what_a_command_in_a_container_said(stream: bytes, said: bytes) -> None:
+def test_the_output_of_a_command(stream: bytes, said: bytes) -> None:
     assert _demultiplexed(stream) == said
 
 
-def test_asking_docker_imports_no_sdk() -> None:
+def test_reading_from_docker_does_not_import_the_sdk() -> None:
     code = "import sys; from localloop.system.docker import Docker; Docker();"
     code += "print('docker' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -262,7 +262,7 @@ def docker() -> Iterator[Docker]:
 def test_commands_and_files_in_a_real_container(docker: Docker, container: str) -> None:
     engine = docker.engine
     assert engine.execute(container, ["sh", "-c", "echo out; echo err >&2; exit 3"])[0] == 3
-    # Ends at once: its output comes together with the head of the answer.
+    # Ends at once: its output arrives with the head of the response.
     assert {engine.execute(container, ["echo", "hello"]) for _ in range(20)} == {(0, "hello\n")}
     assert engine.execute(container, ["head", "-c", "300000", "/dev/zero"])[1] == "\0" * 300000
     content = os.urandom(200_000)

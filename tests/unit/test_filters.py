@@ -1,4 +1,4 @@
-"""The filters: what they give, as plain functions and in Ansible's templates, and their docs."""
+"""The filters: their results as plain functions and in Ansible's templates, and their docs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ CSV = "run,category,step,status,duration_s\nwarm,image,web,ok,1.250\n"
 
 
 class Case(NamedTuple):
-    """One call of a filter: its input, its other arguments, and what it gives."""
+    """One call of a filter: its input, its other arguments and its result."""
 
     filter: str
     value: Any
@@ -108,7 +108,7 @@ CASES = [
         [{"run": "warm", "category": "image", "step": "web", "status": "ok", "duration_s": 1.25}],
     ),
 ]
-# Whatever a playbook may hand over by mistake, and what of a message it gets back.
+# What a playbook may pass by mistake, and a part of the message that it gets.
 BAD = [
     Case("image_reference", {"digest": DIGEST}, "it has no repository"),
     Case("image_reference", {**IMAGE, "digest": "latest"}, "'latest' is not a sha256 digest"),
@@ -143,7 +143,7 @@ def shim(name: str) -> Any:
 
 
 def function_of(name: str) -> Callable[..., Any]:
-    """The plain function below the filter."""
+    """The plain function behind the filter."""
     found: Callable[..., Any] = inspect.unwrap(shim(name).filters()[name])
     return found
 
@@ -156,7 +156,7 @@ def _ansible() -> DataLoader:
 
 
 def template(text: str, /, **variables: Any) -> Any:
-    """What Ansible makes of the template; the variables are those of a play."""
+    """The template rendered by Ansible; the variables are those of a play."""
     return Templar(loader=_ansible(), variables=variables).template(trust_as_template(text))
 
 
@@ -180,16 +180,16 @@ def test_in_a_template(case: Case) -> None:
     assert template(call(case), value=case.value) == case.gives
 
 
-def test_every_filter_is_tried() -> None:
+def test_every_filter_has_a_case() -> None:
     tried = {case.filter for case in CASES} | {"report_markdown"}
     assert tried == {case.filter for case in BAD} == set(NAMES)
 
 
 @pytest.mark.parametrize("case", BAD, ids=identity)
-def test_a_wrong_input_is_told(case: Case) -> None:
-    with pytest.raises(UsageError, match=re.escape(case.gives)) as told:
+def test_a_wrong_input_is_reported(case: Case) -> None:
+    with pytest.raises(UsageError, match=re.escape(case.gives)) as caught:
         function_of(case.filter)(case.value, *case.options)
-    with pytest.raises(AnsibleFilterError, match=re.escape(str(told.value))):
+    with pytest.raises(AnsibleFilterError, match=re.escape(str(caught.value))):
         shim(case.filter).filters()[case.filter](case.value, *case.options)
     with pytest.raises(AnsibleError, match=case.filter) as failed:
         template(call(case), value=case.value)
@@ -230,7 +230,7 @@ def test_functions_get_plain_data() -> None:
     assert type(seen[0]["a"][0]) is type(seen[1]) is str
 
 
-def test_what_is_undefined_stays_so() -> None:
+def test_an_undefined_value_stays_undefined() -> None:
     with pytest.raises(AnsibleError, match="'nothing' is undefined"):
         template("{{ nothing | image_tag }}")
     with pytest.raises(AnsibleError, match="'nothing' is undefined"):

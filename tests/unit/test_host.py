@@ -1,4 +1,4 @@
-"""What a machine lacks, from what was seen on it."""
+"""What is missing on a machine, from what was found there."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_examine(
 @pytest.mark.parametrize(
     "seen", [{"distribution": "fedora"}, {"release": "11"}, {"root": False}, {"machine": "aarch64"}]
 )
-def test_only_debian_as_root_can_be_installed_on(seen: dict[str, Any]) -> None:
+def test_tools_can_be_installed_only_on_debian_as_root(seen: dict[str, Any]) -> None:
     assert not examine(replace(COMPLETE, **seen)).can_install
 
 

@@ -1,4 +1,4 @@
-"""Which cluster this is: the pin on this machine, and servers that are not ours to deploy to."""
+"""Which cluster this is: the pin on this machine, and servers that are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_pin_is_kept_per_provider_cluster_and_project(own_state_home: Path) -> N
     assert pinned_uid(pin_path("bundled", "hello", "api")) == ""
 
 
-def test_pin_is_replaced_whole_and_not_written_in_vain() -> None:
+def test_pin_is_replaced_atomically_and_only_if_it_changed() -> None:
     path = pin_path("bundled", "hello", "web")
     pin(path, "uid-1")
     before = path.stat()
@@ -35,7 +35,7 @@ def test_pin_is_replaced_whole_and_not_written_in_vain() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\x00", b"uid-1"])
-def test_damaged_pin_is_no_crash(content: bytes) -> None:
+def test_damaged_pin_is_replaced(content: bytes) -> None:
     path = pin_path("bundled", "hello", "web")
     path.parent.mkdir(parents=True)
     path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""A file out of a published image; the registry is a fake that serves layers made here."""
+"""A file from a published image; the registry is a fake that serves layers made here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C at the moments at which Ansible's own handlers lose it, or hang: in real processes."""
+"""Ctrl-C when Ansible's own handlers would lose it or hang: in real processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def interrupt():
 
 
 def worker(script: str) -> tuple[int, list[str]]:
-    """The exit status of a worker that runs the script, and what it said."""
+    """The exit status of a worker that runs the script, and its output."""
     done = subprocess.run(
         [sys.executable, "-c", WORKER + script],
         capture_output=True,
@@ -89,7 +89,7 @@ with interrupts.unwinding():
     assert found == (130, ["whole"])
 
 
-def test_after_its_step_a_worker_says_how_it_went() -> None:
+def test_a_worker_reports_its_result_after_the_step() -> None:
     found = worker("""
 with interrupts.unwinding():
     pass
@@ -101,7 +101,7 @@ with interrupts.unwinding():
     assert found == (130, ["result"])
 
 
-def test_an_interrupt_of_the_steps_own_is_none_of_ours() -> None:
+def test_a_keyboard_interrupt_that_the_step_raised_propagates() -> None:
     found = worker("""
 try:
     with interrupts.unwinding():
@@ -119,7 +119,7 @@ PLAYBOOK = "- hosts: gateway\n  gather_facts: false\n  tasks:\n" + "".join(
     for number, mode in enumerate([*["echo"] * 8, "sleep"])
 )
 
-# What a fork calls may not raise: Python prints what it does and goes on.
+# An exception in an after-fork callback is lost: Python prints it and goes on.
 FORK = """
 import os, signal
 
@@ -154,7 +154,7 @@ def start(tree: Tree, extra: dict[str, str]) -> subprocess.Popen[str]:
 
 
 def ended(tree: Tree, run: subprocess.Popen[str]) -> None:
-    """The run ends soon, says so, and leaves nothing."""
+    """The run ends soon, reports it, and leaves nothing behind."""
     try:
         text = run.communicate(timeout=12)[0]
     finally:

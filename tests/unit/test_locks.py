@@ -1,4 +1,4 @@
-"""Locks between real processes: who is refused, by whose name, and when a lock is free again."""
+"""Locks between real processes: who is refused, who is named, and when a lock is free again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Lock(Path(sys.argv[1])).acquire(holder, exclusive=sys.argv[2] == "exclusive")
 print("held", flush=True)
 sys.stdin.read()
 """
-# Takes the step lock and is gone; what it started keeps the descriptor.
+# Takes the step lock and exits; the process that it started keeps the descriptor.
 STEP = """
 import os, subprocess, sys
 from pathlib import Path
@@ -67,7 +67,7 @@ def path(own_state_home: Path) -> Path:
     return lock_path("project", "bundled/hello", "hello")
 
 
-def test_lock_files_lie_in_the_state_home(own_state_home: Path, path: Path) -> None:
+def test_lock_files_are_in_the_state_home(own_state_home: Path, path: Path) -> None:
     assert path.parent == own_state_home / "localloop" / "locks"
     assert path.name.startswith("project-bundled-hello-hello-")
     Lock(path).acquire(ME, exclusive=True)
@@ -129,7 +129,7 @@ def test_conversion(path: Path) -> None:
     other.acquire(ME, exclusive=False)
 
 
-def test_conversion_that_fails_keeps_what_was_held(path: Path) -> None:
+def test_failed_conversion_keeps_the_lock(path: Path) -> None:
     mine, third = Lock(path), Lock(path)
     mine.acquire(ME, exclusive=False)
     with process(HOLDER, path, "shared"), pytest.raises(BusyError):
@@ -167,7 +167,7 @@ def test_lock_is_not_inherited_by_tools(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "\x00", None])
-def test_holder_of_something_unreadable(path: Path, content: str | None) -> None:
+def test_holder_of_an_unreadable_file(path: Path, content: str | None) -> None:
     path.parent.mkdir(parents=True)
     if content is not None:
         path.write_text(content)
@@ -175,7 +175,7 @@ def test_holder_of_something_unreadable(path: Path, content: str | None) -> None
     assert not is_held(path)
 
 
-def test_lock_is_no_way_out_of_the_directory(path: Path, tmp_path: Path) -> None:
+def test_lock_does_not_follow_a_symlink(path: Path, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("content")
     path.parent.mkdir(parents=True)
@@ -204,7 +204,7 @@ def test_step_lock_is_free_after_the_block(path: Path) -> None:
     wait_for_step(path)
 
 
-def test_nothing_to_wait_for(path: Path) -> None:
+def test_no_wait_without_a_step(path: Path) -> None:
     wait_for_step(path)
     assert not path.exists()
 

@@ -1,4 +1,4 @@
-"""Directories that a variable or an option names."""
+"""Directories that are named by a variable or an option."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from localloop.errors import UsageError
 from localloop.system.paths import perf_dir, report_dir
 
-# Which of them the name is given by, and how the error calls it.
+# Where the name comes from, and what the error calls it.
 GIVEN = {
     "DEPLOY_REPORT_DIR": lambda root, name: report_dir(root, {"DEPLOY_REPORT_DIR": name}),
     "LOCALLOOP_PERF_DIR": lambda root, name: perf_dir(root, {"LOCALLOOP_PERF_DIR": name}),
@@ -18,7 +18,7 @@ GIVEN = {
 
 
 @pytest.mark.parametrize("where", GIVEN)
-def test_a_directory_is_taken(where: str, tmp_path: Path) -> None:
+def test_a_directory_is_accepted(where: str, tmp_path: Path) -> None:
     assert GIVEN[where](tmp_path, "sub/dir") == tmp_path / "sub/dir"
     assert GIVEN[where](tmp_path, "/elsewhere") == Path("/elsewhere")
 

@@ -1,4 +1,4 @@
-"""The processes below this one: real ones, found, remembered and killed."""
+"""The descendants of this process: found, remembered and killed, with real processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ time.sleep(61)
 
 @pytest.fixture
 def tree() -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A child of this process, and the number of its own child."""
+    """A child of this process, and the pid of its own child."""
     child = subprocess.Popen(
         [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -56,7 +56,7 @@ def test_descendants_are_found_and_killed(tree: tuple[subprocess.Popen[str], int
     assert {child.pid, grandchild} <= pids(descendants)
     assert os.getpid() not in pids(descendants)
     descendants.kill()
-    # A zombie counts as gone: nobody has waited for the child yet.
+    # A zombie counts as gone: the child has not been waited for yet.
     assert eventually(lambda: not {child.pid, grandchild} & pids(descendants))
     assert child.wait(timeout=5) == -signal.SIGKILL
 

@@ -1,4 +1,4 @@
-"""Secrets are found by value, in the forms in which tools print them."""
+"""Secrets are masked by value, in the forms in which tools print them."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_each_form_is_hidden(form: str) -> None:
+def test_each_form_is_masked(form: str) -> None:
     assert Redactor([SECRET])(f"token={FORMS[form]};") == "token=***;"
 
 
-def test_lines_of_a_file_and_what_one_value_has_in_another() -> None:
+def test_lines_of_a_file_and_values_within_values() -> None:
     redact = Redactor(["machine x\npassword abcdef\n", "abcdef", "abcdefgh"])
     assert redact("> password abcdef") == "> ***"
     assert redact("abcdefgh abcdef") == "*** ***"
 
 
-def test_nothing_to_hide() -> None:
+def test_nothing_to_mask() -> None:
     text = "a b c"
     assert Redactor()(text) == text
     assert Redactor(["", "a", "b\nc"])(text) == text

@@ -21,7 +21,7 @@ BLOBS = "/v2/hello/web/blobs/"
 
 
 class FakeRegistry:
-    """Manifests by path; ``answers`` are (status, type, body) given first, ``None`` hangs up."""
+    """Manifests by path; ``answers`` are sent first, as (status, type, body); ``None`` hangs up."""
 
     def __init__(self) -> None:
         self.manifests: dict[str, tuple[str, bytes]] = {}
@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
-        # Without a word in the headers, as a server does whose patience has ended.
+        # Without announcing it in a header, as servers do after an idle timeout.
         self.close_connection = self.close_connection or fake.close_after_each
 
     do_PUT = do_HEAD = do_GET
@@ -115,7 +115,7 @@ def test_manifest_by_tag_and_by_digest(fake: FakeRegistry) -> None:
     assert len(fake.connections) == 1
 
 
-def test_other_bytes_than_its_tag_has(fake: FakeRegistry) -> None:
+def test_a_manifest_that_does_not_match_its_digest(fake: FakeRegistry) -> None:
     fake.digests[PATH + "d-1"] = DIGEST
     assert Registry(fake.address).manifest("hello/web", "d-1") is not None
     fake.manifests[PATH + "d-1"] = (MANIFEST_TYPES[0], BODY + b" ")
@@ -160,7 +160,7 @@ def test_absent(fake: FakeRegistry) -> None:
     assert registry.tags("hello/other") == []
 
 
-def test_kept_connection_that_was_dropped_is_opened_again(fake: FakeRegistry) -> None:
+def test_reconnects_after_an_idle_connection_was_closed(fake: FakeRegistry) -> None:
     fake.close_after_each = True
     registry = Registry(fake.address)
     for _ in range(3):
@@ -168,7 +168,7 @@ def test_kept_connection_that_was_dropped_is_opened_again(fake: FakeRegistry) ->
     assert len(fake.connections) == 3
 
 
-def test_hang_up_in_the_middle_is_tried_once_more(fake: FakeRegistry) -> None:
+def test_a_dropped_request_is_retried_once(fake: FakeRegistry) -> None:
     registry = Registry(fake.address)
     assert registry.manifest("hello/web", "d-1") is not None
     fake.answers = [None]
@@ -180,14 +180,14 @@ def test_hang_up_in_the_middle_is_tried_once_more(fake: FakeRegistry) -> None:
     assert registry.manifest("hello/web", "d-1") is not None
 
 
-def test_first_hang_up_is_final(fake: FakeRegistry) -> None:
+def test_a_new_connection_that_is_dropped_is_not_retried(fake: FakeRegistry) -> None:
     fake.answers = [None]
     with pytest.raises(LocalloopError, match="does not answer"):
         Registry(fake.address).manifest("hello/web", "d-1")
     assert len(fake.requests) == 1
 
 
-def test_nobody_listens(fake: FakeRegistry) -> None:
+def test_nothing_listens(fake: FakeRegistry) -> None:
     fake.close()
     with pytest.raises(LocalloopError) as caught:
         Registry(fake.address).manifest("hello/web", "d-1")
@@ -196,7 +196,7 @@ def test_nobody_listens(fake: FakeRegistry) -> None:
 
 
 @pytest.mark.parametrize("flip", [0, len(BODY) // 2, len(BODY) - 1])
-def test_flipped_bit_is_seen(fake: FakeRegistry, flip: int) -> None:
+def test_a_flipped_bit_is_detected(fake: FakeRegistry, flip: int) -> None:
     content = bytearray(BODY)
     content[flip] ^= 1
     fake.manifests[PATH + DIGEST] = (MANIFEST_TYPES[0], bytes(content))
@@ -216,7 +216,7 @@ def test_flipped_bit_is_seen(fake: FakeRegistry, flip: int) -> None:
         (200, b'{"config": "x"}', "other than a manifest"),
     ],
 )
-def test_another_answer_is_an_error(
+def test_an_unexpected_answer_is_an_error(
     fake: FakeRegistry, status: int, body: bytes, said: str
 ) -> None:
     fake.answers = [(status, "text/html", body)]
@@ -228,7 +228,7 @@ def test_another_answer_is_an_error(
     assert len(caught.value.message) < 400
 
 
-def test_put_manifest_gives_one_more_tag(fake: FakeRegistry) -> None:
+def test_put_manifest_adds_a_tag(fake: FakeRegistry) -> None:
     registry = Registry(fake.address)
     found = registry.manifest("hello/web", "d-1")
     assert found is not None

@@ -1,4 +1,4 @@
-"""Reports: golden markdown of whole runs, the seed's keys, and hostile words in them.
+"""Reports: golden markdown of whole runs, the seed's keys, and hostile texts in them.
 
 After a wanted change: ``LOCALLOOP_GOLDEN=write pytest tests/unit/test_report.py``, then read the
 difference.
@@ -91,7 +91,7 @@ def span(name: str, seconds: float) -> Event:
 
 
 def journal(*events: Event) -> list[Event]:
-    """The events a quarter of a second apart, as the transaction would stamp them."""
+    """The events with timestamps a quarter of a second apart."""
     return [
         {"at": f"2026-01-01T12:00:{n:02}.000Z", "mono": 1000.0 + n / 4, **event}
         for n, event in enumerate(events)
@@ -219,7 +219,13 @@ def bootstrap_run() -> list[Event]:
     inputs = {"inputs_previous": "d" * 64, "inputs_current": "e" * 64}
     due = {"verdict": "bootstrap", "reason": "cluster_inputs_changed", "inputs": "changed"}
     first = {**due, **inputs, "detail": "changed deploy/cluster/node.conf"}
-    anew = {"verdict": "ok", "reason": "", "inputs": "same", **inputs, "inputs_previous": "e" * 64}
+    recreated = {
+        "verdict": "ok",
+        "reason": "",
+        "inputs": "same",
+        **inputs,
+        "inputs_previous": "e" * 64,
+    }
     note = {"fingerprint": "e" * 64, "state": "bootstrapped", "transaction": "tx"}
     where = {"registry": "127.0.0.1:5001"}
     return journal(
@@ -229,8 +235,8 @@ def bootstrap_run() -> list[Event]:
         planned(plan(BUILT, RELAY, cluster=first, targets=("gateway",), **where)),
         {"event": "result", "step": "node_image", "component": "cluster", "changed": True},
         {"event": "cluster_record", **note, "recreated": True},
-        planned(plan(BUILT, RELAY, cluster=anew, **where)),
-        planned(plan(BUILT, RELEASED, cluster=anew, **where)),
+        planned(plan(BUILT, RELAY, cluster=recreated, **where)),
+        planned(plan(BUILT, RELEASED, cluster=recreated, **where)),
         READY,
         {"event": "settled", "components": ["gateway", "relay"]},
         CLOSED,
@@ -247,15 +253,21 @@ RUNS = {
 }
 
 
-def test_evidence_of_a_helm_that_failed() -> None:
+def test_evidence_of_a_failed_helm_run() -> None:
     """Gathered by the release; no gate has run. That of the rollback's own failure comes after."""
 
-    def told(line: str) -> Event:
+    def evidence_event(line: str) -> Event:
         event = {"object": "Job/slow", "reason": "Odd", "message": line, "count": 1}
         return {"event": "evidence", "evidence": [{"ref": "J", "pods": [], "events": [event]}]}
 
     error = LocalloopError("release_failed:relay", "helm upgrade failed", component="relay")
-    events = [*deployed_run()[:6], told("first"), told("second"), failed(error), CLOSED]
+    events = [
+        *deployed_run()[:6],
+        evidence_event("first"),
+        evidence_event("second"),
+        failed(error),
+        CLOSED,
+    ]
     report = build_report(journal(*events))
     assert report["evidence"] == ("J\n  event Job/slow Odd: first\nJ\n  event Job/slow Odd: second")
     assert report["readiness"]["readiness_gate_status"] == "not_run"
@@ -273,13 +285,13 @@ def test_golden(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_report_is_plain_data_and_made_the_same_twice(name: str) -> None:
+def test_report_is_plain_data_and_reproducible(name: str) -> None:
     first, second = (json.dumps(build_report(RUNS[name]())) for _ in range(2))
     assert first == second
     assert json.loads(first) == build_report(RUNS[name]())
 
 
-# What the reference's reports hold, under this project's names. Its supervisor_* keys come with
+# The keys of the reference's reports, under this project's names. Its supervisor_* keys come with
 # node files.
 HEADER = {
     "transaction_id", "timestamp_utc", "cluster_name", "container_name", "explicit_target",
@@ -330,7 +342,7 @@ def test_deployed() -> None:
     assert report["durations_ms"]["total"] == 3250
 
 
-def test_the_total_begins_where_the_run_began_to_count() -> None:
+def test_the_total_counts_from_the_start_of_the_run() -> None:
     events = deployed_run()
     assert events[0]["mono"] == 1000.0
     events[0]["started"] = 999.25
@@ -348,7 +360,7 @@ def test_bootstrap() -> None:
     assert (found["recreated_cluster"], found["pushed_gateway"]) == (True, True)
     assert found["built_cluster_image"] is True
     assert found["total_duration_seconds"] == report["durations_ms"]["total"] / 1000
-    # What was asked for, although the new cluster was planned without targets.
+    # The requested targets, although the new cluster was planned without any.
     assert report["header"]["targets_requested"] == "gateway"
     assert report["plan"]["requires_cluster_bootstrap"] is True
     assert report["plan"]["cluster_verdict"] == "bootstrap"
@@ -370,7 +382,7 @@ MADE = {"event": "cluster_record", "state": "bootstrapped", "recreated": False}
     [
         ([opened(), planned(plan(cluster=CREATE)), MADE, CLOSED], "create", "cluster_missing"),
         ([opened(), planned(plan(cluster=CREATE)), CLOSED], "create", "cluster_missing"),
-        # A playbook alone plans once the cluster is there.
+        # Run on its own, a playbook plans once the cluster exists.
         ([opened(), MADE, planned(plan()), CLOSED], "create", "cluster_missing"),
         ([opened(command="bootstrap"), planned(plan()), CLOSED], "reuse", "none"),
         ([opened(command="bootstrap", bootstrap="recreate"), CLOSED], "recreate", "none"),
@@ -423,7 +435,7 @@ def test_outcome(events: list[Event], wanted: tuple[str, int]) -> None:
     assert outcome_of(events) == wanted
 
 
-# -- hostile words --------------------------------------------------------------------------------
+# -- hostile texts --------------------------------------------------------------------------------
 
 
 def hostile_report(text: str) -> str:
@@ -464,14 +476,14 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_words(name: str, tmp_path: Path) -> None:
+def test_hostile_texts(name: str, tmp_path: Path) -> None:
     markdown = hostile_report(HOSTILE[name])
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", markdown)
     outside: list[str] = []
     fenced = False
     for line in markdown.splitlines():
         if re.match(r" {0,3}(`{3,}|~{3,})", line):
-            # Nothing but our own fences opens or closes a block.
+            # Only our own fences open or close a block.
             if line.startswith("```"):
                 assert line == ("```" if fenced else "```text"), line
                 fenced = not fenced
@@ -532,20 +544,22 @@ def test_killed_run(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == (GOLDEN / "killed.md").read_text(encoding="utf-8")
 
 
-def test_run_that_was_over_was_not_killed(tmp_path: Path) -> None:
-    # Its report could not be written then: the next run writes it.
+def test_a_finished_run_was_not_killed(tmp_path: Path) -> None:
+    # Its report could not be written, so the next run writes it.
     path = write_report(write_journal(tmp_path, deployed_run()), killed=True)
     assert json.loads(path.with_suffix(".json").read_text())["outcome"] == "deployed"
 
 
-def test_file_name_that_is_no_utf8(tmp_path: Path) -> None:
+def test_file_name_that_is_not_utf8(tmp_path: Path) -> None:
     changed = replace(GATEWAY, reasons=(Reason("inputs_changed", "changed caf\udce9.txt"),))
     path = write_report(write_journal(tmp_path, journal(opened(), planned(plan(changed)), CLOSED)))
     assert "changed caf\\udce9.txt" in path.read_text(encoding="utf-8")
     assert json.loads(path.with_suffix(".json").read_text())["components"]["gateway"]["reasons"]
 
 
-def test_directory_that_takes_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_directory_that_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write_journal(tmp_path, failed_run())
     path.with_suffix(".json").mkdir()
     with pytest.raises(LocalloopError) as caught:

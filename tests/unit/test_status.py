@@ -1,4 +1,4 @@
-"""What `localloop status` says runs: by the record, and by one look at the live release."""
+"""What `localloop status` says runs: from the record and one look at the live release."""
 
 from __future__ import annotations
 
@@ -48,7 +48,12 @@ SETTLED, SETTLING = ChartEntry("settled", GOOD), ChartEntry("settling", TARGET, 
     ("entry", "live", "untouched", "runs"),
     [
         (SETTLED, release(3, "tx-1"), True, "tx-1"),
-        (SETTLED, release(4, "tx-1"), False, "tx-1"),  # somebody else's revision: drift
+        (
+            SETTLED,
+            release(4, "tx-1"),
+            False,
+            "tx-1",
+        ),  # a revision that localloop did not make: drift
         (SETTLING, release(4, "tx-2"), False, "tx-2"),  # the gate failed, or waits
         (SETTLING, release(3, "tx-1"), True, "tx-1"),  # killed before Helm began
         (SETTLING, release(3, "tx-1"), False, "tx-1"),
@@ -56,7 +61,7 @@ SETTLED, SETTLING = ChartEntry("settled", GOOD), ChartEntry("settling", TARGET, 
         (SETTLING, release(4, "tx-2", "failed"), False, "tx-2"),  # its post-upgrade hook failed
         (SETTLING, release(4, "tx-2", "pending-upgrade"), True, "tx-1"),
         (replace(SETTLING, last_good=None), release(1, "tx-2", "failed"), False, "tx-2"),
-        # A way back: the label is that of the state that it goes to.
+        # A rollback: the label is that of the state that it goes back to.
         (ChartEntry("settling", state("tx-0", base=3), GOOD), release(4, "tx-0"), False, "tx-0"),
     ],
 )
@@ -197,5 +202,5 @@ def test_helm_failed_and_the_objects_say_what_runs(
     runs = running_charts(cast("Session", session), found)["hello"]
     assert (runs.state.transaction, runs.created) == (transaction, created)
     assert runs.state.revision == (3 if transaction == "tx-1" else 4)
-    # Paused is a failure that needs no time: the counts come first all the same.
+    # A paused rollout fails at once, but the counts still come first.
     assert runs.ready == ("Deployment hello: ready 0/2: the Deployment is paused",)

@@ -1,4 +1,4 @@
-"""Real processes: deadlines end whole groups, output is bounded, Ctrl-C leaves nothing behind."""
+"""Real processes: timeouts end whole groups, output is bounded, Ctrl-C leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from localloop.system import tools
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs (a zombie that nobody has reaped does not)."""
+    """Whether the process runs (an unreaped zombie does not)."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -64,7 +64,7 @@ def test_without_input_stdin_is_empty() -> None:
     assert tools.run(["cat"], timeout=5).stdout == ""
 
 
-def test_arguments_are_no_shell() -> None:
+def test_arguments_do_not_go_through_a_shell() -> None:
     hostile = "$(touch p); `id` ; a;touch p\n--x"
     assert tools.run(["printf", "%s", hostile], timeout=5).stdout == hostile
 
@@ -73,7 +73,7 @@ def test_tool_that_does_not_read_its_input() -> None:
     assert tools.run(["true"], timeout=5, stdin=b"x" * 1_000_000).returncode == 0
 
 
-def test_timeout_also_while_the_input_is_not_read() -> None:
+def test_timeout_while_the_input_is_not_read() -> None:
     started = time.monotonic()
     with pytest.raises(LocalloopError, match=r"sleep did not end within 0\.2 s") as caught:
         tools.run(["sleep", "60"], timeout=0.2, stdin=b"x" * 1_000_000)
@@ -126,11 +126,11 @@ def test_capture_keeps_the_end() -> None:
     assert done.stdout.endswith("xthe end\n")
 
 
-def test_bytes_that_are_no_utf8() -> None:
+def test_output_that_is_not_utf8() -> None:
     assert tools.run(["printf", r"a\377b"], timeout=5).stdout == "a\N{REPLACEMENT CHARACTER}b"
 
 
-def test_lines_of_stderr_are_handed_on() -> None:
+def test_lines_of_stderr_are_passed_on() -> None:
     lines: list[str] = []
     script = "printf 'one\\ntwo\\nno newline' >&2; echo elsewhere"
     done = tools.run(["sh", "-c", script], timeout=5, on_stderr_line=lines.append)
@@ -205,7 +205,7 @@ def test_interrupt_ends_the_group(tmp_path: Path) -> None:
 def test_interrupt_while_the_tool_starts(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    """It comes when the process is there and nobody knows it yet."""
+    """The signal arrives when the process exists but ``run`` does not have it yet."""
     started = []
 
     class Started(subprocess.Popen[bytes]):
