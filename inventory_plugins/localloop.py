@@ -13,8 +13,9 @@ description:
   - All hosts have the variables C(localloop_project), C(localloop_project_name),
     C(localloop_cluster_name), C(localloop_cluster_provider), C(localloop_cluster_context),
     C(localloop_registry_port), C(localloop_profile), C(localloop_timeout), C(localloop_bootstrap),
-    C(localloop_force), C(localloop_mode) and C(localloop_targets); each host has
-    C(localloop_kind), a chart also C(localloop_release) and C(localloop_namespace).
+    C(localloop_force), C(localloop_mode), C(localloop_targets) and C(localloop_plan) (the file of
+    the plan that the command made, or empty); each host has C(localloop_kind), a chart also
+    C(localloop_release) and C(localloop_namespace).
   - Values of the file are never treated as templates.
   - The source is a file named C(*localloop.inventory.yml) that names this plugin, or a
     C(localloop.yml) itself.

@@ -51,6 +51,7 @@ def test_components_are_hosts(tree: Tree) -> None:
         "localloop_kind": "chart",
         "localloop_mode": "auto",
         "localloop_namespace": "relay",
+        "localloop_plan": "",
         "localloop_profile": None,
         "localloop_project": str(tree.project),
         "localloop_project_name": "relay",

@@ -83,14 +83,17 @@ class ClusterState:
 
 
 def node_container(name: str) -> str:
+    """The name of the cluster's node container."""
     return f"localloop-{name}"
 
 
 def registry_container(name: str) -> str:
+    """The name of the cluster's registry container."""
     return f"localloop-{name}-registry"
 
 
 def network(name: str) -> str:
+    """The name of the cluster's Docker network."""
     return f"localloop-{name}"
 
 
@@ -100,6 +103,7 @@ def context_name(name: str) -> str:
 
 
 def kubeconfig_path(name: str) -> Path:
+    """Where the cluster's kubeconfig is kept on this machine."""
     return cluster_dir(name) / "kubeconfig"
 
 
