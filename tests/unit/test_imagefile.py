@@ -63,7 +63,7 @@ def test_the_topmost_layer_wins() -> None:
 
 @pytest.mark.parametrize("layers", [[], [layer(other=b"x")], [layer(tool=None)]])
 def test_a_file_that_is_not_exported_is_named(layers: list[bytes]) -> None:
-    with pytest.raises(LocalloopError, match="holds no regular file tool") as caught:
+    with pytest.raises(LocalloopError, match="has no regular file tool") as caught:
         read("tool", *layers)
     assert caught.value.reason == "file_not_exported"
 

@@ -1,7 +1,7 @@
-"""The bundled cluster as Docker has it: names, verdict, kubeconfig.
+"""The bundled cluster in Docker: names, verdict, kubeconfig.
 
-What to do about it is decided by two pure functions on what Docker's inspect says; the roles
-``cluster`` and ``registry`` carry it out.
+Two pure functions decide from the output of Docker's inspect what to do about it; the roles
+``cluster`` and ``registry`` do it.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def cluster_state(
     registry_answers: bool = True,
     wanted_registry_port: int | None = None,
 ) -> ClusterState:
-    """The state of both containers from what Docker's inspect says of them (None: missing)."""
+    """The state of both containers, from the output of Docker's inspect (None: missing)."""
     found = registry_state(
         name, registry, answers=registry_answers, wanted_port=wanted_registry_port
     )
@@ -263,7 +263,7 @@ def is_wired(docker: Docker, name: str, port: int) -> bool:
 
 
 def _answers(found: Inspected | None) -> bool:
-    """Whether a running registry answers; True where there is nothing to ask."""
+    """Whether a running registry answers; True if none is running."""
     from http.client import HTTPConnection, HTTPException
 
     port = _published(found, REGISTRY_PORT) if found else None
@@ -288,7 +288,7 @@ def ensure_kubeconfig(docker: Docker, name: str, *, check: bool = False) -> bool
     if content is None:
         raise LocalloopError(
             "kubeconfig_missing",
-            f"container {node_container(name)} holds no kubeconfig at {NODE_KUBECONFIG}",
+            f"container {node_container(name)} has no kubeconfig at {NODE_KUBECONFIG}",
             hint=f"See `docker logs {node_container(name)}`,"
             " then recreate the cluster: `localloop bootstrap --recreate --force`.",
         )

@@ -32,7 +32,7 @@ def read_file(registry: Registry, component: str, image: PublishedImage | None, 
             raise _not_exported(component, f"{path} cannot be read: {error}") from error
         if found is not None:
             return found
-    raise _not_exported(component, f"the export stage holds no regular file {path}")
+    raise _not_exported(component, f"the export stage has no regular file {path}")
 
 
 def _not_exported(component: str, problem: str) -> LocalloopError:

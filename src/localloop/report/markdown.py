@@ -88,7 +88,7 @@ def render(report: Mapping[str, Any]) -> str:
     if report["hooks"]:
         lines += ["## Hooks", ""]
         for hook in report["hooks"]:
-            code = "not ended in time" if hook["code"] is None else f"exit {hook['code']}"
+            code = "timed out" if hook["code"] is None else f"exit {hook['code']}"
             lines.append(f"- {_value(hook['when'])} {_code(clean(hook['command']))}: {code}")
             lines += ["", *_block("\n".join(hook["lines"]))] if hook["lines"] else []
         lines.append("")

@@ -21,7 +21,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Build an image that the bundled cluster consists of, unless Docker holds it.
+    """Build an image of the bundled cluster, unless Docker has it already.
 
     Takes ``repository``, ``path`` (the directory with the Dockerfile), ``tag_prefix``,
     ``build_args``, ``base_image``, ``base_suite``, ``component`` (the name in progress lines) and

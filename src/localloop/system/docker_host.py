@@ -13,8 +13,8 @@ from ..errors import LocalloopError, UsageError
 DEFAULT_SOCKET = "/var/run/docker.sock"
 DOCKER_HINT = "Install Docker with its buildx plugin, or run `make tools` on Debian."
 START_HINT = (
-    "Start Docker (`make tools` does where no service manager runs, else"
-    " `sudo systemctl start docker`), or set DOCKER_HOST=unix:///path/to/docker.sock."
+    "Start Docker (`sudo systemctl start docker`; without a service manager `make tools`"
+    " starts it), or set DOCKER_HOST=unix:///path/to/docker.sock."
 )
 
 
