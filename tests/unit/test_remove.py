@@ -54,10 +54,10 @@ def record(*charts: str, project: str = "demo") -> Object:
         project,
         serial=7,
         images={"app": ImageEntry("fp-app", IMAGE)},
-        node_files={"tool": NodeFileEntry("tx-1", "fp-tool", SHA256, put=True)},
+        node_files={"tool": NodeFileEntry("tx-1", "fp-tool", SHA256, put=True, nodes={"node": {}})},
     )
     for name in charts:
-        state = ChartState("tx-1", f"fp-{name}", {"app": IMAGE}, revision=3)
+        state = ChartState("tx-1", f"fp-{name}", {"app": IMAGE}, revision=3, manifest="m")
         found = found.unsettle(name, state).settle(name, state)
     metadata = {"name": project, "namespace": "localloop", "labels": {"localloop-project": project}}
     data = {"record": base64.b64encode(encode(found)).decode()}
