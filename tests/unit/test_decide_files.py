@@ -102,7 +102,7 @@ def test_a_cluster_that_takes_the_place_of_this_one(
     now: NodeFileFacts, steps: list[str], reasons: list[str]
 ) -> None:
     """It has nothing; what the registry lacks is built while the old one is still there."""
-    part = decided(AUTO, entry(), now, anew=True)
+    part = decided(AUTO, entry(), now, new_cluster=True)
     assert (list(part.steps), part.skip) == ([*steps, "reconcile"], "")
     assert names(part) == [*reasons, "cluster_recreated"]
     assert (part.image is None) == ("build" in steps)

@@ -15,6 +15,7 @@ from localloop.config.project import load_project
 from localloop.errors import LocalloopError
 from localloop.plan.model import Plan
 from localloop.publish.prune import prune, prune_plan
+from localloop.registry.client import Manifest
 
 Object = dict[str, Any]
 CONFIG = """\
@@ -45,7 +46,7 @@ class FakeRegistry:
 
     def manifest(self, repository: str, reference: str) -> Any:
         number = int(reference.removeprefix("d-"), 16)
-        return SimpleNamespace(digest=digest(number), config=digest(number + 100))
+        return Manifest(digest(number), digest(number + 100), "", b"")
 
     def blob(self, repository: str, config: str) -> bytes:
         number = int(config.removeprefix("sha256:"), 16) - 100
@@ -86,6 +87,7 @@ def session(api: FakeApi, tmp_path: Path) -> Any:
         cluster_name="demo",
         registry_container_name="registry",
         repository_name=lambda name: f"demo/{name}",
+        repository=lambda name: f"127.0.0.1:5000/demo/{name}",
         registry=FakeRegistry(demo__web=[1, 2, 3], demo__gone=[4], other__web=[5]),
         registry_address="127.0.0.1:5000",
         docker=FakeDocker(),

@@ -7,8 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from ..config.model import Image as ImageConfig
-from ..config.model import Secret, UnhashedArg
+from ..config.model import Image, Secret, UnhashedArg
 from ..errors import LocalloopError
 from ..inputs.context import BuildContext, write_build_context
 from ..plan.model import ComponentPlan, Plan
@@ -23,7 +22,7 @@ SECRET_BYTES = 500 * 1024
 
 def build_target(
     session: Session,
-    image: ImageConfig,
+    image: Image,
     made: BuildContext,
     *,
     reference: str | None,
@@ -64,12 +63,12 @@ def context_of(needed: ComponentPlan) -> str:
     return f"docker-image://{needed.image.ref}"
 
 
-def contexts_of(image: ImageConfig, plan: Plan) -> dict[str, str]:
+def contexts_of(image: Image, plan: Plan) -> dict[str, str]:
     """The build contexts of all that an image needs."""
     return {name: context_of(plan.components[name]) for name in image.needs}
 
 
-def build_arguments(session: Session, image: ImageConfig) -> dict[str, str]:
+def build_arguments(session: Session, image: Image) -> dict[str, str]:
     """All arguments of a build: the profile's, its own, and those that no fingerprint knows."""
     return {
         **session.project.profile_args,
@@ -79,7 +78,7 @@ def build_arguments(session: Session, image: ImageConfig) -> dict[str, str]:
     }
 
 
-def _scope(session: Session, image: ImageConfig) -> dict[str, str]:
+def _scope(session: Session, image: Image) -> dict[str, str]:
     """The compiler caches' scope, for a Dockerfile that declares the argument."""
     if SCOPE_ARG not in session.fingerprints.analysis(image).effective_args({SCOPE_ARG: ""}):
         return {}
@@ -87,7 +86,7 @@ def _scope(session: Session, image: ImageConfig) -> dict[str, str]:
     return {SCOPE_ARG: scope}
 
 
-def _unhashed(session: Session, image: ImageConfig) -> dict[str, str]:
+def _unhashed(session: Session, image: Image) -> dict[str, str]:
     found = {}
     for name, source in image.unhashed_args.items():
         value = _unhashed_value(session, image.name, name, source)
@@ -123,7 +122,7 @@ def _source(name: str, secret: Secret) -> str:
     return text.getvalue()
 
 
-def redactor(session: Session, images: Iterable[ImageConfig]) -> Redactor:
+def redactor(session: Session, images: Iterable[Image]) -> Redactor:
     """What hides the values of the images' secrets; raises where one is missing."""
     found = []
     for image in images:
@@ -139,7 +138,7 @@ def redactor(session: Session, images: Iterable[ImageConfig]) -> Redactor:
     return Redactor(found)
 
 
-def _value(session: Session, image: ImageConfig, name: str, secret: Secret) -> str:
+def _value(session: Session, image: Image, name: str, secret: Secret) -> str:
     if secret.env:
         value = session.environ.get(secret.env)
         if value is None:
@@ -157,7 +156,7 @@ def _value(session: Session, image: ImageConfig, name: str, secret: Secret) -> s
     return data.decode(errors="replace")
 
 
-def _missing(image: ImageConfig, name: str, said: str, hint: str) -> LocalloopError:
+def _missing(image: Image, name: str, said: str, hint: str) -> LocalloopError:
     return LocalloopError(
         "secret_missing",
         f"the secret {name} of its build: {said}",

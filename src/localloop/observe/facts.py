@@ -96,7 +96,7 @@ class Facts:
     charts: dict[str, ChartFacts]
     record: Record
     recreated: bool = False
-    anew: bool = False
+    new_cluster: bool = False
     node_files: dict[str, NodeFileFacts] = field(default_factory=dict)
     declared: GateResult | None = None
     unchecked: tuple[str, ...] = ()

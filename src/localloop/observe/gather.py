@@ -16,7 +16,7 @@ from .images import image_facts, with_kept
 from .node_files import node_file_facts
 
 
-def gather(session: Session, wanted: Request, *, anew: bool = False) -> Facts:
+def gather(session: Session, wanted: Request, *, new_cluster: bool = False) -> Facts:
     """Everything that the plan is made of; nothing is written.
 
     ``anew``: the plan is for a cluster that takes this one's place.
@@ -29,7 +29,7 @@ def gather(session: Session, wanted: Request, *, anew: bool = False) -> Facts:
     if wanted.targets:
         images = with_kept(session, images, record)
     files = {
-        name: node_file_facts(session, name, record, wanted, anew=anew)
+        name: node_file_facts(session, name, record, wanted, new_cluster=new_cluster)
         for name in project.node_files
     }
     view = snapshot(session, record)
@@ -45,7 +45,7 @@ def gather(session: Session, wanted: Request, *, anew: bool = False) -> Facts:
         charts=_with_declared(charts, seen),
         record=record,
         recreated=bool(before) and before != uid,
-        anew=anew,
+        new_cluster=new_cluster,
         declared=seen,
         unchecked=unchecked_bases(session),
     )

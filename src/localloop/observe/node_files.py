@@ -18,7 +18,7 @@ from .images import changes_since, held, named
 
 
 def node_file_facts(
-    session: Session, name: str, record: Record, wanted: Request, *, anew: bool
+    session: Session, name: str, record: Record, wanted: Request, *, new_cluster: bool
 ) -> NodeFileFacts:
     """A node file; ``anew``: the plan is for a cluster whose nodes have nothing."""
     file = session.project.node_files[name]
@@ -27,7 +27,7 @@ def node_file_facts(
 
     def look() -> tuple[Fingerprint, bool, PublishedImage | None]:
         found = session.fingerprints.of_image(file)
-        lacking = not _is_put(entry, found) or bool(other or missing) or anew
+        lacking = not _is_put(entry, found) or bool(other or missing) or new_cluster
         published = held(session, name, fingerprint_tag(found.value)) if lacking else None
         return found, lacking, published
 

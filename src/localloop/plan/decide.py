@@ -163,7 +163,7 @@ def _plan_file(name: str, file: NodeFileFacts, facts: Facts, wanted: Request) ->
 
 
 def _why_put(file: NodeFileFacts, entry: NodeFileEntry | None, facts: Facts) -> list[Reason]:
-    if facts.anew:
+    if facts.new_cluster:
         return [ON_A_NEW_CLUSTER]
     if entry is None:
         if facts.recreated:

@@ -47,7 +47,7 @@ def make_plan(
     if verdict in ("ok", "bootstrap", "refused"):
         if verdict == "bootstrap":
             wanted = Request(wanted.mode)
-        facts = gather(session, wanted, anew=verdict == "bootstrap")
+        facts = gather(session, wanted, new_cluster=verdict == "bootstrap")
         components = make_components(facts, wanted)
         plan = replace(
             plan,

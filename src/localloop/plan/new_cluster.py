@@ -17,11 +17,12 @@ def on_a_new_cluster(components: Mapping[str, ComponentPlan]) -> dict[str, Compo
     Builds stay as they are, since the registry stays.
     """
     return {
-        name: part if part.kind == "image" else _anew(part) for name, part in components.items()
+        name: part if part.kind == "image" else _deployed_first(part)
+        for name, part in components.items()
     }
 
 
-def _anew(part: ComponentPlan) -> ComponentPlan:
+def _deployed_first(part: ComponentPlan) -> ComponentPlan:
     building = tuple(step for step in part.steps if step in _BUILDING)
     return replace(
         part,

@@ -13,7 +13,7 @@ from ..build.builder_fit import refuse_unfit_builder
 from ..build.command import build
 from ..build.retry import Pushed, combined_error, with_needs
 from ..build.targets import bake_targets, redactor
-from ..config.model import Image as ImageConfig
+from ..config.model import Image
 from ..errors import LocalloopError
 from ..events import Emit
 from ..plan.model import ComponentPlan, Plan
@@ -162,7 +162,7 @@ def _publish(
     return manifest.published(pushed.repository, image.platform or session.platform), moved
 
 
-def _refuse_other_platform(session: Session, image: ImageConfig, manifest: Manifest) -> None:
+def _refuse_other_platform(session: Session, image: Image, manifest: Manifest) -> None:
     """Refuse what no node could run, before anything is released."""
     repository = session.repository_name(image.name)
     config = json.loads(session.registry.blob(repository, manifest.config))

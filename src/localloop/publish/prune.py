@@ -16,8 +16,9 @@ from ..plan.model import ComponentPlan, Plan, Reason
 from ..plan.other_runs import other_plan
 from ..record.model import NAMESPACE
 from ..registry.client import Registry
+from ..registry.published import PublishedImage
 from ..session import Session
-from .unused import Named, Published, to_remove
+from .unused import References, TaggedImage, to_remove
 
 COLLECT_SECONDS = 600.0
 
@@ -38,7 +39,7 @@ def prune_plan(session: Session, *, keep: int) -> Plan:
             hint="`localloop deploy` starts both.",
         )
     session.identify()
-    registry, named = session.registry, Named(_texts(session.kube))
+    registry, references = session.registry, References(_texts(session.kube))
     prefix = session.repository_name("")
     stored = {
         repository.removeprefix(prefix)
@@ -47,8 +48,8 @@ def prune_plan(session: Session, *, keep: int) -> Plan:
     }
     parts = []
     for name in [*project.builds, *sorted(stored - set(project.builds))]:
-        images = _published(registry, session.repository_name(name)) if name in stored else []
-        gone = tuple(image.digest for image in to_remove(images, named, keep=keep))
+        images = _tagged(session, name) if name in stored else []
+        gone = tuple(each.image.digest for each in to_remove(images, references, keep=keep))
         kind = project.builds[name].kind if name in project.builds else "image"
         parts.append(_part(name, kind, gone))
     return other_plan(session, "prune", parts)
@@ -99,23 +100,23 @@ def _texts(kube: Kube) -> Iterator[str]:
             yield json.dumps(workload["spec"]["template"])
 
 
-def _published(registry: Registry, repository: str) -> list[Published]:
-    """The images of a repository; what cannot be read is left alone."""
-    tags: dict[str, list[str]] = {}
-    configs: dict[str, str] = {}
+def _tagged(session: Session, component: str) -> list[TaggedImage]:
+    """The images of a component that have a tag; what cannot be read is left alone."""
+    registry, repository = session.registry, session.repository_name(component)
+    tags: dict[PublishedImage, list[str]] = {}
     for tag in registry.tags(repository):
         manifest = registry.manifest(repository, tag)
         if manifest is not None and manifest.config:
-            tags.setdefault(manifest.digest, []).append(tag)
-            configs[manifest.digest] = manifest.config
+            image = manifest.published(session.repository(component), "")
+            tags.setdefault(image, []).append(tag)
     return [
-        Published(digest, config, tuple(tags[digest]), _created(registry, repository, config))
-        for digest, config in configs.items()
+        TaggedImage(image, tuple(found), _created(registry, image)) for image, found in tags.items()
     ]
 
 
-def _created(registry: Registry, repository: str, config: str) -> str:
-    return str(json.loads(registry.blob(repository, config)).get("created") or "")
+def _created(registry: Registry, image: PublishedImage) -> str:
+    (config,) = image.configs.values()
+    return str(json.loads(registry.blob(image.name, config)).get("created") or "")
 
 
 def _collect(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Which published images may go: all but the newest ones and those that somebody names (pure)."""
+"""Which published images are unused: not among the newest, and nothing refers to them. Pure."""
 
 from __future__ import annotations
 
@@ -6,47 +6,54 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..registry.published import PublishedImage
+from ..registry.tags import fingerprint_tag, is_ours, our_tags_in
+
 _TRANSACTION = re.compile(r"tx-(\d{8}-\d{6})-[0-9a-f]{6}")
 _HEX = re.compile(r"[0-9a-f]{64}")
-_OWN = re.compile(r"tx-\d{8}-\d{6}-[0-9a-f]{6}|fp-[0-9a-f]{16}|d-[0-9a-f]{20}")
 
 
 @dataclass(frozen=True)
-class Published:
-    """One image of a repository: its digests, its tags, and when it was built (UTC, ISO)."""
+class TaggedImage:
+    """One image of a repository, its tags, and when it was built (UTC, ISO 8601)."""
 
-    digest: str
-    config: str
+    image: PublishedImage
     tags: tuple[str, ...]
     created: str = ""
 
     @property
     def age(self) -> str:
-        """Sorts by the newest push: the transactions that pushed it, else when it was built."""
+        """A key that sorts by the newest push, by its transaction, else by when it was built."""
         pushes = [match[1] for tag in self.tags if (match := _TRANSACTION.fullmatch(tag))]
         date, _, time = self.created[:19].partition("T")
         return max([*pushes, f"{date}-{time}".replace(":", "").replace("-", "", 2)])
 
     @property
     def ours(self) -> bool:
-        """Whether all its tags are a deploy's: nobody gave it a name of his own."""
-        return all(_OWN.fullmatch(tag) for tag in self.tags)
+        """Whether deploys made all its tags: no user gave it one."""
+        return all(map(is_ours, self.tags))
 
 
-class Named:
-    """What records and objects of the cluster name, in whatever field they do it."""
+class References:
+    """The images that records and objects of the cluster refer to, in whatever field."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         whole = "\n".join(texts)
         self._hex = set(_HEX.findall(whole))
-        self._tags = {f"fp-{value[:16]}" for value in self._hex} | set(_OWN.findall(whole))
+        self._tags = set(map(fingerprint_tag, self._hex)) | our_tags_in(whole)
 
-    def has(self, image: Published) -> bool:
-        digests = {value.removeprefix("sha256:") for value in (image.digest, image.config)}
-        return bool(digests & self._hex or self._tags & set(image.tags))
+    def include(self, tagged: TaggedImage) -> bool:
+        """Whether one of the image's digests or tags occurs in the texts."""
+        digests = {value.removeprefix("sha256:") for value in tagged.image.digests}
+        return bool(digests & self._hex or self._tags & set(tagged.tags))
 
 
-def to_remove(images: Sequence[Published], named: Named, *, keep: int) -> list[Published]:
-    """The images of one repository that may go, oldest first."""
-    newest_first = sorted(images, key=lambda image: image.age, reverse=True)
-    return [image for image in newest_first[keep:] if image.ours and not named.has(image)][::-1]
+def to_remove(
+    images: Sequence[TaggedImage], references: References, *, keep: int
+) -> list[TaggedImage]:
+    """The images of one repository to remove, oldest first; the newest ``keep`` stay."""
+    newest_first = sorted(images, key=lambda tagged: tagged.age, reverse=True)
+    unused = [
+        tagged for tagged in newest_first[keep:] if tagged.ours and not references.include(tagged)
+    ]
+    return unused[::-1]
