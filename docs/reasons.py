@@ -242,7 +242,7 @@ FAILED = (
         "field_immutable",
         "the chart changes a field that cannot change once the object exists (Jobs and bare Pods"
         " are replaced automatically)",
-        "Take the change back, or delete the object with the command in the message.",
+        "Undo the change, or delete the object with the command in the message.",
     ),
     Row(
         "not_deleted",
@@ -678,7 +678,7 @@ BUSY = (
     Row(
         "release_pending",
         "a Helm that localloop did not start is at work on the release, or died over it",
-        "Run again once it is done; if it is dead, use the command in the message first.",
+        "Run again when it is done; if it is dead, use the command in the message first.",
     ),
     Row(
         "run_gone",

@@ -62,7 +62,7 @@ class Session:
 
     @cached_property
     def cluster(self) -> ClusterState:
-        """What Docker knows of the cluster's containers."""
+        """The state of the cluster's containers, as Docker reports it."""
         return inspect_cluster(
             self.docker, self.cluster_name, registry_port=self.project.registry.port
         )
@@ -155,7 +155,7 @@ class Session:
 
 
 def host_platform() -> str:
-    """This machine's platform in Docker's words."""
+    """This machine's platform, written as Docker does (``linux/amd64``)."""
     return "linux/" + {"x86_64": "amd64", "aarch64": "arm64"}.get(machine(), machine())
 
 

@@ -262,7 +262,7 @@ def test_an_image_that_no_node_can_run_is_not_released(deployed: Project) -> Non
     run = deployed.deploy(code=1)
     assert run.report["error"]["reason"] == "image_platform"
     assert run.report["error"]["component"] == "tool"
-    assert "built for linux/arm64, and the cluster's nodes are linux/amd64" in run.text
+    assert "built for linux/arm64, but the cluster's nodes are linux/amd64" in run.text
     assert deployed.outside.see() == before
     assert any(tag.startswith("fp-") for tag in deployed.outside.tags("spare"))
     assert not any(tag.startswith(("fp-", "d-")) for tag in deployed.outside.tags("tool"))

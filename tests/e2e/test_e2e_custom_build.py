@@ -55,7 +55,7 @@ def test_a_command_builds_the_image(custom: Project) -> None:
     assert "runs sh make-image" in run.text
     web = run.report["components"]["web"]
     assert "the command that builds it" in str(web["changes"]["facts_changed"])
-    assert web["untracked"] == ["what its command reads beside its inputs"]
+    assert web["untracked"] == ["what its command reads besides its inputs"]
 
     before = outside.see()
     custom.write("not-an-input", "one")

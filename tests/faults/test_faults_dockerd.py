@@ -192,7 +192,7 @@ def test_docker_dies_in_every_try(dockerd: PrivateDockerd, make_builder: MakeBui
     assert builder.tries() == [f"the connection was lost: try {number} of 3" for number in (2, 3)]
 
 
-SOMEBODY = "somebody removed the image: try {} of 3"
+SOMEBODY = "the image was removed: try {} of 3"
 
 
 def test_image_that_is_removed_before_its_push(

@@ -292,8 +292,8 @@ def test_jobs_and_bare_pods_are_replaced(healthy: Project) -> None:
     healthy.write("chart/templates/job.yaml", changed)
     before = healthy.outside.see()
     run = healthy.deploy()
-    assert "Job migrate: spec.template cannot be changed: made anew" in run.text
-    assert "Pod bare: spec cannot be changed: made anew" in run.text
+    assert "Job migrate: spec.template cannot be changed: replaced" in run.text
+    assert "Pod bare: spec cannot be changed: replaced" in run.text
     job = healthy.cluster.get("-n", healthy.name, "job", "migrate")
     assert job["spec"]["template"]["spec"]["containers"][0]["command"][-1] == "two"
     assert healthy.outside.see().pods == before.pods

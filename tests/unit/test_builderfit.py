@@ -33,7 +33,7 @@ def test_fit(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "why", "hint"),
     [
-        ("container", "a network of its own", "network=host"),
+        ("container", "not on the host's network", "network=host"),
         ("remote", "another machine (tcp://192.0.2.9:1234)", "docker buildx use default"),
         ("kubernetes", "it runs in pods", "docker buildx use default"),
     ],

@@ -93,7 +93,7 @@ def test_what_counts_is_its_inputs_its_words_and_its_arguments(tmp_path: Path) -
     (tmp_path / ".dockerignore").write_text("src\n")  # of Docker's contexts, and this is none
     first = prints(tmp_path)
     assert set(first.manifest) == {"src", "src/main.c"}
-    assert first.untracked == ("what its command reads beside its inputs",)
+    assert first.untracked == ("what its command reads besides its inputs",)
     (tmp_path / "other").write_text("nothing")
     later = BUILD.replace("image]", "image], timeout: 7")
     for keys in (BUILD, later, f"{BUILD}, unhashed_args: {{V: '1'}}"):

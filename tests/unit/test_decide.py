@@ -216,7 +216,7 @@ BROKEN: dict[str, tuple[Change, dict[str, str]]] = {
     ),
     "chart: release gone": (
         lambda f: chart(f, release=None),
-        {"relay": "release: release_missing (Helm has no release of that name any more)"},
+        {"relay": "release: release_missing (Helm no longer has a release of that name)"},
     ),
     "chart: settling, and its target is live": (
         lambda f: entry(chart(f, release=LIVE_TX_2), settling()),

@@ -1,4 +1,4 @@
-"""Plans for a cluster that is made anew."""
+"""Plans for replacing a cluster."""
 
 from __future__ import annotations
 

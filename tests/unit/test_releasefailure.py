@@ -184,7 +184,7 @@ def test_a_helm_that_hangs_before_it_does_anything(
 ) -> None:
     error, events = fails(api, tmp_path, monkeypatch, "exec sleep 60")
     assert error.reason == "release_failed:web"
-    assert "no hook was at work" in error.message
+    assert "no hook was running" in error.message
     assert not any(event["event"] == "evidence" for event in events)
 
 

@@ -1,1 +1,1 @@
-"""Builds: bake targets, one `docker buildx bake`, its progress, and what a failure costs."""
+"""Building images: bake targets, one ``docker buildx bake``, its progress, its failures."""

@@ -20,14 +20,14 @@ from .progress import BuildProgress, Ticker, summary
 BUILD_TIMEOUT_SECONDS = 3600.0
 LOG = "bake.log"
 LOST = "builder_lost"
-# How Docker's client says that the daemon, BuildKit or the registry went away under it.
+# What Docker's client says if the daemon, BuildKit or the registry went away.
 _LOST = re.compile(
     r"code = Unavailable|error reading from server|connection (?:refused|reset)|broken pipe"
     r"|\bEOF\b|i/o timeout|Cannot connect to the Docker daemon"
 )
 TAKEN = "image_taken"
-# Docker removes an image with all its names when its last one goes: also one that it just got from
-# another build of the same bytes.
+# When the last name of an image is removed Docker deletes the image, even if another build of the
+# same bytes is about to name it.
 _TAKEN = re.compile(
     r"An image does not exist locally with the tag"
     r"|failed to get digest sha256:\w+: open \S+: no such file or directory"
@@ -40,11 +40,12 @@ _FULL = re.compile(r"no space left on device", re.IGNORECASE)
 class Target:
     """What bake needs to know of one image.
 
-    ``reference`` is where the result is pushed; with None it stays in BuildKit's cache alone.
+    ``reference`` is where the result is pushed; without one it stays in BuildKit's cache.
     ``contexts`` names other images that its Dockerfile builds on: ``target:NAME`` for one that the
-    same bake builds, else ``docker-image://REFERENCE``. ``secrets``, ``ssh`` and the caches are in
-    buildx's own words (``id=NAME,env=VARIABLE``); no secret's value is among them. ``source``: what
-    the project calls the Dockerfile. With a ``command`` no bake builds it (see custombuild.py).
+    same bake builds, else ``docker-image://REFERENCE``. ``secrets``, ``ssh`` and the caches are
+    written as buildx takes them (``id=NAME,env=VARIABLE``), without any secret's value. ``source``
+    is the project's path of the Dockerfile. A target with a ``command`` is not built by bake (see
+    command.py). ``timeout`` is in seconds.
     """
 
     component: str
@@ -104,7 +105,7 @@ def _target(target: Target) -> dict[str, Any]:
 
 
 def _literal(text: str) -> str:
-    # Bake reads ${…} and %{…} in a JSON file as HCL templates; doubled they stand for themselves.
+    # Bake reads ${…} and %{…} in a JSON file as HCL templates; doubled they are literal.
     return text.replace("${", "$${").replace("%{", "%%{")
 
 
@@ -116,13 +117,14 @@ def run_bake(
     on_step: Callable[[str, str], None],
     redact: Redactor,
 ) -> dict[str, PublishedImage]:
-    """Build; what was pushed, by component.
+    """Build, and return what was pushed, by component.
 
-    ``work`` is a directory for the bake file and its metadata. ``on_step(component, text)`` hears
-    of each build step as it begins; all that BuildKit said is kept in ``work/bake.log``. ``redact``
-    takes the secrets out of both. Raises ``build_failed`` with the failing step's last lines,
-    ``builder_lost``, ``image_taken``, ``disk_full``, ``build_without_digest``, and
-    ``tool_too_old:buildx``.
+    ``work`` is a directory for the bake file and its metadata. ``on_step(component, text)`` is
+    called for each build step as it begins; everything that BuildKit says is kept in
+    ``work/bake.log``. ``redact`` removes the secrets from both.
+
+    Raises ``build_failed`` with the failing step's last lines, ``builder_lost``, ``image_taken``,
+    ``disk_full``, ``build_without_digest`` and ``tool_too_old:buildx``.
     """
     docker = tools.find("docker", hint=DOCKER_HINT)
     work.mkdir(parents=True, exist_ok=True)
@@ -184,7 +186,7 @@ def _pushed(metadata: Mapping[str, Any], targets: Sequence[Target]) -> dict[str,
 
 
 def _component_of(step: str, components: Sequence[str]) -> str:
-    """Whose step ``[web stage-1 1/2] COPY …`` is; bake puts the target's name first."""
+    """The component of a step ``[web stage-1 1/2] COPY …``; bake puts the target's name first."""
     head = step.removeprefix("[").partition(" ")[0].rstrip("]")
     if head in components:
         return head
@@ -192,14 +194,14 @@ def _component_of(step: str, components: Sequence[str]) -> str:
 
 
 def _last_error(text: Sequence[str]) -> str:
-    """BuildKit's own verdict; that a command in the Dockerfile failed is none about connections."""
+    """BuildKit's last error; empty if it is only that a command of the Dockerfile failed."""
     errors = [line for line in text if line.startswith("ERROR: ")]
     last = errors[-1] if errors else ""
     return "" if "did not complete successfully" in last else last
 
 
 def push_failure(component: str, said: str) -> LocalloopError:
-    """A failed ``docker push``, by what it said."""
+    """The error for a failed ``docker push``, by what it printed."""
     last = said.strip()[-300:]
     if _LOST.search(last):
         return LocalloopError(LOST, f"the push was cut off: {last}", component=component)
@@ -211,17 +213,17 @@ def push_failure(component: str, said: str) -> LocalloopError:
 
 
 def taken(said: str, component: str | None = None) -> LocalloopError:
-    """What was built, and gone before it was pushed."""
+    """The error for an image that was built, and removed before it was pushed."""
     return LocalloopError(
         TAKEN,
         f"the image was removed from Docker's store before it was pushed: {said}",
         component=component,
-        hint="Run the deploy again while nobody removes images.",
+        hint="Run the deploy again while nothing removes images.",
     )
 
 
 def _failure(progress: BuildProgress, targets: Sequence[Target], log: Path) -> LocalloopError:
-    """The failed build as an error: its step with its Dockerfile's line, and its last lines."""
+    """The error for a failed build: the step, its line in the Dockerfile, its last output."""
     step, said = progress.failure()
     text = progress.text()
     error = _last_error(text)
@@ -229,7 +231,7 @@ def _failure(progress: BuildProgress, targets: Sequence[Target], log: Path) -> L
         return LocalloopError(
             LOST,
             f"the connection to Docker or the registry was lost: {error[-300:]}",
-            hint=f"Check that both run, then deploy again. All that BuildKit said: {log}",
+            hint=f"Check that both run, then deploy again. BuildKit's whole output: {log}",
         )
     if _TAKEN.search(error):
         return taken(error[-300:])
@@ -239,19 +241,19 @@ def _failure(progress: BuildProgress, targets: Sequence[Target], log: Path) -> L
             FULL,
             f"no space left on the device{f' at {step}' if step else ''}",
             component=component,
-            hint="`docker system df` tells what is kept; `docker builder prune` empties the build"
+            hint="`docker system df` shows what is kept; `docker builder prune` empties the build"
             " cache, `localloop prune` removes this project's old images.",
         )
     if not step:
         last = [line for line in text if line.strip()][-3:]
         message = "docker buildx bake failed: " + " / ".join(last)
-        return LocalloopError("build_failed", message, hint=f"All that it said: {log}")
+        return LocalloopError("build_failed", message, hint=f"The whole output: {log}")
     source = next((each.source for each in targets if each.component == component), "")
     return LocalloopError(
         f"build_failed:{component}" if component else "build_failed",
         "\n".join([f"the build failed at {step}", *(f"    {line}" for line in said)]),
         component=component,
         where=f"{source}:{progress.failing_line}" if source and progress.failing_line else None,
-        hint=f"Fix it and run the deploy again. All that BuildKit said: {log}",
+        hint=f"Fix it and run the deploy again. BuildKit's whole output: {log}",
         details={"step": step, "lines": said},
     )

@@ -1,4 +1,4 @@
-"""Whether a builder can do what a deploy needs: push to a registry on this machine's loopback."""
+"""Whether a builder is fit for a deploy: it has to push to a registry on this machine."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..system.host import BUILDX_MINIMUM, parse_version
 
 INSPECT_SECONDS = 30.0
 _HOST = re.compile(r'(?:^|\s)network="?host\b')
-_NOTE = "It sees no image that only Docker's store has: its base images come from a registry."
+_NOTE = "It cannot see images that only Docker's store has: its base images come from a registry."
 _HERE = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
 class Builder:
-    """What ``docker buildx inspect`` says of a builder, for each of its nodes."""
+    """What ``docker buildx inspect`` says about a builder and each of its nodes."""
 
     name: str
     driver: str
@@ -49,12 +49,12 @@ def parse(text: str) -> Builder:
 
 
 def refuse_unfit(builder: Builder, registry: str) -> None:
-    """Refuse a builder that cannot reach the registry, with what would."""
+    """Raise ``UsageError`` (``builder_unfit``) for a builder that cannot reach the registry."""
     why, hint = "", "Use Docker's own builder: remove `builder:`, or `docker buildx use default`."
     if builder.driver == "docker-container":
         on_host = [options for options in builder.options if _HOST.search(options)]
         if len(on_host) < max(1, len(builder.endpoints)):
-            why = "its container has a network of its own"
+            why = "its container is not on the host's network"
             hint = "Make it with `docker buildx create --driver docker-container --driver-opt"
             hint += f" network=host`, or choose another.\n  {_NOTE}"
     elif builder.driver == "remote":
@@ -95,8 +95,8 @@ def inspect(name: str | None) -> Builder:
 def refuse_old_buildx(docker: str) -> None:
     """Raise ``tool_too_old:buildx`` for one without structured progress.
 
-    Asked once a build has ended without a single message: an older buildx writes plain text,
-    whatever it is asked for.
+    Called after a build that reported nothing: an older buildx writes plain text, whatever it is
+    asked for.
     """
     done = tools.run([docker, "buildx", "version"], timeout=INSPECT_SECONDS)
     version = parse_version(done.stdout) if done.returncode == 0 else ()
@@ -110,7 +110,7 @@ def refuse_old_buildx(docker: str) -> None:
 
 
 def refuse_unfit_builder(session: Session, emit: Emit) -> None:
-    """Docker's own builder always fits; any other, and what is named, is looked at and said."""
+    """Check any builder but Docker's own; raises ``builder_unknown`` or ``builder_unfit``."""
     named = session.project.builder
     if not named and builder_kind(named, session.environ) == DOCKER:
         return

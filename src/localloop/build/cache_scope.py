@@ -1,8 +1,8 @@
 """Compiler caches: which builds share one.
 
-A Dockerfile that declares ``ARG LOCALLOOP_CACHE_SCOPE`` and names its cache mounts by it gets a
+A Dockerfile that declares ``ARG LOCALLOOP_CACHE_SCOPE`` and names its cache mounts after it gets a
 cache of its own for each component, profile, set of lock files and set of base images. The argument
-is in no fingerprint: a cache must not change what comes out.
+is not part of any fingerprint, because a cache must not change the output.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 def cache_scope(
     project: Project, image: Image, environ: Mapping[str, str], *, platform: str
 ) -> str:
-    """The scope of a component's compiler caches: 16 hex digits, or LOCALLOOP_CACHE_SCOPE."""
+    """The scope of a component's compiler caches: 16 hex digits, or LOCALLOOP_CACHE_SCOPE.
+
+    Raises ``UsageError``: ``config_invalid`` for an unusable variable, ``input_missing``.
+    """
     given = environ.get(SCOPE_ARG, "")
     if given:
         if not _NAME.fullmatch(given):

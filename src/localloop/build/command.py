@@ -1,7 +1,7 @@
-"""Images that a command of the project makes, where no Dockerfile does: run, pushed, handed on.
+"""Images that a command of the project builds instead of a Dockerfile.
 
-The command finds the name that it has to leave the image under, in Docker's store or pushed, in
-``LOCALLOOP_IMAGE``, the platform in ``LOCALLOOP_PLATFORM`` and its build arguments as variables.
+``LOCALLOOP_IMAGE`` tells the command which name to give the image, in Docker's store or pushed;
+``LOCALLOOP_PLATFORM`` is the platform. Its build arguments are environment variables too.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ _LAST_LINES = 15
 def build(
     session: Session, targets: Sequence[Target], on_step: OnStep, redact: Redactor
 ) -> tuple[Pushed, list[LocalloopError]]:
-    """First what commands make, then one bake of all others: what was pushed, and what failed.
+    """Run the commands, then one bake of all other targets: what was pushed, and what failed.
 
-    What builds on an image whose command failed is left out.
+    Targets that build on an image whose command failed are left out. Raises ``LocalloopError`` if
+    bake itself cannot run.
     """
     pushed: Pushed = {}
     failures: list[LocalloopError] = []
@@ -57,7 +58,7 @@ def build(
 
 
 def built_by_bake(targets: Sequence[Target]) -> list[Target]:
-    """The targets that bake builds; they see what commands made as published images."""
+    """The targets that bake builds; images that commands built are published images to them."""
     made = {target.component: target.reference for target in targets if target.command}
     return [
         replace(
@@ -87,7 +88,10 @@ def _make(session: Session, target: Target, on_step: OnStep, redact: Redactor) -
 
 
 def run_command(session: Session, target: Target, on_step: OnStep, redact: Redactor) -> None:
-    """Run it; all that it says is kept in a file, its last lines are in the failure."""
+    """Run the command; its output is kept in a file.
+
+    Raises ``build_failed`` with the last lines.
+    """
     log = cache_dir(session.project.root, "build", target.component) / "command.log"
     started = time.monotonic()
     last: deque[str] = deque(maxlen=_LAST_LINES)
@@ -133,7 +137,7 @@ def _environment(target: Target) -> dict[str, str]:
 
 
 def _published(session: Session, target: Target, on_step: OnStep, since: float) -> Manifest:
-    """What was left, in the registry under the target's reference, as one platform's manifest.
+    """What the command left, pushed under the target's reference, as one platform's manifest.
 
     ``since``: when the command began, as Unix time.
     """
@@ -148,9 +152,9 @@ def _published(session: Session, target: Target, on_step: OnStep, since: float) 
             raise taken(f"no image {reference}", target.component)
         raise LocalloopError(
             "image_not_left",
-            f"{shlex.join(target.command)} ended well and left no image {reference}",
+            f"{shlex.join(target.command)} succeeded but left no image {reference}",
             component=target.component,
-            hint="It is to build or tag that name, which it finds in $LOCALLOOP_IMAGE, or push it.",
+            hint="It has to build, tag or push that name, which is in $LOCALLOOP_IMAGE.",
         )
     if found.config:
         return found
@@ -167,8 +171,7 @@ def _push(session: Session, target: Target) -> None:
 
 
 def _of_platform(session: Session, repository: str, index: Manifest, target: Target) -> Manifest:
-    """The index's manifest for the target's platform; variants of an architecture are not told
-    apart."""
+    """The index's manifest for the target's platform, whatever the architecture's variant."""
     system, _, rest = target.platform.partition("/")
     wanted = (system, rest.partition("/")[0])
     for entry in json.loads(index.body).get("manifests", []):
@@ -191,5 +194,5 @@ def _failed(target: Target, why: str, last: Iterable[str], log: Path) -> Locallo
         f"build_failed:{target.component}",
         "\n    ".join([f"{shlex.join(target.command)}: {why}", *last]),
         component=target.component,
-        hint=f"Mend it and run the deploy again. What it said: {log}",
+        hint=f"Fix it and run the deploy again. Its whole output: {log}",
     )

@@ -1,4 +1,4 @@
-"""The images that the bundled cluster itself consists of: built only when their files change."""
+"""The images of the bundled cluster itself, built only when their files change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOOTSTRAP_SECONDS = 900
 
 
 def content_tag(directory: Path, build_args: Mapping[str, str], prefix: str) -> str:
-    """``PREFIX-<hash>`` of everything that the build is made of: names, modes, bytes, arguments."""
+    """``PREFIX-<hash>`` of everything that goes into the build: names, modes, bytes, arguments."""
     digest = hashlib.sha256()
     for path in sorted(item for item in directory.rglob("*") if not item.is_dir()):
         executable = os.access(path, os.X_OK)
@@ -34,7 +34,10 @@ def content_tag(directory: Path, build_args: Mapping[str, str], prefix: str) -> 
 
 
 def ensure_base_image(docker: Docker, reference: str, suite: str, say: Say) -> bool:
-    """Pull the base image, else make it from Debian's packages; whether it was missing."""
+    """Pull the base image, or make it from Debian's packages; returns whether it was missing.
+
+    Raises ``base_image_failed`` or ``tool_missing``.
+    """
     if docker.inspect_image(reference) is not None:
         return False
     say(f"pulling {reference}")
@@ -72,7 +75,10 @@ def build_image(
     timeout: float,
     say: Say,
 ) -> None:
-    """One ``docker buildx build`` into Docker's own store; what it does is said line by line."""
+    """Run one ``docker buildx build`` into Docker's own store; ``say`` gets its progress.
+
+    ``timeout`` is in seconds. Raises ``image_build_failed``.
+    """
     client = tools.find("docker", hint=DOCKER_HINT)
     argv = [client, "buildx", "build", "--builder=default", "--progress=rawjson", "--load"]
     argv += ["--provenance=false", f"--tag={reference}"]

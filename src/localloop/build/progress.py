@@ -29,9 +29,9 @@ WIDTH = 100
 
 @dataclass
 class Vertex:
-    """One thing that BuildKit does; ``began`` and ``ended`` by our own clock, in seconds.
+    """One thing that BuildKit does; ``began`` and ``ended`` are by our own clock, in seconds.
 
-    Not by BuildKit's: it shares results between builds, so its times may be those of another one.
+    BuildKit shares results between builds, so that its own times may be those of another build.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Vertex:
 
     @property
     def label(self) -> str:
-        """``[web base 2/3]``; the whole name where it has no such head."""
+        """``[web base 2/3]``, or the whole name if it does not begin like that."""
         found = _HEAD.match(self.name)
         return found[0] if found else self.name
 
@@ -56,17 +56,17 @@ class Vertex:
 
     @property
     def is_internal(self) -> bool:
-        """Whether it is BuildKit's own business; bake puts the target's name before that."""
+        """Whether it is internal to BuildKit; bake puts the target's name in front."""
         return any(word in _INTERNAL for word in self.label.strip("[]").split())
 
 
 def quiet_seconds() -> float:
-    """Seconds between two lines about the same work: short where lines replace each other."""
+    """Seconds between two lines about the same work; fewer if the lines replace each other."""
     return 1.0 if os.environ.get("LOCALLOOP_LIVE") else 10.0
 
 
 def summary(steps: Sequence[Vertex]) -> str:
-    """``5 steps, 3 cached, 4.2 s``: from the first one's beginning to the last one's end."""
+    """``5 steps, 3 cached, 4.2 s``: from the start of the first to the end of the last."""
     cached = sum(step.cached for step in steps)
     ended = [step.ended for step in steps if step.ended is not None]
     seconds = max(ended, default=0.0) - min(step.began for step in steps)
@@ -77,9 +77,9 @@ def summary(steps: Sequence[Vertex]) -> str:
 class BuildProgress:
     """Takes what buildx writes to standard error, line by line.
 
-    ``say`` hears of each step that takes a while, and repeatedly of what is going on while nothing
-    new begins. Cached steps are not worth a line. ``whose`` says which of several builds a step
-    belongs to. ``log`` gets all of it as text, one line a call. Whatever leaves here has gone
+    ``say`` is called for each step that takes a while, and again and again for what is going on
+    while nothing new begins; cached steps get no line. ``whose`` says which of several builds a
+    step belongs to. ``log`` gets everything as text, one line for each call. All output has gone
     through ``redact``.
     """
 
@@ -141,7 +141,7 @@ class BuildProgress:
 
     @property
     def failing_line(self) -> int:
-        """The failing step's line in its Dockerfile; 0 where buildx names none."""
+        """The failing step's line in its Dockerfile; 0 if buildx names none."""
         return self._line
 
     def text(self) -> list[str]:
@@ -155,10 +155,10 @@ class BuildProgress:
             return [vertex for vertex in self._vertexes.values() if vertex.is_step]
 
     def failure(self) -> tuple[str, list[str]]:
-        """The name of what failed, and its last lines; empty where BuildKit names nothing.
+        """The name of what failed, and its last lines; empty if BuildKit names nothing.
 
-        A push or an export that another build's failure takes with it has failed too, in that
-        build's words: it counts only where nothing else failed.
+        If one build fails, BuildKit also fails the pushes and exports of others, with the same
+        message. They count only if nothing else failed.
         """
         with self._lock:
             own = [each for each in self._failed if not _PASSED_ON.match(each.name)]
@@ -223,7 +223,7 @@ class BuildProgress:
         elif rest:
             vertex.unfinished[stream] = rest
         for line in lines:
-            # Of a line that redraws itself only its last state.
+            # keep only the last state of a line that redraws itself
             text = self._redact(line.decode(errors="replace").rstrip("\r").rpartition("\r")[2])
             if text.strip():
                 vertex.tail.append(text)

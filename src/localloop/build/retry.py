@@ -1,7 +1,7 @@
-"""From bake to results: a failure costs its own component only, bad luck is tried again.
+"""Run bake so that a failure costs only its own component, and retry what failed by bad luck.
 
-BuildKit gives up on all targets with the first that fails. The others are built without it, so that
-their results are kept; what they had done already is cached.
+BuildKit gives up on all targets when the first one fails. The others are then built without it, so
+that their results are kept; what they had already done is cached.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..system.redact import Redactor
 from .bake import FULL, LOST, TAKEN, Target, run_bake
 
 RETRIES = 2
-BAD_LUCK = {LOST: "the connection was lost", TAKEN: "somebody removed the image"}
+BAD_LUCK = {LOST: "the connection was lost", TAKEN: "the image was removed"}
 DOCKER_BACK_SECONDS = 30.0
 
 Result = TypeVar("Result")
@@ -28,9 +28,10 @@ Pushed = dict[str, PublishedImage]
 def bake(
     session: Session, targets: Sequence[Target], on_step: OnStep, redact: Redactor
 ) -> tuple[Pushed, list[LocalloopError]]:
-    """What could be built and was pushed, and the failures of what could not.
+    """What was built and pushed, and the failures of the rest.
 
-    ``redact`` takes the secrets out of what BuildKit says.
+    ``redact`` removes the secrets from BuildKit's output. Raises ``LocalloopError`` for failures
+    that are not those of one build.
     """
     if not targets:
         return {}, []
@@ -92,7 +93,7 @@ def _is_of_a_build(error: LocalloopError) -> bool:
 def _each_alone(
     session: Session, targets: Sequence[Target], on_step: OnStep, redact: Redactor
 ) -> tuple[Pushed, list[LocalloopError]]:
-    """Where BuildKit does not say whose failure it is (a Dockerfile that cannot be read)."""
+    """For a failure that BuildKit assigns to no target, as for a Dockerfile it cannot read."""
     pushed: Pushed = {}
     failures: list[LocalloopError] = []
     for target in targets:
@@ -117,15 +118,15 @@ def needs(target: Target) -> set[str]:
 
 
 def with_needs(targets: Sequence[Target], wanted: str) -> list[Target]:
-    """The target of that name and all that it builds on."""
+    """The target of that name and everything that it builds on."""
     found = {wanted}
-    for _ in targets:  # as often as a chain of needs may be long
+    for _ in targets:  # as many times as a chain of needs can be long
         found |= {name for target in targets if target.component in found for name in needs(target)}
     return [target for target in targets if target.component in found]
 
 
 def without(targets: Sequence[Target], failed: str) -> list[Target]:
-    """The targets that neither are the failed one nor build on it."""
+    """The targets other than the failed one that do not build on it."""
     gone = {failed}
     for _ in targets:
         gone |= {target.component for target in targets if needs(target) & gone}

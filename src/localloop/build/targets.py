@@ -1,4 +1,4 @@
-"""From a project's image to a target of the bake file: its arguments, its secrets, its needs."""
+"""Turn an image of the project into a bake target: its arguments, its secrets, its needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..system.redact import Redactor
 from .bake import BUILD_TIMEOUT_SECONDS, Target
 from .cache_scope import SCOPE_ARG, cache_scope
 
-# BuildKit refuses a larger one.
+# BuildKit refuses larger secrets.
 SECRET_BYTES = 500 * 1024
 
 
@@ -29,7 +29,7 @@ def build_target(
     contexts: Mapping[str, str],
     arguments: Mapping[str, str] | None = None,
 ) -> Target:
-    """One image as bake is told of it; ``arguments`` come on top of its own."""
+    """The bake target of an image; ``arguments`` are added to its own."""
     return Target(
         component=image.name,
         context=made.context,
@@ -50,13 +50,16 @@ def build_target(
 
 
 def context_of(needed: ComponentPlan) -> str:
-    """The build context that an image is to another one of the same plan."""
+    """The build context by which another image of the plan uses this one.
+
+    Raises ``need_not_published`` if the plan does not build it and the registry does not hold it.
+    """
     if "build" in needed.steps:
         return f"target:{needed.name}"
     if needed.image is None:
         raise LocalloopError(
             "need_not_published",
-            "another image needs it, and the registry does not hold it",
+            "another image needs it, but the registry does not hold it",
             component=needed.name,
             hint=f"Name {needed.name} as a target too, or deploy without targets.",
         )
@@ -64,12 +67,15 @@ def context_of(needed: ComponentPlan) -> str:
 
 
 def contexts_of(image: Image, plan: Plan) -> dict[str, str]:
-    """The build contexts of all that an image needs."""
+    """The build contexts of everything that an image needs."""
     return {name: context_of(plan.components[name]) for name in image.needs}
 
 
 def build_arguments(session: Session, image: Image) -> dict[str, str]:
-    """All arguments of a build: the profile's, its own, and those that no fingerprint knows."""
+    """All arguments of a build: the profile's, its own, and the unhashed ones.
+
+    Raises ``unhashed_arg_failed`` if the command of one fails.
+    """
     return {
         **session.project.profile_args,
         **image.build_args,
@@ -79,7 +85,7 @@ def build_arguments(session: Session, image: Image) -> dict[str, str]:
 
 
 def _scope(session: Session, image: Image) -> dict[str, str]:
-    """The compiler caches' scope, for a Dockerfile that declares the argument."""
+    """The scope of the compiler caches, if the Dockerfile declares the argument."""
     if SCOPE_ARG not in session.fingerprints.analysis(image).effective_args({SCOPE_ARG: ""}):
         return {}
     scope = cache_scope(session.project, image, session.environ, platform=session.platform)
@@ -115,7 +121,7 @@ def _unhashed_value(session: Session, component: str, name: str, source: Unhashe
 
 
 def _source(name: str, secret: Secret) -> str:
-    """A secret in buildx's words, which are one line of CSV."""
+    """A secret as buildx takes it: one line of CSV."""
     fields = [f"id={name}", f"env={secret.env}" if secret.env else f"src={secret.file}"]
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(fields)
@@ -123,13 +129,16 @@ def _source(name: str, secret: Secret) -> str:
 
 
 def redactor(session: Session, images: Iterable[Image]) -> Redactor:
-    """What hides the values of the images' secrets; raises where one is missing."""
+    """A redactor for the values of the images' secrets.
+
+    Raises ``secret_missing`` and ``ssh_agent_missing``.
+    """
     found = []
     for image in images:
         if image.ssh and not session.environ.get("SSH_AUTH_SOCK"):
             raise LocalloopError(
                 "ssh_agent_missing",
-                "its build asks for ssh, and SSH_AUTH_SOCK is not set",
+                "its build needs ssh, but SSH_AUTH_SOCK is not set",
                 component=image.name,
                 hint="Start an agent (eval $(ssh-agent); ssh-add), or remove `ssh:`.",
             )
@@ -152,7 +161,7 @@ def _value(session: Session, image: Image, name: str, secret: Secret) -> str:
         raise _missing(image, name, said, "Make it readable") from error
     if len(data) > SECRET_BYTES:
         said = f"{secret.file} has more than {SECRET_BYTES} bytes"
-        raise _missing(image, name, said, "BuildKit takes no larger one: shorten it")
+        raise _missing(image, name, said, "BuildKit takes no larger one; shorten it")
     return data.decode(errors="replace")
 
 
@@ -172,7 +181,7 @@ def bake_targets(
     *,
     make: Callable[..., BuildContext] = write_build_context,
 ) -> list[Target]:
-    """What the plan builds, to be pushed under ``tag``; ``make`` puts a build context in place."""
+    """The targets of what the plan builds, pushed under ``tag``; ``make`` prepares a context."""
     images = [session.project.builds[part.name] for part in plan.with_step("build")]
     return [
         build_target(

@@ -1,1 +1,1 @@
-"""The sha256 of everything that can change an output, and what changed since the last one."""
+"""Fingerprints: a sha256 of everything that can change an output, and why one differs."""

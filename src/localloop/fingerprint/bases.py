@@ -1,4 +1,4 @@
-"""Base images: which bytes a ``FROM`` means on this machine."""
+"""Base images: which bytes a ``FROM`` stands for on this machine."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _PINNED = re.compile(r"@(sha256:[0-9a-f]{64})\Z")
 
 
 class Bases:
-    """Digests by reference, each asked for once."""
+    """The digests of base images by reference; Docker is asked once for each."""
 
     def __init__(self, docker: Docker | None) -> None:
-        """``docker`` is None where it cannot be asked."""
+        """``docker`` is None if it does not answer."""
         self._docker = docker
         self._local: dict[str, str] = {}
 
     def forget(self) -> None:
-        """Ask again: a tag may have moved."""
+        """Forget the digests, because a tag may have moved; Docker is asked again."""
         self._local.clear()
 
     def local(self, reference: str) -> str:
-        """The id of the image in Docker's store; empty where it has none or cannot be asked.
+        """The id of the image in Docker's store; empty if it is not there, or without Docker.
 
-        A reference that names a digest is that digest.
+        For a reference by digest, that digest.
         """
         pinned = _PINNED.search(reference)
         if pinned:
@@ -38,13 +38,13 @@ class Bases:
         return self._local.get(reference, "")
 
     def missing(self, references: Iterable[str]) -> list[str]:
-        """Those of them that Docker's store does not hold."""
+        """The references that Docker's store does not hold."""
         return [reference for reference in references if not self.local(reference)]
 
     def pull(self, references: Iterable[str], component: str) -> None:
-        """Pull what is missing, so that its digest is known before the build.
+        """Pull these images, so that their digests are known before the build.
 
-        Raises ``base_image_missing`` for an image that is nowhere to be had.
+        Raises ``base_image_missing`` for an image that cannot be pulled.
         """
         for reference in references:
             self._pull(reference, component)

@@ -1,4 +1,4 @@
-"""Which kind of builder a build gets: what it is called says nothing of what comes out."""
+"""Which kind of builder a build uses: the output depends on the kind, not on the name."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ DOCKER = "docker"
 def builder_kind(name: str | None, environ: Mapping[str, str]) -> str:
     """The buildx driver of ``name``, else of ``BUILDX_BUILDER``, else of the builder in use.
 
-    Two small files are read, no process is started; a builder that buildx does not know by file is
-    one of Docker's own.
+    Reads two small files and starts no process. A builder that buildx keeps no file for is one of
+    Docker's own.
     """
     home = environ.get("HOME") or str(Path.home())
     docker = environ.get("DOCKER_CONFIG") or f"{home}/.docker"

@@ -1,8 +1,8 @@
 """Fingerprints: sha256 of everything that can change a component's output, and of nothing else.
 
-An input counts by type, relative path bytes, executable bit, whether others may read it, and
-content or link text. Beside the inputs count *facts*: arguments, target, platform, base digests and
-the like. Neither time, owner, checkout path, locale nor git takes part.
+What counts of an input is its type, the bytes of its relative path, its mode (for images), and its
+content or link text. Besides the inputs there are *facts*: arguments, target, platform, digests of
+base images and the like. Times, owners, the checkout path, the locale and git do not count.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ SCHEMA_VERSION = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """A component's fingerprint with all that explains it.
+    """A component's fingerprint, with everything that explains it.
 
     ``facts`` is plain data; ``tree`` holds the files, links and folders; ``component`` and
-    ``profile`` are only told, not hashed; ``untracked`` names what can change the output unseen,
-    ``moved`` the files that did not hold still, those of needed images too.
+    ``profile`` are for messages and not hashed. ``untracked`` names what can change the output
+    without changing the fingerprint. ``moved`` names the files that changed while they were read,
+    including those of images that this one needs.
     """
 
     component: str
@@ -59,7 +60,7 @@ class Fingerprint:
 
     @property
     def manifest(self) -> dict[str, bytes]:
-        """Every input by its path; a link also by its path and ``@`` where it is followed."""
+        """Every input by its path; a link that is followed also by its path and ``@``."""
         return flatten(self.tree)
 
 
@@ -68,13 +69,17 @@ _OF_A_COMMAND = Analysis(
     images=(),
     needs=(),
     args=None,
-    untracked=("what its command reads beside its inputs",),
+    untracked=("what its command reads besides its inputs",),
     reasons=(),
 )
 
 
 def analyse_image(project: Project, image: Image, *, platform: str) -> Analysis:
-    """What the image's Dockerfile reads; its ``images`` are references to find digests for."""
+    """What the image's Dockerfile reads; its ``images`` are the references of base images.
+
+    Raises ``UsageError`` where the Dockerfile is missing (``input_missing``) or has no such target
+    (``target_unknown``).
+    """
     if image.build:
         return _OF_A_COMMAND
     text = read_input(project, image.dockerfile, f"{image.name}.dockerfile")
@@ -97,12 +102,12 @@ def _hashed_args(project: Project, image: Image) -> dict[str, str]:
 
 
 def _needed(image: Image, analysis: Analysis) -> tuple[str, ...]:
-    """The images of the project that count: all that are declared where it cannot be told."""
+    """The needed images that count: all declared ones if the Dockerfile cannot be analysed."""
     return analysis.needs if analysis.sources is not None else image.needs
 
 
 def base_images(project: Project, image: Image, *, platform: str) -> tuple[str, ...]:
-    """The outside images that the target is built from, also through the images that it needs."""
+    """References of the base images of the target and of the images that it needs, sorted."""
     analysis = analyse_image(project, image, platform=platform)
     found = set(analysis.images)
     for name in _needed(image, analysis):
@@ -122,8 +127,9 @@ def fingerprint_image(
     """The fingerprint of an image or a node file.
 
     ``base_digests`` maps references (see ``base_images``) to digests; a missing one is hashed as
-    unknown. Images that it ``needs`` enter by their own fingerprints.
-    ``platform`` is that of images that name none; ``builder`` the kind of builder.
+    unknown. Images that it ``needs`` count by their own fingerprints. ``platform`` is that of
+    images that name none, ``builder`` the kind of builder. Raises ``UsageError`` where an input is
+    missing, cannot be read or is no regular file.
     """
     cache = cache or InputCache(project.root)
     context = build_context(project, image)
@@ -152,7 +158,7 @@ def fingerprint_image(
         "bases": {ref: base_digests.get(ref) or None for ref in analysis.images},
         "needs": {name: fingerprint.value for name, fingerprint in needs.items()},
     }
-    # Whether there is one can change what is built; its value cannot, as BuildKit sees it.
+    # That there is a secret can change what is built; its value does not count, as in BuildKit.
     facts.update(
         {key: sorted(ids) for key, ids in (("secrets", image.secrets), ("ssh", image.ssh)) if ids}
     )
@@ -200,7 +206,7 @@ def _warnings(image: Image, analysis: Analysis, tree: Tree) -> tuple[str, ...]:
     )
 
 
-# A chart's keys that count where they are given.
+# Keys of a chart that count if they are set.
 _CHART_FACTS = (
     *("chart", "repo", "version", "manifests", "kustomize", "images"),
     *("keep_values", "generate"),
@@ -210,7 +216,10 @@ _CHART_FACTS = (
 def fingerprint_chart(
     project: Project, chart: Chart, *, cache: InputCache | None = None
 ) -> Fingerprint:
-    """The fingerprint of a chart: its files, values files and configured values."""
+    """The fingerprint of a chart: its files, values files and configured values.
+
+    Raises ``UsageError`` where an input is missing or cannot be read.
+    """
     cache = cache or InputCache(project.root)
     key = f"charts.{chart.name}"
     cache.files.moved.clear()
@@ -221,7 +230,7 @@ def fingerprint_chart(
         "release": chart.release,
         "namespace": chart.namespace,
         "values": chart.values,
-        # Their order counts, their names do not.
+        # The order of the files counts, their names do not.
         "values_files": [
             hashlib.sha256(read_input(project, name, f"{key}.values_files")).hexdigest()
             for name in chart.values_files
@@ -246,7 +255,7 @@ def fingerprint_chart(
 
 
 def _chart_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> Tree:
-    """The files that a chart is made of; none for one that is only named, with its version."""
+    """The files that a chart is made of; none for a chart that comes from a repository."""
     if chart.path:
         directory = path_in_project(project, chart.path, f"{key}.path")
         if not (directory / "Chart.yaml").is_file():
@@ -276,7 +285,10 @@ def _chart_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> 
 
 
 def fingerprint_cluster(project: Project, *, cache: InputCache | None = None) -> Fingerprint | None:
-    """The fingerprint of ``cluster.inputs``, or None where none are declared."""
+    """The fingerprint of ``cluster.inputs``; None if the project declares none.
+
+    Raises ``UsageError`` (``input_missing``) where nothing matches.
+    """
     if not project.cluster.inputs:
         return None
     inputs = project.cluster.inputs
@@ -292,7 +304,7 @@ def fingerprint_cluster(project: Project, *, cache: InputCache | None = None) ->
 
 
 def nothing_declared(key: str, inputs: Iterable[str], project: Project) -> UsageError:
-    """Inputs that would never change, and nobody would know."""
+    """The error for patterns that match nothing: their fingerprint would never change."""
     patterns = ", ".join(map(one_line, inputs))
     message = f"{key}: nothing matches {patterns}" if patterns else f"{key}: there are none"
     return UsageError("input_missing", message, where=project.config_path.name)
@@ -300,7 +312,7 @@ def nothing_declared(key: str, inputs: Iterable[str], project: Project) -> Usage
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What is to be walked: ``where`` says where the patterns are written."""
+    """What to walk; ``where`` says where the patterns are written, for messages."""
 
     root: bytes
     patterns: tuple[str, ...]
@@ -310,7 +322,7 @@ class _Inputs:
 
     @property
     def view(self) -> bytes:
-        """32 bytes that differ where another walk of the same tree could find something else."""
+        """32 bytes that differ if another walk of the same tree could find something else."""
         sources = None if self.sources is None else sorted(path.hex() for path in self.sources)
         text = json.dumps([SCHEMA_VERSION, self.patterns, sources, self.for_buildkit])
         return hashlib.sha256(text.encode()).digest()

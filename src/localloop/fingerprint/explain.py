@@ -1,4 +1,4 @@
-"""Why a fingerprint differs: the inputs behind earlier fingerprints, kept and compared."""
+"""Why a fingerprint differs: the inputs behind earlier fingerprints are kept and compared."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Kept:
 
 
 def save_manifest(root: Path, fingerprint: Fingerprint) -> None:
-    """Keep what is behind a deployed fingerprint; not being able to is no error."""
+    """Keep the inputs behind a deployed fingerprint; a failure to write is ignored."""
     with contextlib.suppress(OSError, UsageError):
         directory = cache_dir(root, "manifests")
         path = directory / f"{fingerprint.component}.{fingerprint.value[:16]}"
@@ -60,7 +60,7 @@ def _drop_oldest(directory: Path) -> None:
 
 
 def load_manifest(root: Path, value: str) -> Kept | None:
-    """What ``save_manifest`` kept for a fingerprint (its first 16 digits do), or None."""
+    """What ``save_manifest`` kept for a fingerprint (16 digits suffice); None if it is not kept."""
     if not re.fullmatch(r"[0-9a-f]{16,64}", value):
         return None
     for path in _directory(root).glob(f"*.{value[:16]}"):
@@ -71,13 +71,13 @@ def load_manifest(root: Path, value: str) -> Kept | None:
 
 
 def last_deployed(root: Path, component: str) -> Kept | None:
-    """What was kept last for a component: what this checkout deployed last."""
+    """What was kept last for a component, that is what this checkout deployed last."""
     paths = _newest_first(root, component)
     return _read(paths[0]) if paths else None
 
 
 def last_bases(root: Path, references: Iterable[str]) -> dict[str, str]:
-    """These base images' digests in the newest deployed build that knew them, by reference."""
+    """The digests of these base images in the newest deployed build that used them."""
     wanted, found = set(references), dict[str, str]()
     for path in _newest_first(root, "*"):
         if not wanted:
@@ -111,9 +111,9 @@ def _read(path: Path) -> Kept | None:
 
 
 def explain(previous: Kept | None, current: Fingerprint) -> dict[str, Any]:
-    """What differs from what was kept: counts, first names, facts in words, all fit to be shown.
+    """What differs from what was kept: counts, first names, and facts in words, all printable.
 
-    ``known`` is False where there is nothing to compare with.
+    ``known`` is False if there is nothing to compare with.
     """
     if previous is None:
         nothing: dict[str, Any] = {"count": 0, "first": []}
@@ -151,7 +151,7 @@ _WORDS = {
 
 
 def _facts(previous: Kept, current: Fingerprint) -> Iterator[str]:
-    """The facts that differ, in the words of localloop.yml; never the values of a chart."""
+    """The facts that differ, by their names in localloop.yml; never a chart's values themselves."""
     before, now = previous.facts, json.loads(json.dumps(current.facts))
     profiles = ""
     if previous.profile != current.profile:
@@ -181,7 +181,7 @@ def _keys(old: Any, new: Any) -> list[str]:
 
 
 def _paths(old: Any, new: Any, prefix: str = "") -> Iterator[str]:
-    """The dotted paths of what differs between two sets of values."""
+    """The dotted paths at which two sets of values differ."""
     for key in _keys(old, new):
         one, two = (old or {}).get(key), (new or {}).get(key)
         if isinstance(one, dict) and isinstance(two, dict):
@@ -191,7 +191,7 @@ def _paths(old: Any, new: Any, prefix: str = "") -> Iterator[str]:
 
 
 def summary_of(changes: dict[str, Any]) -> str:
-    """``index.html changed, 2 added`` — a few words of what ``fingerprint.explain`` found."""
+    """The result of ``explain`` in a few words: ``changed index.html; build argument MODE``."""
     parts = []
     for word in ("changed", "added", "removed"):
         found = changes.get(word) or {"count": 0, "first": []}

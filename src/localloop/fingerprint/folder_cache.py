@@ -1,8 +1,8 @@
-"""Folders of inputs that look as they did: their sections are taken from the walk before.
+"""Folders of inputs that are unchanged: their sections are taken from the previous walk.
 
-One file per component, for one view: the same ignore patterns and sources. A folder is kept only if
-everything in it is clearly older than the session that read it: what changed since is looked at by
-each of its walks, so that each can tell that it moved.
+There is one file per component, for one view (the same ignore patterns and sources). A folder is
+kept only if everything in it is clearly older than the session that read it. Anything newer is read
+by every walk of the session, so that each walk notices if it moves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LENGTHS = struct.Struct("<IIII")
 
 
 class FolderCache:
-    """What one walk knows from the one before, and what it leaves to the next."""
+    """What one walk knows from the previous one, and what it leaves to the next."""
 
     def __init__(self, view: bytes, known: Mapping[bytes, CachedFolder], started: int) -> None:
         """``started`` (ns): when the session began."""
@@ -33,11 +33,11 @@ class FolderCache:
 
     @property
     def changed(self) -> bool:
-        """Whether the walk leaves something else than it was given."""
+        """Whether the walk leaves anything other than what it was given."""
         return self.kept != self._known
 
     def written(self) -> None:
-        """What it leaves is on disk now."""
+        """Note that what the walk leaves is on disk."""
         self._known = dict(self.kept)
 
     def get(self, path: bytes) -> CachedFolder | None:
@@ -54,7 +54,7 @@ class FolderCache:
 
 
 class InputCache:
-    """What all walks of a project share; without ``writes`` it is read only."""
+    """The caches that all walks of a project share; read-only without ``writes``."""
 
     def __init__(self, root: Path, *, writes: bool = True) -> None:
         self.root = root
@@ -63,7 +63,7 @@ class InputCache:
         self._folders: dict[str, FolderCache] = {}
 
     def folders(self, name: str, view: bytes) -> FolderCache:
-        """For a new walk of a component's context; ``view`` is 32 bytes."""
+        """The cache for a new walk of a component's context; ``view`` is 32 bytes."""
         before = self._folders.get(name)
         known: Mapping[bytes, CachedFolder] = {}
         if before is not None and before.view == view:
@@ -79,7 +79,7 @@ class InputCache:
         return self.root / ".cache" / "localloop" / "folders" / name
 
     def save(self) -> None:
-        """Write what the last walks learned; not being able to is no error."""
+        """Write what the last walks learned; a failure to write is ignored."""
         if not self._writes:
             return
         self.files.save()

@@ -1,7 +1,7 @@
-"""sha256 of files: streamed, side by side where it pays; aware of files that move.
+"""sha256 of files: streamed, in parallel where that helps, and aware of files that move.
 
-Small files that are in the page cache are read by one thread: others would only make it wait for
-Python's lock. Several read what is large, and what the disk makes one wait for.
+One thread reads small files that are in the page cache: more threads would only wait for Python's
+lock. Several threads read large files and files that have to come from the disk.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from ..inputs.names import printable_path, unreadable
 from ..inputs.walk import FileToHash
 
 _CHUNK = 1 << 20
-_MANY, _MUCH = 64, 8 << 20  # files and bytes that are worth threads
-_SMALL = 64 << 10  # bytes that are hashed sooner than handed over
-_THREADS = 8  # more than cores: on a cold disk most of them wait
-_WAITS = 3  # times the CPU's seconds that reading takes where a disk is at work
+_MANY, _MUCH = 64, 8 << 20  # files and bytes from which on threads are worth it
+_SMALL = 64 << 10  # bytes that are hashed faster than handed over
+_THREADS = 8  # more than cores, because on a cold disk most of them wait
+_WAITS = 3  # reading takes this many times the CPU seconds if it comes from a disk
 
 Seen = tuple[int, int, int, int, int]
-"""What lstat says of a file: size, mtime, ctime (ns), inode, device."""
+"""What lstat reports of a file: size, mtime, ctime (ns), inode, device."""
 
 
 class Hashed(NamedTuple):
-    """A file's sha256, empty where it is gone; ``seen`` is None where it moved all the time."""
+    """A file's sha256, empty if it is gone; ``seen`` is None if it changed during every read."""
 
     digest: bytes
     seen: Seen | None
 
 
 def hash_files(jobs: list[FileToHash]) -> list[Hashed]:
-    """The jobs' files, in their order. Raises UsageError for the first that cannot be read."""
+    """Hash the files, in their order. Raises ``UsageError`` for the first that cannot be read."""
     found: dict[int, Hashed] = {}
     large = [number for number, job in enumerate(jobs) if job.size >= _SMALL]
     if sum(jobs[number].size for number in large) < _MUCH:
@@ -78,7 +78,7 @@ def _side_by_side(jobs: list[FileToHash], numbers: Sequence[int], found: dict[in
 
 
 def _hash(job: FileToHash) -> Hashed:
-    """Read a file, again if it changed meanwhile."""
+    """Read a file, and again if it changed meanwhile."""
     digest = b""
     before: Seen | None = job[2:]  # as lstat saw it
     for _ in range(4):
@@ -93,10 +93,10 @@ def _hash(job: FileToHash) -> Hashed:
 
 
 def read_once(real: bytes, shown: bytes, before: Seen | None = None) -> tuple[bytes, Seen, Seen]:
-    """Read a regular file up to the size that it had ``before``; never follows a link.
+    """Read a regular file up to the size that it had ``before``; links are not followed.
 
-    Without ``before`` it is looked at once it is open. The sha256 is of such a file only if it is
-    the same afterwards.
+    Without ``before`` the size is taken once the file is open. The sha256 is valid only if the file
+    looks the same afterwards.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:

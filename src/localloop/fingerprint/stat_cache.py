@@ -1,8 +1,8 @@
-"""File hashes that need not be computed again, by what ``lstat`` says of the file.
+"""Hashes of files, kept by what ``lstat`` reports of each file.
 
-An entry is kept only if its mtime and ctime are clearly older than the session that read the file:
-a later edit within the clock's grain would look the same. A few small files are hashed sooner than
-looked up, so a project with few inputs has no such file at all.
+An entry is kept only if its mtime and ctime are clearly older than the session that read the file,
+because a later edit within one tick of the clock would look the same. A few small files are hashed
+faster than looked up, so a project with few inputs has no such cache at all.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ GRAIN_NS = 2_000_000_000  # coarse clocks and file systems
 _KIND = "stat-cache 2"
 _SEEN = struct.Struct("<QqqQQ")
 _RECORD = _SEEN.size + 32
-_FEW, _LITTLE = 200, 8 << 20  # files and bytes that are not worth a look into the cache
-_UNSEEN = 200_000  # entries that no walk of this run saw and that are kept nevertheless
+_FEW, _LITTLE = 200, 8 << 20  # files and bytes that are not worth a look-up
+_UNSEEN = 200_000  # entries that are kept although no walk of this run saw them
 
 
 def settled(newest: int, started: int) -> bool:
-    """Whether what changed at ``newest`` (ns) cannot change unseen after a walk ``started``."""
+    """Whether a file last changed at ``newest`` (ns) cannot change unnoticed after ``started``."""
     return newest + GRAIN_NS < started
 
 
@@ -36,10 +36,10 @@ class StatCache:
     """The file hashes of one project; ``save`` once after the walks."""
 
     def __init__(self, root: Path, *, keep: bool = True) -> None:
-        """``keep`` False: everything is read, nothing is looked up."""
+        """With ``keep=False`` every file is read and nothing is looked up."""
         self.root = root
         self._keep = keep
-        self.since: int | None = None  # if given (ns), what changed after it has moved, too
+        self.since: int | None = None  # if set (ns), a file that changed after it counts as moved
         self.moved: set[str] = set()  # files that changed while they were read
         self._base = os.fsencode(root).rstrip(b"/") + b"/"
         self.started = time.time_ns()
@@ -50,11 +50,11 @@ class StatCache:
 
     @property
     def path(self) -> Path:
-        """Where the cache lies."""
+        """The file that holds the cache."""
         return self.root / ".cache" / "localloop" / "stat-cache"
 
     def digests(self, jobs: list[FileToHash]) -> list[tuple[bytes, bool]]:
-        """Per job the sha256 (empty: the file is gone), and whether it still is what lstat said."""
+        """For each file its sha256 (empty if it is gone), and whether it is still as lstat said."""
         many = self._keep and (len(jobs) > _FEW or sum(job.size for job in jobs) > _LITTLE)
         if many:
             self._load()
@@ -78,7 +78,7 @@ class StatCache:
         return found
 
     def link(self, path: bytes, ctime: int) -> None:
-        """A link that was read, and when it was made."""
+        """Note a link that was read, and when it was made."""
         if self.since and ctime > self.since:
             self.moved.add(printable_path(path))
 
@@ -100,7 +100,7 @@ class StatCache:
             self._known = _decode(body) if body else {}
 
     def save(self) -> None:
-        """Write the cache if it learned so much that reading it is worth it."""
+        """Write the cache if it learned enough to be worth reading."""
         if self._learned <= _FEW:
             return
         self._learned = 0

@@ -1,1 +1,1 @@
-"""The gate of a plan, and the record settled after it."""
+"""The readiness gate of a plan, and settling the record after it."""

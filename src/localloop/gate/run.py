@@ -1,4 +1,4 @@
-"""The gate of a plan, and the record's last word: what passed is settled."""
+"""The readiness gate of a plan."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from ..report.journal import attach
 from ..session import Session
 from .settle import noted_late
 
-# What a failed deploy leaves, where nothing else is asked for.
-KEPT = "Run the deploy again then; nothing was rolled back."
+# Said after a failed deploy, unless the project asks for a rollback.
+KEPT = "Then run the deploy again; nothing was rolled back."
 
 
 class NotReadyError(LocalloopError):
-    """The gate has failed: something is known not to get ready."""
+    """The gate failed: something is known not to become ready."""
 
 
 def run_for(session: Session, plan: Plan, part: ComponentPlan, emit: Emit) -> None:
-    """Gate one release of a plan, for another that needs it; what passes is no verdict yet."""
+    """Gate one release that another one of the plan needs; the verdict on the run comes later."""
 
     def tell(event: dict[str, Any]) -> None:
         if event["event"] != "gate" or event["status"] != "ready":
@@ -53,10 +53,11 @@ def run(
     timeout: float | None = None,
     declared_too: bool = True,
 ) -> GateResult:
-    """Gate every release in the plan's scope; raises ``LocalloopError`` unless all is ready.
+    """Wait until everything in the plan's scope is ready; what the gate saw.
 
-    ``timeout`` in seconds; the project's, where none is given. ``declared_too``: with the pods and
-    requests that the project declares.
+    ``timeout`` is in seconds, by default the project's. ``declared_too``: include the pods and
+    requests that the project declares. Raises ``NotReadyError`` if something failed,
+    ``LocalloopError`` if the state stayed unknown or a node lost its file.
     """
     record = RecordStore(session.kube, session.project.name).load()
     scope: list[ObjectRef] = []
@@ -117,7 +118,7 @@ def _jobs_since(state: ChartState, refs: list[ObjectRef]) -> dict[ObjectRef, flo
 
 
 def _run_age(session: Session) -> float | None:
-    """For how many seconds the open transaction has been open."""
+    """For how many seconds the current transaction has been open."""
     journal = attach(session.environ)
     if journal is None:
         return None
@@ -134,7 +135,7 @@ def _files_in_scope(session: Session, plan: Plan) -> list[NodeFile]:
 
 
 def _users_of_files(session: Session, plan: Plan) -> list[PodScope]:
-    """The pods that use a node file are gated too, whoever made them."""
+    """The pods that use a node file: they are gated too, even if no release of ours made them."""
     return [
         PodScope(
             namespace=file.reconcile.namespace, selector=file.reconcile.selector, optional=True
@@ -145,7 +146,7 @@ def _users_of_files(session: Session, plan: Plan) -> list[PodScope]:
 
 
 def _require_files(session: Session, plan: Plan, record: Record) -> None:
-    """Every node holds the bytes that the record names."""
+    """Raise ``node_file_missing`` unless every node holds the recorded bytes."""
     for file in _files_in_scope(session, plan):
         other, missing = held_on_nodes(session, file, record.node_files.get(file.name))
         if other or missing:
@@ -167,21 +168,21 @@ def _emit_spans(plan: Plan, result: GateResult, duration: float, emit: Emit) -> 
 def _forgotten(
     session: Session, result: GateResult, images: Mapping[str, PublishedImage]
 ) -> Sequence[str]:
-    """The images that could not be pulled since the registry's disk damaged them."""
+    """The damaged images behind a failed pull; the registry forgets them."""
     if result.reason.partition(":")[0] != IMAGE_PULL_FAILED:
         return ()
     from ..publish.check import forget_damaged
 
     try:
         return forget_damaged(session, images)
-    except LocalloopError:  # the gate's own verdict is what counts
+    except LocalloopError:  # the gate's own verdict matters more
         return ()
 
 
 def _not_ready(
     result: GateResult, owners: Mapping[str, str], forgotten: Sequence[str]
 ) -> LocalloopError:
-    """The one screen for a person; ``owners`` maps objects to the charts that have them."""
+    """The error that explains the result; ``owners`` maps objects to their charts."""
     what = "not ready" if result.status == "failed" else "readiness unknown"
     found = result.diagnosis
     text = f"{what}: {result.reason}"
@@ -191,7 +192,10 @@ def _not_ready(
         steps.insert(0, found.next_step)
     if forgotten:
         names = ", ".join(forgotten)
-        steps = [f"The registry held {names} damaged: the next deploy publishes that anew.", KEPT]
+        steps = [
+            f"The registry held damaged data of {names}: the next deploy publishes it again.",
+            KEPT,
+        ]
     kind = NotReadyError if result.status == "failed" else LocalloopError
     return kind(
         result.reason,

@@ -1,4 +1,4 @@
-"""The record's last word: what passed the gate is settled."""
+"""Settle the record: what passed the gate is written down as what the cluster runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..session import Session
 
 
 def completed_jobs(gate: Mapping[str, Any]) -> frozenset[str]:
-    """The Jobs that a gate (as data) saw complete: that a TTL deletes them is no drift."""
+    """The Jobs that a gate (as data) saw complete: if a TTL deletes them, that is no drift."""
     return frozenset(
         entry["ref"]
         for entry in gate.get("objects", ())
@@ -31,7 +31,12 @@ def completed_jobs(gate: Mapping[str, Any]) -> frozenset[str]:
 
 
 def settle(session: Session, plan: Plan, emit: Emit, completed: frozenset[str]) -> bool:
-    """Write what the gate has proven into the record; whether anything was written."""
+    """Write what the gate has proven into the record; returns whether anything was written.
+
+    ``completed``: the references of Jobs that completed. Also keeps the inputs' manifests and pins
+    the cluster's identity. Raises ``BusyError`` (``record_moved``) if another run changed the
+    record.
+    """
     remember_inputs(session)
     remember_cluster(session)
     store = RecordStore(session.kube, session.project.name)
@@ -42,7 +47,7 @@ def settle(session: Session, plan: Plan, emit: Emit, completed: frozenset[str]) 
         if part.kind == "chart" and part.steps:
             record = _settled(session, record, part.name, completed)
         elif part.kind == "node_file" and part.skip == SAME and not part.moved:
-            # Other sources, the same bytes: that they lie there is proven for these sources too.
+            # Other inputs gave the same bytes, so that these inputs are deployed too.
             same = replace(record.node_files[part.name], fingerprint=part.fingerprint)
             record = record.with_file(part.name, same)
             settled.add(part.name)
@@ -61,7 +66,7 @@ def _settled(session: Session, record: Record, name: str, completed: frozenset[s
         raise BusyError(
             "record_moved",
             f"the record no longer knows {name}: another run changed it",
-            hint="Run again: the plan is made anew from what runs now.",
+            hint="Run again, so that the plan is made from what runs now.",
         )
     if not entry.target.revision:
         entry = noted_late(session, name, entry)
@@ -84,12 +89,12 @@ def save_object_versions(
 
 
 def remember_cluster(session: Session) -> None:
-    """Pin the cluster's identity, once a deploy to it has succeeded."""
+    """Pin the cluster's identity after a successful deploy."""
     pin(pin_of(session), cluster_uid(session.kube))
 
 
 def remember_inputs(session: Session) -> None:
-    """Keep the inputs' manifests, so that a later plan can name what changed."""
+    """Keep the manifests of the inputs, so that a later plan can name what changed."""
     for image in session.project.builds.values():
         save_manifest(session.project.root, session.fingerprints.of_image(image))
     for chart in session.project.charts.values():
@@ -97,7 +102,7 @@ def remember_inputs(session: Session) -> None:
 
 
 def with_images(record: Record, plan: Plan) -> Record:
-    """The record with the images that this plan found or built (not those that moved)."""
+    """The record with the images that this plan found or built, without those that moved."""
     images = dict(record.images)
     for part in plan.components.values():
         if part.kind != "image" or part.image is None or part.skip == "not_targeted":
@@ -110,7 +115,7 @@ def with_images(record: Record, plan: Plan) -> Record:
 
 
 def noted_late(session: Session, name: str, entry: ChartEntry) -> ChartEntry:
-    """An entry whose run was killed before it could note what its helm had made."""
+    """An entry completed now, because its run was killed before it could note what Helm made."""
     live = live_release(session.kube, session.project.charts[name])
     state, _ = note_late(session, entry.target, live)
     return replace(entry, target=state)

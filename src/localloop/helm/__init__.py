@@ -1,1 +1,1 @@
-"""Helm: its command, its stored releases, their manifests and values."""
+"""Helm: its command, and the releases that it stores, with their manifests and values."""

@@ -1,4 +1,4 @@
-"""Helm: its releases as the cluster stores them, and the runner of the command."""
+"""The helm command: its arguments, its environment, its time limit."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ OLDEST = (3, 18, 4)
 INSTALL_HINT = (
     f"Install Helm {'.'.join(map(str, OLDEST))} or newer (https://helm.sh/docs/intro/install/)."
 )
-# What Helm gets beyond the time that its hooks may take, to end by itself and say why.
+# Helm gets this long beyond the time for hooks, to end by itself and say why.
 GRACE_SECONDS = 5.0
 
 
 class HelmHungError(LocalloopError):
-    """Helm did not end in time, and was ended."""
+    """Helm did not end in time and was killed."""
 
 
 class Helm:
@@ -34,12 +34,12 @@ class Helm:
         self._target = ("--kubeconfig", str(kubeconfig), "--kube-context", context)
 
     def identity(self) -> str:
-        """Tells one helm binary from another without starting it."""
+        """A text that differs for another helm binary; found without starting it."""
         found = Path(self.path).stat()
         return f"{self.path}:{found.st_size}:{found.st_mtime_ns}"
 
     def version(self) -> tuple[int, int, int]:
-        """Major, minor and patch."""
+        """Major, minor and patch. Raises ``helm_failed`` if helm does not say."""
         done = tools.run(
             [self.path, "version", "--template", "{{.Version}}"], timeout=30, env=_environment()
         )
@@ -65,8 +65,8 @@ class Helm:
     ) -> tools.Completed:
         """``helm upgrade --install``; the values go in by standard input, never on argv.
 
-        ``timeout``: seconds that a hook may take. ``HelmHungError`` where Helm does not end soon
-        after.
+        ``timeout`` is in seconds and bounds the hooks. Raises ``HelmHungError`` if Helm does not
+        end soon after.
         """
         argv = upgrade_argv(
             self.path,
@@ -91,7 +91,7 @@ class Helm:
         timeout: float,
         pass_fds: Sequence[int] = (),
     ) -> tools.Completed:
-        """Make a new revision that is an earlier one again, labels included."""
+        """Make a new revision out of an earlier one, labels included; ``timeout`` as above."""
         argv = ["rollback", "--namespace", namespace, "--history-max", str(HISTORY_MAX)]
         argv += [f"--timeout={ceil(timeout)}s", *apply_flags, "--", release, str(revision)]
         return self._run(argv, timeout, None, pass_fds)
@@ -113,7 +113,7 @@ class Helm:
             raise HelmHungError(error.reason, error.message) from error
 
     def uninstall(self, release: str, *, namespace: str, timeout: float) -> tools.Completed:
-        """Remove a release, with what it left; ``timeout`` as for ``upgrade``."""
+        """Remove a release; one that does not exist is no error. ``timeout`` as for ``upgrade``."""
         argv = ["uninstall", "--namespace", namespace, "--ignore-not-found"]
         argv += [f"--timeout={ceil(timeout)}s", "--", release]
         return self._run(argv, timeout, None, ())
@@ -131,7 +131,7 @@ def upgrade_argv(
     chart_flags: Sequence[str] = (),
     timeout: float,
 ) -> list[str]:
-    """The argv of a release, without the cluster's flags."""
+    """The command line of an upgrade, without the flags that name the cluster."""
     argv = [helm, "upgrade", "--install", "--namespace", namespace, "--create-namespace"]
     argv += ["--history-max", str(HISTORY_MAX), f"--timeout={ceil(timeout)}s"]
     argv += ["--labels", ",".join(f"{key}={value}" for key, value in sorted(labels.items()))]
@@ -142,7 +142,7 @@ def upgrade_argv(
 
 
 def chart_flags(chart: str, repo: str, version: str) -> tuple[str, ...]:
-    """What finds a chart that is no directory; a registry on this machine speaks plain HTTP."""
+    """The flags for a chart from a repository; a registry on this machine speaks plain HTTP."""
     flags = [f"--version={version}"]
     if repo:
         flags.append(f"--repo={repo}")
@@ -153,10 +153,10 @@ def chart_flags(chart: str, repo: str, version: str) -> tuple[str, ...]:
 
 
 def apply_flags(helm_major: int, server_minor: int) -> tuple[str, ...]:
-    """How Helm 4 is to apply: by the server, over anybody's hand-made changes, where it can.
+    """The flags that say how Helm applies: on the server where possible, over changes by hand.
 
-    Server-side apply is generally available from Kubernetes 1.22 on; before, it rejects Services
-    whose ports name no protocol. Helm 3 knows the client-side way alone.
+    Server-side apply is generally available from Kubernetes 1.22 on; before that it rejects
+    Services whose ports have no protocol. Helm 3 applies on the client only.
     """
     if helm_major < 4:
         return ()
@@ -166,12 +166,12 @@ def apply_flags(helm_major: int, server_minor: int) -> tuple[str, ...]:
 
 
 def _csv_field(text: str) -> str:
-    # Helm reads --values as a line of CSV: a comma would part one path into two.
+    # Helm reads --values as a line of CSV: a comma would split one path into two.
     return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n') else text
 
 
 def _environment() -> dict[str, str]:
-    # HELM_* of the caller (a driver, a namespace, plugins) would make it another release.
+    # The caller's HELM_* variables (driver, namespace, plugins) could change which release it is.
     return {key: value for key, value in os.environ.items() if not key.startswith("HELM_")}
 
 

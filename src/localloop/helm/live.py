@@ -1,4 +1,4 @@
-"""The live revision of a release: read once after each call of Helm, and handed on."""
+"""The live revision of a release: read once after each call of Helm, then passed on."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .releases import Release, Stored, releases, stored
 
 @dataclass(frozen=True)
 class LiveRelease:
-    """The newest revision of a release, what Helm stored of it, and the objects of its manifest.
+    """The newest revision of a release, what Helm stored for it, and the objects of its manifest.
 
-    ``objects`` are as the manifest has them, by where they are in the cluster.
+    ``objects`` are those of the manifest, by their reference in the cluster.
     """
 
     release: Release
@@ -31,16 +31,16 @@ class LiveRelease:
 
 
 def read_live(kube: Kube, release: Release) -> LiveRelease:
-    """A revision that was listed already. One GET, and discovery of kinds that are not built in.
+    """Read a revision that was listed: one GET, and discovery of kinds that are not built in.
 
-    Raises ``LocalloopError`` where its Secret is gone or unreadable.
+    Raises ``release_gone`` or ``release_undecodable``.
     """
     found = stored(kube, release)
     return LiveRelease(release, found, _objects(kube, found.manifest, release.namespace))
 
 
 def newest(kube: Kube, chart: Chart) -> Release | None:
-    """The newest revision of a chart's release, by its metadata alone; None where it has none."""
+    """The newest revision of a chart's release, by its metadata alone; None if there is none."""
     return releases(kube, chart.namespace, [chart.release]).get(chart.release)
 
 
@@ -55,7 +55,7 @@ def live_release(kube: Kube, chart: Chart) -> LiveRelease:
 
 
 def revision_after(kube: Kube, chart: Chart, base_revision: int | None) -> LiveRelease | None:
-    """What a Helm that failed has left; None where that is the revision that was live before it."""
+    """The revision that a failed Helm left behind; None if it made none after ``base_revision``."""
     found = newest(kube, chart)
     if found is None or found.revision == base_revision:
         return None

@@ -1,4 +1,4 @@
-"""A release's manifest: its objects, and whether the live ones still are what it says."""
+"""A release's manifest: its objects, and how the live ones differ from it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..kube.objects import Object, ObjectRef, ref_of
 
 
 def parse(manifest: str, namespace: str) -> list[Object]:
-    """The objects of a rendered manifest (Helm keeps hooks elsewhere).
+    """The objects of a rendered manifest, without hooks, which Helm stores elsewhere.
 
-    ``namespace`` is the release's, for objects that name none; whether a kind is namespaced is
-    for the API server to say, see ``located``.
+    ``namespace`` is the release's; objects that name none get it, even if their kind has none: the
+    API server knows which kinds are namespaced, see ``located``.
     """
     found = list(documents(manifest))
     for obj in found:
@@ -25,7 +25,7 @@ def parse(manifest: str, namespace: str) -> list[Object]:
 
 
 def documents(text: str) -> Iterator[Object]:
-    """The objects of YAML documents, as they are written; those of lists one by one."""
+    """The objects of YAML documents as written; lists are flattened."""
     import yaml
 
     for document in yaml.load_all(text, Loader=_loader()):
@@ -35,7 +35,7 @@ def documents(text: str) -> Iterator[Object]:
 
 @cache
 def _loader() -> Any:
-    """A safe loader that reads scalars as Helm does: ``12:30`` and ``2026-01-01`` are text."""
+    """A safe loader that reads scalars like Helm: ``12:30`` and ``2026-01-01`` are text."""
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -55,7 +55,7 @@ def _without_colon(regexp: re.Pattern[str]) -> re.Pattern[str]:
 
 
 def _flat(document: Object) -> Iterator[Object]:
-    """The object itself, or those in it where it is a list of any kind (as Helm does)."""
+    """The object itself, or the items of a list of any kind, as Helm treats them."""
     if document["kind"].endswith("List") and isinstance(document.get("items"), list):
         for item in document["items"]:
             yield from _flat(item)
@@ -64,13 +64,13 @@ def _flat(document: Object) -> Iterator[Object]:
 
 
 def located(obj: Object, *, namespaced: bool) -> ObjectRef:
-    """The reference of a manifest's object, without a namespace where its kind has none."""
+    """The reference of a manifest's object; without a namespace if its kind has none."""
     ref = ref_of(obj)
     return ref if namespaced else ObjectRef(ref.api_version, ref.kind, "", ref.name)
 
 
 def differences(wanted: Object, live: Object) -> list[str]:
-    """The paths of fields that the manifest sets and the live object has otherwise."""
+    """The paths of fields that the manifest sets and whose live values differ."""
     if wanted["kind"] == "Secret" and wanted.get("stringData"):
         data = {key: _base64(value) for key, value in wanted["stringData"].items()}
         wanted = {**wanted, "data": {**(wanted.get("data") or {}), **data}, "stringData": None}
@@ -104,7 +104,7 @@ def _lists_differ(wanted: list[Any], live: Any, path: str) -> Iterator[str]:
         return
     names = [entry.get("name") for entry in wanted if isinstance(entry, dict)]
     texts = {name for name in names if isinstance(name, str)}
-    if wanted and len(texts) == len(wanted):  # else a name is missing or there twice (mounts)
+    if wanted and len(texts) == len(wanted):  # otherwise a name is missing or used twice (mounts)
         by_name = {str(entry.get("name")): entry for entry in live if isinstance(entry, dict)}
         for entry in wanted:
             yield from _differ(entry, by_name.get(entry["name"]), f"{path}[{entry['name']}]")
@@ -135,7 +135,7 @@ def _equal(wanted: Any, live: Any, *, literal: bool) -> bool:
     return first is not None and first == second
 
 
-# Where text is text: there "1k" is another value than "1000".
+# Fields that hold text, where "1k" and "1000" differ.
 _LITERAL = re.compile(
     r"(^|\.)(data|labels|annotations|matchLabels)\.|\.(args|command)\[|\.env\[[^]]*\]\.value$"
 )

@@ -1,4 +1,4 @@
-"""Manifests and kustomize directories as charts: written for Helm, which then keeps the release."""
+"""Manifests and kustomize directories as charts, so that Helm manages them as a release."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from .manifest import documents
 
 
 def write_chart(project: Project, chart: Chart, images: Mapping[str, PublishedImage]) -> Path:
-    """A chart that renders the objects as they are, their images replaced; its directory."""
+    """Write a chart that renders the objects with their images replaced; its directory.
+
+    Raises ``kustomize_failed`` and ``tool_missing``.
+    """
     objects = [_with_images(found, images) for found in _objects(project, chart)]
     text = "".join(f"---\n{json.dumps(found)}\n" for found in objects)
     directory = cache_dir(project.root, "charts", chart.name)
@@ -25,7 +28,7 @@ def write_chart(project: Project, chart: Chart, images: Mapping[str, PublishedIm
     about = {"apiVersion": "v2", "name": chart.name, "version": "0.0.0"}
     write_atomically(directory / "Chart.yaml", json.dumps(about).encode())
     write_atomically(directory / "objects.yaml", text.encode())
-    # What stands in a manifest is no template.
+    # The manifests are data, not templates.
     write_atomically(templates / "all.yaml", b'{{ .Files.Get "objects.yaml" }}\n')
     return directory
 
@@ -47,13 +50,13 @@ def _kustomized(project: Project, chart: Chart) -> str:
             f"kustomize_failed:{chart.name}",
             f"kubectl kustomize failed: {done.stderr.strip()[-500:]}",
             component=chart.name,
-            hint="Mend what it names, then run the deploy again.",
+            hint="Fix what it names, then run the deploy again.",
         )
     return done.stdout
 
 
 def _with_images(value: Any, images: Mapping[str, PublishedImage]) -> Any:
-    """The object with each ``image`` that is the name of one of ours replaced by its reference."""
+    """The object with each ``image`` that names one of the project replaced by its reference."""
     if isinstance(value, Mapping):
         return {
             key: _reference(item, images)

@@ -1,4 +1,4 @@
-"""The releases as Helm stores them in the cluster."""
+"""Releases as Helm stores them in the cluster: one Secret for each revision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PENDING = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalli
 
 @dataclass(frozen=True)
 class Release:
-    """A revision of a release, as its Secret's metadata tells it; ``created`` is RFC 3339."""
+    """A revision of a release, from the metadata of its Secret; ``created`` is RFC 3339."""
 
     name: str
     namespace: str
@@ -42,31 +42,31 @@ class Release:
 
     @property
     def removal(self) -> str:
-        """The command that removes it by hand."""
+        """The command that removes the release by hand."""
         return f"helm -n {self.namespace} uninstall {self.name}"
 
     @property
     def owner(self) -> str:
-        """The project whose label it carries; empty where it has none."""
+        """The project whose label it has; empty without one."""
         return self.labels.get(PROJECT_LABEL, "")
 
     @property
     def whose(self) -> str:
-        """In words: whose it is, where it is not this project's."""
+        """Whose it is, in words, if it is not this project's."""
         return f"project {self.owner}'s" if self.owner else "not one of localloop's"
 
     def belongs_to(self, project: str, *, adopt: bool) -> bool:
-        """Whether it is this project's; ``adopt``: one without an owner is, too."""
+        """Whether it is this project's; with ``adopt`` also if it has no owner."""
         return self.owner == project or (adopt and not self.owner)
 
 
 def releases(kube: Kube, namespace: str, names: Sequence[str]) -> dict[str, Release]:
-    """The newest revision of each named release in a namespace, by one metadata-only list."""
+    """The newest revision of each named release in a namespace, by one metadata-only LIST."""
     return {release.name: release for release in _newest(revisions(kube, namespace, names))}
 
 
 def all_releases(kube: Kube) -> list[Release]:
-    """The newest revision of each release in the cluster, by one metadata-only list."""
+    """The newest revision of each release in the cluster, by one metadata-only LIST."""
     items, _ = kube.list("v1", "Secret", label_selector="owner=helm", metadata_only=True)
     return _newest([_release(item["metadata"]) for item in items])
 
@@ -79,7 +79,7 @@ def _newest(revisions: Iterable[Release]) -> list[Release]:
 
 
 def revisions(kube: Kube, namespace: str, names: Sequence[str]) -> list[Release]:
-    """All revisions that Helm keeps of the named releases, by one metadata-only list."""
+    """All revisions that Helm keeps of the named releases, by one metadata-only LIST."""
     selector = f"owner=helm,name in ({','.join(sorted(names))})"
     items, _ = kube.list("v1", "Secret", namespace, label_selector=selector, metadata_only=True)
     return [_release(item["metadata"]) for item in items]
@@ -102,9 +102,9 @@ def _release(metadata: Mapping[str, Any]) -> Release:
 
 @dataclass(frozen=True)
 class HelmHook:
-    """A hook of a revision: its manifest, when it runs (``pre-upgrade``), what its run came to.
+    """A hook of a revision: its manifest, when it runs (``pre-upgrade``), and how that ended.
 
-    ``phase`` is ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``; empty where it has not run.
+    ``phase`` is ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``; empty if it did not run.
     """
 
     manifest: str
@@ -114,7 +114,7 @@ class HelmHook:
 
 @dataclass(frozen=True)
 class Stored:
-    """What Helm stored of a revision: its manifest and that one's sha256, values given, hooks."""
+    """What Helm stored for a revision: manifest and its sha256, the given values, the hooks."""
 
     manifest: str
     sha256: str
@@ -123,7 +123,10 @@ class Stored:
 
 
 def stored(kube: Kube, release: Release) -> Stored:
-    """Read a revision's manifest out of Helm's Secret (base64, base64, gzip, JSON)."""
+    """Read what Helm stored in a revision's Secret (base64, base64, gzip, JSON). One GET.
+
+    Raises ``release_gone`` or ``release_undecodable``.
+    """
     content = decode_secret(_secret(kube, release))
     manifest = content.get("manifest", "")
     digest = hashlib.sha256(manifest.encode()).hexdigest()
@@ -139,14 +142,14 @@ def stored(kube: Kube, release: Release) -> Stored:
 
 
 def mark_failed(kube: Kube, release: Release) -> None:
-    """Turn a revision whose helm died half-way (see ``PENDING``) into a failed one.
+    """Mark a pending revision, whose helm died (see ``PENDING``), as failed.
 
-    Helm refuses to upgrade such a release; a failed one it upgrades.
+    Helm refuses to upgrade a pending release, but upgrades a failed one.
     """
     secret = _secret(kube, release)
     content = decode_secret(secret)
     content["info"]["status"] = "failed"
-    content["info"]["description"] = "localloop: the helm that was at work ended before it was done"
+    content["info"]["description"] = "localloop: helm died before it was done"
     packed = base64.b64encode(gzip.compress(json.dumps(content).encode()))
     secret["data"]["release"] = base64.b64encode(packed).decode()
     secret["metadata"]["labels"]["status"] = "failed"
@@ -165,7 +168,7 @@ def _secret(kube: Kube, release: Release) -> dict[str, Any]:
 
 
 def decode_secret(secret: Mapping[str, Any]) -> dict[str, Any]:
-    """The release that Helm keeps in a Secret, as plain data."""
+    """The release in one of Helm's Secrets, as plain data; raises ``release_undecodable``."""
     try:
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
         content = json.loads(gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed)
@@ -175,19 +178,19 @@ def decode_secret(secret: Mapping[str, Any]) -> dict[str, Any]:
         raise LocalloopError(
             "release_undecodable",
             f"Helm's Secret {name} cannot be read: {error}",
-            hint="Helm cannot read it either. Delete that one Secret: what runs goes on, and the"
-            f" next deploy releases over it: kubectl -n {namespace} delete secret {name}",
+            hint="Helm cannot read it either. Delete that one Secret: what runs keeps running, and"
+            f" the next deploy releases again: kubectl -n {namespace} delete secret {name}",
         ) from error
     return content if isinstance(content, dict) else {}
 
 
 def is_pending(release: Release | None) -> bool:
-    """Whether a helm was at work on the release when it was last written."""
+    """Whether a helm was at work on the release, or died while it was."""
     return release is not None and release.status in PENDING
 
 
 PROJECT_LABEL = "localloop-project"
 
 
-# As many as Helm keeps revisions of a release.
+# How many revisions of a release Helm keeps.
 HISTORY_MAX = 10

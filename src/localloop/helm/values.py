@@ -1,4 +1,4 @@
-"""Values that a release keeps: those that it has already, and secrets that are made up once."""
+"""Values that a release keeps: those that it already has, and secrets generated once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 def keeping(values: Mapping[str, Any], chart: Chart, deployed: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the next release, with what stays from those of the last (``deployed``)."""
+    """The values of the next release, with what it keeps of the ``deployed`` ones."""
     result = dict(values)
     for path in chart.keep_values:
         found = value_at(deployed, path)
@@ -26,12 +26,12 @@ def keeping(values: Mapping[str, Any], chart: Chart, deployed: Mapping[str, Any]
 
 
 def new_secret() -> str:
-    """32 random letters and digits: about 190 bits."""
+    """32 random letters and digits, about 190 bits."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(SECRET_LENGTH))
 
 
 def value_at(values: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path; None where there is none."""
+    """The value at a dotted path; None if there is none."""
     found: Any = values
     for key in path.split("."):
         if not isinstance(found, Mapping):
@@ -41,7 +41,7 @@ def value_at(values: Mapping[str, Any], path: str) -> Any:
 
 
 def with_value(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """A copy with another value at a dotted path; maps on the way are made."""
+    """A copy with another value at a dotted path; missing maps are created."""
     key, _, rest = path.partition(".")
     inner = values.get(key)
     below = inner if isinstance(inner, Mapping) else {}

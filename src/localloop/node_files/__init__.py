@@ -1,1 +1,1 @@
-"""Files on the nodes: put, and the pods that use them restarted."""
+"""Files on the nodes: put them there, and restart the pods that use them."""

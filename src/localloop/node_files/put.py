@@ -1,4 +1,4 @@
-"""Put node files: noted in the record before and after, on every node."""
+"""Put node files on every node, noted in the record before and after."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from ..session import Session
 def put_files(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Plan:
     """Put what the plan puts; the plan with the results in it.
 
-    Raises ``LocalloopError`` where a file's image is lost or damaged (``registry_lost``,
-    ``registry_corrupt``, ``file_not_exported``) or a node does not take it, and ``BusyError`` where
-    the record is not the one that the plan was made from. What was put before stays recorded.
+    Raises ``LocalloopError`` if a file's image is lost or damaged (``registry_lost``,
+    ``registry_corrupt``, ``file_not_exported``) or the put fails on a node, and ``BusyError`` if
+    the record changed since the plan was made. Files that were put before that stay recorded.
     """
     run = _Puts(session, plan, journal, emit)
     components = dict(plan.components)
@@ -36,7 +36,7 @@ def put_files(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Pla
 
 
 class _Puts:
-    """The puts of one plan, each written into the record before and after."""
+    """The puts of one plan, each noted in the record before and after."""
 
     def __init__(self, session: Session, plan: Plan, journal: Journal, emit: Emit) -> None:
         self._session = session
@@ -70,7 +70,7 @@ class _Puts:
         self.record = self._store.save(self.record.with_file(name, entry))
 
     def _pods_to_reconcile(self, part: ComponentPlan) -> tuple[str, ...]:
-        """Every pod that is there now; where a node only lost the recorded bytes, those pending."""
+        """The pods to restart: all that exist, or the pending ones if a node only lost the file."""
         file = self._session.project.node_files[part.name]
         present = {uid_of(pod) for pod in pods_of(self._session, file)}
         before = self.record.node_files.get(part.name)

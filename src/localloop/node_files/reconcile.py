@@ -1,4 +1,4 @@
-"""Reconcile: replace, one by one, the pods that still use a node file's earlier bytes."""
+"""Reconcile: replace the pods that still use a node file's earlier bytes, one by one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ..session import Session
 
 
 def reconcile_pods(session: Session, plan: Plan, emit: Emit) -> Plan:
-    """Restart what the plan reconciles; the plan with the counts in it.
+    """Restart the pods that the plan reconciles; the plan with the counts in it.
 
-    Raises ``LocalloopError('reconcile_failed:NAME')`` where a replacement does not become ready in
-    time; the pods that are left stay pending in the record.
+    Raises ``reconcile_failed:NAME`` if a replacement does not become ready in time; the remaining
+    pods stay pending in the record.
     """
     components = dict(plan.components)
     for part in plan.with_step("reconcile"):
@@ -47,7 +47,7 @@ def reconcile_pods(session: Session, plan: Plan, emit: Emit) -> Plan:
 
 
 class _Reconcile:
-    """One node file's; ``file`` has the counts, also where it fails half-way."""
+    """The restarts for one node file; ``file`` has the counts, also if one fails."""
 
     def __init__(
         self, session: Session, part: ComponentPlan, config: Reconcile, emit: Emit
@@ -66,9 +66,11 @@ class _Reconcile:
 
     @property
     def serial(self) -> int:
+        """The record's serial as it is now."""
         return self._record.serial
 
     def run(self, *, after_release: bool) -> None:
+        """Restart the pods; ``after_release``: rollouts may be replacing them already."""
         if after_release:
             self._let_rollouts_end()
         with Watchers(self._session.kube, self._store, [self._source]):
@@ -78,7 +80,7 @@ class _Reconcile:
             self._record = self._records.save(done)
 
     def _let_rollouts_end(self) -> None:
-        """A release replaces pods by itself; what it leaves is ours. Its verdict comes later."""
+        """Wait for rollouts, which replace pods anyway; judging them is left to the gate."""
         run_gate(
             self._session.kube,
             [],
@@ -102,7 +104,7 @@ class _Reconcile:
         try:
             self._session.kube.delete(ref_of(pod), uid=uid_of(pod))
         except ApiError as error:
-            if error.status != 409:  # 409: the name is another pod's already
+            if error.status != 409:  # 409: another pod has that name now
                 raise
         self.file = replace(self.file, waits=self.file.waits + 1)
         self._wait(lambda pods: self._recovered(pods, uid_of(pod)), f"a pod in place of {name}")
@@ -111,7 +113,7 @@ class _Reconcile:
         )
 
     def _recovered(self, pods: list[Object], gone: str) -> bool:
-        """The deleted one is gone, as many as before are there, and each new one is ready."""
+        """Whether the pod is gone, there are as many as before, and all new ones are ready."""
         fresh = [pod for pod in pods if uid_of(pod) not in self._old]
         return (
             all(uid_of(pod) != gone for pod in pods)
@@ -120,7 +122,7 @@ class _Reconcile:
         )
 
     def _wait(self, reached: Callable[[list[Object]], bool], what: str) -> list[Object]:
-        """The pods as soon as they are so; driven by the watch, bounded by the timeout."""
+        """Wait until the pods have ``reached`` a state, and return them; bounded by the timeout."""
         deadline = time.monotonic() + self.file.timeout
         while True:
             version, view, trouble = self._store.state()

@@ -1,4 +1,4 @@
-"""What is observed of charts: their releases, objects and pods, and the proof that they stand."""
+"""What is observed about charts: their releases, objects and pods, and whether they drifted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .images import changes_since
 
 
 def releases(session: Session) -> dict[str, helm_releases.Release | None]:
-    """Each chart's newest revision, by one list a namespace."""
+    """Each chart's newest revision, by one LIST for each namespace."""
     charts = session.project.charts
     by_namespace: dict[str, list[str]] = {}
     for chart in charts.values():
@@ -39,7 +39,7 @@ def releases(session: Session) -> dict[str, helm_releases.Release | None]:
 
 
 def snapshot(session: Session, record: Record) -> Snapshot:
-    """All recorded objects, and what judging them needs: one list a kind and namespace."""
+    """All recorded objects and what judging them needs, by one LIST for each kind and namespace."""
     refs = [
         ObjectRef.parse(text)
         for name, entry in record.charts.items()
@@ -68,7 +68,7 @@ def chart_facts(
     release: helm_releases.Release | None,
     view: Snapshot,
 ) -> ChartFacts:
-    """A chart, judged by its release and by ``snapshot``'s view of its objects."""
+    """The facts about a chart, from its release and from ``snapshot``'s view of its objects."""
     chart = session.project.charts[name]
     found = session.fingerprints.of_chart(chart)
     entry = record.charts.get(name)
@@ -108,7 +108,7 @@ def _unfinished(
     release: helm_releases.Release,
     view: Snapshot,
 ) -> list[str]:
-    """What is not as its manifest says, of a release that a run made and did not settle."""
+    """What differs from the manifest, of a release that a run made and did not settle."""
     if not is_live(release, target):
         return []
     if not target.revision:
@@ -119,9 +119,9 @@ def _unfinished(
 def note_late(
     session: Session, target: ChartState, live: LiveRelease
 ) -> tuple[ChartState, list[str]]:
-    """``note_release`` long after Helm: the state, and what is not as its manifest says.
+    """As ``note_release``, but long after Helm: the state, and what differs from the manifest.
 
-    Only objects that are as the manifest says are noted; the others get an empty note.
+    Objects that differ get an empty note, because what Helm made of them is not known.
     """
     unseen: dict[str, dict[str, Any]] = {str(ref): {} for ref in live.objects}
     state = state_of(live, target, unseen)
@@ -150,7 +150,7 @@ class _Proof:
         self._expected = expected_digests(target.images)
 
     def manifest_same(self) -> bool:
-        """Helm's Secret is the one that was read, or holds the same manifest."""
+        """Whether Helm's Secret is the recorded one, or holds the same manifest."""
         noted = {"uid": self._release.uid, "resource_version": self._release.resource_version}
         return noted == self._target.secret or self._read().stored.sha256 == self._target.manifest
 
@@ -160,7 +160,7 @@ class _Proof:
         return self._live
 
     def drift(self) -> list[str]:
-        """Recorded objects that are gone, or whose fields are not the manifest's any more."""
+        """The recorded objects that are gone, or whose fields differ from the manifest."""
         found = []
         moved = []
         for text, noted in self._target.objects.items():
@@ -192,7 +192,7 @@ class _Proof:
         return found
 
     def other_pods(self) -> list[str]:
-        """Containers of current pods that run another digest than the recorded ones."""
+        """The containers of current pods that run another digest than the recorded ones."""
         return [
             str(finding)
             for ref in self._workloads()
@@ -209,7 +209,7 @@ class _Proof:
         return current_pods(obj, self._view) if obj is not None else []
 
     def readiness(self) -> GateResult:
-        """The gate's judgement by this one observation."""
+        """The gate's verdict by this one observation."""
         readiness = self._session.project.readiness
         return observe_once(
             self._session.kube,

@@ -1,4 +1,4 @@
-"""What a project declares for its gate, in the gate's own words; and one look at it."""
+"""What a project declares for its gate: thresholds, and one look at its pods and requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def thresholds(readiness: Readiness) -> Thresholds:
 
 
 def observe(session: Session) -> GateResult | None:
-    """One look at the declared pods and checks; ``None`` where nothing is declared."""
+    """One look at the declared pods and checks; None if nothing is declared."""
     readiness = session.project.readiness
     if not readiness.also and not readiness.http:
         return None

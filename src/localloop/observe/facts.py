@@ -1,4 +1,4 @@
-"""What a plan is made of, as data: what is wanted and what was observed (by ``gather.py``)."""
+"""What a plan is made from, as data: the request, and what was observed (by gather.py)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..registry.published import PublishedImage
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What is known of an image now.
+    """What is known about an image.
 
-    ``published``: what the registry holds for this fingerprint, by the record or by the tag.
-    ``lost``: the record names a digest for this fingerprint that the registry no longer holds.
+    ``published``: what the registry holds for this fingerprint, by the recorded digest or by tag.
+    ``lost``: the registry no longer holds the digest that the record names for this fingerprint.
     ``changes``: what changed since the recorded fingerprint (see ``explain.explain``).
-    ``untracked``: what can change the output and is in no fingerprint.
-    ``kept``: per consuming chart, the digest of that chart's entry that the registry still holds.
+    ``untracked``: what can change the output without changing the fingerprint.
+    ``kept``: by consuming chart, the image in that chart's entry, if the registry still holds it.
     """
 
     fingerprint: str
@@ -34,12 +34,12 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class NodeFileFacts:
-    """What is known of a node file now.
+    """What is known about a node file.
 
-    As of an image, but ``published`` is only looked for where it is needed.
-    ``other``: nodes that hold other bytes than the recorded ones; ``missing``: nodes without the
-    file. ``pending``: pods that still use earlier bytes. ``mode`` and ``timeout`` (seconds a pod):
-    how they are reconciled; ``mode`` is ``none`` where the project says nothing.
+    As for an image, but ``published`` is only looked up if it is needed. ``other``: nodes that hold
+    other bytes than the recorded ones; ``missing``: nodes without the file. ``pending``: pods that
+    still use earlier bytes. ``mode`` and ``timeout`` (seconds for each pod): how they are
+    reconciled; ``mode`` is ``none`` by default.
     """
 
     fingerprint: str
@@ -57,13 +57,13 @@ class NodeFileFacts:
 
 @dataclass(frozen=True)
 class ChartFacts:
-    """What is known of a chart now.
+    """What is known about a chart.
 
-    ``consumes``: the images that its values name. ``release``: the newest revision in the cluster.
-    ``manifest_same``: its manifest is the recorded one. ``drift``: objects that differ from it.
-    ``other_pods``: pods of the current revision that run none of the recorded digests.
-    ``seen``: what the gate says of its objects by one look; only of a release that is the recorded
-    one. ``not_ready``: why its workloads are not ready, empty where they are.
+    ``consumes``: the images that its values refer to. ``release``: the newest revision in the
+    cluster. ``manifest_same``: its manifest is the recorded one. ``drift``: objects that differ
+    from it. ``other_pods``: pods of the current revision that run none of the recorded digests.
+    ``seen``: the gate's verdict by one look, if the release is the recorded one. ``not_ready``: why
+    its workloads are not ready, empty if they are.
     ``new_versions``: recorded objects with a new generation but unchanged fields of the manifest.
     """
 
@@ -83,12 +83,12 @@ class ChartFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a plan is made of.
+    """Everything that a plan is made from.
 
-    ``recreated``: this cluster is not the one known before. ``anew``: it is about to be replaced.
-    ``declared``: what the gate says of the pods and requests that the project declares; None where
-    it declares none, or where they were not looked at. ``unchecked``: what could not be looked at,
-    and what was assumed instead.
+    ``recreated``: this cluster is not the one that the project was deployed to before.
+    ``new_cluster``: the plan is for a cluster that replaces this one. ``declared``: the gate's
+    verdict on the pods and requests that the project declares; None if it declares none or they
+    were not looked at. ``unchecked``: what could not be looked at, and what was assumed instead.
     """
 
     project: str
@@ -103,21 +103,24 @@ class Facts:
 
     @property
     def seen(self) -> tuple[GateResult, ...]:
-        """All that the gate says by one look."""
+        """All verdicts of the gate by one look."""
         found = (*(chart.seen for chart in self.charts.values()), self.declared)
         return tuple(result for result in found if result is not None)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for: ``mode`` is ``auto`` or ``full``, ``targets`` component names."""
+    """What the user asked for: ``mode`` (``auto`` or ``full``), and components as ``targets``."""
 
     mode: str = "auto"
     targets: tuple[str, ...] = ()
 
 
 def request(names: tuple[str, ...], *, full: bool, known: list[str]) -> Request:
-    """The request for these targets; ``all`` is ``full``; an unknown name is refused."""
+    """The request for these targets; the target ``all`` means ``full``.
+
+    ``known`` are the project's components. Raises ``UsageError`` (``unknown_target``).
+    """
     for name in names:
         if name not in known and name != "all":
             from difflib import get_close_matches
@@ -134,7 +137,7 @@ def request(names: tuple[str, ...], *, full: bool, known: list[str]) -> Request:
 
 
 def is_live(release: Release, target: ChartState) -> bool:
-    """Whether the release is the one that a run made on its way to this state."""
+    """Whether the release is the one that a run made on the way to this state."""
     return (
         release.revision == target.base_revision + 1
         and release.status == "deployed"

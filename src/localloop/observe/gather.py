@@ -1,4 +1,4 @@
-"""What is observed before a plan: fingerprints, registry, record, releases, objects, pods."""
+"""Observe what a plan is made from: fingerprints, registry, record, releases, objects, pods."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from .node_files import node_file_facts
 
 
 def gather(session: Session, wanted: Request, *, new_cluster: bool = False) -> Facts:
-    """Everything that the plan is made of; nothing is written.
+    """Everything that the plan is made from; nothing is written.
 
-    ``anew``: the plan is for a cluster that takes this one's place.
+    ``new_cluster``: the plan is for a cluster that replaces this one. Raises ``LocalloopError``
+    where Docker, the registry or the API server does not answer.
     """
     project = session.project
     uid = session.identify()
@@ -52,7 +53,7 @@ def gather(session: Session, wanted: Request, *, new_cluster: bool = False) -> F
 
 
 def unchecked_bases(session: Session) -> tuple[str, ...]:
-    """The base images whose digest is that of the last build, or not known at all."""
+    """The base images that Docker does not have: their digests are those of the last build."""
     return tuple(
         f"base: unchecked ({name}: {reference})"
         for name, image in session.project.builds.items()
@@ -61,14 +62,14 @@ def unchecked_bases(session: Session) -> tuple[str, ...]:
 
 
 def _declared(session: Session, charts: dict[str, ChartFacts]) -> GateResult | None:
-    """One look at what the project declares; not where a chart is not ready: the gate will look."""
+    """One look at what the project declares; left to the gate if a chart is not ready."""
     if all(chart.release and not chart.not_ready for chart in charts.values()):
         return declared.observe(session)
     return None
 
 
 def _with_declared(charts: dict[str, ChartFacts], seen: GateResult | None) -> dict[str, ChartFacts]:
-    """The charts, none of them ready while the declared pods and requests are not."""
+    """The charts; none is ready while the declared pods and requests are not."""
     if seen is None or seen.ready:
         return charts
     why = f"{seen.reason} {seen.detail}".strip()

@@ -1,4 +1,4 @@
-"""What is observed of images: their fingerprints, and what the registry holds."""
+"""What is observed about images: their fingerprints, and what the registry holds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .facts import ImageFacts, Request
 
 
 def image_facts(session: Session, name: str, record: Record, wanted: Request) -> ImageFacts:
-    """An image; its base images are pulled where it is going to be built without knowing them."""
+    """The facts about an image. Pulls missing base images if the image is going to be built."""
     image = session.project.images[name]
     entry = record.images.get(name)
 
@@ -44,12 +44,12 @@ def image_facts(session: Session, name: str, record: Record, wanted: Request) ->
 
 
 def named(name: str, wanted: Request) -> bool:
-    """Whether it is built whatever its fingerprint says."""
+    """Whether the request asks for it to be built, changed or not."""
     return wanted.mode == "full" or name in wanted.targets
 
 
 def held(session: Session, name: str, reference: str) -> PublishedImage | None:
-    """The image that the registry has under a tag or digest."""
+    """The image that the registry holds under a tag or digest, if any."""
     found = session.registry.manifest(session.repository_name(name), reference)
     if found is None:
         return None
@@ -60,7 +60,7 @@ def held(session: Session, name: str, reference: str) -> PublishedImage | None:
 def with_kept(
     session: Session, images: dict[str, ImageFacts], record: Record
 ) -> dict[str, ImageFacts]:
-    """Add, per chart, the digests of its entry that the registry still holds (for targets)."""
+    """Add, for each chart, the images of its entry that the registry still holds."""
     kept: dict[str, dict[str, PublishedImage]] = {}
     for chart, entry in record.charts.items():
         for name, image in entry.target.images.items():
@@ -71,5 +71,5 @@ def with_kept(
 
 
 def changes_since(session: Session, previous: str, current: Fingerprint) -> dict[str, Any]:
-    """What differs from the inputs behind an earlier fingerprint (see explain.py)."""
+    """How the inputs differ from those behind an earlier fingerprint (see explain.py)."""
     return explain(load_manifest(session.project.root, previous), current)

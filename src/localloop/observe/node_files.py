@@ -1,4 +1,4 @@
-"""What is observed of node files: their fingerprints, and what the nodes and pods have of them."""
+"""What is observed about node files: fingerprints, files on the nodes, pods that use them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .images import changes_since, held, named
 def node_file_facts(
     session: Session, name: str, record: Record, wanted: Request, *, new_cluster: bool
 ) -> NodeFileFacts:
-    """A node file; ``anew``: the plan is for a cluster whose nodes have nothing."""
+    """The facts about a node file; ``new_cluster``: the plan is for one without any files."""
     file = session.project.node_files[name]
     entry = record.node_files.get(name)
     other, missing = held_on_nodes(session, file, entry)
@@ -66,8 +66,8 @@ def held_on_nodes(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The nodes that hold other bytes than the recorded ones, and those without the file.
 
-    One look at its size, mode and time proves that nobody touched the file since it was put; where
-    it differs, its digest and mode decide.
+    Unchanged size, mode and time prove that the file was not touched since it was put. Where they
+    differ, its digest and mode decide.
     """
     other, missing = [], []
     for node in session.nodes:
@@ -88,7 +88,7 @@ def held_on_nodes(
 
 
 def pods_of(session: Session, file: NodeFile) -> list[Object]:
-    """The pods that use the file: those that its selector finds and that are to go on running."""
+    """The pods that use the file: selected, and neither terminating nor finished."""
     if file.reconcile is None:
         return []
     pods, _ = session.kube.list(

@@ -1,4 +1,4 @@
-"""Whose the releases of a cluster are: others', or this project's that it names no more."""
+"""Releases that are not in the configuration: of other projects, and left behind by this one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..record.model import NAMESPACE
 
 
 def others_on(kube: Kube, project: str) -> list[str]:
-    """Other projects' records and Helm releases, sorted: ``project x``, ``release ns/name``."""
+    """Records and Helm releases of others, sorted: ``project x``, ``release ns/name``."""
     records, _ = kube.list(
         "v1", "Secret", NAMESPACE, label_selector=PROJECT_LABEL, metadata_only=True
     )
@@ -27,7 +27,7 @@ def others_on(kube: Kube, project: str) -> list[str]:
 
 
 def left_behind(releases: Iterable[Release], project: Project) -> list[Release]:
-    """The project's releases that are no chart's of its configuration: renamed, moved, removed."""
+    """The project's releases that no chart of its configuration stands for (any longer)."""
     named = {chart.place for chart in project.charts.values()}
     return [
         release

@@ -1,4 +1,4 @@
-"""What a chart really runs: the recorded state that its live release is of, seen once."""
+"""What a chart really runs: the recorded state of its live release, by one observation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .facts import Facts
 
 @dataclass(frozen=True)
 class Running:
-    """``created``: when its revision was made (RFC 3339); ``ready``: a line a workload."""
+    """``created``: when its revision was made (RFC 3339); ``ready``: one line for each workload."""
 
     state: ChartState
     created: str
@@ -32,7 +32,7 @@ class Running:
 
 
 def running_charts(session: Session, facts: Facts) -> dict[str, Running]:
-    """Per chart that has a live release, what it runs by the record and by observation."""
+    """What each chart with a live release runs, by the record and by observation."""
     found = {}
     for name, chart in facts.charts.items():
         entry = facts.record.charts.get(name)
@@ -71,10 +71,10 @@ def _running(
 
 
 def state_that_runs(entry: ChartEntry, release: releases.Release, *, untouched: bool) -> ChartState:
-    """Of an entry's two states the one that the newest revision is of.
+    """Which of an entry's two states the newest revision belongs to.
 
-    ``untouched``: the objects are those of ``last_good`` still. That decides where Helm has failed
-    or was killed, since it may have changed all of them, or none.
+    ``untouched``: the objects are still those of ``last_good``. That decides if Helm failed or was
+    killed, because it may have changed all of them, or none.
     """
     last = entry.last_good
     if entry.state == "settled" or last is None:
@@ -99,7 +99,7 @@ def _untouched(session: Session, state: ChartState) -> bool:
 
 
 def _noted(session: Session, release: releases.Release, state: ChartState) -> ChartState:
-    """A state of which a run that failed or was killed has noted nothing yet."""
+    """A state completed now, because the run that failed or was killed did not note it."""
     try:
         return note_release(session.kube, read_live(session.kube, release), state)
     except LocalloopError:
@@ -122,7 +122,7 @@ def _lines(seen: GateResult, view: Snapshot | None) -> tuple[str, ...]:
 
 
 def _counted(verdict: ObjectResult, view: Snapshot | None) -> str:
-    """The verdict's detail; ``ready n/m`` first also where it is known to have failed."""
+    """The verdict's detail, with ``ready n/m`` first even if it is known to have failed."""
     if view is None or verdict.ref.kind == "Job" or verdict.detail.startswith("ready "):
         return verdict.detail
     obj = view.get(verdict.ref)

@@ -1,1 +1,1 @@
-"""The decision what to do: a pure function of facts and request, and its result as data."""
+"""Deciding what to do: a pure function of facts and request, and its result as data."""

@@ -1,4 +1,4 @@
-"""What has to happen to the cluster before a component can be planned, and what must not happen."""
+"""What has to happen to the cluster before components can be planned, and what must not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ClusterVerdict = dict[str, str]
 """``verdict``: ``ok``, ``create``, ``start``, ``restart``, ``registry``, ``bootstrap`` or
 ``refused``; ``reason``; ``detail``: what changed; ``others``: what else is deployed there.
 
-With declared inputs: ``inputs`` (``same``, ``changed``, ``accept``: to be noted as accepted),
+With declared inputs: ``inputs`` (``same``, ``changed``, or ``accept`` if they are to be noted),
 ``inputs_previous`` and ``inputs_current`` (fingerprints), ``inputs_state``, ``inputs_transaction``.
 """
 
@@ -25,11 +25,11 @@ ANSWERS = ("auto", "reuse", "recreate")
 
 @dataclass(frozen=True)
 class BootstrapChoice:
-    """What may become of a cluster that exists.
+    """What to do with a cluster that exists.
 
-    ``answer``: ``auto`` (made anew where its inputs changed), ``reuse`` (kept, its inputs
-    accepted) or ``recreate``. ``force``: even though others are deployed there. ``transaction``: a
-    cluster that it has made already is not made anew again.
+    ``answer``: ``auto`` (replace it if its inputs changed), ``reuse`` (keep it and accept its
+    inputs) or ``recreate``. ``force``: even if others are deployed there. ``transaction``: a
+    cluster that this transaction made is not replaced again.
     """
 
     answer: str = "auto"
@@ -38,7 +38,10 @@ class BootstrapChoice:
 
 
 def container_verdict(session: Session) -> ClusterVerdict:
-    """What Docker's word on the containers asks for; refuses what is not ours."""
+    """The verdict by the state of the containers.
+
+    Raises ``UsageError`` for containers that localloop did not make.
+    """
     cluster = session.cluster
     if cluster.container_id and not cluster.ours:
         raise _not_ours("cluster_not_ours", session.container_name)
@@ -64,9 +67,9 @@ def _not_ours(reason: str, container: str) -> UsageError:
 def cluster_verdict(
     session: Session, choice: BootstrapChoice = BootstrapChoice()
 ) -> ClusterVerdict:
-    """The verdict on the cluster. Where inputs are declared that is one request more.
+    """The verdict on the cluster; declared inputs cost one more request.
 
-    Raises ``UsageError`` where a cluster is to be made anew on which others are deployed.
+    Raises ``UsageError`` if a cluster is to be replaced on which others are deployed.
     """
     found = container_verdict(session)
     current = session.fingerprints.of_cluster
@@ -88,7 +91,7 @@ def cluster_verdict(
 
 
 def judge(choice: BootstrapChoice, noted: Noted | None, current: str) -> ClusterVerdict:
-    """The verdict on a cluster that runs, by what it was made for and what is declared now."""
+    """The verdict on a running cluster, by the inputs it was made for and those declared now."""
     found: ClusterVerdict = {"verdict": "ok", "reason": ""}
     if current:
         known = noted is not None and bool(noted.fingerprint)
@@ -124,9 +127,10 @@ def _made_by(transaction: str, noted: Noted | None) -> bool:
 def guard(
     found: ClusterVerdict, choice: BootstrapChoice, name: str, *, ours: bool, others: list[str]
 ) -> ClusterVerdict:
-    """The verdict ``bootstrap``, unless that would take something from others.
+    """The verdict ``bootstrap``, unless that would remove what others deployed.
 
-    On request that is an error, lifted by ``force``; unasked the verdict becomes ``refused``.
+    If the user asked for it, that is an error that ``force`` lifts; otherwise the verdict becomes
+    ``refused``.
     """
     if found["reason"] == "recreate_requested":
         if others and not choice.force:
@@ -134,7 +138,7 @@ def guard(
                 "cluster_shared",
                 f"cluster {name} also has {', '.join(others)}",
                 hint="`localloop bootstrap --reuse-ok` keeps the cluster;"
-                " add --force to make it anew without them.",
+                " add --force to replace it and lose them.",
             )
         return found
     if ours and not others:
@@ -143,7 +147,7 @@ def guard(
 
 
 def require_possible(cluster: Mapping[str, str], name: str, *, bootstraps: bool = True) -> None:
-    """Raise where the run may not go on: the guard says no, or the play makes no cluster anew."""
+    """Raise if the run must not go on: the guard refuses, or this play replaces no cluster."""
     verdict = cluster["verdict"]
     if verdict not in ("refused", "bootstrap") or (verdict == "bootstrap" and bootstraps):
         return
@@ -152,36 +156,39 @@ def require_possible(cluster: Mapping[str, str], name: str, *, bootstraps: bool 
         raise LocalloopError(
             cluster["reason"],
             message,
-            hint="`localloop deploy` or playbooks/bootstrap.yml makes the cluster anew;"
+            hint="`localloop deploy` or playbooks/bootstrap.yml replaces the cluster;"
             " `localloop bootstrap --reuse-ok` keeps it.",
         )
     others = cluster.get("others")
     why = f"it also has {others}" if others else "its node is not localloop's"
     raise LocalloopError(
         cluster["reason"],
-        f"{message}; it is not made anew unasked, for {why}",
+        f"{message}; it is not replaced without being asked, because {why}",
         hint="`localloop bootstrap --reuse-ok` keeps it as it is;"
-        " `localloop bootstrap --recreate --force` makes it anew, and all that is in it is lost.",
+        " `localloop bootstrap --recreate --force` replaces it, and everything in it is lost.",
     )
 
 
 def require_answer(session: Session, choice: BootstrapChoice) -> None:
-    """Refuse a bootstrap over an existing cluster without an answer, or one that cannot be seen."""
+    """Raise ``UsageError`` for a bootstrap over an existing cluster without an answer.
+
+    Also if it is to be replaced and does not run, unless forced: what is on it is not known.
+    """
     name, found = session.cluster_name, container_verdict(session)
     if found["verdict"] == "create":
         return
     if choice.answer == "auto":
         raise UsageError(
             "cluster_exists",
-            f"cluster {name} exists, and there is no terminal to ask what is to become of it",
-            hint="--reuse-ok keeps it and deploys to it; --recreate makes it anew, and all that is"
-            " in it is lost (in a playbook run: -e localloop_bootstrap=reuse or =recreate).",
+            f"cluster {name} exists, and there is no terminal to ask what to do with it",
+            hint="--reuse-ok keeps it and deploys to it; --recreate replaces it, and everything in"
+            " it is lost (in a playbook run: -e localloop_bootstrap=reuse or =recreate).",
         )
     down = found["verdict"] in ("start", "restart")
     if choice.answer == "recreate" and down and not choice.force:
         raise UsageError(
             "cluster_unseen",
             f"cluster {name} does not run ({found['reason']}),"
-            " so nobody can tell what else is deployed there",
-            hint="`localloop deploy` starts it; add --force to make it anew all the same.",
+            " so there is no telling what else is deployed there",
+            hint="`localloop deploy` starts it; add --force to replace it anyway.",
         )

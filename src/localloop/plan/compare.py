@@ -1,4 +1,4 @@
-"""What was built against what runs, by digest: equal bytes change nothing (pure)."""
+"""Compare what was built with what runs, by digest: equal bytes change nothing. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ SAME = "digest_already_deployed"
 
 
 def with_built_bytes(plan: Plan, files: Mapping[str, str]) -> Plan:
-    """The plan with what was built in its charts; steps that would change nothing are dropped.
+    """The plan with the built images in its charts, without steps that would change nothing.
 
-    ``files`` maps the node files that are to be put to the sha256 of their bytes. A step that is
-    needed for nothing but new bytes is dropped where these are the ones that run already
-    (``digest_already_deployed``).
+    ``files`` maps the node files to put to the sha256 of their bytes. A step that is only needed
+    for new bytes is dropped if those bytes run already (``digest_already_deployed``).
     """
     components = dict(plan.components)
     for part in plan.with_step("release"):

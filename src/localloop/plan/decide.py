@@ -1,7 +1,7 @@
-"""The decision what to do: one pure function of what is wanted and what was observed.
+"""Deciding what to do: one pure function of the request and the facts.
 
-A component is skipped only with proof; every step has a reason. Nothing here reads a file, a clock
-or a socket.
+A component is skipped only with proof, and every step has a reason. Nothing here reads a file, a
+clock or a socket.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from .model import ON_A_NEW_CLUSTER, ComponentPlan, FilePlan, Reason
 
 
 def make_components(facts: Facts, wanted: Request) -> dict[str, ComponentPlan]:
-    """Each component's plan: images, node files, charts."""
+    """The plan of each component: images, node files, charts.
+
+    Raises ``UsageError`` (``release_not_ours``) for a release of another owner.
+    """
     released = _charts_in_scope(facts, wanted)
     needed = _needed_images(facts, wanted, released)
     images = {
@@ -48,7 +51,7 @@ def _kept(facts: Facts, chart: str, image: str) -> PublishedImage | None:
 
 
 def _needed_images(facts: Facts, wanted: Request, released: set[str]) -> dict[str, str]:
-    """Images that a target's chart needs although nobody named them: name → that chart."""
+    """Images that are not targets but that a target's chart needs: name → that chart."""
     if not wanted.targets:
         return {}
     needed: dict[str, str] = {}
@@ -146,7 +149,7 @@ def _plan_file(name: str, file: NodeFileFacts, facts: Facts, wanted: Request) ->
         reasons.append(_why_build(file, entry.fingerprint if entry else ""))
     reasons += needed
     building = forced is not None or file.published is None
-    # Pods that started from the recorded bytes need no restart where a node lost just those.
+    # Pods that started from the recorded bytes need no restart if a node only lost those.
     restart = rolling and (reasons != [_missing(file)] or file.pending > 0)
     return replace(
         plan,
@@ -257,7 +260,7 @@ def _why_release(
     if entry is None:
         return [_why_no_entry(chart, facts)]
     if chart.release is None:
-        return [Reason("release_missing", "Helm has no release of that name any more")]
+        return [Reason("release_missing", "Helm no longer has a release of that name")]
     if entry.state == "settling":
         if is_live(chart.release, entry.target) and _wants(plan, entry.target):
             unfinished = Reason("settling", f"{entry.target.transaction} was not finished")
@@ -301,7 +304,7 @@ def _wants(plan: ComponentPlan, target: ChartState) -> bool:
 
 
 def refuse_foreign(name: str, chart: ChartFacts, project: str) -> None:
-    """Refuse a release that carries no label of this project."""
+    """Raise ``UsageError`` (``release_not_ours``) for a release without this project's label."""
     release = chart.release
     if release is None or release.belongs_to(project, adopt=chart.adopt):
         return

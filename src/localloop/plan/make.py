@@ -1,4 +1,4 @@
-"""A plan from a session: observe, decide, and say how long that took."""
+"""Make a plan: look at the cluster, observe, decide, and say how long that took."""
 
 from __future__ import annotations
 

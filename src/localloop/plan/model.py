@@ -1,4 +1,4 @@
-"""A plan as data: per component its steps or its skip, with reasons. The steps hand it on."""
+"""A plan as data: each component's steps or skip, with reasons. The steps pass it on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ STEPS: tuple[Step, ...] = get_args(Step)
 """Everything that a component's plan may ask for: the loop in its order, then what clears away."""
 
 UNCHECKED = "unchecked"
-"""Instead of a skip: its cluster cannot be asked, and only its inputs are known."""
+"""Takes the place of a skip if the cluster cannot be reached and only the inputs are known."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a step is taken: a stable name, and what it is about in a few words."""
+    """Why a step is taken: a stable name, and the details in a few words."""
 
     name: str
     detail: str = ""
@@ -36,12 +36,12 @@ ON_A_NEW_CLUSTER = Reason("cluster_recreated", "nothing is deployed to a new clu
 class FilePlan:
     """A node file's own part of a plan.
 
-    ``deployed``: sha256 of the bytes that the record names. ``lost``: nodes that hold other bytes,
-    or none. ``mode`` and ``timeout`` (seconds a pod): how pods are reconciled. ``pending``: pods
-    that still use earlier bytes.
+    ``deployed``: the recorded sha256. ``lost``: nodes that hold other bytes, or none. ``mode`` and
+    ``timeout`` (seconds for each pod): how pods are reconciled. ``pending``: pods that still use
+    earlier bytes.
 
-    Results: ``sha256`` of what was put; ``expected`` running pods, ``restarted`` ones, ``waits``
-    for a replacement, and ``failure``, the reason why the reconcile stopped.
+    Results: ``sha256`` of what was built or put; ``expected`` running pods, ``restarted`` pods,
+    ``waits`` for a replacement, and ``failure``, the reason why the reconcile stopped.
     """
 
     mode: str = "none"
@@ -58,7 +58,7 @@ class FilePlan:
 
 @dataclass(frozen=True)
 class BackTo:
-    """The settled state that a chart goes back to: whose it was, and its Helm revision."""
+    """The settled state that a chart goes back to: its transaction and its Helm revision."""
 
     transaction: str = ""
     revision: int = 0
@@ -68,15 +68,17 @@ class BackTo:
 class ComponentPlan:
     """One component's steps, or its skip, with reasons.
 
-    ``image``: for an image that is not built, what the registry holds. ``images``: for a chart, the
-    published images it is to run; those still to be built are absent. ``only_if_digest_differs``:
-    the step is needed for nothing but bytes that are not known yet. ``file``: of a node file.
-    ``untracked``: what can change the output and is in no fingerprint.
-    ``back_to``: of a chart whose step is ``rollback``. ``removes``: what the steps ``prune`` and
-    ``remove`` take away, an image's digest or a release in words.
+    ``previous``: the recorded fingerprint. ``changes``: how the inputs changed since (see
+    ``fingerprint.explain``). ``image``: for an image that is not built, what the registry holds.
+    ``consumes``: the images that a chart uses; ``images``: those of them that it is to run, without
+    those still to be built; ``deployed``: those that it runs. ``base_revision``: the live revision
+    of a chart. ``only_if_digest_differs``: the steps are only needed if the bytes, which are not
+    known yet, differ. ``file``: for a node file. ``untracked``: what can change the output without
+    changing the fingerprint. ``back_to``: for a chart with the step ``rollback``. ``removes``: what
+    the steps ``prune`` and ``remove`` remove, as digests or releases.
 
-    The steps hand the plan on with their results in it: ``image`` of what was built, ``moved``
-    where its inputs changed meanwhile, ``revision`` of what was released, ``changed``.
+    The steps add their results: ``image`` that was built, ``moved`` if its inputs changed
+    meanwhile, ``revision`` that was released, ``changed``.
     """
 
     name: str
@@ -107,9 +109,10 @@ class ComponentPlan:
 class Plan:
     """What one run will do.
 
-    ``cluster``: {verdict, reason}; with any verdict but ``ok`` the components are planned once the
-    cluster is there. ``serial``: the record's, which the run's first change must still find.
-    ``unchecked``: what could not be looked at, and what was taken for it.
+    ``root`` is the project's directory. ``cluster``: the verdict on the cluster (see
+    cluster_verdict.py); if it has to be started or made first, the components are planned after
+    that. ``serial``: the record's; the run's first change fails if the record moved since.
+    ``unchecked``: what could not be looked at, and what was assumed instead.
     """
 
     project: str
@@ -142,10 +145,12 @@ class Plan:
         return [component for component in self.components.values() if step in component.steps]
 
     def as_dict(self) -> dict[str, Any]:
+        """The plan as plain data, for the journal and for Ansible."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Plan:
+        """The plan from ``as_dict``. Raises ``KeyError`` or ``TypeError`` for other data."""
         components = {
             name: ComponentPlan(
                 **{

@@ -1,4 +1,4 @@
-"""The plan of a cluster that is made anew: what is built before, what is deployed after. Pure."""
+"""Plans for replacing a cluster: what is built before, and what is deployed after. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _DEPLOYING: dict[str, tuple[Step, ...]] = {"node_file": ("put",), "chart": ("rel
 
 
 def on_a_new_cluster(components: Mapping[str, ComponentPlan]) -> dict[str, ComponentPlan]:
-    """What was planned on the old cluster, as it will be on a new one: nothing is there yet.
+    """What was planned for the old cluster, changed for a new one, which has nothing yet.
 
-    Builds stay as they are, since the registry stays.
+    Builds stay as they are, because the registry stays.
     """
     return {
         name: part if part.kind == "image" else _deployed_first(part)
@@ -36,7 +36,7 @@ def _deployed_first(part: ComponentPlan) -> ComponentPlan:
 
 
 def with_built(plan: Plan, built: Plan) -> Plan:
-    """The plan made on the new cluster, with what this run built before the old one went."""
+    """The plan made on the new cluster, with what this run built before it removed the old one."""
     components = dict(plan.components)
     built_parts = built.with_step("build")
     for part in built_parts:

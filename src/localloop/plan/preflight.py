@@ -1,4 +1,4 @@
-"""What a run needs to have at hand, looked at before it changes anything."""
+"""The tools that a run needs, checked before it changes anything."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from .model import Plan
 
 
 def require_tools(session: Session, plan: Plan) -> None:
-    """Refuse a run that would find no Helm, or one that is too old, once it is to release.
+    """Raise ``UsageError`` if the plan releases charts and Helm is missing or too old.
 
-    On a new cluster everything is released, whatever is planned once it is there.
+    A new cluster gets every chart, so that Helm is needed before there is a plan for it.
     """
-    anew = plan.cluster["verdict"] in ("create", "bootstrap") and session.project.charts
-    if anew or plan.with_step("release") or plan.with_step("rollback"):
+    new_cluster = plan.cluster["verdict"] in ("create", "bootstrap")
+    releases_all = new_cluster and bool(session.project.charts)
+    if releases_all or plan.with_step("release") or plan.with_step("rollback"):
         require_helm(session)
 
 
 def require_helm(session: Session) -> None:
-    """Refuse to go on without a Helm that can do the releases."""
+    """Raise ``UsageError`` (``tool_missing``, ``tool_too_old:helm``) without a usable Helm."""
     try:
         runner = helm.Helm(session.kubeconfig, context_name(session.cluster_name))
     except LocalloopError as error:
@@ -38,7 +39,7 @@ def require_helm(session: Session) -> None:
 
 
 def helm_version(session: Session, runner: helm.Helm) -> tuple[int, int, int]:
-    """Helm's version, asked once a binary (kept by its path, size and mtime)."""
+    """Helm's version, asked once for each binary and kept by its path, size and mtime."""
     cache = cache_dir(session.project.root) / "helm-version.json"
     key = runner.identity()
     try:
@@ -47,11 +48,11 @@ def helm_version(session: Session, runner: helm.Helm) -> tuple[int, int, int]:
             major, minor, patch = map(int, known["version"])
             return major, minor, patch
     except (OSError, ValueError, TypeError, KeyError):
-        pass  # It is asked, and kept.
+        pass  # not known yet
     version = runner.version()
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         cache.write_text(json.dumps({"key": key, "version": version}))
     except OSError:
-        pass  # It is asked again next time.
+        pass  # it is asked again next time
     return version

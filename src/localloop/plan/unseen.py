@@ -1,4 +1,4 @@
-"""What can be said of a project whose cluster is not there, or cannot be seen: its inputs."""
+"""Plans without a cluster: how the inputs changed since the last deploy from here."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..session import Session, host_platform
 from .model import UNCHECKED, ComponentPlan, Plan, Reason
 
 UNREACHABLE = ("docker_unreachable", "apiserver_unreachable", "registry_unreachable")
-"""The reasons of errors that leave something to say."""
+"""The reasons of errors after which there is still a plan to show."""
 
 
 def without_cluster(
     session: Session, wanted: Request, error: LocalloopError
 ) -> tuple[Plan, Session]:
-    """The plan of a cluster that does not answer, and the session that it was made with."""
+    """The plan for a cluster that does not answer, and the session that it was made with."""
     project = session.project
     blind = Session(
         project,
@@ -42,7 +42,7 @@ def without_cluster(
 
 
 def with_inputs(session: Session, plan: Plan) -> Plan:
-    """The plan with each component's inputs: what changed since the last deploy from here."""
+    """The plan with how each component's inputs changed since the last deploy from here."""
     components = {
         name: _component(session, name, part.kind)
         for name, part in session.project.components.items()

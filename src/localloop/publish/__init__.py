@@ -1,1 +1,1 @@
-"""Images under their immutable tags: pushed, verified, pruned."""
+"""Publishing images under immutable tags: push, verify, prune."""

@@ -1,7 +1,7 @@
-"""What was pushed, read back: the manifest by its digest, each blob by its size and its bytes.
+"""Read back what was pushed: the manifest by its digest, each blob by its size and its bytes.
 
-A push skips the blobs that the registry says it has, so one whose file was damaged stays damaged
-however often it is pushed. Its file has to go first.
+A push skips the blobs that the registry claims to have, so a blob whose file is damaged stays
+damaged however often it is pushed. The file has to be removed first.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from ..system import tools
 from ..system.docker_host import DOCKER_HINT, free_space_text
 
 CORRUPT = "registry_corrupt"
-# Larger blobs are judged by their size alone: one core reads and hashes 100 MB in about 0.3 s.
+# Of larger blobs only the size is checked: one core hashes 100 MB in about 0.3 s.
 WHOLE_BYTES = 256 << 20
 _AT_ONCE = 4
 SCRUB_SECONDS = 600.0
-# A disk with less than this, and than 2 %, free is a full one.
+# A disk is full if less than this, and less than 2 %, is free.
 ROOM_BYTES = 64 << 20
 _ROOT = "/var/lib/registry"
 _BLOBS = f"{_ROOT}/docker/registry/v2/blobs"
 
 
 def broken_blobs(registry: Registry, repository: str, digest: str) -> list[str]:
-    """The digests of an image, its manifest's among them, that the registry does not hold whole."""
+    """The digests of an image, including its manifest's, that are missing or damaged."""
     manifest = registry.manifest(repository, digest)
     if manifest is None:
         return [digest]
     found = json.loads(manifest.body)
-    # Docker's own store copies the sizes that the registry answers; 0 is left out.
+    # Docker's own store copies the sizes that the registry reports, and leaves out 0.
     blobs = {blob["digest"]: blob.get("size", 0) for blob in (found["config"], *found["layers"])}
 
     def is_whole(digest: str) -> bool:
@@ -51,9 +51,9 @@ def broken_blobs(registry: Registry, repository: str, digest: str) -> list[str]:
 
 
 def forget_damaged(session: Session, images: Mapping[str, PublishedImage]) -> list[str]:
-    """Remove the manifests of images that the registry does not hold whole; their components.
+    """Remove the manifests of damaged images from the registry; returns their components.
 
-    The next deploy misses them, builds and pushes them, and mends their blobs.
+    The next deploy finds them missing, builds and pushes them, and so repairs their blobs.
     """
     found = []
     for component, image in images.items():
@@ -65,7 +65,7 @@ def forget_damaged(session: Session, images: Mapping[str, PublishedImage]) -> li
 
 
 def refuse_full(session: Session) -> None:
-    """Raise ``disk_full`` where the registry's volume has hardly any room left."""
+    """Raise ``disk_full`` if the registry's volume is full."""
     words = _on_volume(session, "df", ["-Pk", _ROOT]).splitlines()[-1].split()
     size, free = int(words[1]) << 10, int(words[3]) << 10
     if free < min(ROOM_BYTES, size // 50):
@@ -74,19 +74,19 @@ def refuse_full(session: Session) -> None:
             FULL,
             f"the registry {name} has no room for what was built:"
             f" {free_space_text(_ROOT, free, size)}",
-            hint="Free some on the disk with Docker's volumes, or `localloop prune` old images.",
+            hint="Free space on the disk with Docker's volumes, or `localloop prune` old images.",
         )
 
 
 def refused(failure: LocalloopError) -> bool:
-    """Whether a push failed as it does over a damaged manifest or a full disk."""
+    """Whether a push failed the way it does for a damaged manifest or a full disk."""
     return "500 Internal Server Error" in failure.message
 
 
 def remove_damaged(session: Session) -> list[str]:
-    """Remove from the registry's volume every blob that is not what its name says; their digests.
+    """Remove every damaged blob from the registry's volume; returns their digests.
 
-    The next push of an image that has one brings it again, whosever it is.
+    The next push of any image that contains one uploads it again. Raises ``registry_corrupt``.
     """
     found = _on_volume(session, "find", [_BLOBS, "-name", "data", "-exec", "sha256sum", "{}", "+"])
     damaged = damaged_blobs(found)
@@ -96,7 +96,7 @@ def remove_damaged(session: Session) -> list[str]:
 
 
 def damaged_blobs(sums: str) -> dict[str, str]:
-    """From what ``sha256sum`` says: the folder of each file that its folder is no name of."""
+    """The folder of each damaged blob by digest, from the output of ``sha256sum``."""
     found = {}
     for line in sums.splitlines():
         value, _, path = line.partition("  ")
@@ -108,7 +108,7 @@ def damaged_blobs(sums: str) -> dict[str, str]:
 
 
 def _on_volume(session: Session, program: str, words: list[str]) -> str:
-    """Run a program of the node's image on the volume of the cluster's registry."""
+    """Run a program from the node's image on the volume of the cluster's registry."""
     node = session.docker.inspect_container(session.container_name) or {}
     argv = [tools.find("docker", hint=DOCKER_HINT), "run", "--rm", "--network=none"]
     argv += ["--volumes-from", session.registry_container_name, f"--entrypoint={program}"]
@@ -120,12 +120,12 @@ def _on_volume(session: Session, program: str, words: list[str]) -> str:
 
 
 def still_corrupt(session: Session, said: str, component: str | None = None) -> LocalloopError:
-    """The error that names what a person must do."""
+    """The error for damage that has to be repaired by hand."""
     name = session.registry_container_name
     return LocalloopError(
         CORRUPT,
         f"the registry {name} holds damaged blobs, and {said}",
         component=component,
-        hint=f"Look after the disk, then `docker rm -fv {name}; docker volume rm {name}`:"
-        " the next deploy makes it anew and fills it.",
+        hint=f"Check the disk, then run `docker rm -fv {name}; docker volume rm {name}`:"
+        " the next deploy recreates and fills it.",
     )

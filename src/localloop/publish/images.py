@@ -1,4 +1,4 @@
-"""Build and publish: what bake pushed becomes an image with immutable tags."""
+"""Build and publish: what was pushed gets its immutable tags."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ OTHER_PLATFORM = "image_platform"
 
 
 def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> Plan:
-    """Build what the plan builds, publish it, and return the plan with the images in it."""
+    """Build what the plan builds, publish it, and return the plan with the images in it.
+
+    ``transaction`` is the tag of the push. Raises ``LocalloopError``: ``build_failed`` for builds
+    that failed (the rest is published), ``push_lost``, ``registry_corrupt``, ``disk_full``,
+    ``image_platform``, and what an unfit builder or a missing secret raises.
+    """
     building = plan.with_step("build")
     if not building:
         return plan
@@ -83,11 +88,11 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
 
 @contextmanager
 def _left_in_the_registry_only(session: Session, targets: Sequence[Target]) -> Iterator[None]:
-    """Docker's own builder keeps what it pushes or fails to; BuildKit's cache needs none of it."""
+    """Remove what Docker's own builder keeps of each push; BuildKit's cache does not need it."""
     try:
         yield
     finally:
-        with suppress(LocalloopError):  # whatever is wrong with Docker has been said
+        with suppress(LocalloopError):  # what is wrong with Docker has been reported
             for target in targets:
                 session.docker.engine.remove_image(target.reference or "")
 
@@ -99,9 +104,9 @@ def _mend(
     failures: list[LocalloopError],
     run: Callable[[Sequence[Target]], tuple[Pushed, list[LocalloopError]]],
 ) -> tuple[dict[str, list[str]], Pushed, list[LocalloopError]]:
-    """Push again, once, what the registry does not hold whole; first what is said of it.
+    """Push damaged images once more: warnings by component, what was pushed, and failures.
 
-    The digests are those of the last push: Docker's own store compresses layers anew.
+    The digests are those of the last push, because Docker's own store compresses layers again.
     """
     broken = _broken(session, digests)
     names = {*broken, *(each.component or "" for each in failures if refused(each))}
@@ -121,7 +126,7 @@ def _mend(
 
 
 def _broken(session: Session, digests: Pushed) -> dict[str, list[str]]:
-    """The blobs of what was pushed that the registry does not hold whole, by component."""
+    """The damaged or missing blobs of what was pushed, by component."""
     found = {
         name: broken_blobs(session.registry, session.repository_name(name), pushed.digest)
         for name, pushed in digests.items()
@@ -137,9 +142,9 @@ def _publish(
     *,
     on_nodes: bool,
 ) -> tuple[PublishedImage, bool]:
-    """Tag what was pushed; ``moved`` tells that the inputs changed while it was built.
+    """Tag what was pushed; the image, and whether its inputs moved while it was built.
 
-    ``on_nodes``: whether anything on the nodes uses it.
+    ``on_nodes``: whether it is used on the nodes.
     """
     registry, name = session.registry, session.repository_name(part.name)
     manifest = registry.manifest(name, transaction)
@@ -163,7 +168,7 @@ def _publish(
 
 
 def _refuse_other_platform(session: Session, image: Image, manifest: Manifest) -> None:
-    """Refuse what no node could run, before anything is released."""
+    """Raise ``image_platform`` for an image that no node can run, before it is released."""
     repository = session.repository_name(image.name)
     config = json.loads(session.registry.blob(repository, manifest.config))
     built = f"{config.get('os')}/{config.get('architecture')}"
@@ -171,7 +176,7 @@ def _refuse_other_platform(session: Session, image: Image, manifest: Manifest) -
     if built != wanted:
         raise LocalloopError(
             OTHER_PLATFORM,
-            f"it is built for {built}, and the cluster's nodes are {wanted}",
+            f"it is built for {built}, but the cluster's nodes are {wanted}",
             component=image.name,
             hint="Have its command build it for $LOCALLOOP_PLATFORM."
             if image.build

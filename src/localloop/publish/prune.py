@@ -1,4 +1,4 @@
-"""Prune: old images of the project leave the registry. Nothing else removes any."""
+"""Prune: remove old images of the project from the registry. Nothing else removes any."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ COLLECT_SECONDS = 600.0
 
 
 def prune_plan(session: Session, *, keep: int) -> Plan:
-    """Per component the images that go: all but the newest ``keep`` and those in use.
+    """The plan that removes, for each component, all images but the newest ``keep`` and used ones.
 
     A component that the project no longer names is listed too, as long as the registry has images
-    of it. Raises ``LocalloopError`` where the cluster or its registry does not run, since then
-    nothing says which images are in use.
+    of it. Raises ``LocalloopError`` if the cluster or its registry does not run, because then
+    there is no telling which images are in use.
     """
     project, cluster = session.project, session.cluster
     if cluster.verdict != "ok" or cluster.registry_verdict != "ok":
@@ -64,10 +64,10 @@ def _part(name: str, kind: str, gone: tuple[str, ...]) -> ComponentPlan:
 
 
 def prune(session: Session, plan: Plan, emit: Emit) -> Plan:
-    """Remove the images of ``prune_plan`` and free their space; the plan with its results.
+    """Remove the images of a ``prune_plan`` and free their space; the plan with its results.
 
-    The caller keeps every other run off the cluster: what a push has under way would go too.
-    Raises ``LocalloopError`` where the registry refuses, or its garbage collection fails.
+    The caller must keep every other run off the cluster, because blobs of an unfinished push would
+    be removed too. Raises ``registry_error`` or ``prune_failed``.
     """
     for part in plan.with_step("prune"):
         for digest in part.removes:
@@ -120,9 +120,9 @@ def _created(registry: Registry, image: PublishedImage) -> str:
 
 
 def _collect(session: Session) -> None:
-    """Let the registry remove the blobs that no manifest names: no push is under way."""
+    """Have the registry remove the blobs that no manifest refers to; no push is under way."""
     found = session.docker.inspect_container(session.registry_container_name) or {}
-    # registry:2 starts by a script, ours by the program itself.
+    # registry:2 starts with a script, ours with the program itself
     program = "registry" if found["Path"].endswith(".sh") else found["Path"]
     status, said = session.docker.engine.execute(
         session.registry_container_name,

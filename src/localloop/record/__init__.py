@@ -1,1 +1,1 @@
-"""The record in the cluster: what it is known to run, by compare-and-swap."""
+"""The record in the cluster: what the cluster is known to run, changed by compare-and-swap."""

@@ -1,7 +1,6 @@
-"""What a cluster was made for: the fingerprint of ``cluster.inputs``, noted in the cluster itself.
+"""The fingerprint of ``cluster.inputs`` that a cluster was made for, noted in the cluster itself.
 
-It is an annotation on namespace ``localloop``, one a project: projects that share a cluster do not
-speak for each other.
+It is an annotation on namespace ``localloop``, one for each project that shares the cluster.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ ACCEPTED = "accepted"
 
 @dataclass(frozen=True)
 class Noted:
-    """``state``: these inputs were ``accepted``, or the cluster was ``bootstrapped`` with them.
+    """``state`` is ``bootstrapped`` if the cluster was made with these inputs, else ``accepted``.
 
-    ``fingerprint`` is empty where the project declared none; ``transaction`` is the run's.
+    ``fingerprint`` is empty if the project declared none; ``transaction`` is the id of the run.
     """
 
     fingerprint: str
@@ -41,7 +40,7 @@ def annotation(project: str) -> str:
 
 
 def load(kube: Kube, project: str) -> Noted | None:
-    """What is noted for a project; None where there is nothing, or nothing of ours. One GET."""
+    """What is noted for a project; None if nothing is, or it cannot be read. One GET."""
     found = kube.get(f"/api/v1/namespaces/{NAMESPACE}") or {}
     text = (found.get("metadata", {}).get("annotations") or {}).get(annotation(project), "")
     try:
@@ -51,7 +50,7 @@ def load(kube: Kube, project: str) -> Noted | None:
 
 
 def save(kube: Kube, project: str, noted: Noted) -> None:
-    """Note it; the namespace is created where it is missing."""
+    """Note it in the cluster; the namespace is created if it is missing."""
     text = json.dumps(asdict(noted), sort_keys=True)
     patch = {"metadata": {"annotations": {annotation(project): text}}}
     namespace = ObjectRef("v1", "Namespace", "", NAMESPACE)
@@ -65,13 +64,13 @@ def save(kube: Kube, project: str, noted: Noted) -> None:
 
 
 def wanted(session: Session, state: str, transaction: str) -> Noted:
-    """What is to be noted of the inputs as they are now."""
+    """What to note of the inputs as they are now."""
     current = session.fingerprints.of_cluster
     return Noted(current.value if current else "", state, transaction)
 
 
 def note(session: Session, noted: Noted, emit: Emit, *, recreated: bool = False) -> None:
-    """Note it in the cluster and in the journal."""
+    """Note it in the cluster and in the journal; ``recreated``: the cluster replaced another."""
     if session.fingerprints.of_cluster is not None:
         save_manifest(session.project.root, session.fingerprints.of_cluster)
     save(session.kube, session.project.name, noted)
@@ -79,7 +78,7 @@ def note(session: Session, noted: Noted, emit: Emit, *, recreated: bool = False)
 
 
 def accept(session: Session, cluster: Mapping[str, str], transaction: str, emit: Emit) -> None:
-    """Carry out what the plan's verdict on the cluster says of its inputs, once a run succeeded."""
+    """Note the inputs as accepted after a successful run, if the plan's verdict says so."""
     noted = wanted(session, ACCEPTED, transaction)
     if cluster.get("inputs") == "accept" and cluster["inputs_current"] == noted.fingerprint:
         note(session, noted, emit)
@@ -88,6 +87,6 @@ def accept(session: Session, cluster: Mapping[str, str], transaction: str, emit:
 
 
 def what_changed(session: Session, previous: str, current: Fingerprint) -> str:
-    """The changed paths in a few words; the patterns where the previous ones are not known here."""
+    """The changed paths in a few words; the patterns if the previous inputs are not kept here."""
     changes = explain(load_manifest(session.project.root, previous), current)
     return summary_of(changes) or f"one of {', '.join(session.project.cluster.inputs)}"

@@ -1,4 +1,4 @@
-"""What the record says: its entries, and their JSON."""
+"""The record's entries, and their JSON."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ class ImageEntry:
 class ChartState:
     """One state of a Helm release.
 
-    ``images``: what it runs, by component. ``objects``: per object reference {uid,
-    generation} or, where there is none, {uid, resource_version}; empty for one that nobody saw as
-    its manifest has it. ``base_revision``: the revision
-    (0: none) that was live before the release; ``revision``, when it was ``created`` (RFC 3339),
-    ``manifest`` (sha256), ``secret`` ({uid, resource_version} of Helm's Secret) and ``objects`` are
-    known once it is settled.
-    ``settled``: the record's serial when it was.
+    ``images``: what it runs, by component. ``base_revision``: the revision that was live before the
+    release (0 for none).
+
+    Known once Helm is done: ``revision`` and when it was ``created`` (RFC 3339); ``manifest``, its
+    sha256; ``secret``, {uid, resource_version} of Helm's Secret; ``objects``, by reference {uid,
+    generation}, or {uid, resource_version} for kinds without a generation, or nothing for an object
+    that was not seen as the manifest has it. ``completed_jobs``: references of Jobs that completed.
+    ``settled``: the record's serial at the time.
     """
 
     transaction: str
@@ -55,9 +56,9 @@ class ChartState:
 
 @dataclass(frozen=True)
 class ChartEntry:
-    """``state`` is ``settled`` (``target`` runs) or ``settling`` (``last_good`` was settled).
+    """``state``: ``settled`` (``target`` runs) or ``settling`` (``last_good`` ran before, if any).
 
-    ``history``: the states that were settled, newest first, without their objects.
+    ``history``: all settled states that Helm still keeps, newest first, without their objects.
     """
 
     state: str
@@ -70,9 +71,9 @@ class ChartEntry:
 class NodeFileEntry:
     """What was put on the nodes, written before the put and completed after it.
 
-    ``nodes``: per node what Docker's stat said right after the put ({size, mode, mtime});
-    ``pods``: uids of the pods that were there before it, which use earlier bytes until they are
-    ``reconciled``. ``fingerprint`` is empty where the inputs moved while the file was built.
+    ``nodes``: for each node Docker's stat right after the put, {size, mode, mtime}. ``pods``: uids
+    of the pods that existed before the put and use earlier bytes until they are ``reconciled``.
+    ``fingerprint`` is empty if the inputs moved while the file was built.
     """
 
     transaction: str
@@ -86,7 +87,7 @@ class NodeFileEntry:
 
 @dataclass(frozen=True)
 class Record:
-    """The record's content; ``resource_version`` is empty where there is no Secret yet."""
+    """The record's content; ``resource_version`` is empty if there is no Secret yet."""
 
     project: str
     serial: int = 0
@@ -97,14 +98,15 @@ class Record:
 
     @property
     def missing(self) -> bool:
+        """Whether the cluster has no record yet."""
         return not self.resource_version
 
     def with_file(self, name: str, entry: NodeFileEntry) -> Record:
-        """This record with another entry of a node file."""
+        """This record with another entry for a node file."""
         return replace(self, node_files={**self.node_files, name: entry})
 
     def settle(self, chart: str, state: ChartState) -> Record:
-        """This record with ``chart`` settled in ``state``, by the save to come."""
+        """This record with ``chart`` settled in ``state``."""
         before = self.charts.get(chart)
         past = before.history if before is not None else ()
         same = (state.transaction, state.revision)
@@ -116,7 +118,7 @@ class Record:
         return replace(self, charts={**self.charts, chart: entry})
 
     def note(self, chart: str, target: ChartState) -> Record:
-        """This record with more known of the target that ``chart`` is on its way to."""
+        """This record with more known about the target that ``chart`` is on its way to."""
         entry = replace(self.charts[chart], target=target)
         return replace(self, charts={**self.charts, chart: entry})
 
@@ -134,8 +136,8 @@ class Record:
 def encode(record: Record) -> bytes:
     """The record as JSON with sorted keys.
 
-    Raises ``LocalloopError`` (``record_without_proof``) where an entry lacks what a later plan
-    compares with: written, it would prove nothing and look as if it did.
+    Raises ``LocalloopError`` (``record_without_proof``) if an entry lacks what a later plan
+    compares with. Such an entry would prove nothing and look as if it did.
     """
     for component, lacking in _without_proof(record):
         raise LocalloopError(
@@ -173,7 +175,8 @@ def _empty(component: str, proofs: Mapping[str, object]) -> Iterator[tuple[str, 
 
 
 def decode(content: bytes, *, project: str, resource_version: str) -> Record:
-    """The record of ``project`` from JSON; a newer schema or another project's is refused.
+    """The record of ``project`` from JSON. Raises ``UsageError``: ``record_unreadable``,
+    ``record_schema`` for one of a newer localloop, ``record_of_another_project``.
 
     A node file's entry without a sha256, which an earlier localloop could write, is left out.
     """
@@ -218,14 +221,14 @@ def decode_secret(secret: Mapping[str, Any]) -> Record:
     try:
         content = base64.b64decode((secret.get("data") or {}).get("record", ""), validate=True)
     except ValueError:
-        content = b""  # as unreadable as any other damage
+        content = b""  # unreadable like any other damage
     return decode(content, project=metadata["name"], resource_version=metadata["resourceVersion"])
 
 
 def stored_record(secret: Any) -> dict[str, Any]:
-    """The record as plain data, from the Secret that holds it, as the API server returns it.
+    """The record as plain data, from its Secret as the API server returns it.
 
-    ``UsageError`` where it is anything else, and where the record cannot be read.
+    Raises ``UsageError`` for anything else, and if the record cannot be read.
     """
     try:
         record = decode_secret(secret)
@@ -237,10 +240,10 @@ def stored_record(secret: Any) -> dict[str, Any]:
 def _unreadable(project: str, error: Exception) -> UsageError:
     return UsageError(
         "record_unreadable",
-        f"the record is not one of localloop's: {error!r}",
+        f"the record cannot be read: {error!r}",
         where=f"Secret {NAMESPACE}/{project}",
         hint=f"Remove it (kubectl -n {NAMESPACE} delete secret {project}): the next deploy"
-        " observes what runs and releases each chart once.",
+        " looks at what runs and releases each chart once.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What the record keeps of a release."""
+"""What the record keeps about a release."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .model import ChartState
 
 
 def note_release(kube: Kube, live: LiveRelease, target: ChartState) -> ChartState:
-    """``target`` with what the cluster has of it right after Helm: revision, manifest, objects.
+    """``target`` completed right after Helm: its revision, its manifest, its objects.
 
     One LIST for each kind and namespace. An object that is gone already gets an empty note, so that
-    it is in the gate's scope all the same.
+    it is still in the gate's scope.
     """
     collections = {(ref.api_version, ref.kind, ref.namespace) for ref in live.objects}
     view = fetch_collections(
@@ -32,7 +32,7 @@ def note_release(kube: Kube, live: LiveRelease, target: ChartState) -> ChartStat
 def state_of(
     live: LiveRelease, target: ChartState, objects: Mapping[str, dict[str, Any]]
 ) -> ChartState:
-    """``target`` as the state of this revision, with these notes of its objects."""
+    """``target`` completed by this revision, with these notes on its objects."""
     release = live.release
     return replace(
         target,

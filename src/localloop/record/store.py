@@ -2,7 +2,7 @@
 
 One Secret per project in namespace ``localloop``, changed by compare-and-swap on the Secret's
 resourceVersion. An entry is ``settling`` from right before the run's first change of it until the
-gate has passed; whoever reads such an entry observes, and believes nothing of it.
+gate has passed. Such an entry proves nothing: its readers look at the cluster instead.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .model import NAMESPACE, Record, decode_secret, encode
 
 
 def cluster_moved(what: str) -> BusyError:
-    """The error of a run whose plan was made from what is no longer so."""
+    """The error of a run whose plan is out of date."""
     return BusyError(
         "cluster_moved",
         f"the cluster changed since this run made its plan: {what}",
-        hint="Run again: the plan is made anew from what runs now.",
+        hint="Run again, so that the plan is made from what runs now.",
     )
 
 
 def refuse_moved(serial: int, seen: int) -> None:
-    """Refuse to change anything where the record has another serial than the plan saw."""
+    """Raise ``BusyError`` (``cluster_moved``) if the record changed since the plan was made."""
     if serial != seen:
         raise cluster_moved(f"the record has serial {serial}, the plan saw {seen}")
 
@@ -42,14 +42,18 @@ class RecordStore:
         self._ref = ObjectRef("v1", "Secret", NAMESPACE, project)
 
     def load(self) -> Record:
-        """The record; an empty one where the cluster has none."""
+        """The record; an empty one if the cluster has none. Raises what ``decode`` raises."""
         found = self._kube.read(self._ref)
         if found is None:
             return Record(self._project)
         return decode_secret(found)
 
     def save(self, record: Record) -> Record:
-        """Write by compare-and-swap; ``BusyError`` where another run wrote in between."""
+        """Write by compare-and-swap; the record as it is now.
+
+        Raises ``BusyError`` (``record_moved``) if another run wrote it in between, and what
+        ``encode`` raises.
+        """
         record = replace(record, serial=record.serial + 1)
         body: dict[str, Any] = {
             "apiVersion": "v1",
@@ -72,13 +76,14 @@ class RecordStore:
             if error.status in (404, 409):
                 raise BusyError(
                     "record_moved",
-                    "another run changed the cluster's record while this one was at work",
-                    hint="Run again: the plan is made anew from what runs now.",
+                    "another run changed the cluster's record during this one",
+                    hint="Run again, so that the plan is made from what runs now.",
                 ) from error
             raise
         return replace(record, resource_version=saved["metadata"]["resourceVersion"])
 
     def delete(self) -> None:
+        """Delete the record."""
         self._kube.delete(self._ref)
 
     def _create(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +97,7 @@ class RecordStore:
 
 
 def ensure_namespace(kube: Kube) -> None:
-    """Create namespace ``localloop`` where it is missing."""
+    """Create namespace ``localloop`` if it is missing; raises ``record_unwritable``."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     try:
         kube.create(namespace)

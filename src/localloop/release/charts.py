@@ -1,4 +1,4 @@
-"""Release: mark the chart as settling, run Helm, note what came of it."""
+"""Release charts: mark each as settling, run Helm, note the result."""
 
 from __future__ import annotations
 
@@ -39,19 +39,22 @@ from .failure import ReleaseFailedError, release_failed
 from .immutable import Immutable, find_immutable, remove
 from .namespaces import await_end
 
-# What a chart's hooks may take beside the readiness timeout.
+# How long a chart's hooks may take on top of the readiness timeout.
 HOOK_SECONDS = 60.0
 
 
 def hook_bound(project: Project) -> float:
-    """The seconds that a chart's hooks may take."""
+    """How many seconds a chart's hooks may take."""
     return project.readiness.timeout + HOOK_SECONDS
 
 
 def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -> Plan:
-    """Release each chart of the plan, or take it back; the plan with their revisions in it.
+    """Release or roll back each chart of the plan; the plan with their revisions in it.
 
-    It is told after each one, before anybody can read of the revision.
+    The plan is journaled after each chart, before the revision is shown, so that the report of a
+    run that is killed names it. Raises ``ReleaseFailedError`` if Helm fails, ``NotReadyError`` if a
+    chart that another one needs does not become ready, and ``BusyError`` if the cluster changed
+    since the plan was made.
     """
     releasing = [*plan.with_step("release"), *plan.with_step("rollback")]
     if not releasing:
@@ -81,7 +84,7 @@ def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -
 def in_order(
     parts: Sequence[ComponentPlan], charts: Mapping[str, Chart]
 ) -> Iterator[ComponentPlan]:
-    """The parts, each after those that its chart needs (through others, too)."""
+    """The parts, each after those that its chart needs, directly or through others."""
     left = {part.name: part for part in parts}
 
     def with_needs(name: str) -> Iterator[ComponentPlan]:
@@ -103,7 +106,7 @@ def _progress(component: str, text: str) -> dict[str, Any]:
 
 
 class _Run:
-    """The releases of one plan, each written into the record before and after."""
+    """The releases of one plan, each noted in the record before and after."""
 
     def __init__(self, session: Session, plan: Plan, journal: Journal, emit: Emit) -> None:
         self._session = session
@@ -119,11 +122,11 @@ class _Run:
         refuse_moved(self.record.serial, plan.serial)
 
     def release(self, part: ComponentPlan) -> ChartState:
-        """Settling, Helm, and what came of it (settling still: the gate has the last word)."""
+        """Release one chart: the state that Helm made; it is settling until it passes the gate."""
         kube, chart = self._session.kube, self._session.project.charts[part.name]
         before = self._check_live(chart, part)
         part = replace(part, base_revision=before.revision if before else 0)
-        # A rollback keeps the earlier revision's labels, so its state keeps their transaction.
+        # A rollback keeps the earlier revision's labels, and so its transaction.
         target = ChartState(
             transaction=part.back_to.transaction or self._journal.id,
             fingerprint=part.fingerprint,
@@ -154,7 +157,7 @@ class _Run:
         return state
 
     def _check_live(self, chart: Chart, part: ComponentPlan) -> Release | None:
-        """The live revision; None also where the namespace was being deleted, and now is gone."""
+        """The live revision; None if there is none, or if its namespace was deleted meanwhile."""
         live = newest(self._session.kube, chart)
         if live is None and not part.back_to.revision and self._namespace_ended(chart):
             return None
@@ -162,7 +165,7 @@ class _Run:
         return live
 
     def _namespace_ended(self, chart: Chart) -> bool:
-        """Whether the chart's namespace was being deleted; then it is gone now."""
+        """Whether the chart's namespace was being deleted; if so it is gone now."""
         timeout = self._session.project.readiness.timeout
         return await_end(
             self._session.kube, chart, timeout, lambda text: self._emit(_progress(chart.name, text))
@@ -174,14 +177,15 @@ class _Run:
     def _made_way(
         self, chart: Chart, name: str, target: ChartState, left: LiveRelease | None
     ) -> bool:
-        """Whether Helm can try again: what was in its way is gone. ``left``: what it has left.
+        """Whether Helm can try again, because what was in its way is gone.
 
-        That is a namespace on its way out, or Jobs and bare Pods alone: they are deleted.
+        That is a namespace that was being deleted, or Jobs and bare Pods, which are deleted.
+        ``left`` is the revision that Helm left behind.
         """
         try:
             ended = self._namespace_ended(chart)
         except ApiUnreachable:
-            return False  # what Helm said of it comes first
+            return False  # Helm's own message says more
         if ended:
             self._save(self.record.note(name, replace(target, base_revision=0)))
             return True
@@ -191,7 +195,7 @@ class _Run:
         if fixed := [each for each in found if not each.expendable]:
             raise _immutable(chart, fixed)
         for each in found:
-            self._emit(_progress(name, f"{each} cannot be changed: made anew"))
+            self._emit(_progress(name, f"{each} cannot be changed: replaced"))
             remove(self._session.kube, each)
         if found:
             self._save(self.record.note(name, replace(target, base_revision=left.revision)))
@@ -200,7 +204,7 @@ class _Run:
     def _call(
         self, chart: Chart, part: ComponentPlan, deployed: Callable[[], Mapping[str, Any]]
     ) -> tuple[Completed | None, LiveRelease | None]:
-        """What Helm came to, None where it did not end in time; and what a failed one has left.
+        """How Helm ended, None if it was killed; and the revision that a failed one left behind.
 
         ``deployed`` reads the values of the last revision, for a chart that keeps some of them.
         """
@@ -247,7 +251,7 @@ class _Run:
         return replace(done, stderr=hidden(done.stderr))
 
     def _chart(self, chart: Chart, images: Mapping[str, PublishedImage]) -> Path | str:
-        """Where Helm finds the chart; one made of manifests is written first."""
+        """Where Helm finds the chart; a chart of manifests is written first."""
         if chart.manifests or chart.kustomize:
             from ..helm.raw_chart import write_chart
 
@@ -271,9 +275,9 @@ def _immutable(chart: Chart, found: Sequence[Immutable]) -> ReleaseFailedError:
     where = f"-n {first.namespace} " if first.namespace else ""
     return ReleaseFailedError(
         f"field_immutable:{chart.name}",
-        f"what cannot be changed once it exists has changed: {'; '.join(map(str, found))}",
+        f"these fields cannot be changed once the object exists: {'; '.join(map(str, found))}",
         component=chart.name,
-        hint="Take the change back; or delete the object, if what it holds may go, and run the"
+        hint="Undo the change; or, if its data may be lost, delete the object and run the"
         f" deploy again: kubectl {where}delete {first.kind.lower()} {first.name}",
     )
 
@@ -285,7 +289,7 @@ def _check_live(
     record: Record,
     live: Release | None,
 ) -> None:
-    """The release is still what the plan saw; one that a dead run left pending is freed."""
+    """Check that the release is still what the plan saw; free one that a dead run left pending."""
     if (live.revision if live else 0) != part.base_revision:
         raise cluster_moved(
             f"release {chart.release} is at revision {live.revision if live else 0},"
@@ -297,19 +301,19 @@ def _check_live(
     ours = live.labels.get(releases.TRANSACTION_LABEL)
     if (
         entry is None
-        or live.status == "uninstalling"  # makes no revision, so nothing tells whose it is
+        or live.status == "uninstalling"  # makes no revision that would tell whose it is
         or entry.state != "settling"
-        or entry.target.transaction != ours  # a helm by hand inherits the label, hence:
+        or entry.target.transaction != ours  # helm by hand inherits the label, so:
         or entry.target.base_revision + 1 != live.revision
     ):
         ways = {"pending-install": "uninstall", "uninstalling": "uninstall --no-hooks"}
         way = ways.get(live.status, "rollback")
         raise BusyError(
             "release_pending",
-            f"a helm that is not this project's run has {chart.release} in status {live.status}",
+            f"another helm has {chart.release} in status {live.status}",
             component=part.name,
-            hint="Run again once it is done. If it is surely dead:"
+            hint="Run again when it is done. If it is certainly dead:"
             f" helm -n {chart.namespace} {way} {chart.release}",
         )
-    # The locks say that its run is gone and its helm with it.
+    # The locks are free: that run is gone, and its helm with it.
     releases.mark_failed(session.kube, live)

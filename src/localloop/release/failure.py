@@ -1,4 +1,4 @@
-"""What is told of a Helm that failed or did not end: its words, its hooks, what their pods say."""
+"""The error for a Helm that failed or hung: its message, its hooks, and what their pods say."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from ..session import Session
 from ..system.tools import Completed
 
 _MOST = 3  # objects to gather evidence of
-_MEND = "Mend the chart or what Helm names, then run the command again."
+_MEND = "Fix the chart or what Helm names, then run the command again."
 _HUNG = (
-    "Mend what hangs (a hook's Job may bound itself by activeDeadlineSeconds), or raise"
+    "Fix what hangs (activeDeadlineSeconds bounds a hook's Job), or raise"
     " readiness.timeout; then run the command again."
 )
 
 
 class ReleaseFailedError(LocalloopError):
-    """Helm has failed, and may have changed some of the release's objects."""
+    """Helm failed, and may have changed some of the release's objects."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def release_failed(
     emit: Emit,
     reason: str = "release_failed",
 ) -> ReleaseFailedError:
-    """The error of a Helm that failed, or (``done`` is None) was ended past its time.
+    """The error for a Helm that failed, or (if ``done`` is None) was killed after its time.
 
-    What the release's hooks and pods say is gathered now, before anybody undoes anything, and
-    told as ``evidence``. ``live``: the revision that Helm left, None where it made none or where it
-    cannot be read. ``bound``: the seconds that hooks had.
+    What the release's hooks and pods say is gathered now, before anything is undone, and emitted as
+    ``evidence``. ``live`` is the revision that Helm left behind; None if it made none or it cannot
+    be read. ``bound``: how many seconds the hooks had. ``verb`` and ``reason`` name the action.
     """
     hooks, evidence = _look(session.kube, live)
     if evidence:
@@ -75,7 +75,7 @@ def release_failed(
     else:
         text = f"helm {verb} failed: {said}"
     if done and "must have at most 1048576 bytes" in done.stderr:  # a Secret's limit
-        hints = ["Helm keeps the whole chart in one Secret: name large files in its .helmignore."]
+        hints = ["Helm stores the whole chart in one Secret: list large files in its .helmignore."]
     reason = f"{reason}:{chart.name}"
     if hooks:
         found = diagnose(reason, "", evidence, meaning="; ".join(map(str, hooks)))
@@ -83,7 +83,7 @@ def release_failed(
         hints.insert(0, found.next_step)
         hints += [_end(hook.ref) for hook in hooks if hook.running]
     elif hung:
-        text = f"{text}\nno hook was at work: Helm itself, or the API server, hung"
+        text = f"{text}\nno hook was running: Helm itself or the API server hung"
     return ReleaseFailedError(
         reason, text, component=chart.name, hint=" ".join(filter(None, hints))
     )
@@ -91,13 +91,13 @@ def release_failed(
 
 def _end(ref: ObjectRef) -> str:
     return (
-        f"It goes on until it is deleted: kubectl -n {ref.namespace} delete"
+        f"It keeps running until it is deleted: kubectl -n {ref.namespace} delete"
         f" {ref.kind.lower()} {ref.name}"
     )
 
 
 def helm_said(stderr: str) -> str:
-    """Helm's error, or its last lines where it names none."""
+    """Helm's error, or its last lines if it prints none."""
     lines = [line for line in stderr.strip().splitlines() if line.strip()]
     errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
     kept = lines[errors[-1] :][:5] if errors else lines[-5:]
@@ -107,9 +107,9 @@ def helm_said(stderr: str) -> str:
 def _look(
     kube: Kube, live: LiveRelease | None
 ) -> tuple[list[_FailedHook], tuple[dict[str, Any], ...]]:
-    """The hooks that the failed revision ended with, and evidence of them and of its workloads.
+    """The hooks of the failed revision that did not succeed, and evidence of all its workloads.
 
-    Nothing where there is no revision, or where the cluster no longer answers.
+    Nothing if there is no revision, or if the cluster no longer answers.
     """
     if live is None:
         return [], ()
@@ -122,10 +122,10 @@ def _look(
         ]
         refs = _with_pods(live.objects)
         view = fetch_scope(kube, [*(ref for ref, _ in hooks), *refs])
-        told = [_told(ref, event, view) for ref, event in hooks]
+        failed = [_failed_hook(ref, event, view) for ref, event in hooks]
         unready = [ref for ref in refs if _unready(ref, view)]
-        looked_at = [*(hook.ref for hook in told), *unready][:_MOST]
-        return told, collect_evidence(kube, looked_at, view)
+        looked_at = [*(hook.ref for hook in failed), *unready][:_MOST]
+        return failed, collect_evidence(kube, looked_at, view)
     except LocalloopError:
         return [], ()
 
@@ -139,7 +139,7 @@ def _with_pods(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
     return [ref for ref in refs if ref.kind in (*WORKLOADS, "Job", "Pod")]
 
 
-def _told(ref: ObjectRef, event: str, view: Snapshot) -> _FailedHook:
+def _failed_hook(ref: ObjectRef, event: str, view: Snapshot) -> _FailedHook:
     obj = view.get(ref)
     if obj is None:
         return _FailedHook(ref, event, "failed, and Helm has deleted it", running=False)

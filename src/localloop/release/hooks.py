@@ -1,4 +1,4 @@
-"""The project's own commands around a deploy: bounded, without a shell, each told in the report."""
+"""The project's own commands around a deploy: bounded, without a shell, each in the report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _LINES = 10
 
 
 def run_hooks(session: Session, when: str, emit: Emit) -> list[dict[str, Any]]:
-    """Run the hooks of ``before_deploy`` or ``after_deploy`` until one fails; what each came to."""
+    """Run the hooks of ``before_deploy`` or ``after_deploy``; the result of each as data.
+
+    Raises ``deploy_hook_failed`` for the first one that fails or does not end in time.
+    """
     project = session.project
     hooks = {"before_deploy": project.before_deploy, "after_deploy": project.after_deploy}[when]
     environ = {**for_commands(os.environ), "KUBECONFIG": str(session.kubeconfig)}
@@ -38,12 +41,12 @@ def _run(
         emit({"event": "hook", "when": when, "command": words, "code": None, "lines": []})
         raise _failed(when, words, error.message) from error
     lines = (done.stdout + done.stderr).strip().splitlines()[-_LINES:]
-    told = {"when": when, "command": words, "code": done.returncode, "lines": lines}
-    emit({"event": "hook", "duration_s": done.duration_s, **told})
+    result = {"when": when, "command": words, "code": done.returncode, "lines": lines}
+    emit({"event": "hook", "duration_s": done.duration_s, **result})
     emit({"event": "span", "name": when, "duration_s": done.duration_s})
     if done.returncode:
         raise _failed(when, words, "\n  ".join([f"exit {done.returncode}", *lines]))
-    return told
+    return result
 
 
 def _failed(when: str, words: str, why: str) -> LocalloopError:
@@ -51,5 +54,5 @@ def _failed(when: str, words: str, why: str) -> LocalloopError:
     return LocalloopError(
         f"deploy_hook_failed:{when}",
         f"{words}: {why}",
-        hint=f"Mend it, then run the deploy again ({left}).",
+        hint=f"Fix it, then run the deploy again ({left}).",
     )

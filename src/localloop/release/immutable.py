@@ -1,4 +1,4 @@
-"""What the API server refuses to change in a release's objects, asked by dry runs."""
+"""Which fields of a release's objects the API server refuses to change, found by dry runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..helm.live import LiveRelease
 from ..kube.client import ApiError, Kube
 from ..kube.objects import Object, ObjectRef, uid_of
 
-# Kinds that are made anew unasked: they have run, or nothing but their run is lost.
+# Kinds that are replaced without asking, because only their run is lost.
 EXPENDABLE = (("batch", "Job"), ("", "Pod"))
 GONE_SECONDS = 60.0
 _INVALID = 422
@@ -21,7 +21,7 @@ _INVALID = 422
 
 @dataclass(frozen=True)
 class Immutable:
-    """An object, by its uid, and the paths of its fields that the server refuses to change."""
+    """An object, and the paths of its fields that the server refuses to change."""
 
     ref: ObjectRef
     uid: str
@@ -37,7 +37,7 @@ class Immutable:
 
 
 def find_immutable(kube: Kube, failed: LiveRelease) -> list[Immutable]:
-    """The objects of a failed revision that no update turns into what its manifest says."""
+    """The objects of a failed revision that cannot be updated to what its manifest says."""
     return list(_refused(kube, failed.objects))
 
 
@@ -60,7 +60,7 @@ def _fields(error: ApiError) -> tuple[str, ...]:
 
 
 def remove(kube: Kube, found: Immutable) -> None:
-    """Delete an object and wait, bounded, until it is gone."""
+    """Delete an object and wait until it is gone; raises ``not_deleted`` after a minute."""
     kube.delete(found.ref, uid=found.uid)
     deadline = time.monotonic() + GONE_SECONDS
     while (live := kube.read(found.ref)) is not None and uid_of(live) == found.uid:

@@ -1,4 +1,4 @@
-"""A namespace that is being deleted: nothing can be made in it until it is gone."""
+"""Wait for a namespace that is being deleted: nothing can be created in it until it is gone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _STREAM, _PAUSE = 30.0, 0.5
 
 
 def await_end(kube: Kube, chart: Chart, timeout: float, say: Callable[[str], None]) -> bool:
-    """Wait until the chart's namespace is gone, where it is being deleted; whether it was."""
+    """Wait until the chart's namespace is gone if it is being deleted; returns whether it was.
+
+    ``timeout`` is in seconds. Raises ``namespace_terminating``.
+    """
     name = chart.namespace
     found = kube.read(ObjectRef("v1", "Namespace", "", name))
     if found is None or not terminating(found):
@@ -41,7 +44,7 @@ def await_end(kube: Kube, chart: Chart, timeout: float, say: Callable[[str], Non
 
 
 def _until_deleted(kube: Kube, name: str, version: str, seconds: float) -> None:
-    """Watch until it is gone, at most so long; a stream may end sooner."""
+    """Watch until it is gone, for at most ``seconds``; the stream may end sooner."""
     try:
         stream = kube.watch("v1", "Namespace", None, version, timeout=seconds)
         with closing(stream):
@@ -49,11 +52,11 @@ def _until_deleted(kube: Kube, name: str, version: str, seconds: float) -> None:
                 if kind == "DELETED" and obj["metadata"]["name"] == name:
                     return
     except (ApiError, ApiUnreachable):
-        time.sleep(_PAUSE)  # it is listed again
+        time.sleep(_PAUSE)  # the caller lists it again
 
 
 def _held_by(namespace: Object) -> str:
-    """What the namespace's controller says of it; else the finalizers that it waits for."""
+    """What the namespace's controller says, or the finalizers that it waits for."""
     conditions = (namespace.get("status") or {}).get("conditions") or ()
     said = [
         str(entry.get("message") or entry.get("reason"))

@@ -1,4 +1,4 @@
-"""Down: what the project has deployed leaves the cluster, or goes with the cluster."""
+"""Down: remove what the project has deployed, or the whole cluster with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going back: charts to a state that was settled before, as Helm still keeps it."""
+"""Take charts back to a state that was settled before and that Helm still keeps."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from .charts import release_charts
 
 
 def states_of(record: Record, transaction: str | None) -> dict[str, ChartState]:
-    """Per chart the state that ran when a transaction was done; by default the one before now.
+    """Each chart's state after a transaction; by default the state before the current one.
 
-    Before now means, while a deploy is unfinished or has failed, what was last ready.
+    If a deploy is unfinished or failed, that is the state that was last ready. Raises
+    ``UsageError``: ``nothing_before`` or ``unknown_transaction``.
     """
     past = {name: entry.history for name, entry in record.charts.items()}
     known = sorted({state.settled for states in past.values() for state in states}, reverse=True)
@@ -46,7 +47,7 @@ def states_of(record: Record, transaction: str | None) -> dict[str, ChartState]:
             raise UsageError(
                 "nothing_before",
                 "the record has no earlier state to go back to",
-                hint="Each deploy that got ready is one: `localloop history`.",
+                hint="Each deploy that became ready is one; `localloop history` lists them.",
             )
         moment = known[0]
     found = {
@@ -69,9 +70,10 @@ def _unknown(transaction: str, past: Mapping[str, tuple[ChartState, ...]]) -> Us
 
 
 def rollback_plan(session: Session, record: Record, states: Mapping[str, ChartState]) -> Plan:
-    """The plan that takes charts back to these states; a chart that runs its own is skipped.
+    """The plan that takes charts back to these states; charts that already run them are skipped.
 
-    Refuses a state whose revision Helm no longer has, or whose images the registry has lost.
+    Raises ``UsageError``: ``revision_gone`` if Helm no longer has the revision, ``registry_lost``
+    if the registry no longer has an image.
     """
     parts = [
         _part(session, record, name, state)
@@ -130,7 +132,7 @@ def _require_kept(release: str, name: str, state: ChartState, kept: list[release
 def after_failure(
     session: Session, plan: Plan, journal: Journal, emit: Emit, error: LocalloopError
 ) -> LocalloopError:
-    """Take what this run has released back to what was last ready; the error to end it with."""
+    """Roll back what this run released to what was last ready; the error to end the run with."""
     record = RecordStore(session.kube, session.project.name).load()
     back = {
         part.name: entry.last_good
@@ -141,7 +143,9 @@ def after_failure(
         and entry.last_good is not None
     }
     if not back:
-        return _with_hint(error, "There is no earlier state to go back to: it stays as it is.")
+        return _with_hint(
+            error, "There is no earlier state to go back to, so nothing was rolled back."
+        )
     names = {name: state.transaction for name, state in back.items()}
     done: dict[str, Any] = {"event": "rolled_back", "charts": names}
     try:
@@ -155,14 +159,14 @@ def after_failure(
         raise
     except LocalloopError as second:
         emit({**done, "status": "failed", "reason": second.reason})
-        return _with_hint(error, f"Going back failed too: {second}")
+        return _with_hint(error, f"The rollback failed too: {second}")
     emit({**done, "status": "ready", "reason": ""})
     words = ", ".join(f"{name} runs {transaction}" for name, transaction in names.items())
-    return _with_hint(error, f"Rolled back: {words} again, and is ready.")
+    return _with_hint(error, f"Rolled back: {words} again and is ready.")
 
 
 def _renamed(emit: Emit) -> Emit:
-    """The plan, the gate and the settling of a way back are not those of the deploy."""
+    """Events of the rollback under names of their own, apart from those of the deploy."""
 
     def tell(event: dict[str, Any]) -> None:
         if event["event"] in ("plan", "gate", "settled"):

@@ -1,1 +1,1 @@
-"""One run from its locks to its report, whoever started it."""
+"""One run, from its locks to its report, whether the command or a playbook started it."""

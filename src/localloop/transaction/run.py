@@ -1,4 +1,4 @@
-"""How a run begins and ends: the same locks, first and last journal entries, whoever starts it."""
+"""How a run begins and ends: its locks, and the first and last entry of its journal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def open_run(
     details: Mapping[str, Any] | None = None,
     started: float | None = None,
 ) -> Transaction:
-    """Open the transaction of one run of ``command``; raises ``BusyError`` or ``UsageError``.
+    """Open the transaction of a run of ``command``; raises what ``open_transaction`` raises.
 
     ``started``: the ``time.monotonic()`` from which the run counts its seconds (default: now).
     """
@@ -47,7 +47,7 @@ def open_run(
 def run_to_its_end(
     transaction: Transaction, act: Callable[[], object]
 ) -> tuple[Path, LocalloopError | None]:
-    """Do what the transaction is for and close it: its report, and the error that ended it."""
+    """Call ``act`` and close the transaction; its report, and the error that ended it, if any."""
     error: LocalloopError | None = None
     try:
         act()

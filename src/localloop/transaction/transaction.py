@@ -1,8 +1,8 @@
-"""A transaction: one run, from plan to verdict. Its id, its locks and its journal.
+"""A transaction: one run, from the plan to the verdict, with its id, its locks and its journal.
 
-The journal is a file of JSON lines beside the reports; every process of the run appends to it, and
+The journal is a file of JSON lines next to the reports. Every process of the run appends to it, and
 the report is made from it. It is removed once the report is written, so a journal without a report
-is a run that was killed: the next run writes that report.
+belongs to a run that was killed; the next run writes that report.
 
 Events (each with ``at``, UTC with milliseconds, and ``mono``, ``time.monotonic()`` in seconds):
 ``opened`` (who, what, where), ``exclusive`` (no other run is at work on the cluster),
@@ -32,7 +32,10 @@ ID_PATTERN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
 def new_id(environ: Mapping[str, str]) -> str:
-    """``DEPLOY_TX_ID`` if it is a valid label value, else ``tx-YYYYMMDD-HHMMSS-xxxxxx`` (UTC)."""
+    """``DEPLOY_TX_ID``, or ``tx-YYYYMMDD-HHMMSS-xxxxxx`` (UTC) if that is not set.
+
+    Raises ``UsageError`` (``bad_transaction_id``) for one that cannot be a label.
+    """
     given = environ.get("DEPLOY_TX_ID", "")
     if not given:
         return f"tx-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
@@ -46,7 +49,7 @@ def new_id(environ: Mapping[str, str]) -> str:
 
 
 class Transaction(Journal):
-    """An open transaction in the process that lives as long as the run."""
+    """An open transaction, in the process that lives as long as the run."""
 
     def __init__(
         self, transaction: str, root: Path, reports: Path, locks: tuple[Lock, Lock], holder: Any
@@ -58,7 +61,7 @@ class Transaction(Journal):
         self._holder = holder
 
     def environment(self) -> dict[str, str]:
-        """What a child process needs to ``attach``."""
+        """The variables that a child process needs in order to ``attach``."""
         return {
             "LOCALLOOP_TRANSACTION": self.id,
             "LOCALLOOP_JOURNAL": str(self.path),
@@ -74,7 +77,11 @@ class Transaction(Journal):
         self.emit({"event": "exclusive"})
 
     def close(self, *, error: LocalloopError | None = None) -> Path:
-        """Write the report (markdown and JSON), release the locks; the markdown file's path."""
+        """Write the report (markdown and JSON) and release the locks; the markdown file's path.
+
+        ``error`` is what ended the run, ``outcome`` the word for its success. Raises
+        ``report_unwritable`` or ``journal_unwritable``.
+        """
         from ..report.content import write_report
 
         try:
@@ -101,8 +108,9 @@ def open_transaction(
 
     ``started``: the ``time.monotonic()`` from which the run counts its seconds (default: now).
 
-    ``cluster`` identifies the cluster on this machine (``bundled/hello``). Raises ``BusyError``
-    where another run holds a lock; nothing is written then.
+    ``cluster`` identifies the cluster on this machine (``bundled/hello``). Raises ``BusyError`` if
+    another run holds a lock, ``UsageError`` for a transaction id that is unusable or used already,
+    ``reports_unwritable``. Nothing is written then.
     """
     transaction = new_id(environ)
     reports = report_dir(root, environ)
@@ -146,7 +154,7 @@ def open_transaction(
 
 
 def step_lock_path(project_lock: Path) -> Path:
-    """The step lock that goes with a project's lock."""
+    """The path of the step lock that belongs to a project's lock."""
     return project_lock.with_name("step-" + project_lock.name)
 
 
@@ -175,4 +183,4 @@ def _report_killed_runs(reports: Path) -> None:
                 continue
             write_report(path, killed=True)
         except (KeyError, TypeError, ValueError, AttributeError):
-            path.replace(path.with_suffix(".jsonl.damaged"))  # no report can be made of it
+            path.replace(path.with_suffix(".jsonl.damaged"))  # it is unusable
