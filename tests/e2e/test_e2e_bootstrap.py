@@ -157,7 +157,7 @@ def test_on_a_terminal_it_asks(boot: BootProject) -> None:
         os.close(leader)
         os.close(follower)
         assert done.returncode == code, done.stdout + done.stderr
-        assert "recreate  make it anew" in done.stdout
+        assert "recreate  delete it and create a new one" in done.stdout
         assert words in done.stdout + done.stderr
     served_as_before(boot, node, before)
 
