@@ -6,6 +6,7 @@ go 1.26.8
 require (
 	github.com/coredns/coredns v1.15.0
 	github.com/klauspost/compress v1.20.0
+	github.com/rancher/local-path-provisioner v0.0.30
 )
 
 require (
@@ -158,7 +159,6 @@ require (
 	github.com/prometheus/procfs v0.21.1 // indirect
 	github.com/quic-go/qpack v0.6.0 // indirect
 	github.com/quic-go/quic-go v0.64.1 // indirect
-	github.com/rancher/local-path-provisioner v0.0.30 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/safchain/ethtool v0.7.0 // indirect
 	github.com/sasha-s/go-deadlock v0.3.5 // indirect
@@ -256,7 +256,6 @@ tool (
 	github.com/containernetworking/plugins/plugins/main/loopback
 	github.com/containernetworking/plugins/plugins/main/ptp
 	github.com/containernetworking/plugins/plugins/meta/portmap
-	github.com/rancher/local-path-provisioner
 	go.etcd.io/etcd/server/v3
 	sigs.k8s.io/cri-tools/cmd/crictl
 )
