@@ -50,7 +50,10 @@ func (a *archive) add(image image) error {
 		descriptors = append(descriptors, found.descriptor)
 		diffIDs = append(diffIDs, found.diffID)
 	}
-	settings := object{"Env": []string{searchPath}, "WorkingDir": "/"}
+	// The name makes images of the same layers different images: containerd, and so a pod's status,
+	// has one entry for all names of one configuration.
+	labels := object{"org.opencontainers.image.title": image.name}
+	settings := object{"Env": []string{searchPath}, "WorkingDir": "/", "Labels": labels}
 	if image.entrypoint != nil {
 		settings["Entrypoint"] = image.entrypoint
 	}
