@@ -158,6 +158,9 @@ def test_the_architecture_shows_the_rooms_in_this_order() -> None:
     rows = page.partition("\n## The rooms\n")[2].partition("\n## ")[0]
     shown = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", rows, re.MULTILINE)
     assert shown == [each for each in LEVEL if each != "__main__"]
+    for room, words in re.findall(r"^\| `(\w+)/` \| (.*) \|$", rows, re.MULTILINE):
+        text = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text("utf-8")))
+        assert words == (text or "").replace("``", "`"), room
 
 
 @pytest.mark.parametrize(

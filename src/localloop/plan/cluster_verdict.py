@@ -75,17 +75,17 @@ def cluster_verdict(
     current = session.fingerprints.of_cluster
     if found["verdict"] != "ok" or (current is None and choice.answer != "recreate"):
         return found
-    from ..record import cluster_inputs as clusterinputs
+    from ..record import cluster_inputs
 
     session.identify()
-    noted = clusterinputs.load(session.kube, session.project.name)
+    noted = cluster_inputs.load(session.kube, session.project.name)
     found = judge(choice, noted, current.value if current else "")
     if found["verdict"] != "bootstrap":
         return found
     from ..observe.others import others_on
 
     if current is not None and noted is not None and found.get("inputs") == "changed":
-        found["detail"] = clusterinputs.what_changed(session, noted.fingerprint, current)
+        found["detail"] = cluster_inputs.what_changed(session, noted.fingerprint, current)
     others = others_on(session.kube, session.project.name)
     return guard(found, choice, session.cluster_name, ours=session.cluster.ours, others=others)
 

@@ -27,15 +27,15 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         UsageError (exit 2): ``config_missing``, ``config_invalid``, ``input_missing``.
     """
     from ..config.project import load_project
-    from ..record import cluster_inputs as clusterinputs
+    from ..record import cluster_inputs
     from ..session import Session
 
     session = Session(load_project(Path(params["project"])), os.environ, writes=not context.check)
-    wanted = clusterinputs.wanted(session, clusterinputs.BOOTSTRAPPED, context.transaction or "")
+    wanted = cluster_inputs.wanted(session, cluster_inputs.BOOTSTRAPPED, context.transaction or "")
     absent = session.cluster.verdict == "create"  # in check mode it was not created
     if not absent:
         session.identify()
-    changed = absent or clusterinputs.load(session.kube, session.project.name) != wanted
+    changed = absent or cluster_inputs.load(session.kube, session.project.name) != wanted
     if changed and not context.check:
-        clusterinputs.note(session, wanted, context.emit, recreated=params["recreated"])
+        cluster_inputs.note(session, wanted, context.emit, recreated=params["recreated"])
     return {"changed": changed, "fingerprint": wanted.fingerprint}
