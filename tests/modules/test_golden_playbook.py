@@ -119,6 +119,7 @@ def test_rollback(play: Play, project: Project) -> None:
 
 @pytest.mark.cluster
 def test_down_then_prune_then_deploy(play: Play, project: Project) -> None:
+    project.set_page("Bytes that no other project on the cluster uses")
     project.deploy()
     tags = project.outside.tags()
     foreseen = play("down.yml", check=True)
