@@ -6,7 +6,7 @@ import contextlib
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from localloop.errors import UsageError
@@ -164,6 +164,7 @@ def test_the_combined_expression_agrees_with_the_patterns(rules: list[str], path
 
 
 @pytest.mark.slow
+@example(["a / /"])
 @given(st.lists(patterns.map("\n".join) | st.text("#!/. *a\r\t\ufeff", max_size=6), max_size=3))
 @settings(max_examples=2000, deadline=None)
 def test_generated_ignore_file_means_what_was_read(rules: list[str]) -> None:

@@ -42,8 +42,10 @@ class BuildContext:
 def ignore_text(patterns: Iterable[str]) -> str:
     """The text of an ignore file with these patterns (as ``parse`` returns them)."""
     stripped = (clean_path(text) for each in patterns if (text := each.strip(GO_WHITESPACE)))
-    # "/ " protects what would be read differently (#x as a comment); reading removes it again.
-    lines = (each if parse(each) == [each] else "/ " + each for each in stripped)
+    # "/ " before and "/ /" behind protect what would be read differently (#x as a comment, a blank
+    # at the end); reading removes them again.
+    closed = (each if each == each.rstrip(GO_WHITESPACE) else each + "/ /" for each in stripped)
+    lines = (each if parse(each) == [each] else "/ " + each for each in closed)
     return "".join(f"{line}\n" for line in lines)
 
 
