@@ -267,3 +267,32 @@ def test_filters_are_used_with_their_arguments() -> None:
             required = {name for name in names if documentation["options"][name].get("required")}
             assert required <= set(given) <= set(names), f"{path}: {node.name}"
     assert used == set(FILTERS)
+
+
+def conditions(value: Any) -> Iterator[Any]:
+    """What stands under the keywords that take conditions, at any depth."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key in EXPRESSIONS:
+                yield from item if isinstance(item, list) else [item]
+            yield from conditions(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from conditions(item)
+
+
+def test_conditions_are_texts() -> None:
+    """An unquoted ``: `` makes a mapping of a condition, which fails only when it is evaluated."""
+    files = [
+        path
+        for folder in ("roles", "playbooks", "tests/molecule", "tests/modules")
+        for path in (ROOT / folder).rglob("*.yml")
+    ]
+    found = [
+        (str(path.relative_to(ROOT)), condition)
+        for path in files
+        for condition in conditions(yaml.safe_load(path.read_text("utf-8")))
+        if not isinstance(condition, (str, bool))
+    ]
+    assert files
+    assert found == []
