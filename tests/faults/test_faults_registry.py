@@ -309,7 +309,7 @@ def test_damaged_blobs_of_an_image_that_is_not_built_again(deployed: Project) ->
     failed = deployed.deploy(code=1)
     assert failed.plan_of("web")["skip"] == "in_registry"
     assert failed.report["error"]["reason"].startswith("image_pull_failed:")
-    assert "The registry held web damaged" in failed.text
+    assert "The registry held damaged data of web" in failed.text
     mended = deployed.deploy()
     assert mended.plan_of("web")["steps"] == ["build", "publish"]
     assert any("registry_corrupt" in text for text in mended.plan_of("web")["warnings"])
