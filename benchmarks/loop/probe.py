@@ -71,9 +71,10 @@ def run(phases, arguments, requests):
     phases.open.append("the rest")
     import http.client
 
-    from localloop import __main__, session
+    from localloop import __main__
     from localloop.cluster import state as cluster
     from localloop.commands import deploy
+    from localloop.fingerprint.project import ProjectFingerprints
     from localloop.kube.client import Kube
     from localloop.registry.client import Registry
     from localloop.system.docker import Docker, _UnixConnection
@@ -97,8 +98,9 @@ def run(phases, arguments, requests):
     phases.wrap(Kube, "request", "TLS and API")
     phases.wrap(Registry, "_request", "registry")
     phases.wrap(cluster, "_answers", "registry")
-    phases.wrap(session, "fingerprint_image", "fingerprints")
-    phases.wrap(session, "fingerprint_chart", "fingerprints")
+    phases.wrap(ProjectFingerprints, "of", "fingerprints")
+    phases.wrap(ProjectFingerprints, "of_image", "fingerprints")
+    phases.wrap(ProjectFingerprints, "of_chart", "fingerprints")
     phases.wrap(transaction.Transaction, "close", "report")
     if __main__.main(arguments):
         sys.exit("localloop failed")

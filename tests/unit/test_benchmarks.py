@@ -1,7 +1,9 @@
-"""The benchmark of fingerprints fails where an aim is missed."""
+"""The benchmarks still fit the code that they measure, and fail where an aim is missed."""
 
 from __future__ import annotations
 
+import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks.fingerprint.__main__ import MEMORY, Case, missed
+
+ROOT = Path(__file__).parents[2]
 
 
 def cases(seconds: float, aim: str) -> dict[str, Case]:
@@ -29,3 +33,22 @@ def cases(seconds: float, aim: str) -> dict[str, Case]:
 )
 def test_missed(seconds: float, aim: str, peak: float, said: list[str]) -> None:
     assert missed(cases(seconds, aim), peak) == said
+
+
+@pytest.mark.parametrize(
+    "path", sorted(path.relative_to(ROOT) for path in ROOT.glob("benchmarks/*/*.py")), ids=str
+)
+def test_what_it_imports_exists(path: Path) -> None:
+    importlib.import_module(".".join(path.with_suffix("").parts))
+
+
+def test_the_probe_finds_all_that_it_wraps(tmp_path: Path) -> None:
+    probe = ROOT / "benchmarks/loop/probe.py"
+    ran = subprocess.run(
+        [sys.executable, probe, tmp_path / "probe.json", "--version"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
