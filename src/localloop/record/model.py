@@ -157,6 +157,7 @@ def _without_proof(record: Record) -> Iterator[tuple[str, str]]:
         yield from _empty(name, {"fingerprint": image.fingerprint, "digest": image.image.digest})
     for name, file in record.node_files.items():
         proofs: dict[str, object] = {"sha256": file.sha256}
+        proofs |= {f"stat of {node}": stat for node, stat in file.nodes.items()}
         yield from _empty(name, proofs | ({"node's stat": file.nodes} if file.put else {}))
     for name, chart in record.charts.items():
         settled = [state for state in (chart.last_good, *chart.history) if state is not None]
