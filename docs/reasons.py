@@ -66,6 +66,11 @@ FAILED = (
         "`docker logs` of the node says why; `localloop bootstrap --recreate --force` replaces it.",
     ),
     Row(
+        "kubeconfig_unwritable",
+        "your own kubeconfig cannot be written",
+        "Make it writable, or name another file with `KUBECONFIG`.",
+    ),
+    Row(
         "base_image_failed",
         "the base image of the cluster's images could be neither pulled nor made",
         "The message holds the last lines of mmdebstrap or Docker: fix what they name.",
@@ -502,6 +507,16 @@ REFUSED = (
         "`localloop deploy` starts it; `--force` removes it unseen.",
     ),
     Row(
+        "no_cluster",
+        "there is no cluster, so it has no kubeconfig",
+        "`localloop bootstrap` creates it.",
+    ),
+    Row(
+        "context_not_ours",
+        "your kubeconfig has a context with the cluster's name that belongs to another cluster",
+        "Rename that context with the command in the message.",
+    ),
+    Row(
         "cluster_not_local",
         "the API server is not on a loopback or private address",
         "localloop deploys to local clusters only: choose another context.",
@@ -684,6 +699,11 @@ BUSY = (
         "run_gone",
         "the command that opened this transaction was killed",
         "Run again: it observes what was done and continues.",
+    ),
+    Row(
+        "kubeconfig_locked",
+        "kubectl or kind is changing your kubeconfig, or was killed over it",
+        "Run again; if nothing is at work, remove the lock file that the message names.",
     ),
 )
 """Exit code 75."""

@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "show what the cluster runs",
     "history": "list this project's transactions",
     "report": "print the report of a transaction (default: the newest)",
+    "kubeconfig": "print the path of the cluster's kubeconfig, or merge it into your own",
     "baseline": "measure the builds, the project's own commands and, on request, a deploy",
     "down": "remove this project's releases and record; on request, the cluster",
     "prune": "remove this project's old images from the registry",
