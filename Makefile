@@ -71,7 +71,7 @@ WORKERS = $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))')
 test-fast: venv ## unit and module tests, no Docker
 	@$(BIN)/python -m pytest tests/unit tests/modules -q -n $(WORKERS) --dist loadfile -m "not cluster and not docker and not slow"
 
-test: venv tools lint ## everything, on two bundled clusters side by side (about 35 minutes)
+test: venv tools lint ## everything, on two clusters side by side
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations=15
 
 lint: venv ## ruff, mypy, ansible-lint, yamllint

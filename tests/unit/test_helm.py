@@ -336,7 +336,7 @@ def fake_helm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_upgrade_hands_values_over_by_stdin_only(fake_helm: Path) -> None:
-    done = Helm(Path("/state/kubeconfig"), "localloop-hello").upgrade(
+    done = Helm(Path("/state/kubeconfig"), "kind-hello").upgrade(
         "web",
         Path("/project/chart"),
         namespace="app",
@@ -352,7 +352,7 @@ def test_upgrade_hands_values_over_by_stdin_only(fake_helm: Path) -> None:
         "--kubeconfig",
         "/state/kubeconfig",
         "--kube-context",
-        "localloop-hello",
+        "kind-hello",
         "upgrade",
         "--install",
     )
