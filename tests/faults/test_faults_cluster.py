@@ -68,6 +68,31 @@ def test_kubectl_and_kind_see_it(running: Project) -> None:
     assert running.localloop("kubeconfig").out.strip() == str(cluster.kubeconfig)
 
 
+THEIRS = """\
+apiVersion: v1
+kind: Config
+current-context: theirs
+contexts: [{name: theirs, context: {cluster: theirs, user: theirs}}]
+clusters: [{name: theirs, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: theirs, user: {token: theirs}}]
+"""
+
+
+def test_in_the_users_own_kubeconfig(running: Project, tmp_path: Path) -> None:
+    """Its context is added on request, and which one is current stays the user's choice."""
+    cluster, theirs = running.cluster, tmp_path / "config"
+    theirs.write_text(THEIRS)
+    env = {"KUBECONFIG": str(theirs)}
+    for _ in range(2):
+        running.localloop("kubeconfig", "--merge", env=env)
+        argv = ["kubectl", f"--kubeconfig={theirs}"]
+        assert output([*argv, "config", "current-context"]).strip() == "theirs"
+        assert cluster.node in output([*argv, f"--context={cluster.context}", "get", "nodes"])
+    run = running.localloop("down", "--cluster", env=env)
+    assert cluster.context in run.text
+    assert str(theirs) in run.text
+
+
 def test_stopped(running: Project) -> None:
     before, node = running.outside.see(), docker("inspect", "-f", "{{.Id}}", running.cluster.node)
     docker("stop", "-t", "5", running.cluster.node)
