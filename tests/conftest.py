@@ -18,7 +18,7 @@ import pytest
 
 from harness.nodeimage import made_node_image
 from harness.outside import Cluster
-from harness.parttimes import part
+from harness.part import part
 from harness.project import Project
 from harness.run import Run
 

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from pathlib import Path
-from time import monotonic
-from typing import Any
 
 import pytest
 
-# What the running phase of a test has spent for a part of its own: (part, seconds).
-_apart: list[tuple[str, float]] = []
-
-
-@contextmanager
-def part(name: str) -> Iterator[None]:
-    """Count the block's time as the part ``name``, not as the running test's."""
-    started = monotonic()
-    try:
-        yield
-    finally:
-        _apart.append((name, monotonic() - started))
+from . import part
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    report.user_properties += _apart
-    _apart.clear()
+    report.user_properties += part.taken()
     return report
 
 
@@ -46,8 +31,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def _add(parts: defaultdict[str, float], report: pytest.TestReport) -> None:
     parts[part_of(report.nodeid)] += report.duration
-    apart: list[tuple[str, Any]] = report.user_properties
-    for name, seconds in apart:
+    for name, seconds in report.user_properties:
+        assert isinstance(seconds, float)
         parts[name] += seconds
         parts[part_of(report.nodeid)] -= seconds
 

@@ -27,7 +27,7 @@ from localloop.session import Session
 
 Object = dict[str, Any]
 REGISTRY = "127.0.0.1:5000"
-NODE = "demo-control-plane"
+NODE = "localloop-demo"
 
 
 class FakeImages:
