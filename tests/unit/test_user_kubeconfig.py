@@ -154,6 +154,15 @@ def test_everything_else_stays_as_it_is(home: Path, ours: Path) -> None:
     assert merge_context(path, ours, NAME) is False
 
 
+def test_the_order_in_which_kubectl_writes_is_no_change(home: Path, ours: Path) -> None:
+    path = write(home / "config", kubeconfig("other"))
+    assert merge_context(path, ours, NAME) is True
+    path.write_text(yaml.safe_dump(read(path), sort_keys=True))
+    before = path.read_bytes()
+    assert merge_context(path, ours, NAME) is False
+    assert path.read_bytes() == before
+
+
 def test_the_cluster_moved_to_another_port(home: Path, ours: Path) -> None:
     path = write(home / "config", kubeconfig(port=1))
     document = read(path)

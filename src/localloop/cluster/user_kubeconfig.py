@@ -6,6 +6,7 @@ exclusively), except that the new content replaces the old by rename.
 
 from __future__ import annotations
 
+import copy
 import os
 import stat
 import time
@@ -51,12 +52,11 @@ def merge_context(path: Path, ours: Path, context: str) -> bool:
     source = _read(ours)
     with _locked(path):
         document = _read(path)
-        before = _text(document)
+        before = copy.deepcopy(document)
         _merge(document, source, context, path)
-        after = _text(document)
-        if after == before and path.exists():
+        if document == before:
             return False
-        _replace(path, after.encode())
+        _replace(path, _text(document).encode())
     return True
 
 

@@ -25,6 +25,8 @@ def load_tree(data: bytes, name: str) -> Node:
             return _Tree(loader, name).node(root) if root is not None else Node(None, 1, 1)
         finally:
             loader.dispose()
+    except RecursionError:  # PyYAML without its C parts has no limit of its own
+        raise error(name, 1, 1, "nested too deeply") from None
     except (yaml.YAMLError, UnicodeError) as exc:
         mark = getattr(exc, "problem_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -60,14 +62,19 @@ class _Tree:
 
     def mapping(self, node: Node, found: Any, depth: int) -> None:
         for key, _ in found.value:
-            line, column = key.start_mark.line + 1, key.start_mark.column + 1
-            if key.id != "scalar":
-                raise error(self.name, line, column, "a key must be a string")
-            if key.value in node.keys:
-                raise error(self.name, line, column, f"duplicate key {key.value!r}")
-            node.keys[key.value] = (line, column)
+            name, line, column = self.key(key)
+            if name in node.keys:
+                raise error(self.name, line, column, f"duplicate key {name!r}")
+            node.keys[name] = (line, column)
         self.loader.flatten_mapping(found)
         node.value = {}
         for key, value in found.value:  # what a merge key brings comes first: the rest wins
-            node.keys.setdefault(key.value, (key.start_mark.line + 1, key.start_mark.column + 1))
-            node.value[key.value] = self.node(value, depth + 1)
+            name, *position = self.key(key)
+            node.keys.setdefault(name, (position[0], position[1]))
+            node.value[name] = self.node(value, depth + 1)
+
+    def key(self, found: Any) -> tuple[str, int, int]:
+        line, column = found.start_mark.line + 1, found.start_mark.column + 1
+        if found.id != "scalar":
+            raise error(self.name, line, column, "a key must be a string")
+        return found.value, line, column
