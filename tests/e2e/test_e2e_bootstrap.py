@@ -325,7 +325,7 @@ def test_a_port_that_is_added_and_taken_away(boot: BootProject) -> None:
     service = {"spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}}
     boot.edit("localloop.yml", "cluster:\n", f'cluster:\n  ports: ["{port}:30080"]\n')
     planned = boot.localloop("plan")
-    assert f"127.0.0.1:{port}:30080" in planned.text
+    assert f"port 127.0.0.1:{port} for 30080/tcp" in planned.text
     node = boot.node()
     run = boot.deploy()
     assert boot.node() != node
