@@ -49,12 +49,17 @@ agreed = { [ "$(YES)" = 1 ] || [ "$${CI:-0}" != 0 -a "$${CI:-}" != false ] || \
 
 PLAYBOOK = ANSIBLE_CONFIG=ansible.cfg ANSIBLE_INVENTORY_ENABLED=host_list $(BIN)/ansible-playbook -i localhost,
 
-tools: venv ## install Docker, Helm and kubectl if they are missing (asks first)
-	@if ! $(PLAYBOOK) playbooks/host.yml -e host_install=false > $(VENV)/tools.log 2>&1; then \
-	  sed -n -e 's/^ *This machine lacks:/&/p' -e 's/^ *- /- /p' $(VENV)/tools.log; \
-	  grep -q 'This machine lacks' $(VENV)/tools.log || { cat $(VENV)/tools.log; exit 1; }; \
-	  if $(call agreed,Install or start these here?); then $(PLAYBOOK) playbooks/host.yml; \
-	  else echo "Nothing was changed. \`make YES=1 $(or $(MAKECMDGOALS),tools)\` does not ask."; exit 1; fi; fi
+# What the playbook has said of the machine.
+ABOUT = sed -n -e '/Nothing was installed, as asked/d' \
+	-e '/^ *\(About this machine\|This machine lacks\):$$/,/^ *[^ -]\|^$$/s/^ *//p' $(VENV)/tools.log
+
+tools: venv ## install Docker, kind, Helm and kubectl if they are missing (asks first)
+	@if $(PLAYBOOK) playbooks/host.yml -e host_install=false > $(VENV)/tools.log 2>&1; then $(ABOUT); exit; fi; \
+	grep -q 'This machine lacks' $(VENV)/tools.log || { cat $(VENV)/tools.log; exit 1; }; \
+	$(ABOUT); \
+	grep -q 'Nothing was installed, as asked' $(VENV)/tools.log || exit 1; \
+	if $(call agreed,Install and set up these here?); then $(PLAYBOOK) playbooks/host.yml; \
+	else echo "Nothing was changed. \`make YES=1 $(or $(MAKECMDGOALS),tools)\` does not ask."; exit 1; fi
 
 demo: venv tools ## deploy an example (PROJECT=examples/hello) and fetch its page through the cluster
 	@$(BIN)/localloop deploy --project $(PROJECT)

@@ -31,7 +31,7 @@ FAILED = (
     ),
     Row(
         "tool_missing",
-        "docker, helm, kubectl or mmdebstrap is not on PATH",
+        "docker, kind, helm, kubectl or mmdebstrap is not on PATH",
         "Install it; `make tools` does on Debian.",
     ),
     Row(

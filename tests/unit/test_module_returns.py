@@ -23,6 +23,7 @@ from localloop.system.host import (
     BUILDX_MINIMUM,
     DOCKER_MINIMUM,
     HELM_MINIMUM,
+    KIND_MINIMUM,
     KUBECTL_MINIMUM,
     Host,
     examine,
@@ -67,8 +68,11 @@ def plan() -> dict[str, Any]:
 
 
 HOST = Host(
-    distribution="debian", release="12", root=True, machine="x86_64", docker_server="",
-    docker_client="", dockerd="", buildx="", helm="", kubectl="", mmdebstrap=False, systemd=True,
+    distribution="debian", release="12", root=True, machine="x86_64", runtime="", docker_server="",
+    docker_client="", dockerd="", buildx="", podman="", nerdctl="", kind="", helm="",
+    kubectl="1.32.4", hidden={"kubectl": {"path": "/b", "version": "1.36.0", "behind": "/a"}},
+    go="", go_path="", mmdebstrap=False, sysctl=True, inotify={"max_user_instances": 128},
+    inotify_writable=True, systemd=True,
 )  # fmt: skip
 BASELINE = Baseline("1", "cold", False, "", Path("/a.csv"), (Measurement("cold", "image", "web"),))
 RESULTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -158,6 +162,7 @@ def versions() -> dict[str, str]:
         "Docker": DOCKER_MINIMUM,
         "Docker's buildx": BUILDX_MINIMUM,
         "Helm": HELM_MINIMUM,
+        "kind": KIND_MINIMUM,
         "kubectl": KUBECTL_MINIMUM,
     }
     numbers = {name: ".".join(map(str, version)) for name, version in oldest.items()}

@@ -67,6 +67,11 @@ class Docker:
         found: dict[str, Any] = json.loads(self._get("/version"))
         return found
 
+    def info(self) -> dict[str, Any]:
+        """What ``docker info`` shows of the daemon (``SecurityOptions``, ``CgroupVersion``, …)."""
+        found: dict[str, Any] = json.loads(self._get("/info"))
+        return found
+
     def inspect_container(self, name: str) -> dict[str, Any] | None:
         """What ``docker inspect`` shows of a container; None if it does not exist."""
         return self._inspect(f"/containers/{quote(name, safe='')}/json")
