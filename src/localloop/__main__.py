@@ -25,6 +25,7 @@ COMMANDS = {
     "report": "print the report of a transaction (default: the newest)",
     "kubeconfig": "print the path of the cluster's kubeconfig, or merge it into your own",
     "baseline": "measure the builds, the project's own commands and, on request, a deploy",
+    "stop": "stop the cluster, which frees its memory and keeps everything",
     "down": "remove this project's releases and record; on request, the cluster",
     "prune": "remove this project's old images from the registry",
     "content": "print the directory that has ansible.cfg, the playbooks and the roles",

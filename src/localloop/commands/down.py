@@ -10,7 +10,7 @@ from ..cluster.state import context_name
 from ..cluster.user_kubeconfig import entry_in_user_config
 from ..config.project import load_project
 from ..events import Emit
-from ..release.remove import has_containers, removal_plan, remove_project
+from ..release.remove import has_remains, removal_plan, remove_project
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
@@ -45,7 +45,7 @@ def run(options: Options, console: Console) -> int:
     """
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
-    left = options.cluster and has_containers(session)
+    left = options.cluster and has_remains(session)
     if session.cluster.verdict == "create" and not left:
         console.document({"outcome": "absent"})
         console.say(f"There is no cluster {session.cluster_name}: nothing to remove.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from ..cluster.state import context_name
+from ..cluster.state import LABEL_CLUSTER, context_name
 from ..config.model import Chart, Project
 from ..errors import LocalloopError, UsageError
 from ..events import Emit
@@ -55,9 +55,14 @@ def removal_plan(session: Session, *, with_cluster: bool, force: bool = False) -
     return other_plan(session, "down", parts, serial=record.serial)
 
 
-def has_containers(session: Session) -> bool:
-    """Whether Docker has anything of the cluster: its node, running or not, or its registry."""
-    return bool(session.cluster.container_id) or session.cluster.registry_verdict != "create"
+def has_remains(session: Session) -> bool:
+    """Whether Docker has anything of the cluster: nodes, running or not, or what has our label.
+
+    The label is that of its registry, and of all that a cluster of localloop 0.1 consists of.
+    """
+    if session.cluster.nodes:
+        return True
+    return session.docker.has_labelled(f"{LABEL_CLUSTER}={session.cluster_name}")
 
 
 def _require_unseen(session: Session, *, with_cluster: bool, force: bool) -> None:

@@ -1,0 +1,109 @@
+"""Wait until a cluster that was created or started serves: API server, nodes, service names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from ..errors import LocalloopError
+from ..kube.client import ApiError, ApiUnreachable, Kube
+from ..kube.kubeconfig import load_kubeconfig
+from .state import context_name, kubeconfig_path
+
+_POLL_SECONDS = 0.2
+_ANSWER_SECONDS = 2.0
+
+
+def connect(name: str) -> Kube:
+    """The API server of a cluster of ours, by our kubeconfig."""
+    return Kube(load_kubeconfig(kubeconfig_path(name), context_name(name)))
+
+
+def serves(name: str) -> bool:
+    """Whether the API server of a cluster of ours reports ready within two seconds."""
+    try:
+        return _serves(connect(name))
+    except LocalloopError:
+        return False
+
+
+def wait_until_serving(kube: Kube, *, seconds: float) -> bool:
+    """Wait up to ``seconds`` until the API server reports ready; returns whether it does."""
+    deadline = time.monotonic() + seconds
+    while not _serves(kube):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def wait_until_ready(
+    kube: Kube,
+    nodes: Sequence[str],
+    *,
+    since: float,
+    seconds: float,
+    say: Callable[[str], None],
+) -> None:
+    """Wait until the nodes are Ready and CoreDNS is available.
+
+    A node counts as Ready once its kubelet has renewed its lease after ``since`` (Unix time): before,
+    its status may be what it was when it was stopped. Raises ``LocalloopError``
+    (``cluster_not_ready``) after ``seconds``, with what is missing.
+    """
+    deadline = time.monotonic() + seconds
+    told = ""
+    while missing := _missing(kube, nodes, since):
+        if missing != told:
+            say(f"waiting: {missing}")
+            told = missing
+        if time.monotonic() > deadline:
+            raise LocalloopError(
+                "cluster_not_ready",
+                f"the cluster was not ready within {seconds:g} s: {missing}",
+                hint="Look at its node: `docker logs` and `docker exec … journalctl -u kubelet`;"
+                " `localloop bootstrap --recreate --force` replaces the cluster"
+                " (everything in it is lost).",
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def version(kube: Kube) -> str:
+    """The server's version, without its ``v``: ``1.37.2``."""
+    return str((kube.get("/version") or {}).get("gitVersion", "")).removeprefix("v")
+
+
+def _serves(kube: Kube) -> bool:
+    try:
+        return kube.ready(timeout=_ANSWER_SECONDS)
+    except LocalloopError:
+        return False
+
+
+def _missing(kube: Kube, nodes: Sequence[str], since: float) -> str:
+    """What the cluster still lacks, in words; empty if it is ready."""
+    if not _serves(kube):
+        return "the API server does not answer"
+    try:
+        found = {node["metadata"]["name"]: node for node in kube.list("v1", "Node", "")[0]}
+        leases, _ = kube.list("coordination.k8s.io/v1", "Lease", "kube-node-lease")
+        alive = {lease["metadata"]["name"] for lease in leases if _renewed(lease) >= since}
+        late = [name for name in nodes if name not in alive or not _is_ready(found.get(name))]
+        if late:
+            return f"{', '.join(late)} not Ready"
+        dns = kube.get("/apis/apps/v1/namespaces/kube-system/deployments/coredns") or {}
+    except (ApiError, ApiUnreachable) as error:
+        return str(error.message)
+    return "" if dns.get("status", {}).get("availableReplicas") else "CoreDNS is not available"
+
+
+def _renewed(lease: dict[str, Any]) -> float:
+    text = str(lease.get("spec", {}).get("renewTime", ""))
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
+
+
+def _is_ready(node: dict[str, Any] | None) -> bool:
+    conditions = (node or {}).get("status", {}).get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
