@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from localloop.cluster.containers import NodeContainer
 from localloop.cluster.state import ClusterState
 from localloop.errors import LocalloopError, UsageError
+from localloop.kube.client import ApiUnreachable
 from localloop.plan.cluster_verdict import (
     BootstrapChoice,
     guard,
@@ -99,6 +101,37 @@ def test_fingerprints_and_their_origin_are_reported() -> None:
     assert (found["inputs_state"], found["inputs_transaction"]) == (ACCEPTED, "tx-1")
 
 
+LACKS = "port 127.0.0.1:8080 for 30080/tcp"
+
+
+@pytest.mark.parametrize(
+    ("choice", "known", "current", "verdict", "reason", "lacks"),
+    [
+        (BootstrapChoice(), None, "", "bootstrap", "cluster_lacks", None),
+        (BootstrapChoice(), noted(), OLD, "bootstrap", "cluster_lacks", None),
+        (BootstrapChoice(), noted(), NEW, "bootstrap", "cluster_inputs_changed", None),
+        (BootstrapChoice("reuse"), None, "", "ok", "", LACKS),
+        (BootstrapChoice("reuse"), noted(), NEW, "ok", "", LACKS),
+        (BootstrapChoice("recreate"), None, "", "bootstrap", "recreate_requested", None),
+        (BootstrapChoice(transaction="tx-1"), noted(), OLD, "ok", "", None),
+    ],
+)
+def test_what_it_lacks_counts_like_changed_inputs(
+    choice: BootstrapChoice,
+    known: Noted | None,
+    current: str,
+    verdict: str,
+    reason: str,
+    lacks: str | None,
+) -> None:
+    found = judge(choice, known, current, LACKS)
+    assert (found["verdict"], found["reason"], found.get("lacks")) == (verdict, reason, lacks)
+    if choice.answer == "auto" and verdict == "bootstrap":
+        assert LACKS in found["detail"]
+        with pytest.raises(LocalloopError, match="8080"):
+            require_possible(found, "demo", bootstraps=False)
+
+
 CHANGED = {"verdict": "bootstrap", "reason": "cluster_inputs_changed", "detail": "changed a.yaml"}
 REQUESTED = {"verdict": "bootstrap", "reason": "recreate_requested"}
 
@@ -139,7 +172,7 @@ def test_a_refusal_names_paths_others_and_commands() -> None:
     for words in ("a.yaml", "project x", "bootstrap --reuse-ok", "bootstrap --recreate --force"):
         assert words in str(caught.value)
     foreign = guard(CHANGED, BootstrapChoice(), "demo", ours=False, others=[])
-    with pytest.raises(LocalloopError, match="its node is not localloop's"):
+    with pytest.raises(LocalloopError, match="its nodes are not localloop's"):
         require_possible(foreign, "demo")
 
 
@@ -155,18 +188,22 @@ class FakeSession:
     """A session whose containers are as given."""
 
     cluster_name = "demo"
-    container_name = "localloop-demo"
+    container_name = "demo-control-plane"
     registry_container_name = "localloop-demo-registry"
 
     def __init__(self, verdict: Any, **more: Any) -> None:
         known = {"ours": True, "registry_verdict": "ok", "registry_ours": True}
-        found = "" if verdict == "create" else "n0de"
-        self.cluster = ClusterState(
-            name="demo", verdict=verdict, container_id=found, **{**known, **more}
+        self._silent = more.pop("silent", False)
+        node = NodeContainer(
+            name=self.container_name, role="control-plane", state="", container_id="1", image=""
         )
+        nodes = () if verdict == "create" else (node,)
+        self.cluster = ClusterState(name="demo", verdict=verdict, nodes=nodes, **{**known, **more})
 
-    def answers(self) -> bool:
-        return False
+    def identify(self) -> str:
+        if self._silent:
+            raise ApiUnreachable("https://127.0.0.1:6443", "timed out")
+        return "u1d"
 
 
 @pytest.mark.parametrize(
@@ -186,10 +223,10 @@ class FakeSession:
             FakeSession("restart"), BootstrapChoice("recreate"), "cluster_unseen", id="unseen"
         ),
         pytest.param(
-            FakeSession("ok", starting=True),
+            FakeSession("ok", silent=True),
             BootstrapChoice("recreate"),
             "cluster_unseen",
-            id="starting",
+            id="silent",
         ),
         pytest.param(
             FakeSession("restart"), BootstrapChoice("recreate", force=True), "", id="forced"

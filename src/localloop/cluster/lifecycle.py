@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-import yaml
-
 from ..config.model import ClusterConfig
 from ..system.docker import Docker
 from ..system.paths import cluster_dir, write_private
 from . import kind, owner
 from .containers import CONTROL_PLANE, Nodes, judge_nodes, list_nodes
-from .kind_config import render
-from .ports import choose_ports, save_ports
+from .kind_config import kind_config, ports_wanted, rendered
+from .node_images import refuses_cgroup_v1
+from .ports import choose_ports, node_port, save_ports
 from .ready import connect, version, wait_until_ready, wait_until_serving
 from .state import LABEL_CLUSTER, not_ours
 
@@ -51,17 +50,23 @@ def create(
     kind.require_kind()
     listed = list_nodes(docker, name)
     old = look(docker, name)
-    ports = choose_ports(wanted, listed, api_port=api_port)
+    api, free = choose_ports(ports_wanted(wanted), name, listed, api_port=api_port)
     if old.nodes:
         say(f"deleting the nodes of {name}")
         kind.delete(name, environ=environ)
     mount = owner.begin(name, image)
     config = cluster_dir(name) / "kind.yaml"
-    content = render(wanted, owner_file=mount, ports=ports, image=image)
-    write_private(config, yaml.safe_dump(content, sort_keys=False).encode())
+    content = kind_config(
+        wanted,
+        owner=mount,
+        api_port=api,
+        free_ports=free,
+        fail_cgroup_v1_patch=refuses_cgroup_v1(image),
+    )
+    write_private(config, rendered(content))
     since = time.time()
     kind.create(name, config, image, say=say, environ=environ)
-    save_ports(name, ports)
+    save_ports(name, {"api": api, **{node_port(port): number for port, number in free.items()}})
     kube = connect(name)
     nodes = [node.name for node in look(docker, name).nodes]
     wait_until_ready(kube, nodes, since=since, seconds=seconds, say=say)

@@ -13,10 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..config.cluster import OWNER_DEST
 from ..system.paths import cluster_dir, write_private
-
-OWNER_MOUNT = "/etc/localloop/owner"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Creation:
@@ -74,7 +72,7 @@ def owns(creation: Creation | None, container: Mapping[str, Any]) -> bool:
     Only the file's name is compared: Docker Desktop changes the paths of mounts.
     """
     return creation is not None and any(
-        mount.get("Destination") == OWNER_MOUNT
+        mount.get("Destination") == OWNER_DEST
         and PurePosixPath(str(mount.get("Source"))).name == creation.owner
         for mount in container.get("Mounts") or ()
     )

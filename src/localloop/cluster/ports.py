@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..config.model import ClusterConfig, Port
+from ..config.model import Port
 from ..errors import LocalloopError
 from ..system.paths import cluster_dir, write_private
 
@@ -65,9 +65,10 @@ def _reason(purpose: str) -> str:
 
 
 def choose_ports(
-    wanted: ClusterConfig, listed: Sequence[Mapping[str, Any]], *, api_port: int | None
-) -> dict[str, int]:
-    """The ports on this host of a cluster that is about to be created: ``api``, and by node port.
+    wanted: Sequence[Port], name: str, listed: Sequence[Mapping[str, Any]], *, api_port: int | None
+) -> tuple[int, dict[Port, int]]:
+    """The ports on this host of a cluster that is about to be created: the API server's, and the free
+    ones that are ``wanted`` without a number.
 
     ``listed`` are the containers that it replaces, whose ports count as free. Raises
     ``LocalloopError`` (``api_port_taken``, ``port_taken``) for one that something else holds.
@@ -78,17 +79,15 @@ def choose_ports(
         for port in container.get("Ports") or ()
         if port.get("PublicPort")
     }
-    name = wanted.name
-    found = {
-        "api": choose_port("api", name, configured=api_port, own=held.get("6443/tcp")),
-    }
-    for port in wanted.ports:
+    api = choose_port("api", name, configured=api_port, own=held.get("6443/tcp"))
+    free = {}
+    for port in wanted:
         key = node_port(port)
         if port.host is None:
-            found[key] = choose_port(key, name, configured=None, own=held.get(key))
+            free[port] = choose_port(key, name, configured=None, own=held.get(key))
         elif port.host not in held.values() and port.protocol == "tcp":
             _require_free(port)
-    return found
+    return api, free
 
 
 def node_port(port: Port) -> str:

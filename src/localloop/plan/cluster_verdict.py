@@ -72,9 +72,7 @@ def cluster_verdict(
     found = container_verdict(session)
     if found["verdict"] != "ok":
         return found
-    try:
-        session.identify()
-    except ApiUnreachable:
+    if not _answers(session):
         return {"verdict": "restart", "reason": "cluster_not_answering"}
     current = session.fingerprints.of_cluster
     lacks = "; ".join(session.cluster.lacks)
@@ -96,6 +94,14 @@ def cluster_verdict(
     if found["verdict"] == "bootstrap":
         found["loses"] = ", ".join(goes_with(session.kube))
     return found
+
+
+def _answers(session: Session) -> bool:
+    try:
+        session.identify()
+    except ApiUnreachable:
+        return False
+    return True
 
 
 def judge(
@@ -180,7 +186,7 @@ def require_possible(cluster: Mapping[str, str], name: str, *, bootstraps: bool 
             " `localloop bootstrap --reuse-ok` keeps it.",
         )
     others = cluster.get("others")
-    why = f"it also has {others}" if others else "its node is not localloop's"
+    why = f"it also has {others}" if others else "its nodes are not localloop's"
     raise LocalloopError(
         cluster["reason"],
         f"{message}; it is not replaced without being asked, because {why}",
@@ -204,8 +210,11 @@ def require_answer(session: Session, choice: BootstrapChoice) -> None:
             hint="--reuse-ok keeps it and deploys to it; --recreate replaces it, and everything in"
             " it is lost (in a playbook run: -e localloop_bootstrap=reuse or =recreate).",
         )
-    down = found["verdict"] in ("start", "restart")
-    if choice.answer == "recreate" and down and not choice.force:
+    if choice.answer != "recreate" or choice.force:
+        return
+    if found["verdict"] == "ok" and not _answers(session):
+        found = {"verdict": "restart", "reason": "cluster_not_answering"}
+    if found["verdict"] in ("start", "restart"):
         raise UsageError(
             "cluster_unseen",
             f"cluster {name} does not run ({found['reason']}),"
