@@ -223,17 +223,15 @@ def test_hostile_names_are_arguments_after_the_dashes(hostile: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("helm", "server", "wanted"),
+    ("helm", "wanted"),
     [
-        (3, 20, ()),
-        (3, 34, ()),
-        (4, 21, ("--server-side=false",)),
-        (4, 22, ("--server-side=true", "--force-conflicts")),
-        (5, 40, ("--server-side=true", "--force-conflicts")),
+        (3, ()),
+        (4, ("--server-side=true", "--force-conflicts")),
+        (5, ("--server-side=true", "--force-conflicts")),
     ],
 )
-def test_apply_flags(helm: int, server: int, wanted: tuple[str, ...]) -> None:
-    assert apply_flags(helm, server) == wanted
+def test_apply_flags(helm: int, wanted: tuple[str, ...]) -> None:
+    assert apply_flags(helm) == wanted
 
 
 @pytest.mark.parametrize(
