@@ -262,7 +262,7 @@ class _Run:
         images: Mapping[str, PublishedImage],
         deployed: Callable[[], Mapping[str, Any]],
     ) -> dict[str, Any]:
-        values = resolve_values(chart.values, images)
+        values = resolve_values(self._session.fingerprints.values_of(chart), images)
         if not (chart.keep_values or chart.generate):
             return values
         return keeping(values, chart, deployed())
