@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localloop.cluster.kind_config import (
-    free_ports_wanted,
+    ports_wanted,
     kind_config,
     named_images,
     rendered,
@@ -59,7 +59,7 @@ def test_several_nodes_ports_and_mounts() -> None:
         ports=(Port("0.0.0.0", 8080, 30080, "tcp"), free),
         mounts=(Mount(Path("/x"), "/data", False), Mount(Path("/y"), "/models", True)),
     )
-    assert free_ports_wanted(config) == (free,)
+    assert [port for port in ports_wanted(config) if port.host is None] == [free]
     mounts = [
         {"hostPath": "/x", "containerPath": "/data", "readOnly": False},
         {"hostPath": "/y", "containerPath": "/models", "readOnly": True},
@@ -109,7 +109,7 @@ def test_the_users_file_keeps_what_it_has(tmp_path: Path) -> None:
         "  extraMounts: [{hostPath: data, containerPath: /data, propagation: Bidirectional}]\n",
     )
     before = json.dumps(config.kind_document)
-    (free, _) = free_ports_wanted(config)
+    (free, _) = (port for port in ports_wanted(config) if port.host is None)
     assert made(config, free_ports={free: 40001}, fail_cgroup_v1_patch=True) == {
         "apiVersion": "kind.x-k8s.io/v1alpha4",
         "kind": "Cluster",
@@ -404,7 +404,7 @@ CONFIGS = st.builds(
 @given(CONFIGS)
 @settings(deadline=None)
 def test_what_is_made_satisfies(config: ClusterConfig) -> None:
-    free = {port: 41000 + number for number, port in enumerate(free_ports_wanted(config))}
+    free = {port: 41000 + number for number, port in enumerate(ports_wanted(config))}
     assert lacking(config, containers(made(config, free_ports=free))) == ()
 
 

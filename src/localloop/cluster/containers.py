@@ -80,9 +80,7 @@ def _order(node: NodeContainer) -> tuple[bool, int, str]:
     return node.role != CONTROL_PLANE, len(node.name), node.name
 
 
-def _verdict(
-    nodes: Sequence[NodeContainer], *, half_made: bool
-) -> tuple[NodesVerdict, str]:
+def _verdict(nodes: Sequence[NodeContainer], *, half_made: bool) -> tuple[NodesVerdict, str]:
     planes = [node for node in nodes if node.role == CONTROL_PLANE]
     if half_made:
         return "create", "cluster_half_made"

@@ -33,7 +33,9 @@ def require_kind() -> str:
         raise UsageError("tool_missing", error.message, hint=error.hint) from error
     said = tools.run([path, "version"], timeout=SHORT_SECONDS).stdout.strip()
     if parse_version(said) < KIND_MINIMUM:
-        raise UsageError("tool_too_old:kind", f"{path} is {said or 'of no version'}", hint=KIND_HINT)
+        raise UsageError(
+            "tool_too_old:kind", f"{path} is {said or 'of no version'}", hint=KIND_HINT
+        )
     return path
 
 
@@ -134,5 +136,3 @@ def _last(stderr: str) -> str:
     errors = [index for index, line in enumerate(lines) if line.startswith("ERROR:")]
     begin = errors[0] if errors else max(0, len(lines) - _LAST_LINES)
     return "\n".join(lines[begin : begin + _LAST_LINES])
-
-

@@ -27,7 +27,7 @@ def kind_config(
 
     ``owner`` is the file that says whose the nodes are, ``api_port`` the API server's port on
     127.0.0.1 (a port that the user's file has wins). ``free_ports`` are the host ports chosen for
-    those of ``free_ports_wanted``; kind chooses for the others. ``fail_cgroup_v1_patch``: the
+    those of ``ports_wanted`` without one; kind chooses for the others. ``fail_cgroup_v1_patch``: the
     kubelet of the image refuses cgroup v1, which this machine has.
     """
     made: dict[str, Any] = copy.deepcopy(config.kind_document)
@@ -75,11 +75,9 @@ def wanted_nodes(config: ClusterConfig) -> list[dict[str, Any]]:
     return nodes
 
 
-def free_ports_wanted(config: ClusterConfig) -> tuple[Port, ...]:
-    """The ports for which a free host port has to be chosen."""
-    return tuple(
-        port for node in wanted_nodes(config) for port in ports_of(node) if port.host is None
-    )
+def ports_wanted(config: ClusterConfig) -> tuple[Port, ...]:
+    """The ports that the nodes are to publish; those without ``host`` need a free one."""
+    return tuple(port for node in wanted_nodes(config) for port in ports_of(node))
 
 
 def named_images(config: ClusterConfig) -> tuple[str, ...]:

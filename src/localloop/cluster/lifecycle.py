@@ -130,5 +130,3 @@ def remove(docker: Docker, name: str, *, environ: Mapping[str, str]) -> bool:
     if found.nodes:
         kind.delete(name, environ=environ)
     return bool(found.nodes)
-
-

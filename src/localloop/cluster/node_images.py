@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 KINDEST: Mapping[str, str] = {
     # From the release notes of kind 0.33.0; the first is also the default in its source.
@@ -46,3 +47,14 @@ def minor_of(text: str) -> str:
     name = text.partition("@")[0].rpartition("/")[2]
     found = _VERSION.search(name)
     return found[1] if found else ""
+
+
+def refuses_cgroup_v1(image: str) -> bool:
+    """Whether the kubelet of a published image does not start on this host without being asked.
+
+    From 1.35 on it refuses hosts with cgroup v1, unless ``failCgroupV1`` is false.
+    """
+    published = not image.startswith("localloop/")
+    minor = minor_of(image).partition(".")[2]
+    v1 = Path("/sys/fs/cgroup").is_dir() and not Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    return published and v1 and int(minor or 0) >= 35

@@ -16,6 +16,7 @@ from typing import Any
 from ..config.cluster import OWNER_DEST
 from ..system.paths import cluster_dir, write_private
 
+
 @dataclass(frozen=True, kw_only=True)
 class Creation:
     """What is noted of a cluster that localloop creates.

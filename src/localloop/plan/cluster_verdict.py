@@ -126,7 +126,9 @@ def judge(
         return found | {"verdict": "bootstrap", "reason": "recreate_requested"}
     changed = found.get("inputs") == "changed"
     if choice.answer == "reuse":
-        return found | ({"inputs": "accept"} if changed else {}) | ({"lacks": lacks} if lacks else {})
+        return (
+            found | ({"inputs": "accept"} if changed else {}) | ({"lacks": lacks} if lacks else {})
+        )
     if changed:
         return found | {
             "verdict": "bootstrap",
