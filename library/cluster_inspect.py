@@ -9,10 +9,10 @@ DOCUMENTATION = r"""
 module: cluster_inspect
 short_description: Say what has to be done about the cluster
 description:
-  - Asks Docker for the cluster's nodes, in one request, and for its registry, and the API server whether
-    it is ready, and derives a verdict.
-  - If the cluster runs, makes sure that the user's kubeconfig is that of this cluster. Changes nothing
-    else.
+  - Asks Docker for the cluster's nodes, in one request, and for its registry, and the API server
+    whether it is ready, and derives a verdict.
+  - If the cluster runs, makes sure that the user's kubeconfig is that of this cluster. Changes
+    nothing else.
 requirements:
   - python >= 3.11
   - docker >= 7.1 (the Python library)

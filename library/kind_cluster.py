@@ -9,10 +9,10 @@ DOCUMENTATION = r"""
 module: kind_cluster
 short_description: Create, start, stop or remove a kind cluster of localloop's
 description:
-  - Runs C(kind) to create and delete the cluster, and Docker to start and stop its nodes. Waits until
-    the API server, the nodes and service names are ready.
-  - Only a cluster that localloop created is touched. It is known by a random id that each node mounts,
-    also after a create that was killed.
+  - Runs C(kind) to create and delete the cluster, and Docker to start and stop its nodes. Waits
+    until the API server, the nodes and service names are ready.
+  - Only a cluster that localloop created is touched. It is known by a random id that each node
+    mounts, also after a create that was killed.
   - The network C(kind) is never removed.
 requirements:
   - python >= 3.11
@@ -26,10 +26,10 @@ options:
     required: true
   state:
     description:
-      - V(created) creates it in place of a cluster of that name, if there is one; everything in the old
-        one is lost.
-      - V(started) starts nodes that do not run, and restarts a control plane whose API server does not
-        answer, once.
+      - V(created) creates it in place of a cluster of that name, if there is one; everything in
+        the old one is lost.
+      - V(started) starts nodes that do not run, and restarts a control plane whose API server does
+        not answer, once.
       - V(stopped) stops the nodes and the registry, and keeps everything.
       - V(absent) removes the nodes.
     type: str
@@ -45,7 +45,8 @@ options:
     type: str
   api_port:
     description:
-      - The API server's port on 127.0.0.1. V(0) means the one that it had before, or else a free one.
+      - The API server's port on 127.0.0.1. V(0) means the one that it had before, or else a free
+        one.
     type: int
     default: 0
   timeout:

@@ -9,10 +9,10 @@ DOCUMENTATION = r"""
 module: kind_node_image
 short_description: Have the image of a kind cluster's nodes in Docker's store
 description:
-  - Takes C(cluster.node_image) of C(localloop.yml), else the C(kindest/node) of the wanted version of
-    Kubernetes by its digest, else an image that it builds from Kubernetes' Go modules.
-  - An image that Docker holds is neither pulled nor built. The first build takes about ten minutes on
-    two cores.
+  - Takes C(cluster.node_image) of C(localloop.yml), else the C(kindest/node) of the wanted version
+    of Kubernetes by its digest, else an image that it builds from Kubernetes' Go modules.
+  - An image that Docker holds is neither pulled nor built. The first build takes about ten minutes
+    on two cores.
 requirements:
   - python >= 3.11
   - docker >= 7.1 (the Python library)

@@ -1,4 +1,5 @@
-"""Verdicts about the cluster and its registry, from what Docker says; what is noted of a cluster."""
+"""Verdicts about the cluster and its registry, from what Docker says; what is noted of a
+cluster."""
 
 from __future__ import annotations
 
@@ -169,7 +170,7 @@ def test_a_stopped_cluster_is_not_compared() -> None:
 
 def test_published_ports_are_shown() -> None:
     listed = node()
-    listed["Ports"].append({"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 81, "Type": "tcp"})  # noqa: S104
+    listed["Ports"].append({"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 81, "Type": "tcp"})
     state = cluster_state("demo", [listed], None, creation=OURS)
     assert state.published == ("0.0.0.0:81 -> 80/tcp",)
 

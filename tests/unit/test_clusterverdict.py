@@ -105,28 +105,26 @@ LACKS = "port 127.0.0.1:8080 for 30080/tcp"
 
 
 @pytest.mark.parametrize(
-    ("choice", "known", "current", "verdict", "reason", "lacks"),
+    ("choice", "known", "current", "wanted"),
     [
-        (BootstrapChoice(), None, "", "bootstrap", "cluster_lacks", None),
-        (BootstrapChoice(), noted(), OLD, "bootstrap", "cluster_lacks", None),
-        (BootstrapChoice(), noted(), NEW, "bootstrap", "cluster_inputs_changed", None),
-        (BootstrapChoice("reuse"), None, "", "ok", "", LACKS),
-        (BootstrapChoice("reuse"), noted(), NEW, "ok", "", LACKS),
-        (BootstrapChoice("recreate"), None, "", "bootstrap", "recreate_requested", None),
-        (BootstrapChoice(transaction="tx-1"), noted(), OLD, "ok", "", None),
+        (BootstrapChoice(), None, "", ("bootstrap", "cluster_lacks", None)),
+        (BootstrapChoice(), noted(), OLD, ("bootstrap", "cluster_lacks", None)),
+        (BootstrapChoice(), noted(), NEW, ("bootstrap", "cluster_inputs_changed", None)),
+        (BootstrapChoice("reuse"), None, "", ("ok", "", LACKS)),
+        (BootstrapChoice("reuse"), noted(), NEW, ("ok", "", LACKS)),
+        (BootstrapChoice("recreate"), None, "", ("bootstrap", "recreate_requested", None)),
+        (BootstrapChoice(transaction="tx-1"), noted(), OLD, ("ok", "", None)),
     ],
 )
 def test_what_it_lacks_counts_like_changed_inputs(
     choice: BootstrapChoice,
     known: Noted | None,
     current: str,
-    verdict: str,
-    reason: str,
-    lacks: str | None,
+    wanted: tuple[str, str, str | None],
 ) -> None:
     found = judge(choice, known, current, LACKS)
-    assert (found["verdict"], found["reason"], found.get("lacks")) == (verdict, reason, lacks)
-    if choice.answer == "auto" and verdict == "bootstrap":
+    assert (found["verdict"], found["reason"], found.get("lacks")) == wanted
+    if choice.answer == "auto" and found["verdict"] == "bootstrap":
         assert LACKS in found["detail"]
         with pytest.raises(LocalloopError, match="8080"):
             require_possible(found, "demo", bootstraps=False)

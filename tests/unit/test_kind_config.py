@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localloop.cluster.kind_config import (
-    ports_wanted,
     kind_config,
     named_images,
+    ports_wanted,
     rendered,
     unsupported_by_own_image,
 )

@@ -1,7 +1,7 @@
 """The image of a kind cluster's nodes: chosen, then pulled or built.
 
-In this order: ``cluster.node_image``; the ``kindest/node`` that kind publishes for the wanted version,
-by its digest; our own, built from Go modules.
+In this order: ``cluster.node_image``; the ``kindest/node`` that kind publishes for the wanted
+version, by its digest; our own, built from Go modules.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _require_supported(wanted: ClusterConfig) -> None:
             "kind_config_unsupported",
             f"the node image that is built here does not support {', '.join(lacks)}",
             where=str(wanted.kind_config or ""),
-            hint="Name a `kindest/node` image as `cluster.node_image`, or change the configuration.",
+            hint="Name a `kindest/node` image as `cluster.node_image`, or change this.",
         )
 
 

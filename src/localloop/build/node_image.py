@@ -89,7 +89,8 @@ def build_image(
 ) -> None:
     """Run one ``docker buildx build`` into Docker's own store; ``say`` gets its progress.
 
-    ``timeout`` is in seconds; ``secrets`` are files by the name that the Dockerfile mounts. Raises ``image_build_failed``.
+    ``timeout`` is in seconds; ``secrets`` are files by the name that the Dockerfile mounts. Raises
+    ``image_build_failed``.
     """
     client = tools.find("docker", hint=DOCKER_HINT)
     argv = [client, "buildx", "build", "--builder=default", "--progress=rawjson", "--load"]

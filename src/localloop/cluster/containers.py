@@ -49,7 +49,7 @@ class Nodes:
     api: str = ""
 
 
-def list_nodes(docker: Docker, name: str) -> list[Listed]:
+def list_nodes(docker: Docker, name: str) -> Sequence[Listed]:
     """The cluster's node containers as Docker lists them, running or not. One request."""
     return docker.containers({"label": [f"{CLUSTER_LABEL}={name}"]})
 

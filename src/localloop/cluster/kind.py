@@ -81,12 +81,14 @@ def delete(name: str, *, environ: Mapping[str, str]) -> None:
         raise LocalloopError(
             "kind_failed",
             f"kind could not delete cluster {name}:\n" + _last(done.stderr),
-            hint=f"Look at its containers: docker ps -a --filter label=io.x-k8s.kind.cluster={name}",
+            hint="Look at its containers: docker ps -a --filter"
+            f" label=io.x-k8s.kind.cluster={name}",
         )
 
 
 def read_kubeconfig(name: str, *, environ: Mapping[str, str]) -> bytes:
-    """The kubeconfig of a running cluster, for use from this host. Raises ``kubeconfig_missing``."""
+    """The kubeconfig of a running cluster, for use from this host. Raises
+    ``kubeconfig_missing``."""
     argv = [require_kind(), "get", "kubeconfig", "--name", name]
     done = tools.run(argv, timeout=SHORT_SECONDS, env=child_environ(environ, name))
     if done.returncode:

@@ -27,8 +27,8 @@ def kind_config(
 
     ``owner`` is the file that says whose the nodes are, ``api_port`` the API server's port on
     127.0.0.1 (a port that the user's file has wins). ``free_ports`` are the host ports chosen for
-    those of ``ports_wanted`` without one; kind chooses for the others. ``fail_cgroup_v1_patch``: the
-    kubelet of the image refuses cgroup v1, which this machine has.
+    those of ``ports_wanted`` without one; kind chooses for the others. ``fail_cgroup_v1_patch``:
+    the kubelet of the image refuses cgroup v1, which this machine has.
     """
     made: dict[str, Any] = copy.deepcopy(config.kind_document)
     made |= {"apiVersion": API_VERSION, "kind": "Cluster", "name": config.name}

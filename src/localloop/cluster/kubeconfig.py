@@ -1,4 +1,5 @@
-"""The cluster's kubeconfig on this machine: derived data, fetched again if it is lost or damaged."""
+"""The cluster's kubeconfig on this machine: derived data, fetched again if it is lost or
+damaged."""
 
 from __future__ import annotations
 

@@ -117,8 +117,8 @@ def stop(docker: Docker, name: str) -> bool:
         if node.state == "paused":
             docker.engine.unpause(node.name)
     running = [node.name for node in nodes]
-    for found in docker.containers({"label": [f"{LABEL_CLUSTER}={name}"], "status": ["running"]}):
-        running.append(str(found["Id"]))
+    ours = {"label": [f"{LABEL_CLUSTER}={name}"], "status": ["running"]}
+    running += [str(found["Id"]) for found in docker.containers(ours)]
     for container in running:
         docker.engine.stop(container)
     return bool(running)

@@ -1,7 +1,8 @@
 """Which kind cluster is ours, and what it was created as.
 
-kind has no labels of ours. So each cluster gets a random id: a file in the local state, created before
-the cluster, which every node mounts. That also identifies what a create that was killed left behind.
+kind has no labels of ours. So each cluster gets a random id: a file in the local state, created
+before the cluster, which every node mounts. That also identifies what a create that was killed
+left behind.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from ..system.paths import cluster_dir, write_private
 class Creation:
     """What is noted of a cluster that localloop creates.
 
-    ``owner`` is its random id, ``finished`` whether the create ended well, ``kubernetes`` the version
-    that its nodes run, ``accepted`` what it lacks and was kept with on request.
+    ``owner`` is its random id, ``finished`` whether the create ended well, ``kubernetes`` the
+    version that its nodes run, ``accepted`` what it lacks and was kept with on request.
     """
 
     owner: str

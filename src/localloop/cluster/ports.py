@@ -67,8 +67,8 @@ def _reason(purpose: str) -> str:
 def choose_ports(
     wanted: Sequence[Port], name: str, listed: Sequence[Mapping[str, Any]], *, api_port: int | None
 ) -> tuple[int, dict[Port, int]]:
-    """The ports on this host of a cluster that is about to be created: the API server's, and the free
-    ones that are ``wanted`` without a number.
+    """The ports on this host of a cluster that is about to be created: the API server's, and the
+    free ones that are ``wanted`` without a number.
 
     ``listed`` are the containers that it replaces, whose ports count as free. Raises
     ``LocalloopError`` (``api_port_taken``, ``port_taken``) for one that something else holds.

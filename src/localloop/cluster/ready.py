@@ -49,8 +49,8 @@ def wait_until_ready(
 ) -> None:
     """Wait until the nodes are Ready and CoreDNS is available.
 
-    A node counts as Ready once its kubelet has renewed its lease after ``since`` (Unix time): before,
-    its status may be what it was when it was stopped. Raises ``LocalloopError``
+    A node counts as Ready once its kubelet has renewed its lease after ``since`` (Unix time):
+    before, its status may be what it was when it was stopped. Raises ``LocalloopError``
     (``cluster_not_ready``) after ``seconds``, with what is missing.
     """
     deadline = time.monotonic() + seconds

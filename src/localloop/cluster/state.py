@@ -103,8 +103,8 @@ def not_ours(name: str) -> UsageError:
     return UsageError(
         "cluster_not_ours",
         f"a kind cluster {name} exists that localloop did not create",
-        hint=f"To deploy to it, write `cluster: {{context: kind-{name}}}` in localloop.yml; or choose"
-        " another name (`cluster.name`, CLUSTER_NAME);"
+        hint=f"To deploy to it, write `cluster: {{context: kind-{name}}}` in localloop.yml;"
+        " or choose another name (`cluster.name`, CLUSTER_NAME);"
         f" or remove it: `kind delete cluster --name {name}`.",
     )
 
@@ -189,7 +189,8 @@ def _labels(found: Inspected) -> Mapping[str, str]:
 
 
 def _published_ports(listed: Sequence[Listed]) -> tuple[str, ...]:
-    """The ports of the nodes that are published beside the API server's: ``127.0.0.1:80 -> 30080``."""
+    """The ports of the nodes that are published beside the API server's: ``127.0.0.1:80 ->
+    30080``."""
     return tuple(
         sorted(
             f"{port.get('IP', '')}:{port['PublicPort']} -> {port['PrivatePort']}/{port['Type']}"

@@ -16,7 +16,8 @@ def is_command(value: Any) -> bool:
 
 
 def with_outputs(value: Any, output: Callable[[Command], str]) -> Any:
-    """A value with every command replaced by its ``output``, in which no ``$`` is a placeholder's."""
+    """A value with every command replaced by its ``output``, in which no ``$`` is a
+    placeholder's."""
     if is_command(value):
         return output(tuple(value[COMMAND])).replace("$", "$$")
     if isinstance(value, Mapping):

@@ -30,8 +30,9 @@ def goes_with(kube: Kube) -> list[str]:
     """What is lost with the cluster, sorted: Helm releases, and claims with their data."""
     claims, _ = kube.list("v1", "PersistentVolumeClaim", None, metadata_only=True)
     names = [f"release {release.place}" for release in all_releases(kube)]
-    for claim in claims:
-        names.append(f"claim {claim['metadata']['namespace']}/{claim['metadata']['name']}")
+    names += [
+        f"claim {claim['metadata']['namespace']}/{claim['metadata']['name']}" for claim in claims
+    ]
     return sorted(names)
 
 

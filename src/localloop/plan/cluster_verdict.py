@@ -66,8 +66,8 @@ def cluster_verdict(
 ) -> ClusterVerdict:
     """The verdict on the cluster; declared inputs cost one more request.
 
-    A cluster whose API server does not answer is to be restarted. Raises ``UsageError`` if a cluster
-    is to be replaced on which others are deployed.
+    A cluster whose API server does not answer is to be restarted. Raises ``UsageError`` if a
+    cluster is to be replaced on which others are deployed.
     """
     found = container_verdict(session)
     if found["verdict"] != "ok":
@@ -107,8 +107,8 @@ def _answers(session: Session) -> bool:
 def judge(
     choice: BootstrapChoice, noted: Noted | None, current: str, lacks: str = ""
 ) -> ClusterVerdict:
-    """The verdict on a running cluster: by the inputs it was made for and those declared now, and by
-    what it lacks."""
+    """The verdict on a running cluster: by the inputs it was made for and those declared now, and
+    by what it lacks."""
     found: ClusterVerdict = {"verdict": "ok", "reason": ""}
     if current:
         known = noted is not None and bool(noted.fingerprint)

@@ -196,7 +196,7 @@ def goes_with_cluster(session: Session, plan: Plan, emit: Emit) -> Plan:
     """The plan as done, where the caller removes the whole cluster next."""
     gone = {part.name: replace(part, changed=True) for part in plan.with_step("remove")}
     plan = replace(plan, components={**plan.components, **gone})
-    if has_containers(session):
+    if has_remains(session):
         emit({"event": "plan", "plan": plan.as_dict()})
         emit({"event": "removed"})
     return plan

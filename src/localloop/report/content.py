@@ -63,8 +63,8 @@ def _replace(path: Path, content: str) -> None:
 def outcome_of(events: Iterable[Event]) -> tuple[str, int]:
     """The run's outcome and exit code.
 
-    ``unchanged``, ``deployed``, ``rolled_back``, ``pruned``, ``removed``, ``stopped``, ``failed``, ``refused``,
-    ``busy``, ``interrupted`` or ``killed``.
+    ``unchanged``, ``deployed``, ``rolled_back``, ``pruned``, ``removed``, ``stopped``, ``failed``,
+    ``refused``, ``busy``, ``interrupted`` or ``killed``.
     """
     events = list(events)
     failures = [event["error"] for event in events if event.get("event") == "failed"]

@@ -26,9 +26,9 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     """Create, start, stop or remove a cluster that localloop created.
 
     Takes ``name``; ``state``: ``created`` (in place of a cluster of that name, if there is one),
-    ``started``, ``stopped`` or ``absent``; ``project`` (the directory whose localloop.yml says which
-    nodes, ports and mounts it has; empty: one node), ``image`` (of the nodes), ``api_port`` (0: the
-    one that it had, else a free one) and ``timeout`` (seconds until the nodes are Ready).
+    ``started``, ``stopped`` or ``absent``; ``project`` (the directory whose localloop.yml says
+    which nodes, ports and mounts it has; empty: one node), ``image`` (of the nodes), ``api_port``
+    (0: the one that it had, else a free one) and ``timeout`` (seconds until the nodes are Ready).
     Returns ``changed``. Check mode changes nothing.
 
     Raises:

@@ -1,4 +1,5 @@
-"""The image of a kind cluster's nodes: the configured one, kind's own, or one that is built here."""
+"""The image of a kind cluster's nodes: the configured one, kind's own, or one that is built
+here."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have the image of a cluster's nodes in Docker's store: pulled, or else built.
 
     Takes ``project`` (the directory whose localloop.yml may name ``cluster.node_image`` or
-    ``cluster.kubernetes``; empty: the newest version), ``path`` (the directory that our own image is
-    built from), ``base_image``, ``base_suite`` and ``timeout`` (seconds for the build).
+    ``cluster.kubernetes``; empty: the newest version), ``path`` (the directory that our own image
+    is built from), ``base_image``, ``base_suite`` and ``timeout`` (seconds for the build).
     Returns ``changed`` (whether it was, or in check mode would be, pulled or built), ``image`` and
     ``source`` (``configured``, ``kindest`` or ``built``).
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ..cluster.ports import choose_port, save_port
 from ..cluster.containers import list_nodes
+from ..cluster.ports import choose_port, save_port
 from ..cluster.state import inspect_registry, is_wired
 from ..system.docker import Docker
 from ..system.paths import cluster_dir
@@ -23,8 +23,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
     Takes ``name`` (the cluster's) and ``port`` (0: the one that it had, else a free one).
     Returns ``changed`` (always False), ``registry`` (a ``RegistryState``), ``wired`` (whether
-    every node knows it by its address on the host), ``nodes``, ``port`` and ``address``. Check mode does not
-    remember the port.
+    every node knows it by its address on the host), ``nodes``, ``port`` and ``address``. Check
+    mode does not remember the port.
 
     Raises:
         LocalloopError (exit 1): ``docker_unreachable``, ``docker_error``, ``registry_port_taken``.
