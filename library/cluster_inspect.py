@@ -56,7 +56,7 @@ cluster:
       elements: dict
       description: The nodes, the control plane first.
       contains:
-        name: {type: str, description: The node's name, also that of its container.}
+        name: {type: str, description: "The node's name, also that of its container."}
         role: {type: str, description: "C(control-plane) or C(worker)."}
         state: {type: str, description: "Docker's state of the container, such as C(running)."}
         container_id: {type: str, description: The container's id.}

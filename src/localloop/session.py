@@ -8,7 +8,6 @@ from pathlib import Path
 from platform import machine
 
 from .cluster.identity import cluster_uid, refuse_remote
-from .cluster.kubeconfig import ensure_kubeconfig
 from .cluster.state import (
     ClusterState,
     context_name,
@@ -76,7 +75,7 @@ class Session:
         if self.cluster.nodes and not self.cluster.ours:
             raise not_ours(self.cluster_name)
         if not self.kubeconfig.exists():
-            ensure_kubeconfig(self.cluster, self.environ)
+            self._fetch_kubeconfig()
         kube = Kube(self._load_kubeconfig())
         refuse_remote(kube)
         return kube
@@ -86,9 +85,15 @@ class Session:
         try:
             return load_kubeconfig(self.kubeconfig, context)
         except LocalloopError:
-            if not ensure_kubeconfig(self.cluster, self.environ, renew=True):
+            if not self._fetch_kubeconfig():
                 raise  # it is what kind says
         return load_kubeconfig(self.kubeconfig, context)
+
+    def _fetch_kubeconfig(self) -> bool:
+        """Make the kubeconfig what kind says; returns whether it was something else."""
+        from .cluster.kubeconfig import ensure_kubeconfig
+
+        return ensure_kubeconfig(self.cluster, self.environ, renew=True)
 
     def identify(self) -> str:
         """The cluster's uid. A kubeconfig that no longer matches the node is fetched again.
@@ -99,7 +104,7 @@ class Session:
             try:
                 self._uid = cluster_uid(self.kube)
             except ApiUnreachable:
-                if not ensure_kubeconfig(self.cluster, self.environ, renew=True):
+                if not self._fetch_kubeconfig():
                     raise
                 del self.kube
                 self._uid = cluster_uid(self.kube)

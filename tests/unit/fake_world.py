@@ -27,7 +27,7 @@ from localloop.session import Session
 
 Object = dict[str, Any]
 REGISTRY = "127.0.0.1:5000"
-NODE = "localloop-demo"
+NODE = "demo-control-plane"
 
 
 class FakeImages:
@@ -124,7 +124,9 @@ class World:
         project = load_project(root, environ={})
         self.session = Session(project, {}, registry=REGISTRY, platform="linux/amd64", blind=True)
         self.session.kube = api.kube()
-        self.session.cluster = SimpleNamespace(verdict="ok")  # type: ignore[assignment]
+        self.session.cluster = SimpleNamespace(
+            verdict="ok", nodes=(SimpleNamespace(name=NODE),), ours=True
+        )  # type: ignore[assignment]
         self.session.registry = self.images  # type: ignore[assignment]
         self.session.docker = self.node  # type: ignore[assignment]
         self.journal = Journal("tx-1", tmp_path / "journal", tmp_path / "lock")

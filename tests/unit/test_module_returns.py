@@ -13,6 +13,7 @@ import pytest
 
 from harness.documented import LIBRARY, PLANNER, mismatches, returned, section, undocumented
 from localloop.baseline.table import Baseline, Measurement
+from localloop.cluster.containers import NodeContainer
 from localloop.cluster.state import ClusterState, RegistryState
 from localloop.errors import LocalloopError
 from localloop.fingerprint.explain import explain
@@ -74,6 +75,9 @@ HOST = Host(
     go="", go_path="", mmdebstrap=False, sysctl=True, inotify={"max_user_instances": 128},
     inotify_writable=True, systemd=True,
 )  # fmt: skip
+NODE = NodeContainer(
+    name="relay-control-plane", role="control-plane", state="running", container_id="1", image="i"
+)
 BASELINE = Baseline("1", "cold", False, "", Path("/a.csv"), (Measurement("cold", "image", "web"),))
 RESULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "plan": (PLANNER, {"plan": plan()}),
@@ -83,9 +87,10 @@ RESULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "cluster": (
         "cluster_inspect",
         {
-            "cluster": asdict(ClusterState(name="relay", verdict="ok", registry_port=5000)),
+            "cluster": asdict(
+                ClusterState(name="relay", verdict="ok", nodes=(NODE,), registry_port=5000)
+            ),
             "kubeconfig": "/kubeconfig",
-            "api_port": 26000,
         },
     ),
     "registry": (
@@ -93,6 +98,7 @@ RESULTS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "registry": asdict(RegistryState(verdict="create")),
             "wired": False,
+            "nodes": ["relay-control-plane"],
             "port": 5000,
             "address": "127.0.0.1:5000",
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from ..system.docker import Docker
 from . import owner
@@ -19,8 +19,12 @@ Listed = Mapping[str, Any]
 
 NodesVerdict = Literal["ok", "create", "start", "restart"]
 
-# States of a container that `docker start` does not end.
-_RESTART = {"dead": "cluster_dead", "restarting": "cluster_restarting"}
+
+class Verdict(TypedDict):
+    """What has to be done, and why."""
+
+    verdict: NodesVerdict
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +64,8 @@ def judge_nodes(listed: Sequence[Listed], creation: owner.Creation | None) -> No
     if not nodes:
         return Nodes(verdict="create", reason="cluster_missing")
     ours = any(owner.owns(creation, each) for each in listed)
-    verdict, reason = _verdict(nodes, half_made=ours and not (creation and creation.finished))
-    return Nodes(verdict=verdict, reason=reason, ours=ours, nodes=nodes, api=_api(listed))
+    found = _verdict(nodes, half_made=ours and not (creation and creation.finished))
+    return Nodes(**found, ours=ours, nodes=nodes, api=_api(listed))
 
 
 def _node(listed: Listed) -> NodeContainer:
@@ -80,25 +84,27 @@ def _order(node: NodeContainer) -> tuple[bool, int, str]:
     return node.role != CONTROL_PLANE, len(node.name), node.name
 
 
-def _verdict(nodes: Sequence[NodeContainer], *, half_made: bool) -> tuple[NodesVerdict, str]:
+def _verdict(nodes: Sequence[NodeContainer], *, half_made: bool) -> Verdict:
+    """The verdict on nodes of ours or others, and its reason."""
     planes = [node for node in nodes if node.role == CONTROL_PLANE]
-    if half_made:
-        return "create", "cluster_half_made"
-    if not planes:
-        return "create", "cluster_incomplete"
-    if any(node.state == "created" for node in planes):
-        return "create", "cluster_never_started"
     states = {node.state for node in nodes}
-    for state, reason in _RESTART.items():
-        if state in states:
-            return "restart", reason
+    if half_made:
+        return {"verdict": "create", "reason": "cluster_half_made"}
+    if not planes:
+        return {"verdict": "create", "reason": "cluster_incomplete"}
+    if any(node.state == "created" for node in planes):
+        return {"verdict": "create", "reason": "cluster_never_started"}
+    if "dead" in states:  # `docker start` does not end these two
+        return {"verdict": "restart", "reason": "cluster_dead"}
+    if "restarting" in states:
+        return {"verdict": "restart", "reason": "cluster_restarting"}
     if "paused" in states:
-        return "start", "cluster_paused"
+        return {"verdict": "start", "reason": "cluster_paused"}
     if any(node.state != "running" for node in planes):
-        return "start", "cluster_stopped"
+        return {"verdict": "start", "reason": "cluster_stopped"}
     if states != {"running"}:
-        return "start", "node_stopped"
-    return "ok", ""
+        return {"verdict": "start", "reason": "node_stopped"}
+    return {"verdict": "ok", "reason": ""}
 
 
 def _api(listed: Iterable[Listed]) -> str:

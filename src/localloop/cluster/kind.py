@@ -121,8 +121,8 @@ def child_environ(environ: Mapping[str, str], name: str) -> dict[str, str]:
     kept["DOCKER_HOST"] = f"unix://{socket_path(environ)}"
     registry = registry_container(name)
     for key in ("NO_PROXY", "no_proxy"):
-        proxy = "HTTP_PROXY" if key.isupper() else "http_proxy"
-        if key in kept or proxy in kept or proxy.replace("HTTP", "HTTPS") in kept:
+        proxies = {"http_proxy", "https_proxy"} if key.islower() else {"HTTP_PROXY", "HTTPS_PROXY"}
+        if key in kept or proxies & kept.keys():
             kept[key] = ",".join(filter(None, (kept.get(key, ""), registry)))
     return kept
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config.cluster import OWNER_DEST
-from ..config.kind_file import API_VERSION, CONTROL_PLANE, LOOPBACK_ADDRESS, WORKER, ports_of
-from ..config.model import ClusterConfig, Port
+from ..config.kind_file import API_VERSION, CONTROL_PLANE, WORKER, ports_of
+from ..config.model import LOOPBACK_ADDRESS, ClusterConfig, Port
 
 _NO_CGROUP_V2 = "kind: KubeletConfiguration\nfailCgroupV1: false\n"
 

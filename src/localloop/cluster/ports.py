@@ -13,6 +13,7 @@ from ..errors import LocalloopError
 from ..system.paths import cluster_dir, write_private
 
 RANGES = {"api": range(26000, 27000), "registry": range(25000, 26000)}
+_TAKEN = {"api": "api_port_taken", "registry": "registry_port_taken"}
 _NODE_RANGE = range(27000, 28000)
 
 
@@ -41,7 +42,7 @@ def choose_port(purpose: str, name: str, *, configured: int | None, own: int | N
         if configured == own or port_is_free(configured):
             return configured
         raise LocalloopError(
-            _reason(purpose),
+            _TAKEN[purpose],
             f"port {configured} on 127.0.0.1, configured for the {purpose}, is taken",
             hint=f"Stop what listens there (`ss -ltnp 'sport = :{configured}'`),"
             f" or configure another port.",
@@ -56,12 +57,9 @@ def choose_port(purpose: str, name: str, *, configured: int | None, own: int | N
         if port_is_free(port):
             return port
     raise LocalloopError(
-        _reason(purpose), f"no port from {ports[0]} to {ports[-1]} is free on 127.0.0.1"
+        _TAKEN.get(purpose, "port_taken"),
+        f"no port from {ports[0]} to {ports[-1]} is free on 127.0.0.1",
     )
-
-
-def _reason(purpose: str) -> str:
-    return f"{purpose}_port_taken" if purpose in RANGES else "port_taken"
 
 
 def choose_ports(

@@ -18,7 +18,6 @@ from ..system.paths import cluster_dir
 from . import owner
 from .containers import API_PORT, Listed, NodeContainer, NodesVerdict, judge_nodes, list_nodes
 from .ports import port_is_free
-from .requirement import lacking
 
 LABEL_CLUSTER = "localloop.cluster"
 REGISTRY_PORT = "5000/tcp"
@@ -132,7 +131,9 @@ def cluster_state(
     )
     known = creation if nodes.ours and creation else owner.Creation(owner="")
     lacks: tuple[str, ...] = ()
-    if wanted is not None and nodes.verdict == "ok":
+    if wanted is not None and wanted.asks_for_something and nodes.verdict == "ok":
+        from .requirement import lacking
+
         lacks = lacking(wanted, listed, known.kubernetes)
     return ClusterState(
         name=name,

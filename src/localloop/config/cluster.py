@@ -11,9 +11,8 @@ from typing import Any
 
 from ..errors import UsageError
 from .environment import overrides
-from .kind_file import LOOPBACK_ADDRESS, read_kind_file
 from .loader import Node
-from .model import ClusterConfig, Mount, Port
+from .model import LOOPBACK_ADDRESS, ClusterConfig, Mount, Port
 from .reader import Reader
 from .schema import SCHEMA
 from .validate import form, matches
@@ -159,6 +158,8 @@ def _mount(reader: Reader, node: Node) -> Mount:
 
 
 def _kind_config(reader: Reader, node: Node) -> dict[str, Any]:
+    from .kind_file import read_kind_file
+
     cluster = reader.node.value["cluster"]
     for key in _OF_A_KIND_CONFIG:
         if key in cluster.value:

@@ -12,14 +12,13 @@ from typing import Any
 
 from ..errors import UsageError
 from .loader import MAX_BYTES, Node
-from .model import Port
+from .model import LOOPBACK_ADDRESS, Port
 from .schema_words import obj
 from .validate import validate
 from .yaml_tree import load_tree
 
 API_VERSION = "kind.x-k8s.io/v1alpha4"
 CONTROL_PLANE, WORKER = "control-plane", "worker"
-LOOPBACK_ADDRESS = "127.0.0.1"
 
 
 def _list(items: dict[str, Any]) -> dict[str, Any]:

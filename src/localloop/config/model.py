@@ -116,6 +116,7 @@ class Chart:
         return f"{self.namespace}/{self.release}"
 
 
+LOOPBACK_ADDRESS = "127.0.0.1"
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 (recognised, not listened on)
 
 
@@ -174,6 +175,17 @@ class ClusterConfig:
     node_image: str | None = None
     kind_config: Path | None = None
     kind_document: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def asks_for_something(self) -> bool:
+        """Whether there is anything that a live cluster could lack."""
+        return bool(
+            (self.nodes or 1) > 1
+            or self.ports
+            or self.mounts
+            or self.kubernetes
+            or self.kind_config is not None
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,6 @@ from .components import (
 )
 from .explain import last_bases
 from .folder_cache import InputCache
-from .value_output import run_value_command
 
 
 class ProjectFingerprints:
@@ -106,6 +105,8 @@ class ProjectFingerprints:
 
     def _output(self, chart: str, command: Command) -> str:
         if command not in self._outputs:
+            from .value_output import run_value_command
+
             self._outputs[command] = run_value_command(self._project.root, chart, command)
         return self._outputs[command]
 
