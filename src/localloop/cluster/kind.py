@@ -128,9 +128,9 @@ def child_environ(environ: Mapping[str, str], name: str) -> dict[str, str]:
 
 
 def _step(line: str) -> str:
-    """What a line of kind's progress says, without its marks; empty for all else."""
+    """What a line of kind's progress says, without its marks and pictures; empty for all else."""
     text = line.strip()
-    return text.lstrip("•✓✗ ").split(" ...")[0].strip(" ….") if text[:1] in "•✗" else ""
+    return text.encode("ascii", "ignore").decode().strip(" .") if text[:1] in "•✗" else ""
 
 
 def _last(stderr: str) -> str:
