@@ -507,6 +507,11 @@ REFUSED = (
         "Choose one of the versions in [the table](clusters.md#its-node-image), or name an image.",
     ),
     Row(
+        "runtime_refused",
+        "Podman, nerdctl or rootless Docker answers where that does not work",
+        "Use Docker as root, or, in rootless Docker, a `kindest/node` image.",
+    ),
+    Row(
         "kind_config_unsupported",
         "the node image that is built here lacks something that `cluster.kind_config` asks for",
         "Name a `kindest/node` image as `cluster.node_image`, or change the file.",

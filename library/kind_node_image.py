@@ -56,7 +56,7 @@ EXAMPLES = r"""
 - name: Pull or build the image of the nodes
   kind_node_image:
     project: examples/hello
-    path: roles/cluster/files/kind-node-image
+    path: roles/cluster/files/node-image
   register: kind_node_image_result
 """
 

@@ -10,7 +10,7 @@ import pytest
 from localloop.cluster.node_images import BUILDABLE, KINDEST, NEWEST, minor_of
 
 REPOSITORY = Path(__file__).parents[2]
-IMAGE = REPOSITORY / "roles/cluster/files/kind-node-image"
+IMAGE = REPOSITORY / "roles/cluster/files/node-image"
 ROW = re.compile(r"^\| (1\.\d+) \| (.*) \|$", re.MULTILINE)
 
 

@@ -16,6 +16,7 @@ from ..cluster.kind_config import unsupported_by_own_image
 from ..cluster.node_images import BUILDABLE, KINDEST, NEWEST
 from ..config.model import ClusterConfig
 from ..errors import LocalloopError, UsageError
+from ..system.container_runtime import ROOTLESS, server_runtime
 from ..system.docker import Docker
 from .node_image import build_image, content_tag, ensure_base_image
 
@@ -75,6 +76,13 @@ def have_node_image(
             " `cluster.node_image` names any other image.",
         )
     _require_supported(wanted)
+    if server_runtime(docker.version(), docker.info()) == ROOTLESS:
+        raise UsageError(
+            "runtime_refused",
+            f"the node image that can be built here does not run in rootless Docker, and {kindest}"
+            f" {problem}",
+            hint="Pull a `kindest/node` image, or use a Docker daemon that runs as root.",
+        )
     say(f"{problem}: building Kubernetes {minor} from its Go modules (about 10 minutes, once)")
     ensure_base_image(docker, base_image, base_suite, say)
     build_image(

@@ -30,7 +30,7 @@ KINDEST: Mapping[str, str] = {
 """By minor version, newest first: the published image that kind 0.33 can use, by digest."""
 
 BUILDABLE: Mapping[str, str] = {"1.37": "1.37.2", "1.36": "1.36.3", "1.35": "1.35.4"}
-"""By minor version, newest first: the version that roles/cluster/files/kind-node-image builds."""
+"""By minor version, newest first: the version that roles/cluster/files/node-image builds."""
 
 NEWEST = "1.37"
 """The minor version of a cluster whose configuration names none."""
