@@ -125,7 +125,7 @@ class World:
         self.session = Session(project, {}, registry=REGISTRY, platform="linux/amd64", blind=True)
         self.session.kube = api.kube()
         self.session.cluster = SimpleNamespace(
-            verdict="ok", nodes=(SimpleNamespace(name=NODE),), ours=True
+            verdict="ok", nodes=(SimpleNamespace(name=NODE),), ours=True, image="node:1"
         )  # type: ignore[assignment]
         self.session.registry = self.images  # type: ignore[assignment]
         self.session.docker = self.node  # type: ignore[assignment]
@@ -171,8 +171,6 @@ def prepare(api: FakeApi) -> None:
     for name in ("localloop", "kube-system"):
         metadata = {"name": name, "uid": f"uid-{name}"}
         api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-    version = {"major": "1", "minor": "30"}
-    api.answers["GET", "/version"] = [(200, {}, version) for _ in range(9)]
 
 
 def obj(api_version: str, kind: str, name: str, **body: Any) -> Object:

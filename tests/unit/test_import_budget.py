@@ -334,9 +334,11 @@ def _docker(world: World) -> type[_Answering]:
             return "docker"
 
         def do_GET(self) -> None:
-            found: Any = world.containers.get(self.path.split("/")[2])
+            found: Any = world.containers.get(self.path.rstrip("/").split("/")[-2])
             if self.path.startswith("/containers/json?"):
                 found = world.listed
+            elif self.path in ("/version", "/info"):
+                found = {"Version": "26.1.5"}
             self.answer(json.dumps(found).encode() if found else None)
 
     return Handler

@@ -141,8 +141,8 @@ def release(
         kubeconfig=tmp_path / "kubeconfig",
         cluster_name="demo",
         registry_address="127.0.0.1:5000",
+        fingerprints=SimpleNamespace(values_of=lambda chart: chart.values),
     )
-    api.answers["GET", "/version"] = [(200, {}, {"major": "1", "minor": "20"})]
     part = ComponentPlan("web", "chart", steps=("release",), fingerprint="fp", base_revision=1)
     plan = Plan("demo", str(tmp_path), "", "auto", (), {"verdict": "ok"}, {"web": part})
     journal = Journal("tx-1", tmp_path / "journal", tmp_path / "lock")

@@ -18,14 +18,14 @@ def require_tools(session: Session, plan: Plan) -> None:
     A new cluster gets every chart, so that Helm is needed before there is a plan for it.
     """
     new_cluster = plan.cluster["verdict"] in ("create", "bootstrap")
+    releases_all = new_cluster and bool(session.project.charts)
+    if releases_all or plan.with_step("release") or plan.with_step("rollback"):
+        require_helm(session)
     if new_cluster:
         from ..cluster.kind import require_kind
 
         require_kind()
         require_docker(session)
-    releases_all = new_cluster and bool(session.project.charts)
-    if releases_all or plan.with_step("release") or plan.with_step("rollback"):
-        require_helm(session)
 
 
 def require_docker(session: Session) -> None:
