@@ -18,8 +18,11 @@ PYTHON ?= $(shell \
 	  done; \
 	done)
 
-.PHONY: help venv tools demo test test-fast lint bench bench-relay bench-build bench-gate bench-fingerprint \
-	docs gate-report dist down
+# The minor version of Kubernetes that `make test-kubernetes` tries.
+VERSION ?= 1.37
+
+.PHONY: help venv tools demo test test-fast test-kubernetes lint bench bench-relay bench-build \
+	bench-gate bench-fingerprint docs gate-report dist down
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -78,6 +81,10 @@ test-fast: venv ## unit and module tests, no Docker
 
 test: venv tools lint ## everything, on two clusters side by side
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations=15
+
+test-kubernetes: venv tools ## build the node image of VERSION=1.35 and try it under a plain kind
+	@image=$$(PYTHONPATH=tests $(BIN)/python -m harness.nodeimage $(VERSION)) && \
+	  NODE_IMAGE=$$image $(BIN)/python -m pytest tests/nodeimage -v -s
 
 lint: venv ## ruff, mypy, ansible-lint, yamllint
 	@$(BIN)/ruff check .

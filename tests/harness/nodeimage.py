@@ -1,4 +1,4 @@
-"""The image that clusters are made of: pulled or built by the role ``cluster``, as for a deploy.
+"""The image that clusters are made of: pulled or built, as by a deploy.
 
     python -m harness.nodeimage [VERSION]
 
@@ -20,33 +20,24 @@ BOUND = 3600.0
 
 
 def made_node_image(version: str = "") -> str:
-    """The image's name; where Docker lacks it, it is pulled or built."""
-    with tempfile.TemporaryDirectory(prefix="node-image-") as directory:
-        result = Path(directory) / "image"
-        tasks = [
-            {
-                "name": "Make the node image",
-                "ansible.builtin.include_role": {"name": "cluster", "tasks_from": "node_image"},
-            },
-            {
-                "name": "Note its name",
-                "ansible.builtin.copy": {
-                    "content": "{{ cluster_node_image_result['image'] }}",
-                    "dest": str(result),
-                    "mode": "0600",
-                },
-            },
-        ]
-        play = {"name": "Node image", "hosts": "localhost", "gather_facts": False, "tasks": tasks}
-        playbook = Path(directory) / "play.yml"
-        playbook.write_text(json.dumps([play]))
-        argv = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,"]
-        argv += ["-c", "local", "-e", f"cluster_kubernetes={version}", str(playbook)]
+    """The image's name. It is pulled or built where Docker lacks it."""
+    with tempfile.TemporaryDirectory(prefix="node-image-") as project:
+        cluster = {"kubernetes": version} if version else {}
+        config = {"version": 1, "project": "node-image", "cluster": cluster}
+        (Path(project) / "localloop.yml").write_text(json.dumps(config))
+        arguments = {
+            "project": project,
+            "path": str(REPOSITORY / "roles/cluster/files/kind-node-image"),
+            "timeout": int(BOUND),
+        }
+        argv = [str(Path(sys.executable).parent / "ansible"), "localhost", "-c", "local"]
+        argv += ["-i", "localhost,", "-m", "kind_node_image", "-a", json.dumps(arguments)]
         done = subprocess.run(
             argv, cwd=REPOSITORY, capture_output=True, text=True, timeout=BOUND, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        return result.read_text()
+        image: str = json.loads(done.stdout.partition("=> ")[2])["image"]
+        return image
 
 
 if __name__ == "__main__":
