@@ -8,6 +8,7 @@ prints its name; VERSION is a minor version of Kubernetes, such as 1.35.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,13 @@ def made_node_image(version: str = "") -> str:
         argv = [str(Path(sys.executable).parent / "ansible"), "localhost", "-c", "local"]
         argv += ["-i", "localhost,", "-m", "kind_node_image", "-a", json.dumps(arguments)]
         done = subprocess.run(
-            argv, cwd=REPOSITORY, capture_output=True, text=True, timeout=BOUND, check=False
+            argv,
+            cwd=REPOSITORY,
+            env={**os.environ, "ANSIBLE_INVENTORY_ENABLED": "host_list"},
+            capture_output=True,
+            text=True,
+            timeout=BOUND,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         image: str = json.loads(done.stdout.partition("=> ")[2])["image"]
