@@ -28,7 +28,7 @@ def made_node_image(version: str = "") -> str:
         (Path(project) / "localloop.yml").write_text(json.dumps(config))
         arguments = {
             "project": project,
-            "path": str(REPOSITORY / "roles/cluster/files/kind-node-image"),
+            "path": str(REPOSITORY / "roles/cluster/files/node-image"),
             "timeout": int(BOUND),
         }
         argv = [str(Path(sys.executable).parent / "ansible"), "localhost", "-c", "local"]
