@@ -368,7 +368,7 @@ def test_check_without_a_cluster_predicts_one_and_makes_nothing(
     for words in (
         f"{cluster.node} would be created",
         f"{cluster.registry_container} would be created",
-        f"{cluster.node} would pull from",
+        "The nodes would pull from",
         "unchecked: never_deployed",
     ):
         assert words in run.text

@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import yaml
+
 from .project import REPOSITORY
 
 # It takes ten minutes on two idle cores.
@@ -43,7 +45,7 @@ def made_node_image(version: str = "") -> str:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        image: str = json.loads(done.stdout.partition("=> ")[2])["image"]
+        image: str = yaml.safe_load(done.stdout.partition("=> ")[2])["image"]
         return image
 
 
