@@ -81,28 +81,32 @@ def start(docker: Docker, name: str, *, seconds: float, say: Say) -> bool:
     """
     found = look(docker, name)
     since = time.time()
-    acted = False
-    for node in found.nodes:
-        if node.state != "running":
-            say(f"starting {node.name} ({node.state})")
-            acted = True
+    away = [node for node in found.nodes if node.state != "running"]
+    for node in away:
+        say(f"starting {node.name} ({node.state})")
         if node.state == "paused":
             docker.engine.unpause(node.name)
         elif node.state in ("dead", "restarting"):
             docker.engine.restart(node.name)
-        elif node.state != "running":
+        else:
             docker.engine.start(node.name)
+    restarted = {node.name for node in away if node.state != "paused"}
     kube = connect(name)
     if not wait_until_serving(kube, seconds=SERVING_SECONDS):
         for node in found.nodes:
             if node.role == CONTROL_PLANE:
                 say(f"restarting {node.name}: its API server does not answer")
                 docker.engine.restart(node.name)
-        acted = True
-    elif not acted:
+                restarted.add(node.name)
+    elif not away:
         return False
     wait_until_ready(
-        kube, [node.name for node in found.nodes], since=since, seconds=seconds, say=say
+        kube,
+        [node.name for node in found.nodes],
+        since=since,
+        restarted=restarted,
+        seconds=seconds,
+        say=say,
     )
     return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,18 +44,20 @@ def wait_until_ready(
     nodes: Sequence[str],
     *,
     since: float,
+    restarted: Collection[str] = (),
     seconds: float,
     say: Callable[[str], None],
 ) -> None:
     """Wait until the nodes are Ready and CoreDNS is available.
 
     A node counts as Ready once its kubelet has renewed its lease after ``since`` (Unix time):
-    before, its status may be what it was when it was stopped. Raises ``LocalloopError``
-    (``cluster_not_ready``) after ``seconds``, with what is missing.
+    before, its status may be what it was when it was stopped. So may that of its pods: on the nodes
+    that were ``restarted`` none may claim to be ready with a container of before. Raises
+    ``LocalloopError`` (``cluster_not_ready``) after ``seconds``, with what is missing.
     """
     deadline = time.monotonic() + seconds
     told = ""
-    while missing := _missing(kube, nodes, since):
+    while missing := _missing(kube, nodes, since, restarted):
         if missing != told:
             say(f"waiting: {missing}")
             told = missing
@@ -82,7 +84,7 @@ def _serves(kube: Kube) -> bool:
         return False
 
 
-def _missing(kube: Kube, nodes: Sequence[str], since: float) -> str:
+def _missing(kube: Kube, nodes: Sequence[str], since: float, restarted: Collection[str]) -> str:
     """What the cluster still lacks, in words; empty if it is ready."""
     if not _serves(kube):
         return "the API server does not answer"
@@ -93,10 +95,33 @@ def _missing(kube: Kube, nodes: Sequence[str], since: float) -> str:
         late = [name for name in nodes if name not in alive or not _is_ready(found.get(name))]
         if late:
             return f"{', '.join(late)} not Ready"
+        if restarted and (old := _not_restarted(kube, restarted, since)):
+            return f"{', '.join(old[:3])}{' …' if len(old) > 3 else ''} not restarted"
         dns = kube.get("/apis/apps/v1/namespaces/kube-system/deployments/coredns") or {}
     except (ApiError, ApiUnreachable) as error:
         return str(error.message)
     return "" if dns.get("status", {}).get("availableReplicas") else "CoreDNS is not available"
+
+
+def _not_restarted(kube: Kube, nodes: Collection[str], since: float) -> list[str]:
+    """The pods on these nodes whose status is still that of before ``since``."""
+    pods, _ = kube.list("v1", "Pod", "")
+    return sorted(
+        f"pod {pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        for pod in pods
+        if pod["spec"].get("nodeName") in nodes
+        and "deletionTimestamp" not in pod["metadata"]
+        and any(
+            container.get("ready") and _started(container) < int(since)
+            for container in pod.get("status", {}).get("containerStatuses") or ()
+        )
+    )
+
+
+def _started(container: dict[str, Any]) -> float:
+    running = container.get("state", {}).get("running") or {}
+    text = str(running.get("startedAt") or "")
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
 
 
 def _renewed(lease: dict[str, Any]) -> float:
