@@ -93,7 +93,7 @@ class Session:
         """Make the kubeconfig what kind says; returns whether it was something else."""
         from .cluster.kubeconfig import ensure_kubeconfig
 
-        return ensure_kubeconfig(self.cluster, self.environ, renew=True)
+        return ensure_kubeconfig(self.cluster_name, self.cluster.api, self.environ, renew=True)
 
     def identify(self) -> str:
         """The cluster's uid. A kubeconfig that no longer matches the node is fetched again.

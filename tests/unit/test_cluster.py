@@ -15,7 +15,6 @@ from localloop.cluster import kind, owner
 from localloop.cluster.kubeconfig import ensure_kubeconfig
 from localloop.cluster.ports import RANGES, choose_port, choose_ports, save_port
 from localloop.cluster.state import (
-    ClusterState,
     cluster_state,
     control_plane,
     kubeconfig_path,
@@ -24,6 +23,7 @@ from localloop.cluster.state import (
 from localloop.config.model import ClusterConfig, Port
 from localloop.errors import LocalloopError
 
+API = "https://127.0.0.1:6550"
 LABELS = {"localloop.cluster": "demo"}
 OURS = owner.Creation(owner="1d", finished=True, image="node:1", kubernetes="1.37.2")
 
@@ -289,27 +289,26 @@ class Kubeconfig:
 
 def test_the_kubeconfig_is_derived(monkeypatch: pytest.MonkeyPatch) -> None:
     said, path = Kubeconfig(monkeypatch), kubeconfig_path("demo")
-    state = ClusterState(name="demo", verdict="ok", api="https://127.0.0.1:6550")
-    assert ensure_kubeconfig(state, os.environ, check=True)
+    assert ensure_kubeconfig("demo", API, os.environ, check=True)
     assert not path.exists()
-    assert ensure_kubeconfig(state, os.environ)
+    assert ensure_kubeconfig("demo", API, os.environ)
     asked = said.asked
-    assert not ensure_kubeconfig(state, os.environ)
+    assert not ensure_kubeconfig("demo", API, os.environ)
     assert said.asked == asked  # what it names is compared without a process
     assert path.read_bytes() == said.content
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     path.write_bytes(b"damaged")
-    assert ensure_kubeconfig(state, os.environ)
+    assert ensure_kubeconfig("demo", API, os.environ)
     path.write_bytes(said.of(6551))
-    assert ensure_kubeconfig(state, os.environ)
+    assert ensure_kubeconfig("demo", API, os.environ)
     assert path.read_bytes() == said.content
     path.chmod(0o644)
-    assert ensure_kubeconfig(state, os.environ)
+    assert ensure_kubeconfig("demo", API, os.environ)
     assert path.stat().st_mode & 0o777 == 0o600
     path.write_bytes(said.content + b"users: []\n")
-    assert not ensure_kubeconfig(state, os.environ)
-    assert ensure_kubeconfig(state, os.environ, renew=True)
+    assert not ensure_kubeconfig("demo", API, os.environ)
+    assert ensure_kubeconfig("demo", API, os.environ, renew=True)
     assert path.read_bytes() == said.content
 
 

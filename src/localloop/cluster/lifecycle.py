@@ -11,6 +11,7 @@ from ..system.paths import cluster_dir, write_private
 from . import kind, owner
 from .containers import CONTROL_PLANE, Nodes, judge_nodes, list_nodes
 from .kind_config import kind_config, ports_wanted, rendered
+from .kubeconfig import ensure_kubeconfig
 from .node_images import refuses_cgroup_v1
 from .ports import choose_ports, node_port, save_ports
 from .ready import connect, version, wait_until_ready, wait_until_serving
@@ -73,7 +74,9 @@ def create(
     owner.finish(name, version(kube))
 
 
-def start(docker: Docker, name: str, *, seconds: float, say: Say) -> bool:
+def start(
+    docker: Docker, name: str, *, seconds: float, say: Say, environ: Mapping[str, str]
+) -> bool:
     """Start the nodes that do not run, and restart those that run without serving, once.
 
     Returns whether anything was done. Raises ``LocalloopError``: ``cluster_not_ready``,
@@ -91,6 +94,7 @@ def start(docker: Docker, name: str, *, seconds: float, say: Say) -> bool:
         else:
             docker.engine.start(node.name)
     restarted = {node.name for node in away if node.state != "paused"}
+    ensure_kubeconfig(name, look(docker, name).api, environ)
     kube = connect(name)
     if not wait_until_serving(kube, seconds=SERVING_SECONDS):
         for node in found.nodes:

@@ -32,9 +32,10 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     state = inspect_cluster(Docker(), name)
     changed = False
     if state.verdict == "ok" and state.ours:
-        changed = ensure_kubeconfig(state, os.environ, check=context.check)
+        changed = ensure_kubeconfig(name, state.api, os.environ, check=context.check)
         if not serves(name) and not (
-            ensure_kubeconfig(state, os.environ, renew=True, check=context.check) and serves(name)
+            ensure_kubeconfig(name, state.api, os.environ, renew=True, check=context.check)
+            and serves(name)
         ):
             state = replace(state, verdict="restart", reason="cluster_not_answering")
     return {

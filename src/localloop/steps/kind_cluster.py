@@ -68,7 +68,9 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         )
         return {"changed": True}
     if state == "started":
-        changed = lifecycle.start(docker, name, seconds=params["timeout"], say=say)
+        changed = lifecycle.start(
+            docker, name, seconds=params["timeout"], say=say, environ=os.environ
+        )
     elif state == "stopped":
         changed = lifecycle.stop(docker, name)
         if changed:
