@@ -68,31 +68,6 @@ def test_kubectl_and_kind_see_it(running: Project) -> None:
     assert running.localloop("kubeconfig").out.strip() == str(cluster.kubeconfig)
 
 
-THEIRS = """\
-apiVersion: v1
-kind: Config
-current-context: theirs
-contexts: [{name: theirs, context: {cluster: theirs, user: theirs}}]
-clusters: [{name: theirs, cluster: {server: "https://127.0.0.1:1"}}]
-users: [{name: theirs, user: {token: theirs}}]
-"""
-
-
-def test_in_the_users_own_kubeconfig(running: Project, tmp_path: Path) -> None:
-    """Its context is added on request, and which one is current stays the user's choice."""
-    cluster, theirs = running.cluster, tmp_path / "config"
-    theirs.write_text(THEIRS)
-    env = {"KUBECONFIG": str(theirs)}
-    for _ in range(2):
-        running.localloop("kubeconfig", "--merge", env=env)
-        argv = ["kubectl", f"--kubeconfig={theirs}"]
-        assert output([*argv, "config", "current-context"]).strip() == "theirs"
-        assert cluster.node in output([*argv, f"--context={cluster.context}", "get", "nodes"])
-    run = running.localloop("down", "--cluster", env=env)
-    assert cluster.context in run.text
-    assert str(theirs) in run.text
-
-
 def test_stopped(running: Project) -> None:
     before, node = running.outside.see(), docker("inspect", "-f", "{{.Id}}", running.cluster.node)
     docker("stop", "-t", "5", running.cluster.node)
@@ -159,7 +134,7 @@ def test_api_server_that_hangs(running: Project) -> None:
     docker("exec", running.cluster.node, "pkill", "-STOP", "kube-apiserver")
     plan = running.localloop("plan")
     assert plan.seconds < 15
-    seen_by_inputs(plan, "cluster cannot be seen (apiserver_unreachable)")
+    seen_by_inputs(plan, "cluster is restarted first (cluster_not_answering)")
     run = running.deploy()
     assert "cluster_not_answering" in run.text
     assert started(running.cluster) != node
@@ -232,6 +207,31 @@ def test_the_api_servers_port_is_taken(running: Project) -> None:
         assert "Hello from localloop" in running.outside.page()
 
 
+THEIRS = """\
+apiVersion: v1
+kind: Config
+current-context: theirs
+contexts: [{name: theirs, context: {cluster: theirs, user: theirs}}]
+clusters: [{name: theirs, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: theirs, user: {token: theirs}}]
+"""
+
+
+def test_in_the_users_own_kubeconfig(running: Project, tmp_path: Path) -> None:
+    """Its context is added on request, and which one is current stays the user's choice."""
+    cluster, theirs = running.cluster, tmp_path / "config"
+    theirs.write_text(THEIRS)
+    env = {"KUBECONFIG": str(theirs)}
+    for _ in range(2):
+        running.localloop("kubeconfig", "--merge", env=env)
+        argv = ["kubectl", f"--kubeconfig={theirs}"]
+        assert output([*argv, "config", "current-context"]).strip() == "theirs"
+        assert cluster.node in output([*argv, f"--context={cluster.context}", "get", "nodes"])
+    run = running.localloop("down", "--cluster", env=env)
+    assert cluster.context in run.text
+    assert str(theirs) in run.text
+
+
 def test_a_create_that_was_killed_half_way(spare: Project) -> None:
     """Its remains are localloop's own: the next run removes them and starts over."""
     cluster = spare.cluster
@@ -248,16 +248,6 @@ def test_a_create_that_was_killed_half_way(spare: Project) -> None:
     unchanged(spare.deploy(), spare.outside, spare.outside.see())
 
 
-def test_down_after_a_create_that_was_killed(spare: Project) -> None:
-    cluster = spare.cluster
-    spare.localloop("down", "--cluster", "--force")
-    run = spare.start("bootstrap")
-    run.until("the node's container", lambda: cluster.nodes, within=120)
-    run.kill_tree()
-    spare.localloop("down", "--cluster", "--force")
-    assert cluster.objects_of_docker() == []
-
-
 def test_down_with_the_cluster_removes_its_remains(running: Project) -> None:
     volumes = running.cluster.node_volumes()
     docker("rm", "-f", running.cluster.node)
@@ -266,6 +256,15 @@ def test_down_with_the_cluster_removes_its_remains(running: Project) -> None:
         running.localloop("down", "--cluster")
         assert running.cluster.objects_of_docker() == []
     assert docker("network", "inspect", "-f", "{{.Name}}", "kind") == "kind"
+
+
+def test_down_after_a_create_that_was_killed(spare: Project) -> None:
+    cluster = spare.cluster
+    run = spare.start("bootstrap")
+    run.until("the node's container", lambda: cluster.nodes, within=120)
+    run.kill_tree()
+    spare.localloop("down", "--cluster", "--force")
+    assert cluster.objects_of_docker() == []
 
 
 def test_the_playbook_removes_the_cluster_too(running: Project) -> None:
@@ -303,7 +302,7 @@ def refused(project: Project) -> None:
     before = docker("inspect", "-f", state, *project.cluster.nodes)
     for words in COMMANDS:
         run = project.localloop(*words, code=2)
-        assert "cluster_not_ours" in run.text
+        assert f"a kind cluster {project.cluster.name} exists that localloop did not" in run.text
         assert f"cluster: {{context: {project.cluster.context}}}" in run.text
     assert docker("inspect", "-f", state, *project.cluster.nodes) == before
 

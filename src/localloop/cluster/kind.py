@@ -98,7 +98,7 @@ def read_kubeconfig(name: str, *, environ: Mapping[str, str]) -> bytes:
             hint=f"See `docker logs {name}-control-plane`,"
             " then recreate the cluster: `localloop bootstrap --recreate --force`.",
         )
-    return done.stdout.encode()
+    return f"{done.stdout.rstrip()}\n".encode()  # as `kind create` writes it
 
 
 def forget_kubeconfig(name: str) -> None:
