@@ -24,7 +24,18 @@ def pod(started: float, *, ready: bool = True, node: str = NODE, **metadata: Any
     return {
         "metadata": {"namespace": "hello", "name": "web-1", **metadata},
         "spec": {"nodeName": node},
-        "status": {"containerStatuses": [{"ready": ready, "state": running}]},
+        "status": {
+            "containerStatuses": [{"ready": ready, "state": running}],
+            "podIPs": [{"ip": "10.244.0.9"}],
+        },
+    }
+
+
+def endpoint(address: str, *, ready: bool = True, pod: str = "web-1") -> dict[str, Any]:
+    return {
+        "addresses": [address],
+        "conditions": {"ready": ready},
+        "targetRef": {"kind": "Pod", "namespace": "hello", "name": pod},
     }
 
 
@@ -33,6 +44,7 @@ class Api:
 
     def __init__(self, *pods: dict[str, Any], renewed: float = 1, available: int = 1) -> None:
         self.answers = True
+        self.endpoints: list[dict[str, Any]] = []
         self._pods = list(pods)
         self._available = available
         ready = {"type": "Ready", "status": "True"}
@@ -43,7 +55,14 @@ class Api:
         return self.answers
 
     def list(self, _version: str, kind: str, _namespace: str) -> tuple[list[Any], str]:
-        return {"Node": self._nodes, "Lease": self._leases, "Pod": self._pods}[kind], "1"
+        metadata = {"namespace": "hello", "name": "web-x"}
+        slices = [{"metadata": metadata, "endpoints": self.endpoints}]
+        return {
+            "Node": self._nodes,
+            "Lease": self._leases,
+            "Pod": self._pods,
+            "EndpointSlice": slices,
+        }[kind], "1"
 
     def get(self, _path: str) -> dict[str, Any]:
         return {"status": {"availableReplicas": self._available}}
@@ -81,7 +100,7 @@ def test_service_names() -> None:
 
 
 def test_a_pod_that_claims_to_be_ready_with_a_container_of_before() -> None:
-    assert missing(Api(pod(-60))) == "pod hello/web-1 not restarted"
+    assert missing(Api(pod(-60))) == "pod hello/web-1 not up to date"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +115,23 @@ def test_a_pod_that_claims_to_be_ready_with_a_container_of_before() -> None:
 )
 def test_other_pods_are_not_waited_for(other: dict[str, Any]) -> None:
     assert missing(Api(other)) == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "stale"),
+    [
+        (endpoint("10.244.0.2"), True),
+        (endpoint("10.244.0.9"), False),
+        (endpoint("10.244.0.2", ready=False), False),
+        (endpoint("10.244.0.2", pod="elsewhere"), False),
+        ({"addresses": ["192.0.2.1"], "conditions": {"ready": True}}, False),
+    ],
+    ids=["of before", "of now", "not ready", "on a node that ran on", "of no pod"],
+)
+def test_a_service_with_an_address_of_before(one: dict[str, Any], stale: bool) -> None:
+    api = Api(pod(5))
+    api.endpoints = [one]
+    assert missing(api) == ("endpoints hello/web-x not up to date" if stale else "")
 
 
 def test_after_a_pause_pods_are_those_of_before() -> None:

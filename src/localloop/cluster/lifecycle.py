@@ -68,8 +68,10 @@ def create(
     since = time.time()
     kind.create(name, config, image, say=say, environ=environ)
     save_ports(name, {"api": api, **{node_port(port): number for port, number in free.items()}})
+    made = look(docker, name)
+    ensure_kubeconfig(name, made.api, environ, renew=True)  # kind writes it in another order first
     kube = connect(name)
-    nodes = [node.name for node in look(docker, name).nodes]
+    nodes = [node.name for node in made.nodes]
     wait_until_ready(kube, nodes, since=since, seconds=seconds, say=say)
     owner.finish(name, version(kube))
 

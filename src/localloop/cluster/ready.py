@@ -52,7 +52,8 @@ def wait_until_ready(
 
     A node counts as Ready once its kubelet has renewed its lease after ``since`` (Unix time):
     before, its status may be what it was when it was stopped. So may that of its pods: on the nodes
-    that were ``restarted`` none may claim to be ready with a container of before. Raises
+    that were ``restarted`` none may claim to be ready with a container of before, and no Service
+    may have an address of before. Raises
     ``LocalloopError`` (``cluster_not_ready``) after ``seconds``, with what is missing.
     """
     deadline = time.monotonic() + seconds
@@ -96,7 +97,7 @@ def _missing(kube: Kube, nodes: Sequence[str], since: float, restarted: Collecti
         if late:
             return f"{', '.join(late)} not Ready"
         if restarted and (old := _not_restarted(kube, restarted, since)):
-            return f"{', '.join(old[:3])}{' …' if len(old) > 3 else ''} not restarted"
+            return f"{', '.join(old[:3])}{' …' if len(old) > 3 else ''} not up to date"
         dns = kube.get("/apis/apps/v1/namespaces/kube-system/deployments/coredns") or {}
     except (ApiError, ApiUnreachable) as error:
         return str(error.message)
@@ -104,18 +105,39 @@ def _missing(kube: Kube, nodes: Sequence[str], since: float, restarted: Collecti
 
 
 def _not_restarted(kube: Kube, nodes: Collection[str], since: float) -> list[str]:
-    """The pods on these nodes whose status is still that of before ``since``."""
-    pods, _ = kube.list("v1", "Pod", "")
-    return sorted(
-        f"pod {pod['metadata']['namespace']}/{pod['metadata']['name']}"
-        for pod in pods
-        if pod["spec"].get("nodeName") in nodes
-        and "deletionTimestamp" not in pod["metadata"]
+    """What is still as it was before ``since``: pods on these nodes, and endpoints of Services."""
+    found, _ = kube.list("v1", "Pod", "")
+    pods = {_named(pod["metadata"]): pod for pod in found if pod["spec"].get("nodeName") in nodes}
+    old = [
+        f"pod {name}"
+        for name, pod in pods.items()
+        if "deletionTimestamp" not in pod["metadata"]
         and any(
             container.get("ready") and _started(container) < int(since)
             for container in pod.get("status", {}).get("containerStatuses") or ()
         )
-    )
+    ]
+    slices, _ = kube.list("discovery.k8s.io/v1", "EndpointSlice", "")
+    old += [
+        f"endpoints {_named(each['metadata'])}"
+        for each in slices
+        if any(_is_stale(endpoint, pods) for endpoint in each.get("endpoints") or ())
+    ]
+    return sorted(old)
+
+
+def _named(metadata: dict[str, Any]) -> str:
+    return f"{metadata['namespace']}/{metadata['name']}"
+
+
+def _is_stale(endpoint: dict[str, Any], pods: dict[str, dict[str, Any]]) -> bool:
+    """Whether a ready endpoint has an address that its pod no longer has."""
+    target = endpoint.get("targetRef") or {}
+    pod = pods.get(f"{target.get('namespace')}/{target.get('name')}")
+    if pod is None or not (endpoint.get("conditions") or {}).get("ready"):
+        return False
+    has = {each.get("ip") for each in pod.get("status", {}).get("podIPs") or ()}
+    return not has.intersection(endpoint.get("addresses") or ())
 
 
 def _started(container: dict[str, Any]) -> float:
