@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from localloop.errors import LocalloopError, UsageError
 from localloop.kube.client import ApiUnreachable
 from localloop.plan.cluster_verdict import (
     BootstrapChoice,
+    container_verdict,
     guard,
     judge,
     require_answer,
@@ -253,3 +255,17 @@ def test_require_answer(session: Any, choice: BootstrapChoice, reason: str) -> N
     if reason == "cluster_exists":
         assert "--reuse-ok" in str(caught.value)
         assert "--recreate" in str(caught.value)
+
+
+def test_the_nodes_that_are_stopped_are_named() -> None:
+    session: Any = FakeSession("start", reason="node_stopped")
+    nodes = [
+        NodeContainer(name=name, role="worker", state=state, container_id="1", image="")
+        for name, state in (("demo-worker", "running"), ("demo-worker2", "exited"))
+    ]
+    session.cluster = replace(session.cluster, nodes=tuple(nodes))
+    assert container_verdict(session) == {
+        "verdict": "start",
+        "reason": "node_stopped",
+        "detail": "demo-worker2",
+    }

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 ClusterVerdict = dict[str, str]
 """``verdict``: ``ok``, ``create``, ``start``, ``restart``, ``registry``, ``bootstrap`` or
-``refused``; ``reason``; ``detail``: what changed or lacks; ``others``: what else is deployed there;
-``loses``: what goes with a cluster that is replaced; ``lacks``: what it is kept without.
+``refused``; ``reason``; ``detail``: what changed, lacks or is stopped; ``others``: what else is
+deployed there; ``loses``: what goes with a cluster that is replaced; ``lacks``: what it is kept
+without.
 
 With declared inputs: ``inputs`` (``same``, ``changed``, or ``accept`` if they are to be noted),
 ``inputs_previous`` and ``inputs_current`` (fingerprints), ``inputs_state``, ``inputs_transaction``.
@@ -55,7 +56,9 @@ def container_verdict(session: Session) -> ClusterVerdict:
             hint="Remove or rename it, or choose another cluster name (CLUSTER_NAME).",
         )
     if cluster.verdict != "ok":
-        return {"verdict": cluster.verdict, "reason": cluster.reason}
+        found = {"verdict": cluster.verdict, "reason": cluster.reason}
+        away = ", ".join(node.name for node in cluster.nodes if node.state != "running")
+        return found | ({"detail": away} if cluster.reason == "node_stopped" else {})
     if cluster.registry_verdict != "ok":
         return {"verdict": "registry", "reason": cluster.registry_reason}
     return {"verdict": "ok", "reason": ""}
