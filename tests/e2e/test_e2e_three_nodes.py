@@ -255,9 +255,10 @@ def test_a_worker_that_was_stopped(nodes: Nodes) -> None:
     run = nodes.deploy()
     assert worker in run.text
     assert docker("inspect", "-f", "{{.State.Running}}", worker) == "true"
-    assert set(nodes.tools().values()) == {"two"}
+    text = nodes.read("tool/text")
+    assert set(nodes.tools().values()) == {text}
     assert run.report["readiness"]["readiness_gate_status"] == "ready"
-    assert nodes.probe(nodes.webs()[worker], "read", "/tools/tool") == "two"
+    assert nodes.probe(nodes.webs()[worker], "read", "/tools/tool") == text
     nodes.unchanged()
 
 
