@@ -11,24 +11,17 @@ import os
 import random
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.names import CLUSTER, MakeProject
 from harness.nodeimage import made_node_image
 from harness.outside import Cluster
 from harness.part import part
 from harness.project import Project
 from harness.run import Run
-
-# Two sessions at once on one machine need two names, and so do two processes of one session.
-CLUSTER = "-".join(
-    [os.environ.get("E2E_CLUSTER", "pytest"), *os.environ.get("PYTEST_XDIST_WORKER", "").split()]
-)
-SPARE = f"{CLUSTER}-spare"
-
-MakeProject = Callable[..., Project]
 
 pytest_plugins = ["harness.parttimes", "harness.rows"]
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from conftest import CLUSTER
 from harness.claims import unchanged
+from harness.names import CLUSTER
 from harness.outside import Cluster, Seen, docker, eventually
 from harness.project import REPOSITORY, Project
 from harness.run import Run

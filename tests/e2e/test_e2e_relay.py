@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CLUSTER
+from harness.names import CLUSTER
 from harness.outside import Cluster
 from harness.processes import left_behind
 from harness.relay import NODE_PATH, Relay, RelaySeen

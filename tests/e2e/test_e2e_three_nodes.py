@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from conftest import CLUSTER
+from harness.names import CLUSTER
 from harness.outside import Cluster, docker, eventually
 from harness.project import REPOSITORY, Project
 from harness.run import Run

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from conftest import MakeProject
+from harness.names import MakeProject
 from harness.outside import Cluster, docker, eventually
 from harness.project import Project
 from harness.run import Run

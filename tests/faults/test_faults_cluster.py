@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import SPARE
 from harness.claims import seen_by_inputs, unchanged
+from harness.names import SPARE
 from harness.outside import KIND_LABEL, LABEL, Cluster, docker, output
 from harness.processes import left_behind
 from harness.project import Project
