@@ -94,6 +94,7 @@ def test_plan_and_status_change_nothing_and_are_right(deployed: Project) -> None
     after = deployed.outside.see()
     assert (after.tags, after.revisions) == (before.tags, before.revisions)
     by_hand = ("upgrade", "hello", str(deployed.root / "chart"), "--reuse-values")
+    by_hand += ("--force-conflicts",)  # over kubectl's scale
     deployed.cluster.helm("-n", deployed.name, *by_hand)
     status = json.loads(deployed.localloop("status", "-o", "json").out)
     assert any("Helm revision" in found for found in status["components"]["hello"]["drift"])
