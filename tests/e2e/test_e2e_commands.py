@@ -93,6 +93,8 @@ def test_plan_and_status_change_nothing_and_are_right(deployed: Project) -> None
     assert f"revision {before.revision} (drift)" in deployed.localloop("status").out
     after = deployed.outside.see()
     assert (after.tags, after.revisions) == (before.tags, before.revisions)
+    # Helm refuses to set a field that kubectl has set to something else.
+    deployed.outside.kubectl("scale", "deployment", "hello", "--replicas=1")
     by_hand = ("upgrade", "hello", str(deployed.root / "chart"), "--reuse-values")
     by_hand += ("--force-conflicts",)  # over kubectl's scale
     deployed.cluster.helm("-n", deployed.name, *by_hand)
