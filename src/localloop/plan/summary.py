@@ -17,14 +17,12 @@ def components_with_step(plan: Any, step: str) -> list[str]:
     components = plan.get("components") if isinstance(plan, Mapping) else None
     if not isinstance(components, Mapping):
         raise UsageError("unexpected_data", "not a plan: it has no components")
-    for name, part in components.items():
-        if not isinstance(part, Mapping):
-            raise UsageError("unexpected_data", "not a component of a plan", component=str(name))
+    taken = {name: _steps(part, str(name)) for name, part in components.items()}
     if step not in STEPS:
         raise UsageError(
             "unexpected_data", f"{step!r} is not a step", hint=f"Steps: {', '.join(STEPS)}."
         )
-    return [name for name, part in components.items() if step in (part.get("steps") or ())]
+    return [name for name, steps in taken.items() if step in steps]
 
 
 def component_summary(component: Any) -> str:
@@ -33,17 +31,35 @@ def component_summary(component: Any) -> str:
     ``unchecked: inputs_changed (src/main.rs)`` where the cluster could not be asked. ``component``
     is one component of a plan as data; ``UsageError`` for anything else.
     """
-    if not isinstance(component, Mapping) or not {"steps", "skip"} & set(component):
-        raise UsageError(
-            "unexpected_data", "not a component of a plan: it has neither steps nor skip"
-        )
-    steps = list(component.get("steps") or ())
+    steps = _steps(component)
     if component.get("skip") == UNCHECKED:
         steps = [UNCHECKED]
     if not steps:
         return f"skip: {component.get('skip') or 'nothing to do'}"
-    reasons = "; ".join(reason_text(reason) for reason in component.get("reasons") or ())
+    reasons = "; ".join(reason_text(reason) for reason in _list(component, "reasons"))
     return f"{', '.join(steps)}: {reasons}" if reasons else ", ".join(steps)
+
+
+def _steps(component: Any, name: str | None = None) -> list[str]:
+    """The steps of a component as data; ``UsageError`` if it is not one."""
+    if not isinstance(component, Mapping) or not {"steps", "skip"} & set(component):
+        raise UsageError(
+            "unexpected_data",
+            "not a component of a plan: it has neither steps nor skip",
+            component=name,
+        )
+    return [str(step) for step in _list(component, "steps", name)]
+
+
+def _list(component: Mapping[str, Any], key: str, name: str | None = None) -> list[Any]:
+    value = component.get(key) or []
+    if not isinstance(value, list | tuple):
+        raise UsageError(
+            "unexpected_data",
+            f"not a component of a plan: its {key} are {value!r}, not a list",
+            component=name,
+        )
+    return list(value)
 
 
 def reason_text(reason: Any) -> str:

@@ -96,9 +96,11 @@ def terminating(obj: Object) -> bool:
 def not_terminating(objects: Any) -> list[Object]:
     """Those that are not being deleted; ``UsageError`` where it is not a list of objects."""
     try:
-        return [obj for obj in objects if not terminating(obj)]
+        if isinstance(objects, list | tuple):
+            return [obj for obj in objects if not terminating(obj)]
     except (KeyError, TypeError, AttributeError):
-        raise UsageError("unexpected_data", "not a list of Kubernetes objects") from None
+        pass
+    raise UsageError("unexpected_data", "not a list of Kubernetes objects")
 
 
 def pod_finished(pod: Object) -> bool:

@@ -195,7 +195,7 @@ def decode(content: bytes, *, project: str, resource_version: str) -> Record:
         data = json.loads(content)
         schema = data["schema"]
         owner = data["project"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _unreadable(project, error) from error
     if schema not in _READABLE:
         raise UsageError(
@@ -211,7 +211,7 @@ def decode(content: bytes, *, project: str, resource_version: str) -> Record:
     try:
         return Record(
             project=owner,
-            serial=data["serial"],
+            serial=int(data["serial"]),
             images={name: _image_entry(entry) for name, entry in data["images"].items()},
             node_files={
                 name: NodeFileEntry(**{**entry, "pods": tuple(entry["pods"])})
@@ -221,7 +221,7 @@ def decode(content: bytes, *, project: str, resource_version: str) -> Record:
             charts={name: _chart_entry(entry) for name, entry in data["charts"].items()},
             resource_version=resource_version,
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unreadable(project, error) from error
 
 

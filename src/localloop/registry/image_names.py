@@ -10,6 +10,8 @@ from ..errors import UsageError
 from .published import PublishedImage
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# A host, perhaps with a port, and a path; a tag or a digest does not belong to it.
+_REPOSITORY = re.compile(r"[^\s/@]+(?:/[^\s/:@]+)+")
 
 
 def image_reference(image: Any) -> str:
@@ -30,6 +32,8 @@ def image_tag(image: Any) -> str:
 
 def _published(image: Any) -> PublishedImage:
     repository, digest = (_text(image, key) for key in ("repository", "digest"))
+    if not _REPOSITORY.fullmatch(repository):
+        raise UsageError("unexpected_data", f"{repository!r} is not a repository")
     if not _DIGEST.fullmatch(digest):
         raise UsageError("unexpected_data", f"{digest!r} is not a sha256 digest")
     return PublishedImage(repository, digest)
