@@ -92,7 +92,9 @@ def test_inputs_that_moved_leave_no_fingerprint(world: World) -> None:
 
 def test_a_node_that_only_lost_the_bytes_leaves_its_pods_alone(world: World, api: FakeApi) -> None:
     api.put(pod("one"), pod("two"))
-    before = NodeFileEntry("tx-0", "fp", SHA256, put=True, nodes={NODE: {}}, pods=("uid-two",))
+    before = NodeFileEntry(
+        "tx-0", "fp", SHA256, put=True, nodes={NODE: {"size": 1}}, pods=("uid-two",)
+    )
     world.store.save(world.record.with_file("tool", before))
     put(world, world.plan(part_of(world, reasons=(Reason("node_lost", NODE),))))
     assert world.record.node_files["tool"].pods == ("uid-two",)

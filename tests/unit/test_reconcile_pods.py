@@ -51,7 +51,7 @@ def replaced(api: FakeApi, *, ready: bool = True) -> None:
 def reconcile(world: World, *old: str) -> Plan:
     """With these pods, by name, noted as those that were there before the put."""
     uids = tuple(f"uid-{name}" for name in old)
-    entry = NodeFileEntry("tx-1", "fp", "a" * 64, put=True, nodes={NODE: {}}, pods=uids)
+    entry = NodeFileEntry("tx-1", "fp", "a" * 64, put=True, nodes={NODE: {"size": 1}}, pods=uids)
     world.store.save(world.record.with_file("tool", entry))
     part = ComponentPlan(
         "tool",

@@ -34,6 +34,7 @@ some = st.text(min_size=1, max_size=8)
 image = st.builds(PublishedImage, text, some, st.dictionaries(text, some, max_size=2))
 note = st.dictionaries(text, text | st.integers(), max_size=2)
 notes = st.dictionaries(text, note, max_size=2)
+stat = st.dictionaries(text, text | st.integers(), min_size=1, max_size=2)
 states = st.builds(
     ChartState,
     transaction=some,
@@ -60,7 +61,7 @@ files = st.builds(
     sha256=some,
     put=st.booleans(),
     reconciled=st.booleans(),
-    nodes=st.dictionaries(text, note, min_size=1, max_size=2),
+    nodes=st.dictionaries(text, stat, min_size=1, max_size=2),
     pods=st.lists(text, max_size=2).map(tuple),
 )
 records = st.builds(
@@ -190,6 +191,7 @@ def with_chart(**changes: Any) -> Record:
         (PROVEN.with_file("tool", replace(FILE, sha256="")), "tool", "sha256"),
         (PROVEN.with_file("tool", replace(FILE, sha256="", put=False)), "tool", "sha256"),
         (PROVEN.with_file("tool", replace(FILE, nodes={})), "tool", "node's stat"),
+        (PROVEN.with_file("tool", replace(FILE, nodes={"n": {}})), "tool", "stat of n"),
         (with_chart(target=state("a", manifest="")), "page", "manifest"),
         (with_chart(target=state("a", revision=0)), "page", "revision"),
         (with_chart(state="settling", target=state("")), "page", "fingerprint"),
@@ -222,12 +224,20 @@ def test_what_is_only_begun_needs_no_proof_yet(record: Record) -> None:
 
 
 def test_a_file_that_was_recorded_without_its_sha256_is_put_again() -> None:
-    """As an earlier localloop did after it had made the cluster anew."""
+    """As an earlier localloop did after it had replaced the cluster."""
     data = json.loads(encode(PROVEN))
     data["node_files"]["tool"]["sha256"] = ""
     found = decode(json.dumps(data).encode(), project="hello", resource_version="1")
     assert found.node_files == {}
     encode(found)
+
+
+def test_a_file_whose_nodes_are_gone_is_put_again() -> None:
+    kept = PROVEN.on_nodes(set(FILE.nodes))
+    assert kept == PROVEN
+    gone = PROVEN.on_nodes({"another"})
+    assert gone.node_files == {"tool": replace(FILE, nodes={}, put=False)}
+    encode(gone)
 
 
 def test_resource_version_is_not_stored() -> None:
@@ -268,6 +278,8 @@ WHOLE = encode(Record("hello", charts={"web": ChartEntry("settled", state("a"))}
         WHOLE.replace(b'"images": {}', b'"images": []'),
         WHOLE.replace(b'"images": {}', b'"images": {"web": 1}'),
         WHOLE.replace(b'"last_good": null', b'"last_good": 7'),
+        WHOLE.replace(b'"serial": 0', b'"serial": "many"'),
+        b"[" * 100_000,
     ],
 )
 def test_damaged_record_is_refused_with_the_way_out(content: bytes) -> None:

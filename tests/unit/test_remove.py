@@ -54,7 +54,9 @@ def record(*charts: str, project: str = "demo") -> Object:
         project,
         serial=7,
         images={"app": ImageEntry("fp-app", IMAGE)},
-        node_files={"tool": NodeFileEntry("tx-1", "fp-tool", SHA256, put=True, nodes={"node": {}})},
+        node_files={
+            "tool": NodeFileEntry("tx-1", "fp-tool", SHA256, put=True, nodes={"node": {"size": 1}})
+        },
     )
     for name in charts:
         state = ChartState("tx-1", f"fp-{name}", {"app": IMAGE}, revision=3, manifest="m")

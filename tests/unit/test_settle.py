@@ -120,7 +120,7 @@ def test_an_image_whose_inputs_moved_is_forgotten(world: World) -> None:
 
 
 def test_other_sources_that_build_the_same_file(world: World) -> None:
-    entry = NodeFileEntry("tx-0", "fp-old", "a" * 64, put=True, nodes={NODE: {}})
+    entry = NodeFileEntry("tx-0", "fp-old", "a" * 64, put=True, nodes={NODE: {"size": 1}})
     world.store.save(world.record.with_file("tool", entry))
     same = ComponentPlan("tool", "node_file", skip=SAME, fingerprint="fp-new")
     assert not settled(world, replace(same, moved=True))

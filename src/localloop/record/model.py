@@ -106,13 +106,14 @@ class Record:
         return replace(self, node_files={**self.node_files, name: entry})
 
     def on_nodes(self, names: Set[str]) -> Record:
-        """This record without what it knows of nodes that no longer exist."""
-        files = {
-            name: replace(
-                entry, nodes={node: entry.nodes[node] for node in names & entry.nodes.keys()}
-            )
-            for name, entry in self.node_files.items()
-        }
+        """This record without what it knows of nodes that no longer exist.
+
+        A file none of whose nodes exist counts as not put.
+        """
+        files = {}
+        for name, entry in self.node_files.items():
+            nodes = {node: entry.nodes[node] for node in names & entry.nodes.keys()}
+            files[name] = replace(entry, nodes=nodes, put=entry.put and bool(nodes))
         return replace(self, node_files=files)
 
     def settle(self, chart: str, state: ChartState) -> Record:
@@ -167,6 +168,7 @@ def _without_proof(record: Record) -> Iterator[tuple[str, str]]:
         yield from _empty(name, {"fingerprint": image.fingerprint, "digest": image.image.digest})
     for name, file in record.node_files.items():
         proofs: dict[str, object] = {"sha256": file.sha256}
+        proofs |= {f"stat of {node}": stat for node, stat in file.nodes.items()}
         yield from _empty(name, proofs | ({"node's stat": file.nodes} if file.put else {}))
     for name, chart in record.charts.items():
         settled = [state for state in (chart.last_good, *chart.history) if state is not None]
