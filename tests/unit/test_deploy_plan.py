@@ -115,13 +115,13 @@ def test_no_parameter_is_ignored_beside_a_plan_that_is_handed_over(
     given = {how: plan if how == "built" else handed_over(tmp_path, plan)}
     assert planned(two_projects, **given) == plan
     other = {name: other_value(two_projects, name)}
-    if how == "made" and name in ("bootstrap", "force"):
-        # They say what may become of the cluster: a plan that leaves it alone fits them all.
+    if how == "made" and name == "force":
+        # It lifts a refusal: a plan that was not refused fits it either way.
         assert planned(two_projects, **given, **other) == plan
         return
     with pytest.raises(UsageError) as caught:
         planned(two_projects, **given, **other)
-    settled = name in ("bootstrap", "force")
+    settled = how == "built" and name in ("bootstrap", "force")
     assert caught.value.reason == ("conflicting_parameters" if settled else "plan_mismatch")
     assert name in str(caught.value)
 
@@ -136,6 +136,16 @@ def test_a_plan_that_replaces_the_cluster_is_refused_by_a_play_that_must_not(
     with pytest.raises(LocalloopError) as caught:
         planned(world, made=made)
     assert caught.value.reason == "recreate_requested"
+
+
+@pytest.mark.parametrize("answer", ["auto", "reuse"])
+def test_a_plan_that_was_to_replace_the_cluster_is_refused_for_another_answer(
+    world: World, journal: Journal, tmp_path: Path, answer: str
+) -> None:
+    made = handed_over(tmp_path, planned(world, bootstrap="recreate"))
+    with pytest.raises(UsageError, match=f"bootstrap={answer}") as caught:
+        planned(world, bootstrap=answer, made=made)
+    assert caught.value.reason == "plan_mismatch"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"transaction": "tx-1", "plan": {}}'])

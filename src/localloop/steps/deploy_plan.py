@@ -61,6 +61,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     elif params["made"]:
         plan = _read(Path(params["made"]), context)
         _require_same_request(plan, project, wanted)
+        _require_same_answer(plan, params["bootstrap"])
         _require_possible(plan, session, params)
     else:
         plan = _make(session, wanted, params, context)
@@ -84,6 +85,25 @@ def _make(session: Session, wanted: Request, params: dict[str, Any], context: Co
         plan = with_inputs(session, plan)
     emit_plan(plan, context)
     return plan
+
+
+def _require_same_answer(plan: Plan, answer: str) -> None:
+    """Refuse a plan that keeps or replaces the cluster against the parameter ``bootstrap``."""
+    replaces = plan.cluster["verdict"] == "bootstrap"
+    requested = replaces and plan.cluster["reason"] == "recreate_requested"
+    fits = {
+        "refuse": True,  # such a plan is refused with the cluster's own reason
+        "auto": not requested,
+        "reuse": not replaces,
+        "recreate": requested,
+    }
+    if not fits[answer]:
+        done = "replaces" if replaces else "keeps"
+        raise UsageError(
+            "plan_mismatch",
+            f"the plan that was passed {done} the cluster, contrary to bootstrap={answer}",
+            hint="Pass a plan for the same request, or none: it is then made here.",
+        )
 
 
 def _require_possible(plan: Plan, session: Session, params: dict[str, Any]) -> None:
