@@ -187,6 +187,16 @@ def test_the_architecture_shows_the_rooms_in_this_order() -> None:
         assert words == (text or "").replace("``", "`"), room
 
 
+def test_files_that_the_architecture_names_exist() -> None:
+    named = re.findall(
+        r"`([\w/.-]+\.(?:py|yml))`", (ROOT / "docs/architecture.md").read_text("utf-8")
+    )
+    named = [each for each in named if "NAME" not in each and each != "localloop.yml"]
+    places = [ROOT, PACKAGE, ROOT / "playbooks"]
+    assert named
+    assert [each for each in named if not any((place / each).is_file() for place in places)] == []
+
+
 @pytest.mark.parametrize(
     ("file", "line", "says"),
     [

@@ -568,3 +568,10 @@ def test_directory_that_cannot_be_written(
     assert "errno" in caught.value.message
     assert path.exists()
     assert capsys.readouterr().err.startswith("# Deploy report tx-20260101-120000-abcdef\n")
+
+
+def test_the_documentation_has_every_outcome() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/reports.md").read_text("utf-8")
+    table = page.partition("\n## Outcomes\n")[2].partition("\n## ")[0]
+    shown = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert sorted(shown) == sorted(re.findall(r"``(\w+)``", outcome_of.__doc__ or ""))

@@ -61,7 +61,7 @@ class Dockerfile:
         )
         self.instructions = list(self._instructions())
         if not any(item.keyword == "FROM" for item in self.instructions):
-            raise DockerfileError("there is no FROM")
+            raise DockerfileError("has no FROM")
 
     def _directives(self) -> None:
         for number, line in enumerate(self.lines):
