@@ -794,6 +794,11 @@ CLUSTER = (
     Row("cluster_stopped", "the control plane is stopped", "starts the nodes"),
     Row("node_stopped", "a worker is stopped", "starts it"),
     Row("cluster_paused", "a node is paused", "lets it go on"),
+    Row(
+        "cluster_starting",
+        "a node was restarted within the last minute, and its pods are still those of before",
+        "waits until they have started again",
+    ),
     Row("cluster_dead", "Docker could not remove a node completely", "restarts it"),
     Row("cluster_restarting", "Docker keeps restarting a node", "restarts it"),
     Row(

@@ -125,7 +125,7 @@ class World:
         self.session = Session(project, {}, registry=REGISTRY, platform="linux/amd64", blind=True)
         self.session.kube = api.kube()
         self.session.cluster = SimpleNamespace(
-            verdict="ok", nodes=(SimpleNamespace(name=NODE),), ours=True, image="node:1"
+            verdict="ok", nodes=(SimpleNamespace(name=NODE, age=None),), ours=True, image="node:1"
         )  # type: ignore[assignment]
         self.session.registry = self.images  # type: ignore[assignment]
         self.session.docker = self.node  # type: ignore[assignment]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from localloop.cluster import kind, owner
+from localloop.cluster.containers import judge_nodes
 from localloop.cluster.kubeconfig import ensure_kubeconfig
 from localloop.cluster.ports import RANGES, choose_port, choose_ports, save_port
 from localloop.cluster.state import (
@@ -365,3 +366,20 @@ def test_damaged_saved_ports_are_ignored() -> None:
     path.write_text("[")
     save_port("api", "demo", 6551)
     assert json.loads(path.read_text()) == {"api": 6551}
+
+
+@pytest.mark.parametrize(
+    ("status", "age"),
+    [
+        ("Up Less than a second", 0),
+        ("Up 1 second", 1),
+        ("Up 59 seconds (healthy)", 59),
+        ("Up About a minute", None),
+        ("Up 3 hours (Paused)", None),
+        ("Exited (0) 5 seconds ago", None),
+        ("", None),
+    ],
+)
+def test_how_long_a_node_has_run(status: str, age: int | None) -> None:
+    (found,) = judge_nodes([{**node(), "Status": status}], None).nodes
+    assert found.age == age

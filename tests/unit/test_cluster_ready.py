@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from localloop.errors import LocalloopError
 
 SINCE = 1_800_000_000.0
 NODE = "demo-control-plane"
+RESTARTED = {NODE: SINCE}
 
 
 def at(seconds: float) -> str:
@@ -68,7 +70,7 @@ class Api:
         return {"status": {"availableReplicas": self._available}}
 
 
-def missing(api: Api, *, restarted: tuple[str, ...] = (NODE,)) -> str:
+def missing(api: Api, *, restarted: Mapping[str, float] = RESTARTED) -> str:
     """What the wait ends with; empty if it ends well."""
     cluster: Any = api
     try:
@@ -135,4 +137,4 @@ def test_a_service_with_an_address_of_before(one: dict[str, Any], stale: bool) -
 
 
 def test_after_a_pause_pods_are_those_of_before() -> None:
-    assert missing(Api(pod(-60)), restarted=()) == ""
+    assert missing(Api(pod(-60)), restarted={}) == ""

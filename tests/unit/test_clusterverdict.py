@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from localloop.errors import LocalloopError, UsageError
 from localloop.kube.client import ApiUnreachable
 from localloop.plan.cluster_verdict import (
     BootstrapChoice,
+    cluster_verdict,
     container_verdict,
     guard,
     judge,
@@ -255,6 +257,24 @@ def test_require_answer(session: Any, choice: BootstrapChoice, reason: str) -> N
     if reason == "cluster_exists":
         assert "--reuse-ok" in str(caught.value)
         assert "--recreate" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("age", "starting", "verdict"),
+    [(None, True, "ok"), (5, False, "ok"), (5, True, "start")],
+    ids=["long ago", "all anew", "as before"],
+)
+def test_a_node_that_has_just_been_restarted(
+    age: int | None, starting: bool, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("localloop.cluster.ready.is_starting", lambda *_: starting)
+    session: Any = FakeSession("ok")
+    session.kube = session.fingerprints = SimpleNamespace(of_cluster=None)
+    session.cluster = replace(
+        session.cluster, nodes=tuple(replace(node, age=age) for node in session.cluster.nodes)
+    )
+    reason = {"ok": "", "start": "cluster_starting"}[verdict]
+    assert cluster_verdict(session) == {"verdict": verdict, "reason": reason}
 
 
 def test_the_nodes_that_are_stopped_are_named() -> None:

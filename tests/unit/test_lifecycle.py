@@ -32,6 +32,8 @@ class World:
         monkeypatch.setattr(lifecycle, "version", lambda _kube: "1.37.2")
         monkeypatch.setattr(lifecycle, "wait_until_serving", lambda *_, **__: self.serves.pop(0))
         monkeypatch.setattr(lifecycle, "wait_until_ready", self._wait)
+        monkeypatch.setattr(lifecycle, "is_starting", lambda _kube, nodes: self.starting(nodes))
+        self.starting = lambda nodes: False
 
     def containers(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
         of_kind = filters["label"][0].startswith("io.x-k8s.kind")
@@ -136,6 +138,14 @@ def test_a_node_that_serves_is_left_alone(world: World) -> None:
     world.ours(node())
     assert not world.started()
     assert world.done == []
+
+
+@pytest.mark.parametrize("starting", [True, False])
+def test_a_node_that_something_else_restarted_is_waited_for(world: World, starting: bool) -> None:
+    world.ours({**node(), "Status": "Up 3 seconds"})
+    world.starting = lambda nodes: list(nodes) == ["demo-control-plane"] and starting
+    assert world.started() is starting
+    assert world.done == (["wait demo-control-plane"] if starting else [])
 
 
 def test_each_state_has_its_way_to_run(world: World) -> None:

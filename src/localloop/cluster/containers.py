@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
@@ -13,6 +14,8 @@ CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 ROLE_LABEL = "io.x-k8s.kind.role"
 CONTROL_PLANE = "control-plane"
 API_PORT = 6443
+
+_UP = re.compile(r"Up (?:(\d+) seconds?|Less than a second)")
 
 Listed = Mapping[str, Any]
 """A container as ``GET /containers/json`` lists it."""
@@ -29,13 +32,17 @@ class Verdict(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class NodeContainer:
-    """A node: its name in Docker and in Kubernetes, and the state that Docker reports."""
+    """A node: its name in Docker and in Kubernetes, and the state that Docker reports.
+
+    ``age``: for how many seconds it has run, if that is less than a minute.
+    """
 
     name: str
     role: str
     state: str
     container_id: str
     image: str
+    age: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +83,14 @@ def _node(listed: Listed) -> NodeContainer:
         state=str(listed.get("State", "")),
         container_id=str(listed["Id"]),
         image=str(listed.get("Image", "")),
+        age=_age(str(listed.get("Status", ""))),
     )
+
+
+def _age(status: str) -> int | None:
+    """The seconds of ``Up 12 seconds``; None of anything older, and of what does not run."""
+    found = _UP.match(status)
+    return int(found[1] or 0) if found else None
 
 
 def _order(node: NodeContainer) -> tuple[bool, int, str]:

@@ -14,7 +14,14 @@ from .kind_config import kind_config, ports_wanted, rendered
 from .kubeconfig import ensure_kubeconfig
 from .node_images import refuses_cgroup_v1
 from .ports import choose_ports, node_port, save_ports
-from .ready import connect, version, wait_until_ready, wait_until_serving
+from .ready import (
+    connect,
+    is_starting,
+    restarts,
+    version,
+    wait_until_ready,
+    wait_until_serving,
+)
 from .state import LABEL_CLUSTER, not_ours
 
 Say = Callable[[str], None]
@@ -72,7 +79,7 @@ def create(
     ensure_kubeconfig(name, made.api, environ, renew=True)  # kind writes it in another order first
     kube = connect(name)
     nodes = [node.name for node in made.nodes]
-    wait_until_ready(kube, nodes, since=since, seconds=seconds, say=say)
+    wait_until_ready(kube, nodes, since=since, restarted={}, seconds=seconds, say=say)
     owner.finish(name, version(kube))
 
 
@@ -81,8 +88,9 @@ def start(
 ) -> bool:
     """Start the nodes that do not run, and restart those that run without serving, once.
 
-    Returns whether anything was done. Raises ``LocalloopError``: ``cluster_not_ready``,
-    ``docker_error``; ``UsageError``: ``cluster_not_ours``.
+    Nodes that something else has just started are waited for. Returns whether anything was done.
+    Raises ``LocalloopError``: ``cluster_not_ready``, ``docker_error``; ``UsageError``:
+    ``cluster_not_ours``.
     """
     found = look(docker, name)
     since = time.time()
@@ -95,7 +103,8 @@ def start(
             docker.engine.restart(node.name)
         else:
             docker.engine.start(node.name)
-    restarted = {node.name for node in away if node.state != "paused"}
+    restarted = restarts(found.nodes)
+    restarted |= {node.name: since for node in away if node.state != "paused"}
     ensure_kubeconfig(name, look(docker, name).api, environ)
     kube = connect(name)
     if not wait_until_serving(kube, seconds=SERVING_SECONDS):
@@ -103,8 +112,8 @@ def start(
             if node.role == CONTROL_PLANE:
                 say(f"restarting {node.name}: its API server does not answer")
                 docker.engine.restart(node.name)
-                restarted.add(node.name)
-    elif not away:
+                restarted[node.name] = since
+    elif not away and not (restarted and is_starting(kube, restarted)):
         return False
     wait_until_ready(
         kube,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from ..errors import LocalloopError
 from ..kube.client import ApiError, ApiUnreachable, Kube
 from ..kube.kubeconfig import load_kubeconfig
+from .containers import NodeContainer
 from .state import context_name, kubeconfig_path
 
 _POLL_SECONDS = 0.2
@@ -44,7 +45,7 @@ def wait_until_ready(
     nodes: Sequence[str],
     *,
     since: float,
-    restarted: Collection[str] = (),
+    restarted: Mapping[str, float],
     seconds: float,
     say: Callable[[str], None],
 ) -> None:
@@ -52,9 +53,9 @@ def wait_until_ready(
 
     A node counts as Ready once its kubelet has renewed its lease after ``since`` (Unix time):
     before, its status may be what it was when it was stopped. So may that of its pods: on the nodes
-    that were ``restarted`` none may claim to be ready with a container of before, and no Service
-    may have an address of before. Raises
-    ``LocalloopError`` (``cluster_not_ready``) after ``seconds``, with what is missing.
+    that were ``restarted`` (their names, and when) none may claim to be ready with a container of
+    before, and no Service may have an address of before. Raises ``LocalloopError``
+    (``cluster_not_ready``) after ``seconds``, with what is missing.
     """
     deadline = time.monotonic() + seconds
     told = ""
@@ -85,7 +86,20 @@ def _serves(kube: Kube) -> bool:
         return False
 
 
-def _missing(kube: Kube, nodes: Sequence[str], since: float, restarted: Collection[str]) -> str:
+def restarts(nodes: Iterable[NodeContainer]) -> dict[str, float]:
+    """The nodes that Docker started within the last minute, and when (Unix time, not too late)."""
+    return {node.name: time.time() - node.age - 1 for node in nodes if node.age is not None}
+
+
+def is_starting(kube: Kube, restarted: Mapping[str, float]) -> bool:
+    """Whether the API server still shows what was on these nodes before they were restarted."""
+    try:
+        return bool(_not_restarted(kube, restarted))
+    except (ApiError, ApiUnreachable):
+        return True
+
+
+def _missing(kube: Kube, nodes: Sequence[str], since: float, restarted: Mapping[str, float]) -> str:
     """What the cluster still lacks, in words; empty if it is ready."""
     if not _serves(kube):
         return "the API server does not answer"
@@ -96,7 +110,7 @@ def _missing(kube: Kube, nodes: Sequence[str], since: float, restarted: Collecti
         late = [name for name in nodes if name not in alive or not _is_ready(found.get(name))]
         if late:
             return f"{', '.join(late)} not Ready"
-        if restarted and (old := _not_restarted(kube, restarted, since)):
+        if restarted and (old := _not_restarted(kube, restarted)):
             return f"{', '.join(old[:3])}{' …' if len(old) > 3 else ''} not up to date"
         dns = kube.get("/apis/apps/v1/namespaces/kube-system/deployments/coredns") or {}
     except (ApiError, ApiUnreachable) as error:
@@ -104,16 +118,17 @@ def _missing(kube: Kube, nodes: Sequence[str], since: float, restarted: Collecti
     return "" if dns.get("status", {}).get("availableReplicas") else "CoreDNS is not available"
 
 
-def _not_restarted(kube: Kube, nodes: Collection[str], since: float) -> list[str]:
-    """What is still as it was before ``since``: pods on these nodes, and endpoints of Services."""
+def _not_restarted(kube: Kube, restarted: Mapping[str, float]) -> list[str]:
+    """What is still as it was before: pods on these nodes, and endpoints of Services."""
     found, _ = kube.list("v1", "Pod", "")
-    pods = {_named(pod["metadata"]): pod for pod in found if pod["spec"].get("nodeName") in nodes}
+    there = [pod for pod in found if pod["spec"].get("nodeName") in restarted]
+    pods = {_named(pod["metadata"]): pod for pod in there}
     old = [
         f"pod {name}"
         for name, pod in pods.items()
         if "deletionTimestamp" not in pod["metadata"]
         and any(
-            container.get("ready") and _started(container) < int(since)
+            container.get("ready") and _started(container) < int(restarted[pod["spec"]["nodeName"]])
             for container in pod.get("status", {}).get("containerStatuses") or ()
         )
     ]

@@ -77,6 +77,8 @@ def cluster_verdict(
         return found
     if not _answers(session):
         return {"verdict": "restart", "reason": "cluster_not_answering"}
+    if _is_starting(session):
+        return {"verdict": "start", "reason": "cluster_starting"}
     current = session.fingerprints.of_cluster
     lacks = "; ".join(session.cluster.lacks)
     if current is None and not lacks and choice.answer != "recreate":
@@ -105,6 +107,15 @@ def _answers(session: Session) -> bool:
     except ApiUnreachable:
         return False
     return True
+
+
+def _is_starting(session: Session) -> bool:
+    """Whether nodes have just been restarted, and what the API server says is still of before."""
+    if all(node.age is None for node in session.cluster.nodes):
+        return False
+    from ..cluster.ready import is_starting, restarts
+
+    return is_starting(session.kube, restarts(session.cluster.nodes))
 
 
 def judge(

@@ -25,7 +25,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         UsageError (exit 2): ``docker_host_refused``, ``tool_missing``.
     """
     from ..cluster.kubeconfig import ensure_kubeconfig
-    from ..cluster.ready import serves
+    from ..cluster.ready import connect, is_starting, restarts, serves
     from ..cluster.state import inspect_cluster, kubeconfig_path
 
     name = params["name"]
@@ -38,6 +38,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             and serves(name)
         ):
             state = replace(state, verdict="restart", reason="cluster_not_answering")
+        elif (young := restarts(state.nodes)) and is_starting(connect(name), young):
+            state = replace(state, verdict="start", reason="cluster_starting")
     return {
         "changed": changed,
         "cluster": asdict(state),
