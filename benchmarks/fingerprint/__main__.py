@@ -150,10 +150,10 @@ class Bench:
 
     def _probe(self, what: str, root: Path) -> Sample:
         argv = [sys.executable, str(Path(__file__).with_name("probe.py")), what, str(root)]
-        told = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
+        found = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
         if what == "fingerprint":
-            self.peak = max(self.peak, told["peak"])
-        return told["seconds"], told["cpu"]
+            self.peak = max(self.peak, found["peak"])
+        return found["seconds"], found["cpu"]
 
 
 def _timed(argv: list[str], root: Path, env: dict[str, str] | None = None) -> Sample:

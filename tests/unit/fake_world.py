@@ -161,7 +161,7 @@ class World:
         completed = settle.completed_jobs(result.as_dict())
         return settle.settle(self.session, plan, self.events.append, completed)
 
-    def told(self, kind: str) -> list[Object]:
+    def emitted(self, kind: str) -> list[Object]:
         """The events of a kind."""
         return [event for event in self.events if event["event"] == kind]
 

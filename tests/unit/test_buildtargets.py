@@ -1,4 +1,4 @@
-"""Secrets on their way to buildx: named, never told; a missing one stops the build by its name."""
+"""Secrets reach buildx by name, never by value; a missing one stops the build and is named."""
 
 from __future__ import annotations
 

@@ -89,8 +89,8 @@ def test_inputs_narrow_it(tree: Path, value) -> None:
 
 
 def test_json(tree: Path, value) -> None:
-    told = json.loads(value(tree, "-o", "json", "--inputs", "deep"))
-    assert told == {
+    shown = json.loads(value(tree, "-o", "json", "--inputs", "deep"))
+    assert shown == {
         "path": str(tree),
         "inputs": ["deep"],
         "fingerprint": value(tree, "--inputs", "deep"),

@@ -80,15 +80,15 @@ def test_base_image_that_cannot_be_looked_at_is_taken_from_the_last_build(
 ) -> None:
     deployed(root)
     assert main(["plan", "--project", str(root), "-o", "json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    shown = json.loads(capsys.readouterr().out)
     known = values(root, base_digests={"alpine:3": "sha256:aa"})
-    assert {name: part["fingerprint"] for name, part in told["components"].items()} == known
-    assert {part["skip"] for part in told["components"].values()} == {"unchecked"}
-    assert told["unchecked"][1:] == [
+    assert {name: part["fingerprint"] for name, part in shown["components"].items()} == known
+    assert {part["skip"] for part in shown["components"].values()} == {"unchecked"}
+    assert shown["unchecked"][1:] == [
         f"platform: unchecked (the host's {host_platform()} is used)",
         "base: unchecked (app: alpine:3)",
     ]
-    assert told["cluster"] == {"verdict": "unknown", "reason": "docker_unreachable"}
+    assert shown["cluster"] == {"verdict": "unknown", "reason": "docker_unreachable"}
 
 
 def test_all_changed_files_are_named_by_diff(

@@ -15,7 +15,7 @@ from localloop.config import project as config_project
 from localloop.config.project import load_project
 
 CONFIG = "version: 1\nproject: relay\nimages: {web: {dockerfile: Dockerfile}}\n"
-# Python runs this by itself; an audit hook sees every open, whoever asks for it.
+# Python runs this by itself; an audit hook sees every open, by any code.
 SITECUSTOMIZE = """\
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Docker, rootless Docker, Podman and nerdctl are told apart by what they print and answer."""
+"""Docker, rootless Docker, Podman and nerdctl are distinguished by their output and answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that a command makes: what localloop.yml may say, what counts, what bake is told."""
+"""Images that a command makes: what localloop.yml may say, what counts, what bake gets."""
 
 from __future__ import annotations
 

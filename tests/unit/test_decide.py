@@ -236,7 +236,7 @@ BROKEN: dict[str, tuple[Change, dict[str, str]]] = {
         lambda f: entry(chart(f, release=replace(LIVE_TX_2, status="failed")), settling()),
         {"relay": "release: unsettled (tx-2 did not reach Ready)"},
     ),
-    "chart: settling, and somebody else released since": (
+    "chart: settling, and another Helm released since": (
         lambda f: entry(chart(f, release=replace(LIVE_TX_2, revision=4)), settling()),
         {"relay": "release: unsettled (tx-2 did not reach Ready)"},
     ),

@@ -134,7 +134,7 @@ def test_works_ignored_special_file_is_no_error(root: Path) -> None:
 
 @contextmanager
 def as_nobody(root: Path) -> Iterator[None]:
-    """Without root's right to read everything; the tree lies where everybody may go."""
+    """Without root's right to read everything; the tree is where every user may go."""
     if os.geteuid() != 0:
         yield
         return
@@ -203,7 +203,7 @@ def test_works_file_that_grows_while_read(root: Path, monkeypatch: pytest.Monkey
         return real(handle, size)
 
     monkeypatch.setattr(os, "read", grow)
-    for _ in range(2):  # each walk says so anew
+    for _ in range(2):  # each walk says so
         assert "growing" in prints(root).moved
 
 

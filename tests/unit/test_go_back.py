@@ -96,8 +96,8 @@ def test_back_to_the_state_before(world: World, api: FakeApi, helm: FakeHelm) ->
     assert [state.revision for state in entry.history] == [3, 2, 1]
     part = plan.components["page"]
     assert (part.changed, part.revision, part.back_to.revision) == (True, 3, 1)
-    assert [event["status"] for event in world.told("gate")] == ["ready"]
-    assert [event["components"] for event in world.told("settled")] == [["page"]]
+    assert [event["status"] for event in world.emitted("gate")] == ["ready"]
+    assert [event["components"] for event in world.emitted("settled")] == [["page"]]
 
 
 def test_a_chart_that_runs_that_state_is_left_alone(world: World, helm: FakeHelm) -> None:
@@ -137,7 +137,7 @@ def test_what_does_not_get_ready_is_not_settled(world: World, helm: FakeHelm) ->
     with pytest.raises(NotReadyError):
         back(world)
     assert world.record.charts["page"].state == "settling"
-    assert world.told("settled") == []
+    assert world.emitted("settled") == []
 
 
 def test_a_release_that_moved_since_the_plan(world: World, api: FakeApi, helm: FakeHelm) -> None:

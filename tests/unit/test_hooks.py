@@ -29,8 +29,8 @@ def test_words_directory_and_environment(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("MINE", "x")
     monkeypatch.setenv("HTTPS_PROXY", "kept")
     events: list[dict[str, Any]] = []
-    told = "$KUBECONFIG $HTTPS_PROXY ${MINE:-no} ${LOCALLOOP_LOCK:-no} ${ANSIBLE_CONFIG:-no}"
-    script = f'pwd; echo "{told}" >&2'
+    shown = "$KUBECONFIG $HTTPS_PROXY ${MINE:-no} ${LOCALLOOP_LOCK:-no} ${ANSIBLE_CONFIG:-no}"
+    script = f'pwd; echo "{shown}" >&2'
     plain = Hook(command=("echo", "$HOME; touch p"))
     found = run_hooks(session(tmp_path, shell(script), plain), "before_deploy", events.append)
     assert found[0]["lines"] == [str(tmp_path), "/state/kubeconfig kept no no no"]

@@ -178,7 +178,7 @@ def test_declared_cluster_inputs_cost_one_request(world: World) -> None:
     (world.root / "cluster" / "node.conf").write_text("a node\n")
     config = {**CONFIG, "cluster": {"inputs": ["cluster/**"]}}
     (world.root / "localloop.yml").write_text(yaml.safe_dump(config))
-    first = world.deploy()  # nobody has noted them yet: they are accepted
+    first = world.deploy()  # not noted yet: they are accepted
     assert first.code == 0, first.output
     assert "PATCH /api/v1/namespaces/localloop" in world.api.methods()
     before = len(world.api.requests)

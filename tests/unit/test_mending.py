@@ -1,6 +1,6 @@
 """What is done about a registry that does not hold what was pushed: once, then named.
 
-Registry and BuildKit are fakes that are told; tests/faults damages a real one.
+Registry and BuildKit are scripted fakes; tests/faults damages a real one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Inputs that do not hold still during a build: what the builder saw of them nobody knows."""
+"""Inputs that change during a build: what the builder saw of them is unknown."""
 
 from __future__ import annotations
 

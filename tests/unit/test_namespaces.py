@@ -43,8 +43,8 @@ def namespace(name: str = "app", *, going: bool = False, said: str = "") -> Obje
 
 
 def waited(api: FakeApi, timeout: float = 20) -> tuple[bool, list[str]]:
-    told: list[str] = []
-    return await_end(api.kube(), CHART, timeout, told.append), told
+    lines: list[str] = []
+    return await_end(api.kube(), CHART, timeout, lines.append), lines
 
 
 def test_one_that_stays_or_is_not_there_costs_one_read(api: FakeApi) -> None:

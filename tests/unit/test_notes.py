@@ -93,7 +93,7 @@ def note_late(session: Session, chart: Chart, state: ChartState) -> tuple[ChartS
     return _note_late(session, state, live_release(session.kube, chart))
 
 
-def told(reason: str) -> Object:
+def job_event(reason: str) -> Object:
     event = obj("Event", reason.lower(), reason=reason)
     event["metadata"]["creationTimestamp"] = BEGAN
     event["involvedObject"] = {"kind": "Job", "name": "once", "uid": "uid-once"}
@@ -222,7 +222,7 @@ def test_a_job_that_its_ttl_deleted_before_the_note(
     session: Session, api: FakeApi, events: tuple[str, ...], reason: str
 ) -> None:
     release(api, JOB)
-    api.put(*map(told, events))
+    api.put(*map(job_event, events))
     noted = note_release(session, session.project.charts["page"], target())
     recorded(api, page=noted)
     assert gated(session, "page") == reason

@@ -1,4 +1,4 @@
-"""Which blobs of a pushed image are to be pushed again. The registry is a fake that is told."""
+"""Which blobs of a pushed image have to be pushed again. The registry is a scripted fake."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_the_file_is_on_the_node_and_in_the_record(world: World, api: FakeApi) -
     part = plan.components["tool"]
     assert (part.changed, part.file.sha256, part.file.pending) == (True, SHA256, 2)
     assert plan.serial == world.record.serial == 2
-    assert [event["name"] for event in world.told("span")] == ["tool_build_deploy"]
+    assert [event["name"] for event in world.emitted("span")] == ["tool_build_deploy"]
 
 
 def test_the_proof_is_of_the_bytes_that_were_put(world: World) -> None:

@@ -76,7 +76,7 @@ def test_old_pods_are_replaced_and_new_ones_left(world: World, api: FakeApi) -> 
     assert sorted(deleted(api)) == ["one", "two"]
     assert world.record.node_files["tool"].reconciled
     assert plan.serial == world.record.serial
-    assert world.told("plan")[-1]["plan"] == plan.as_dict()
+    assert world.emitted("plan")[-1]["plan"] == plan.as_dict()
 
 
 def test_each_waits_for_the_replacement_of_the_one_before(world: World, api: FakeApi) -> None:
@@ -107,7 +107,7 @@ def test_a_pod_without_a_controller_stays_pending(world: World, api: FakeApi) ->
     assert (plan.components["tool"].file.restarted, deleted(api)) == (1, ["one"])
     assert plan.components["tool"].file.pending == 1
     assert not world.record.node_files["tool"].reconciled
-    assert any("no controller" in event["text"] for event in world.told("progress"))
+    assert any("no controller" in event["text"] for event in world.emitted("progress"))
 
 
 def test_a_replacement_that_does_not_get_ready_ends_it(world: World, api: FakeApi) -> None:
@@ -119,5 +119,5 @@ def test_a_replacement_that_does_not_get_ready_ends_it(world: World, api: FakeAp
     assert "0 restarted, 2 left as they were" in caught.value.message
     assert len(deleted(api)) == 1
     assert not world.record.node_files["tool"].reconciled
-    file = Plan.from_dict(world.told("plan")[-1]["plan"]).components["tool"].file
+    file = Plan.from_dict(world.emitted("plan")[-1]["plan"]).components["tool"].file
     assert (file.failure, file.pending, file.waits) == ("pod_not_ready", 2, 1)

@@ -101,7 +101,7 @@ def test_values_that_are_kept_cost_one_read(tmp_path: Path, api: FakeApi, helm: 
 
 
 def test_what_a_failed_helm_left_is_read_once(tmp_path: Path, api: FakeApi, helm: FakeHelm) -> None:
-    """By whoever asks: what cannot be changed, the hooks, the evidence."""
+    """By all that ask: what cannot be changed, the hooks, the evidence."""
     world = world_of(tmp_path, api)
     api.put(PAGE, JOB, helm_secret("web", 1, PAGE, JOB))
     failed = helm_secret("web", 2, PAGE, JOB, status="failed")

@@ -1,4 +1,4 @@
-"""What is told of a Helm that fails or hangs: a real process, and a scripted API server."""
+"""What is reported about a Helm that fails or hangs: a real process, and a scripted API server."""
 
 from __future__ import annotations
 
@@ -173,10 +173,10 @@ def test_a_helm_that_hangs_in_a_hook(
     assert "the pre-upgrade hook Job slow is still running" in error.message
     assert "waiting for godot" in error.message
     assert "kubectl -n app delete job slow" in error.hint
-    (told,) = [event["evidence"] for event in events if event["event"] == "evidence"]
-    assert told[0]["ref"] == "batch/v1/Job/app/slow"
-    assert told[0]["pods"][0]["containers"][0]["logs"]["current"] == ["waiting for godot"]
-    assert told[0]["events"][0]["message"] == "a warning"
+    (seen,) = [event["evidence"] for event in events if event["event"] == "evidence"]
+    assert seen[0]["ref"] == "batch/v1/Job/app/slow"
+    assert seen[0]["pods"][0]["containers"][0]["logs"]["current"] == ["waiting for godot"]
+    assert seen[0]["events"][0]["message"] == "a warning"
 
 
 def test_a_helm_that_hangs_before_it_does_anything(
@@ -189,7 +189,7 @@ def test_a_helm_that_hangs_before_it_does_anything(
 
 
 def test_a_hook_that_fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the one that failed is told of; what Helm has deleted is named all the same."""
+    """Only the one that failed is described; what Helm has deleted is named too."""
     failed = {"conditions": [{"type": "Failed", "status": "True", "message": "too often"}]}
     good = {**JOB, "metadata": {"name": "good"}}
     gone = {**JOB, "metadata": {"name": "gone"}}

@@ -1,4 +1,4 @@
-"""In which order charts are released, and what is told of a Helm that failed."""
+"""In which order charts are released, and what is reported about a Helm that failed."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def session(api: FakeApi, tmp_path: Path) -> Any:
     )
 
 
-def told(plan: Any) -> dict[str, str]:
+def words(plan: Any) -> dict[str, str]:
     """Per component its steps and reasons, or why it is skipped."""
     return {
         name: f"{', '.join(part.steps)}: {'; '.join(map(str, part.reasons))}"
@@ -131,7 +131,7 @@ def test_the_projects_releases_go_and_nothing_else(api: FakeApi, session: Any) -
     api.put(record("web", "db"), release("one/web"), release("one/db", owner="another"))
     api.put(release("one/old", owner=""), release("two/renamed"), release("two/theirs", owner=""))
     plan = removal_plan(session, with_cluster=False)
-    assert told(plan) == {
+    assert words(plan) == {
         "app": "kept",
         "new": "not_deployed",
         "tool": "kept",
@@ -155,7 +155,7 @@ def test_an_adopted_release_goes(api: FakeApi, session: Any) -> None:
 def test_with_the_cluster_everything_goes(api: FakeApi, session: Any) -> None:
     api.put(record("web"), release("one/web"))
     plan = removal_plan(session, with_cluster=True)
-    assert told(plan) == {
+    assert words(plan) == {
         "app": "remove: down (with the cluster)",
         "new": "not_deployed",
         "tool": "remove: down (with the cluster)",
@@ -209,14 +209,14 @@ def test_a_cluster_that_does_not_run(session: Any) -> None:
         removal_plan(session, with_cluster=True)
     assert refused.value.reason == "cluster_unseen"
     plan = removal_plan(session, with_cluster=True, force=True)
-    assert set(told(plan).values()) == {"remove: down (with the cluster)"}
+    assert set(words(plan).values()) == {"remove: down (with the cluster)"}
 
 
 @pytest.mark.parametrize("with_cluster", [False, True])
 def test_no_cluster(session: Any, with_cluster: bool) -> None:
     session.cluster = ABSENT
     plan = removal_plan(session, with_cluster=with_cluster)
-    assert set(told(plan).values()) == {"cluster_missing"}
+    assert set(words(plan).values()) == {"cluster_missing"}
     assert plan.cluster == {"verdict": "absent", "reason": "cluster_missing"}
     events: list[Object] = []
     assert goes_with_cluster(session, plan, events.append) == plan

@@ -65,8 +65,8 @@ def settled(world: World, *parts: ComponentPlan, completed: frozenset[str] = fro
     return settle(world.session, world.plan(*parts), world.events.append, completed)
 
 
-def told(world: World) -> list[str]:
-    return [name for event in world.told("settled") for name in event["components"]]
+def settled_names(world: World) -> list[str]:
+    return [name for event in world.emitted("settled") for name in event["components"]]
 
 
 def test_a_released_chart(world: World) -> None:
@@ -76,13 +76,13 @@ def test_a_released_chart(world: World) -> None:
     assert (entry.state, entry.last_good) == ("settled", None)
     assert entry.target == replace(NOTED, completed_jobs=(JOB,), settled=2)
     assert [state.revision for state in entry.history] == [1]
-    assert told(world) == ["page"]
+    assert settled_names(world) == ["page"]
 
 
 def test_a_chart_that_was_not_touched_stays_as_it_is(world: World) -> None:
     world.store.save(world.record.unsettle("page", NOTED))
     assert not settled(world, chart())
-    assert (world.record.charts["page"].state, told(world)) == ("settling", [])
+    assert (world.record.charts["page"].state, settled_names(world)) == ("settling", [])
 
 
 def test_a_chart_of_which_a_killed_run_noted_nothing(world: World, api: FakeApi) -> None:
@@ -104,7 +104,7 @@ def test_an_image_that_was_found_or_built(world: World) -> None:
     assert settled(world, part)
     assert part.image is not None
     assert world.record.images == {"web": ImageEntry("fp-web", part.image)}
-    assert told(world) == ["web"]
+    assert settled_names(world) == ["web"]
     assert not settled(world, part)  # nothing is new: nothing is written
     assert world.record.serial == 1
 
@@ -126,7 +126,7 @@ def test_other_sources_that_build_the_same_file(world: World) -> None:
     assert not settled(world, replace(same, moved=True))
     assert settled(world, same)
     assert world.record.node_files["tool"] == replace(entry, fingerprint="fp-new")
-    assert told(world) == ["tool"]
+    assert settled_names(world) == ["tool"]
 
 
 def test_a_node_that_is_gone_is_forgotten(world: World) -> None:
@@ -136,7 +136,7 @@ def test_a_node_that_is_gone_is_forgotten(world: World) -> None:
     world.store.save(world.record.with_file("tool", entry))
     assert settled(world)
     assert world.record.node_files["tool"] == replace(entry, nodes={NODE: {"size": 1}})
-    assert told(world) == []
+    assert settled_names(world) == []
 
 
 def test_what_later_plans_compare_with_is_kept_here(world: World) -> None:
