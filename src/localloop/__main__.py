@@ -45,7 +45,7 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"localloop {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, what in COMMANDS.items():
-        sub = commands.add_parser(name, help=what, description=what.capitalize())
+        sub = commands.add_parser(name, help=what, description=what[0].upper() + what[1:])
         if name == chosen:
             sub.add_argument("-o", "--output", choices=["text", "json"], default="text")
             _module(name).add_arguments(sub)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from localloop.errors import LocalloopError
-from localloop.publish import check as publishcheck
 from localloop.publish.check import WHOLE_BYTES, broken_blobs, damaged_blobs, refuse_full
 from localloop.registry.client import Manifest
 
@@ -103,10 +103,18 @@ DF = """Filesystem     1024-blocks      Used Available Capacity Mounted on
     ],
     ids=["small and full", "small", "large and full", "large", "middle"],
 )
-def test_a_full_disk(size: int, free: int, full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk(
+    size: int, free: int, full: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = DF.format(name="/dev/vda1", size=size, used=size - free, free=free)
-    monkeypatch.setattr(publishcheck, "_on_volume", lambda *_: said)
-    session: Any = SimpleNamespace(registry_container_name="localloop-x-registry")
+    (tmp_path / "docker").write_text(f"#!/bin/sh\ncat <<END\n{said}END\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    session: Any = SimpleNamespace(
+        registry_container_name="localloop-x-registry",
+        container_name="x-control-plane",
+        docker=SimpleNamespace(inspect_container=lambda _: {}),
+    )
     if not full:
         refuse_full(session)
         return

@@ -50,7 +50,7 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
 
     with _left_in_the_registry_only(session, targets):
         digests, failures = run(targets)
-        mended, digests, failures = _mend(session, targets, digests, failures, run)
+        repaired, digests, failures = push_damaged_again(session, targets, digests, failures, run)
         emit({"event": "span", "name": "builds_total", "duration_s": time.monotonic() - started})
         started = time.monotonic()
         components = dict(plan.components)
@@ -73,7 +73,7 @@ def build_images(session: Session, plan: Plan, transaction: str, emit: Emit) -> 
                 image=published,
                 moved=moved,
                 changed=True,
-                warnings=(*part.warnings, *mended.get(part.name, ())),
+                warnings=(*part.warnings, *repaired.get(part.name, ())),
             )
             on_step(part.name, f"published {published.tag}")
             if moved:
@@ -97,7 +97,7 @@ def _left_in_the_registry_only(session: Session, targets: Sequence[Target]) -> I
                 session.docker.engine.remove_image(target.reference or "")
 
 
-def _mend(
+def push_damaged_again(
     session: Session,
     targets: Sequence[Target],
     digests: Pushed,
@@ -105,6 +105,10 @@ def _mend(
     run: Callable[[Sequence[Target]], tuple[Pushed, list[LocalloopError]]],
 ) -> tuple[dict[str, list[str]], Pushed, list[LocalloopError]]:
     """Push damaged images once more: warnings by component, what was pushed, and failures.
+
+    ``targets`` are all of the build, ``digests`` and ``failures`` what came of it, and ``run``
+    builds and pushes some of them. Raises ``disk_full``, or ``registry_corrupt`` if the damage
+    stays.
 
     The digests are those of the last push, because Docker's own store compresses layers again.
     """
