@@ -703,8 +703,8 @@ REFUSED = (
     ),
     Row(
         "plan_unreadable",
-        "`deploy_plan` was handed a file that holds no plan",
-        "Leave `made` out: only the `localloop` command writes such a file.",
+        "a step was given something that is not a plan, or `deploy_plan` a file without one",
+        "Pass the `plan` in another step's result; leave `made` out, it is for `localloop` alone.",
     ),
     Row(
         "unexpected_data",

@@ -231,7 +231,7 @@ def test_what_counts_as_computing(text: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_vars_file_computes(role: str) -> None:
-    for path in sorted((ROOT / "roles" / role / "vars").glob("*.yml")):
+    for path in sorted((ROOT / "roles" / role / "vars").rglob("*.y*ml")):
         for name, value in load(path).items():
             assert not computes(value), f"{path}: {name}"
 

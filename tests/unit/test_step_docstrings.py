@@ -16,6 +16,7 @@ from test_layout import PACKAGE, arrows
 from harness.documented import returned
 from localloop import errors
 from localloop.readiness.reasons import REASONS
+from localloop.steps.context import Context
 
 STEPS = sorted(
     path.stem
@@ -79,6 +80,25 @@ def test_errors_are_those_of_the_sources(step: str) -> None:
             assert int(code) in kinds or of_gate or "state" in kinds, f"{step}.run: {reason}"
             places = {found.module for found in given}
             assert places & reached, f"{step}.run: {reason} is given in {places} alone"
+
+
+TAKE_A_PLAN = [
+    step
+    for step in STEPS
+    if import_module(f"localloop.steps.{step}").ARGUMENT_SPEC.get("plan", {}).get("required")
+    and step != "component_report"  # it only looks one component up
+]
+
+
+@pytest.mark.parametrize("step", TAKE_A_PLAN)
+def test_what_is_not_a_plan_is_refused_by_name(step: str) -> None:
+    """Such as the whole result of the step before, of which the plan is a part."""
+    module = import_module(f"localloop.steps.{step}")
+    others = {"when": "before_deploy", "gate": {}}
+    for given in ({}, {"plan": {"components": {}}}, {"components": None}, {"components": {"a": 1}}):
+        with pytest.raises(errors.UsageError) as caught:
+            module.run({**others, "plan": given}, Context(check=True))
+        assert caught.value.reason == "plan_unreadable"
 
 
 @cache

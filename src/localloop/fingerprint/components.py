@@ -129,7 +129,7 @@ def fingerprint_image(
     ``base_digests`` maps references (see ``base_images``) to digests; a missing one is hashed as
     unknown. Images that it ``needs`` count by their own fingerprints. ``platform`` is that of
     images that name none, ``builder`` the kind of builder. Raises ``UsageError`` where an input is
-    missing, cannot be read or is no regular file.
+    missing, cannot be read or is not a regular file.
     """
     cache = cache or InputCache(project.root)
     context = build_context(project, image)

@@ -113,7 +113,7 @@ class Helm:
             raise HelmHungError(error.reason, error.message) from error
 
     def uninstall(self, release: str, *, namespace: str, timeout: float) -> tools.Completed:
-        """Remove a release; one that does not exist is no error. ``timeout`` as for ``upgrade``."""
+        """Remove a release, if it exists. ``timeout`` as for ``upgrade``."""
         argv = ["uninstall", "--namespace", namespace, "--ignore-not-found"]
         argv += [f"--timeout={ceil(timeout)}s", "--", release]
         return self._run(argv, timeout, None, ())

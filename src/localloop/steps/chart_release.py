@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .context import Context, session_of
+from .context import Context, plan_of, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
@@ -22,12 +22,11 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             ``tool_missing``, ``config_moved``; a reason of the gate if a chart that another one
             ``needs`` is not ready. With ``on_failure: rollback`` charts have been rolled back by
             then.
-        UsageError (exit 2): ``no_transaction``.
+        UsageError (exit 2): ``plan_unreadable``, ``no_transaction``.
         BusyError (exit 75): ``release_pending``, ``record_moved``, ``cluster_moved``.
     """
-    from ..plan.model import Plan
 
-    plan = Plan.from_dict(params["plan"])
+    plan = plan_of(params["plan"])
     releasing = plan.with_step("release")
     if releasing and not context.check:
         from ..gate.run import NotReadyError

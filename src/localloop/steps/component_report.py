@@ -27,7 +27,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         Nothing: a component that is not in the plan has no steps.
     """
     name = params["component"]
-    part = params["plan"].get("components", {}).get(name)
+    part = (params["plan"].get("components") or {}).get(name)
     if part is None:
         return {"changed": False, "msg": f"{name} is not in this plan", "steps": [], "reasons": []}
     steps = list(part.get("steps", ()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import LocalloopError
+from ..errors import LocalloopError, UsageError
 from ..events import Emit
 
 if TYPE_CHECKING:
@@ -32,6 +32,23 @@ class Context:
     diff: bool = False
     emit: Emit = _discard
     transaction: str | None = None
+
+
+def plan_of(plan: Any) -> Plan:
+    """A plan from the data that a step was given.
+
+    Raises ``UsageError`` (``plan_unreadable``) if it is not one.
+    """
+    from ..plan.model import Plan
+
+    try:
+        return Plan.from_dict(plan)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            "plan_unreadable",
+            f"what was passed as a plan is not one: {error!r}",
+            hint="Pass the `plan` in another step's result, such as plan_result['plan'].",
+        ) from error
 
 
 def session_of(plan: Plan, environ: Mapping[str, str]) -> Session:

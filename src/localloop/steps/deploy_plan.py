@@ -14,7 +14,7 @@ from ..observe.facts import Request, request
 from ..plan.cluster_verdict import BootstrapChoice, require_possible
 from ..plan.model import Plan
 from ..session import Session
-from .context import Context, emit_plan, refuse_moved_config
+from .context import Context, emit_plan, plan_of, refuse_moved_config
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "project": {"type": "path", "required": True},
@@ -119,7 +119,7 @@ def _of_built(session: Session, wanted: Request, params: dict[str, Any], context
             "`built` cannot be combined with `made`, `bootstrap` or `force`: that plan was made"
             " with its own",
         )
-    built = Plan.from_dict(params["built"])
+    built = plan_of(params["built"])
     _require_same_request(built, session.project, wanted)
     if built.cluster["verdict"] != "bootstrap" or context.check:
         return built

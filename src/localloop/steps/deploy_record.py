@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .context import Context, session_of
+from .context import Context, plan_of, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "plan": {"type": "dict", "required": True},
@@ -22,12 +22,12 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
     Raises:
         LocalloopError (exit 1): ``config_moved``, ``apiserver_unreachable``, ``release_gone``.
+        UsageError (exit 2): ``plan_unreadable``.
         BusyError (exit 75): ``record_moved``.
     """
     from ..gate import settle
-    from ..plan.model import Plan
 
-    plan = Plan.from_dict(params["plan"])
+    plan = plan_of(params["plan"])
     unsettled = [part.name for part in plan.components.values() if part.steps]
     if context.check:
         return {"changed": bool(unsettled), "settled": unsettled, "plan": params["plan"]}

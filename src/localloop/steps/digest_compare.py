@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .context import Context, session_of
+from .context import Context, plan_of, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
@@ -19,11 +19,11 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         LocalloopError (exit 1): ``config_moved``, ``file_not_exported``, ``registry_lost``,
             ``registry_corrupt``, ``registry_unreachable``.
+        UsageError (exit 2): ``plan_unreadable``.
     """
     from ..plan.compare import with_built_bytes
-    from ..plan.model import Plan
 
-    plan = Plan.from_dict(params["plan"])
+    plan = plan_of(params["plan"])
     wanted = [*plan.with_step("put"), *plan.with_step("release")]
     if wanted and not context.check:
         plan = with_built_bytes(plan, _digests(plan))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .context import Context, session_of
+from .context import Context, plan_of, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "plan": {"type": "dict", "required": True},
@@ -23,10 +23,10 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         LocalloopError (exit 1): ``deploy_hook_failed`` for the first command that fails or takes
             longer than its timeout; ``config_moved``.
+        UsageError (exit 2): ``plan_unreadable``.
     """
-    from ..plan.model import Plan
 
-    plan, hooks = Plan.from_dict(params["plan"]), []
+    plan, hooks = plan_of(params["plan"]), []
     if (plan.with_step("release") or plan.with_step("put")) and not context.check:
         from ..release.hooks import run_hooks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .context import Context, session_of
+from .context import Context, plan_of, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
@@ -22,13 +22,13 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             ``unhashed_arg_failed``, ``disk_full``, ``builder_lost``, ``push_failed``,
             ``push_lost``, ``registry_corrupt``, ``registry_unreachable``, ``config_moved``.
             Images that could be built are published all the same.
-        UsageError (exit 2): ``builder_unfit``, ``builder_unknown``, ``input_missing``.
+        UsageError (exit 2): ``plan_unreadable``, ``builder_unfit``, ``builder_unknown``,
+            ``input_missing``.
     """
-    from ..plan.model import Plan
     from ..publish.images import build_images
     from ..transaction.transaction import new_id
 
-    plan = Plan.from_dict(params["plan"])
+    plan = plan_of(params["plan"])
     building = plan.with_step("build")
     if building and not context.check:
         session = session_of(plan, os.environ)

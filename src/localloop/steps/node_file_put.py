@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .context import Context, session_of
+from .context import Context, plan_of, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
@@ -20,12 +20,11 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         LocalloopError (exit 1): ``put_failed``, ``node_file_damaged``, ``node_file_missing``,
             ``file_not_exported``, ``registry_lost``, ``registry_corrupt``, ``config_moved``.
-        UsageError (exit 2): ``no_transaction``.
+        UsageError (exit 2): ``plan_unreadable``, ``no_transaction``.
         BusyError (exit 75): ``record_moved``, ``cluster_moved``.
     """
-    from ..plan.model import Plan
 
-    plan = Plan.from_dict(params["plan"])
+    plan = plan_of(params["plan"])
     putting = plan.with_step("put")
     if putting and not context.check:
         from ..node_files.put import put_files

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .context import Context, session_of
+from .context import Context, plan_of, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {"plan": {"type": "dict", "required": True}}
 
@@ -18,12 +18,11 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
     Raises:
         LocalloopError (exit 1): ``reconcile_failed``, ``apiserver_unreachable``, ``config_moved``.
-        UsageError (exit 2): ``no_transaction``.
+        UsageError (exit 2): ``plan_unreadable``, ``no_transaction``.
         BusyError (exit 75): ``record_moved``.
     """
-    from ..plan.model import Plan
 
-    plan = Plan.from_dict(params["plan"])
+    plan = plan_of(params["plan"])
     reconciling = plan.with_step("reconcile")
     if reconciling and not context.check:
         from ..node_files.reconcile import reconcile_pods

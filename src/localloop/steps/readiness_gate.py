@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .context import Context, session_of
+from .context import Context, plan_of, session_of
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "plan": {"type": "dict", "required": True},
@@ -24,12 +24,12 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         LocalloopError (exit 1): a reason of the gate, such as ``crash_loop``, ``timeout`` or
             ``apiserver_unreachable``; ``node_file_missing``, ``config_moved``. With
             ``on_failure: rollback`` charts have been rolled back by then.
-        UsageError (exit 2): ``no_transaction`` if it has to roll back outside a transaction.
+        UsageError (exit 2): ``plan_unreadable``; ``no_transaction`` if it has to roll back outside
+            a transaction.
     """
     from ..gate import run as gating
-    from ..plan.model import Plan
 
-    plan = Plan.from_dict(params["plan"])
+    plan = plan_of(params["plan"])
     if context.check:
         return {"changed": False, "gate": {"status": "not_run"}, "plan": params["plan"]}
     session = session_of(plan, os.environ)
