@@ -16,6 +16,7 @@ description:
   - The network C(kind) is never removed.
 requirements:
   - python >= 3.11
+  - PyYAML >= 6.0.2
   - docker >= 7.1 (the Python library)
   - Docker >= 23
   - kind >= 0.33

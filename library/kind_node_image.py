@@ -15,6 +15,7 @@ description:
     on two cores.
 requirements:
   - python >= 3.11
+  - PyYAML >= 6.0.2
   - docker >= 7.1 (the Python library)
   - Docker >= 23
   - Docker's buildx >= 0.12

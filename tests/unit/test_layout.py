@@ -171,6 +171,18 @@ def test_the_face_of_a_room_imports_nothing() -> None:
     assert loud == []
 
 
+def test_one_room_imports_ansible() -> None:
+    found = set()
+    for name, path in modules(PACKAGE).items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            wanted = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                wanted = [node.module or ""]
+            if any(re.match(r"ansible(_runner)?(\.|$)", each) for each in wanted):
+                found.add(room(name))
+    assert found == {"ansible"}
+
+
 def test_every_room_says_what_it_is_for_in_one_line() -> None:
     for path in PACKAGE.glob("*/__init__.py"):
         text = ast.get_docstring(ast.parse(path.read_text("utf-8")))
