@@ -205,6 +205,16 @@ def test_a_hook_that_fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.Mon
     assert "delete job" not in error.hint
 
 
+@pytest.mark.parametrize("words", ["must have at most", "may not be more than"])
+def test_a_release_that_is_too_large(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """In the words of older and of current API servers."""
+    said = f"Error: Secret is invalid: data: Too long: {words} 1048576 bytes"
+    error, _ = fails(api, tmp_path, monkeypatch, f"echo '{said}' >&2; exit 1")
+    assert ".helmignore" in str(error.hint)
+
+
 def test_a_cluster_that_answers_no_more(
     api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
