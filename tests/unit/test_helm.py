@@ -223,15 +223,17 @@ def test_hostile_names_are_arguments_after_the_dashes(hostile: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("helm", "wanted"),
+    ("helm", "server", "wanted"),
     [
-        (3, ()),
-        (4, ("--server-side=true", "--force-conflicts")),
-        (5, ("--server-side=true", "--force-conflicts")),
+        (3, 20, ()),
+        (3, 34, ()),
+        (4, 21, ("--server-side=false",)),
+        (4, 22, ("--server-side=true", "--force-conflicts")),
+        (5, 40, ("--server-side=true", "--force-conflicts")),
     ],
 )
-def test_apply_flags(helm: int, wanted: tuple[str, ...]) -> None:
-    assert apply_flags(helm) == wanted
+def test_apply_flags(helm: int, server: int, wanted: tuple[str, ...]) -> None:
+    assert apply_flags(helm, server) == wanted
 
 
 @pytest.mark.parametrize(
@@ -334,7 +336,7 @@ def fake_helm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_upgrade_hands_values_over_by_stdin_only(fake_helm: Path) -> None:
-    done = Helm(Path("/state/kubeconfig"), "kind-hello").upgrade(
+    done = Helm(Path("/state/kubeconfig"), "localloop-hello").upgrade(
         "web",
         Path("/project/chart"),
         namespace="app",
@@ -350,7 +352,7 @@ def test_upgrade_hands_values_over_by_stdin_only(fake_helm: Path) -> None:
         "--kubeconfig",
         "/state/kubeconfig",
         "--kube-context",
-        "kind-hello",
+        "localloop-hello",
         "upgrade",
         "--install",
     )

@@ -22,7 +22,6 @@ from ..session import Session
 from . import declared
 from .facts import ChartFacts, is_live
 from .images import changes_since
-from .network_policies import policy_warnings
 
 
 def releases(session: Session) -> dict[str, helm_releases.Release | None]:
@@ -78,7 +77,7 @@ def chart_facts(
         consumes=tuple(sorted(consumed_images(chart))),
         release=release,
         adopt=chart.adopt,
-        warnings=(*found.warnings, *policy_warnings(session, chart, entry, found.value)),
+        warnings=tuple(found.warnings),
     )
     if entry is not None and entry.target.fingerprint != found.value:
         facts = replace(facts, changes=changes_since(session, entry.target.fingerprint, found))
