@@ -25,7 +25,6 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         UsageError (exit 2): ``plan_unreadable``, ``no_transaction``.
         BusyError (exit 75): ``release_pending``, ``record_moved``, ``cluster_moved``.
     """
-
     plan = plan_of(params["plan"])
     releasing = plan.with_step("release")
     if releasing and not context.check:

@@ -25,7 +25,6 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             longer than its timeout; ``config_moved``.
         UsageError (exit 2): ``plan_unreadable``.
     """
-
     plan, hooks = plan_of(params["plan"]), []
     if (plan.with_step("release") or plan.with_step("put")) and not context.check:
         from ..release.hooks import run_hooks

@@ -23,7 +23,6 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         UsageError (exit 2): ``plan_unreadable``, ``no_transaction``.
         BusyError (exit 75): ``record_moved``, ``cluster_moved``.
     """
-
     plan = plan_of(params["plan"])
     putting = plan.with_step("put")
     if putting and not context.check:

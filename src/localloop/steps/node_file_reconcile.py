@@ -21,7 +21,6 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         UsageError (exit 2): ``plan_unreadable``, ``no_transaction``.
         BusyError (exit 75): ``record_moved``.
     """
-
     plan = plan_of(params["plan"])
     reconciling = plan.with_step("reconcile")
     if reconciling and not context.check:
