@@ -18,8 +18,11 @@ PYTHON ?= $(shell \
 	  done; \
 	done)
 
-.PHONY: help venv tools demo test test-fast lint bench bench-relay bench-build bench-gate bench-fingerprint \
-	docs gate-report dist down
+# The minor version of Kubernetes that `make test-kubernetes` tries.
+VERSION ?= 1.37
+
+.PHONY: help venv tools demo test test-fast test-kubernetes lint bench bench-relay bench-build \
+	bench-gate bench-fingerprint docs gate-report dist down
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,12 +52,17 @@ agreed = { [ "$(YES)" = 1 ] || [ "$${CI:-0}" != 0 -a "$${CI:-}" != false ] || \
 
 PLAYBOOK = ANSIBLE_CONFIG=ansible.cfg ANSIBLE_INVENTORY_ENABLED=host_list $(BIN)/ansible-playbook -i localhost,
 
-tools: venv ## install Docker, Helm and kubectl if they are missing (asks first)
-	@if ! $(PLAYBOOK) playbooks/host.yml -e host_install=false > $(VENV)/tools.log 2>&1; then \
-	  sed -n -e 's/^ *This machine lacks:/&/p' -e 's/^ *- /- /p' $(VENV)/tools.log; \
-	  grep -q 'This machine lacks' $(VENV)/tools.log || { cat $(VENV)/tools.log; exit 1; }; \
-	  if $(call agreed,Install or start these here?); then $(PLAYBOOK) playbooks/host.yml; \
-	  else echo "Nothing was changed. \`make YES=1 $(or $(MAKECMDGOALS),tools)\` does not ask."; exit 1; fi; fi
+# What the playbook has said of the machine.
+ABOUT = sed -n -e '/Nothing was installed, as asked/d' \
+	-e '/^ *\(About this machine\|This machine lacks\):$$/,/^ *[^ -]\|^$$/s/^ *//p' $(VENV)/tools.log
+
+tools: venv ## install Docker, kind, Helm and kubectl if they are missing (asks first)
+	@if $(PLAYBOOK) playbooks/host.yml -e host_install=false > $(VENV)/tools.log 2>&1; then $(ABOUT); exit; fi; \
+	grep -q 'This machine lacks' $(VENV)/tools.log || { cat $(VENV)/tools.log; exit 1; }; \
+	$(ABOUT); \
+	grep -q 'Nothing was installed, as asked' $(VENV)/tools.log || exit 1; \
+	if $(call agreed,Install and set up these here?); then $(PLAYBOOK) playbooks/host.yml; \
+	else echo "Nothing was changed. \`make YES=1 $(or $(MAKECMDGOALS),tools)\` does not ask."; exit 1; fi
 
 demo: venv tools ## deploy an example (PROJECT=examples/hello) and fetch its page through the cluster
 	@$(BIN)/localloop deploy --project $(PROJECT)
@@ -71,8 +79,12 @@ WORKERS = $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))')
 test-fast: venv ## unit and module tests, no Docker
 	@$(BIN)/python -m pytest tests/unit tests/modules -q -n $(WORKERS) --dist loadfile -m "not cluster and not docker and not slow"
 
-test: venv tools lint ## everything, on two bundled clusters side by side (about 35 minutes)
+test: venv tools lint ## everything, on two clusters side by side
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations=15
+
+test-kubernetes: venv tools ## build the node image of VERSION=1.35 and try it under a plain kind
+	@image=$$(PYTHONPATH=tests $(BIN)/python -m harness.nodeimage $(VERSION)) && \
+	  NODE_IMAGE=$$image $(BIN)/python -m pytest tests/nodeimage -v -s
 
 lint: venv ## ruff, mypy, ansible-lint, yamllint
 	@$(BIN)/ruff check .

@@ -31,7 +31,7 @@ FAILED = (
     ),
     Row(
         "tool_missing",
-        "docker, helm, kubectl or mmdebstrap is not on PATH",
+        "docker, kind, helm, kubectl or mmdebstrap is not on PATH",
         "Install it; `make tools` does on Debian.",
     ),
     Row(
@@ -51,6 +51,26 @@ FAILED = (
     ),
     # The cluster
     Row(
+        "kind_failed",
+        "`kind` could not create or delete the cluster",
+        "The message has kind's own error, and the command that repeats it.",
+    ),
+    Row(
+        "cluster_not_ready",
+        "the nodes did not become Ready in time; the message says what is missing",
+        "Look at the node (`docker logs NAME-control-plane`), or recreate the cluster.",
+    ),
+    Row(
+        "port_taken",
+        "a port of `cluster.ports` is in use, or none from 27000 to 27999 is free",
+        "Stop what listens there (`ss -ltnp`), or change `cluster.ports`.",
+    ),
+    Row(
+        "node_image_missing",
+        "`cluster.node_image` is not in Docker's store and cannot be pulled",
+        "Build or pull it, or leave `cluster.node_image` out.",
+    ),
+    Row(
         "api_port_taken",
         "the port chosen for the API server is in use, or none from 26000 to 26999 is free",
         "Stop what listens there (`ss -ltnp`), or choose another `cluster_api_port`.",
@@ -64,6 +84,11 @@ FAILED = (
         "kubeconfig_missing",
         "the cluster's node has not written a kubeconfig",
         "`docker logs` of the node says why; `localloop bootstrap --recreate --force` replaces it.",
+    ),
+    Row(
+        "kubeconfig_unwritable",
+        "your own kubeconfig cannot be written",
+        "Make it writable, or name another file with `KUBECONFIG`.",
     ),
     Row(
         "base_image_failed",
@@ -462,19 +487,44 @@ REFUSED = (
     ),
     # The cluster
     Row(
-        "no_provider",
-        "the bundled cluster needs Linux on amd64",
-        "There is no other provider yet.",
-    ),
-    Row(
         "not_there_yet",
         "the cluster provider does not exist yet",
-        "Use `provider: bundled`, or leave it out.",
+        "Use `provider: kind`, or leave it out.",
+    ),
+    Row(
+        "provider_retired",
+        "`provider: bundled` names the hand-made node of localloop 0.1",
+        "Use `provider: kind`, or leave it out; `localloop down --cluster` removes the old one.",
     ),
     Row(
         "cluster_not_ours",
-        "a container with the node's name was not made by localloop",
-        "Remove or rename it, or set `CLUSTER_NAME`.",
+        "there is a kind cluster of that name which localloop did not create",
+        "The message has the line that uses it; or choose another name (`CLUSTER_NAME`).",
+    ),
+    Row(
+        "kubernetes_unavailable",
+        "there is no node image for that `cluster.kubernetes`: none can be pulled or built",
+        "Choose one of the versions in [the table](clusters.md#its-node-image), or name an image.",
+    ),
+    Row(
+        "runtime_refused",
+        "Podman, nerdctl or rootless Docker answers where that does not work",
+        "Use Docker as root, or, in rootless Docker, a `kindest/node` image.",
+    ),
+    Row(
+        "kind_config_unsupported",
+        "the node image that is built here lacks something that `cluster.kind_config` asks for",
+        "Name a `kindest/node` image as `cluster.node_image`, or change the file.",
+    ),
+    Row(
+        "image_missing",
+        "the module `kind_cluster` was asked to create a cluster without `image`",
+        "Take it from `kind_node_image`.",
+    ),
+    Row(
+        "value_command_failed",
+        "a command that a chart value comes from failed",
+        "Run it in the project's directory; the message has what it said.",
     ),
     Row(
         "registry_not_ours",
@@ -502,6 +552,16 @@ REFUSED = (
         "`localloop deploy` starts it; `--force` removes it unseen.",
     ),
     Row(
+        "no_cluster",
+        "there is no cluster, so it has no kubeconfig",
+        "`localloop bootstrap` creates it.",
+    ),
+    Row(
+        "context_not_ours",
+        "your kubeconfig has a context with the cluster's name that belongs to another cluster",
+        "Rename that context with the command in the message.",
+    ),
+    Row(
         "cluster_not_local",
         "the API server is not on a loopback or private address",
         "localloop deploys to local clusters only: choose another context.",
@@ -519,7 +579,7 @@ REFUSED = (
     Row(
         "kubeconfig_invalid",
         "the kubeconfig is damaged",
-        "The message says where. The bundled cluster's is fetched again once you delete it.",
+        "The message says where. Our cluster's is fetched again once you delete it.",
     ),
     Row(
         "kubeconfig_proxy",
@@ -685,6 +745,11 @@ BUSY = (
         "the command that opened this transaction was killed",
         "Run again: it observes what was done and continues.",
     ),
+    Row(
+        "kubeconfig_locked",
+        "kubectl or kind is changing your kubeconfig, or was killed over it",
+        "Run again; if nothing is at work, remove the lock file that the message names.",
+    ),
 )
 """Exit code 75."""
 
@@ -722,14 +787,30 @@ WAITING = (
 """Of an object that the gate still waits for."""
 
 CLUSTER = (
-    Row("cluster_missing", "there is no node container", "creates the cluster"),
-    Row("cluster_never_started", "the node was created but never started", "creates it again"),
-    Row("cluster_stopped", "the node is stopped", "starts it"),
-    Row("cluster_starting", "the node has just started", "waits until it is ready"),
-    Row("cluster_paused", "the node is paused", "restarts it"),
-    Row("cluster_dead", "Docker could not remove the node completely", "restarts it"),
-    Row("cluster_restarting", "Docker keeps restarting the node", "restarts it"),
-    Row("cluster_unhealthy", "the node's health check fails", "restarts it"),
+    Row("cluster_missing", "there are no nodes", "creates the cluster"),
+    Row("cluster_half_made", "a create was killed", "removes what it left, creates the cluster"),
+    Row("cluster_incomplete", "the control plane is gone", "creates the cluster again"),
+    Row("cluster_never_started", "the control plane never started", "creates it again"),
+    Row("cluster_stopped", "the control plane is stopped", "starts the nodes"),
+    Row("node_stopped", "a worker is stopped", "starts it"),
+    Row("cluster_paused", "a node is paused", "lets it go on"),
+    Row(
+        "cluster_starting",
+        "a node was restarted within the last minute, and its pods are still those of before",
+        "waits until they have started again",
+    ),
+    Row("cluster_dead", "Docker could not remove a node completely", "restarts it"),
+    Row("cluster_restarting", "Docker keeps restarting a node", "restarts it"),
+    Row(
+        "cluster_not_answering",
+        "the nodes run, and the API server does not answer",
+        "waits 30 s, then restarts the control plane, once",
+    ),
+    Row(
+        "cluster_lacks",
+        "the cluster lacks a node, port, mount or version that `localloop.yml` asks for",
+        "replaces the cluster, as for `cluster_inputs_changed`",
+    ),
     Row(
         "cluster_inputs_changed",
         "files under `cluster.inputs` changed",
@@ -748,7 +829,7 @@ CLUSTER = (
     Row("registry_restarting", "Docker keeps restarting it", "replaces it"),
     Row("registry_not_answering", "it does not answer within two seconds", "replaces it"),
 )
-"""Of the bundled cluster and its registry; the third column says what a deploy does."""
+"""Of our cluster and its registry; the third column says what a deploy does."""
 
 RECONCILE = (
     Row("pod_not_ready", "the replacement of a pod was not ready in time"),

@@ -20,7 +20,7 @@ requirements:
   - PyYAML >= 6.0.2
   - Docker >= 23
   - Helm >= 3.18.4
-  - kubectl >= 1.20 (for charts with C(kustomize))
+  - kubectl >= 1.36 (for charts with C(kustomize))
 attributes:
   check_mode:
     description: Releases nothing and returns the plan unchanged.

@@ -1,35 +1,31 @@
 #!/usr/bin/python
 # Copyright: the localloop authors
 # Apache License 2.0 (see LICENSE)
-"""Say what has to be done about the bundled cluster."""
+"""Say what has to be done about the cluster."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cluster_inspect
-short_description: Say what has to be done about the bundled cluster
+short_description: Say what has to be done about the cluster
 description:
-  - Asks Docker for the cluster's containers and derives a verdict from their state.
-  - If the cluster runs, updates the user's kubeconfig from the node and remembers the API server's
-    port, so that a node that replaces this one gets it too. Changes nothing else.
+  - Asks Docker for the cluster's nodes, in one request, and for its registry, and the API server
+    whether it is ready, and derives a verdict.
+  - If the cluster runs, makes sure that the user's kubeconfig is that of this cluster. Changes
+    nothing else.
 requirements:
   - python >= 3.11
   - docker >= 7.1 (the Python library)
   - Docker >= 23
+  - kind >= 0.33 (if the kubeconfig has to be fetched)
 options:
   name:
     description: The cluster's name.
     type: str
     required: true
-  api_port:
-    description:
-      - The API server's port on 127.0.0.1, if the cluster has to be created. V(0) means the one
-        that it had before, or else a free one.
-    type: int
-    default: 0
 attributes:
   check_mode:
-    description: Compares the kubeconfig without writing it, and does not remember the port.
+    description: Compares the kubeconfig without writing it.
     support: full
   diff_mode:
     description: There is no diff; a kubeconfig contains a private key.
@@ -54,12 +50,28 @@ cluster:
     name: {type: str, description: The cluster's name.}
     verdict: {type: str, description: "C(ok), C(create), C(start) or C(restart)."}
     reason: {type: str, description: The stable name of the reason; empty if C(ok).}
-    ours: {type: bool, description: Whether localloop made the node container.}
-    starting: {type: bool, description: Whether it runs and has not been healthy yet.}
-    container_id: {type: str, description: The node container's id; empty if there is none.}
-    image: {type: str, description: The node container's image.}
+    ours: {type: bool, description: Whether localloop created the cluster.}
+    nodes:
+      type: list
+      elements: dict
+      description: The nodes, the control plane first.
+      contains:
+        name: {type: str, description: "The node's name, also that of its container."}
+        role: {type: str, description: "C(control-plane) or C(worker)."}
+        state: {type: str, description: "Docker's state of the container, such as C(running)."}
+        container_id: {type: str, description: The container's id.}
+        image: {type: str, description: The container's image.}
+    lacks:
+      type: list
+      elements: str
+      description: Empty; what localloop.yml asks for is compared by M(deploy_plan).
     api: {type: str, description: "The API server's URL on this host; empty if not published."}
-    platform: {type: str, description: "The node's platform, such as C(linux/amd64)."}
+    image: {type: str, description: The image that the cluster was created from.}
+    kubernetes: {type: str, description: "The version of Kubernetes, if localloop created it."}
+    published:
+      type: list
+      elements: str
+      description: "Other ports of the nodes on this host, such as C(127.0.0.1:8080 -> 30080/tcp)."
     registry_verdict: {type: str, description: "C(ok), C(create), C(start) or C(recreate)."}
     registry_reason: {type: str, description: The stable name of its reason; empty if C(ok).}
     registry_ours: {type: bool, description: Whether localloop made the registry container.}
@@ -69,11 +81,17 @@ cluster:
     verdict: start
     reason: cluster_stopped
     ours: true
-    starting: false
-    container_id: 4f6d2a
-    image: localloop/node:1.20.2-0f3c2b1a9d8e
-    api: https://127.0.0.1:6550
-    platform: linux/amd64
+    nodes:
+      - name: hello-control-plane
+        role: control-plane
+        state: exited
+        container_id: 4f6d2a
+        image: localloop/kind-node:1.37-0f3c2b1a9d8e
+    lacks: []
+    api: ""
+    image: localloop/kind-node:1.37-0f3c2b1a9d8e
+    kubernetes: 1.37.2
+    published: []
     registry_verdict: ok
     registry_reason: ""
     registry_ours: true
@@ -83,11 +101,6 @@ kubeconfig:
   type: str
   returned: success
   sample: /root/.local/state/localloop/clusters/hello/kubeconfig
-api_port:
-  description: The API server's port on 127.0.0.1, or the one to create it with.
-  type: int
-  returned: success
-  sample: 6550
 reason:
   description: The stable name of what went wrong; docs/troubleshooting.md explains each one.
   type: str

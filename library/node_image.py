@@ -1,13 +1,13 @@
 #!/usr/bin/python
 # Copyright: the localloop authors
 # Apache License 2.0 (see LICENSE)
-"""Build an image that the bundled cluster consists of."""
+"""Build an image that localloop itself needs."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node_image
-short_description: Build an image that the bundled cluster consists of
+short_description: Build an image that localloop itself needs
 description:
   - Builds a directory with BuildKit into Docker's own store, unless it holds an image of the same
     files and arguments already.
@@ -67,11 +67,11 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Build the node image
+- name: Build the registry's image
   node_image:
-    repository: localloop/node
-    path: "{{ role_path }}/files/node-image"
-    tag_prefix: "1.20.2"
+    repository: localloop/registry
+    path: roles/registry/files/registry-image
+    component: registry
   register: node_image_result
 """
 
@@ -80,7 +80,7 @@ image:
   description: The image's full name.
   type: str
   returned: success
-  sample: localloop/node:1.20.2-0f3c2b1a9d8e
+  sample: localloop/registry:0f3c2b1a9d8e
 reason:
   description: The stable name of what went wrong; docs/troubleshooting.md explains each one.
   type: str

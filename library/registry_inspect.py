@@ -1,13 +1,13 @@
 #!/usr/bin/python
 # Copyright: the localloop authors
 # Apache License 2.0 (see LICENSE)
-"""Say what has to be done about the bundled cluster's registry."""
+"""Say what has to be done about the cluster's registry."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_inspect
-short_description: Say what has to be done about the bundled cluster's registry
+short_description: Say what has to be done about the cluster's registry
 description:
   - Asks Docker for the registry's container, and the registry itself whether it answers.
   - Changes nothing, but remembers the port of a registry that is kept, so that one that replaces it
@@ -62,16 +62,22 @@ registry:
     container_id: 4f6d2a
     port: 5001
 wired:
-  description: Whether the node pulls from the registry under its address on the host.
+  description: Whether every node pulls from the registry under its address on the host.
   type: bool
   returned: success
+nodes:
+  description: The cluster's nodes, which are containers.
+  type: list
+  elements: str
+  returned: success
+  sample: [hello-control-plane]
 port:
   description: Its port on 127.0.0.1, or the one to create it with.
   type: int
   returned: success
   sample: 5001
 address:
-  description: Its address on the host, which the node knows too.
+  description: Its address on the host, which the nodes know too.
   type: str
   returned: success
   sample: 127.0.0.1:5001

@@ -1,4 +1,4 @@
-"""Fixtures of the tests on a real cluster: one bundled cluster for each process of the session.
+"""Fixtures of the tests on a real cluster: one that each process of the session keeps.
 
 It is created by the first deploy of the first test that needs it and removed at the end. The tests
 in tests/unit use none of this.
@@ -11,22 +11,17 @@ import os
 import random
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.names import CLUSTER, MakeProject
+from harness.nodeimage import made_node_image
 from harness.outside import Cluster
+from harness.part import part
 from harness.project import Project
-from harness.run import FIRST_CLUSTER, Run
-
-# Two sessions at once on one machine need two names, and so do two processes of one session.
-CLUSTER = "-".join(
-    [os.environ.get("E2E_CLUSTER", "pytest"), *os.environ.get("PYTEST_XDIST_WORKER", "").split()]
-)
-SPARE = f"{CLUSTER}-spare"
-
-MakeProject = Callable[..., Project]
+from harness.run import Run
 
 pytest_plugins = ["harness.parttimes", "harness.rows"]
 
@@ -55,20 +50,25 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def first_deploy(
-    state_home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Project, Run]]:
-    """The cluster's first deploy, and the project that was deployed.
+def node_image(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The image that clusters are made of. Where Docker lacks it, one process makes it."""
+    with (
+        part("node image"),
+        (tmp_path_factory.getbasetemp().parent / "node-image").open("w") as lock,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return made_node_image()
 
-    Later clusters find the images of clusters already built.
-    """
+
+@pytest.fixture(scope="session")
+def first_deploy(
+    node_image: str, state_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Project, Run]]:
+    """The cluster's first deploy, and the project that was deployed."""
     cluster = Cluster(CLUSTER, state_home)
     cluster.remove()
     project = Project(tmp_path_factory.mktemp("first") / "project", "first", cluster)
-    with (tmp_path_factory.getbasetemp().parent / "first-cluster").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        run = project.start("deploy").end(within=FIRST_CLUSTER)
-    yield project, run
+    yield project, project.start("deploy").end()
     project.localloop("down", "--cluster", "--force", code=None)
     left = cluster.objects_of_docker()
     cluster.remove()

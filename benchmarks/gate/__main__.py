@@ -36,7 +36,7 @@ WATCHED = [
     ("apps/v1", "ReplicaSet"),
     ("v1", "Pod"),
     ("v1", "Service"),
-    ("discovery.k8s.io/v1beta1", "EndpointSlice"),
+    ("discovery.k8s.io/v1", "EndpointSlice"),
 ]
 WINDOWS = (0.0, 1.0, 2.0)
 BOUND_MS = 100
@@ -95,7 +95,7 @@ def main() -> int:
     try:
         bed.deploy()
         where = describe(bed)
-        config = load_kubeconfig(Path(bed.kubeconfig), "localloop-bench-gate")
+        config = load_kubeconfig(Path(bed.kubeconfig), "kind-bench-gate")
         kube = Kube(config)
         found = {
             window: [lateness(kube, window, number) * 1000 for number in range(options.rounds)]

@@ -103,16 +103,12 @@ class Bed(Workbench):
         self.bare = self.root / "bare"
         self.image = ""
         self.steps: dict[str, float] = {}
-        self._flags: list[str] = []
 
     def __enter__(self) -> Bed:
         for directory in (self.project, self.bare):
             self.copy(directory)
         try:
             self.deploy()
-            # Helm 4 uses server-side apply, which the bundled cluster's Kubernetes 1.20 lacks.
-            if self.run(["helm", "version", "--template", "{{.Version}}"]).startswith("v4"):
-                self._flags = ["--server-side=false"]
             self.bare_edit()
         except BaseException:
             self.__exit__()
@@ -139,7 +135,7 @@ class Bed(Workbench):
         """Helm and the wait for the rollout, with the existing image."""
         kubeconfig = ["--kubeconfig", self.kubeconfig]
         argv = ["helm", "upgrade", "--install", "bare", "chart", "--namespace", "bare"]
-        argv += ["--create-namespace", "--set", f"image={self.image}", *kubeconfig, *self._flags]
+        argv += ["--create-namespace", "--set", f"image={self.image}", *kubeconfig]
         self._step("helm_upgrade", argv)
         argv = ["kubectl", "--namespace", "bare", *kubeconfig]
         self._step("readiness_gate", [*argv, "rollout", "status", "deployment/bare"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +11,10 @@ from .cluster.identity import cluster_uid, refuse_remote
 from .cluster.state import (
     ClusterState,
     context_name,
-    ensure_kubeconfig,
+    control_plane,
     inspect_cluster,
     kubeconfig_path,
-    node_container,
+    not_ours,
     registry_container,
 )
 from .config.model import Project
@@ -51,7 +50,7 @@ class Session:
         self.environ = environ
         self.provider = provider_of(project)
         self.cluster_name = project.cluster.name
-        self.container_name = node_container(self.cluster_name)
+        self.container_name = control_plane(self.cluster_name)
         self.registry_container_name = registry_container(self.cluster_name)
         self.docker = Docker()
         self._registry = registry
@@ -64,14 +63,19 @@ class Session:
     def cluster(self) -> ClusterState:
         """The state of the cluster's containers, as Docker reports it."""
         return inspect_cluster(
-            self.docker, self.cluster_name, registry_port=self.project.registry.port
+            self.docker,
+            self.cluster_name,
+            wanted=self.project.cluster,
+            registry_port=self.project.registry.port,
         )
 
     @cached_property
     def kube(self) -> Kube:
         """The API server; its kubeconfig is read once and frozen for the run."""
+        if self.cluster.nodes and not self.cluster.ours:
+            raise not_ours(self.cluster_name)
         if not self.kubeconfig.exists():
-            ensure_kubeconfig(self.docker, self.cluster_name)
+            self._fetch_kubeconfig()
         kube = Kube(self._load_kubeconfig())
         refuse_remote(kube)
         return kube
@@ -81,9 +85,15 @@ class Session:
         try:
             return load_kubeconfig(self.kubeconfig, context)
         except LocalloopError:
-            if not ensure_kubeconfig(self.docker, self.cluster_name):
-                raise  # the node's own kubeconfig is the one that cannot be read
+            if not self._fetch_kubeconfig():
+                raise  # it is what kind says
         return load_kubeconfig(self.kubeconfig, context)
+
+    def _fetch_kubeconfig(self) -> bool:
+        """Make the kubeconfig what kind says; returns whether it was something else."""
+        from .cluster.kubeconfig import ensure_kubeconfig
+
+        return ensure_kubeconfig(self.cluster_name, self.cluster.api, self.environ, renew=True)
 
     def identify(self) -> str:
         """The cluster's uid. A kubeconfig that no longer matches the node is fetched again.
@@ -94,23 +104,16 @@ class Session:
             try:
                 self._uid = cluster_uid(self.kube)
             except ApiUnreachable:
-                if not ensure_kubeconfig(self.docker, self.cluster_name):
+                if not self._fetch_kubeconfig():
                     raise
                 del self.kube
                 self._uid = cluster_uid(self.kube)
         return self._uid
 
-    def answers(self) -> bool:
-        """Whether the API server reports ready within two seconds."""
-        try:
-            return self.kube.ready(timeout=2)
-        except LocalloopError:
-            return False
-
     @property
     def nodes(self) -> tuple[str, ...]:
-        """The containers that are the cluster's nodes."""
-        return (self.container_name,)
+        """The cluster's nodes, the control plane first; their containers have the same names."""
+        return tuple(node.name for node in self.cluster.nodes)
 
     @property
     def kubeconfig(self) -> Path:
@@ -129,10 +132,10 @@ class Session:
 
     @property
     def platform(self) -> str:
-        """The nodes' platform (``linux/amd64``), the host's where there is no cluster yet."""
+        """The nodes' platform (``linux/amd64``): the host's, because they are its containers."""
         if self._platform:
             return self._platform
-        return self.cluster.platform or host_platform()
+        return host_platform()
 
     @cached_property
     def fingerprints(self) -> ProjectFingerprints:
@@ -160,19 +163,21 @@ def host_platform() -> str:
 
 
 def provider_of(project: Project) -> str:
-    """The provider that ``auto`` stands for on this machine; ``UsageError`` where there is none."""
-    provider = project.cluster.provider
-    if provider in ("auto", "bundled"):
-        if sys.platform == "linux" and host_platform() == "linux/amd64":
-            return "bundled"
+    """The provider that ``auto`` stands for; ``UsageError`` for one that does not exist (yet)."""
+    provider, where = project.cluster.provider, project.config_path.name
+    if provider in ("auto", "kind"):
+        return "kind"
+    if provider == "bundled":
         raise UsageError(
-            "no_provider",
-            "the bundled cluster needs Linux on amd64",
-            hint="There is no other provider yet.",
+            "provider_retired",
+            "the bundled cluster was replaced by kind",
+            where=where,
+            hint="Write `provider: kind` (or leave it out). `localloop down --cluster` then removes"
+            " what is left of the bundled cluster.",
         )
     raise UsageError(
         "not_there_yet",
         f"cluster provider {provider} is not there yet",
-        where=project.config_path.name,
-        hint="Use `provider: bundled` (or leave it out).",
+        where=where,
+        hint="Use `provider: kind` (or leave it out).",
     )

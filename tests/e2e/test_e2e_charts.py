@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.outside import Cluster, client_side, output
+from harness.outside import Cluster, output
 from harness.project import Project
 
 pytestmark = pytest.mark.cluster
@@ -247,7 +247,7 @@ def test_secret_and_address_are_kept_over_upgrades(shared: Project) -> None:
     assert len(base64.b64decode(secret)) == 32
     chart = str(shared.root / "chart")
     words = ("upgrade", "hello", chart, "--reuse-values", "--set", "host=10.1.2.3")
-    shared.cluster.helm("-n", shared.name, *words, *client_side())
+    shared.cluster.helm("-n", shared.name, *words)
     shared.set_page("localloop keeps")
     shared.deploy()
     assert data_of(shared, "settings")["host"] == "10.1.2.3"

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CLUSTER
-from harness.outside import Cluster, docker
+from harness.names import CLUSTER
+from harness.outside import Cluster
 from harness.processes import left_behind
-from harness.project import Project
 from harness.relay import NODE_PATH, Relay, RelaySeen
 from harness.run import Run
 
@@ -24,13 +23,8 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
-def first(
-    first_deploy: tuple[Project, Run], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Relay, Run]]:
-    """The project on its own cluster, and its first deploy.
-
-    It depends on the first cluster, which has built the images of clusters.
-    """
+def first(node_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Relay, Run]]:
+    """The project on its own cluster, and its first deploy."""
     base = tmp_path_factory.mktemp("relay")
     cluster = Cluster(f"{CLUSTER}-relay", base / "state")
     cluster.remove()
@@ -377,26 +371,10 @@ def test_node_file_deleted_by_hand(relay: Relay) -> None:
     unchanged(relay, after)
 
 
-def test_node_container_removed_by_hand(relay: Relay) -> None:
-    """The cluster survives in its volumes; what was put on the node itself is lost."""
-    before, uid = relay.outside.see(), relay.cluster.uid()
-    docker("rm", "-f", relay.cluster.node)
-    run = relay.deploy()
-    after = relay.outside.see()
-    assert relay.cluster.uid() == uid
-    assert run.plan_of("supervisor")["steps"] == ["put"]
-    assert after.file[1] == before.file[1]
-    assert (after.page, after.greetings) == (before.page, before.greetings)
-    assert after.tags == before.tags
-    unchanged(relay, after)
-
-
 def test_cluster_re_created_by_hand(relay: Relay) -> None:
     """With Docker only, under the same name; the registry stays."""
     before, uid = relay.outside.see(), relay.cluster.uid()
-    volumes = relay.cluster.node_volumes()
-    docker("rm", "-f", relay.cluster.node)
-    docker("volume", "rm", *volumes)
+    relay.cluster.remove_nodes()
     run = relay.deploy()
     after = relay.outside.see()
     assert relay.cluster.uid() != uid

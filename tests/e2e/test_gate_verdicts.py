@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from conftest import MakeProject
+from harness.names import MakeProject
 from harness.outside import Cluster, docker, eventually
 from harness.project import Project
 from harness.run import Run
@@ -65,7 +65,7 @@ def scenes(image: str) -> dict[str, Scene]:
     no_pods |= {"spec": {"hard": {"pods": "0"}}}
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
     service |= {"spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}}
-    nightly = {"apiVersion": "batch/v1beta1", "kind": "CronJob", "metadata": {"name": "nightly"}}
+    nightly = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "nightly"}}
     template = workload("Job", image, shell("true"))["spec"]
     nightly |= {"spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": template}}}
     kept = {"volumes": [{"name": "kept", "emptyDir": {}}]}

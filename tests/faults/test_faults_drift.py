@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.claims import agrees, unchanged
-from harness.outside import Cluster, Outside, Seen, client_side, docker, eventually
+from harness.outside import Cluster, Outside, Seen, docker, eventually
 from harness.project import Project
 from harness.run import Run
 
@@ -220,7 +220,7 @@ def test_release_of_another_origin(project: Project, cluster: Cluster) -> None:
     donor.localloop("down")
     chart = str(project.root / "chart")
     words = ("install", "hello", chart, "--create-namespace", "--set", f"image={theirs}")
-    cluster.helm("-n", project.name, *words, *client_side())
+    cluster.helm("-n", project.name, *words)
     rolled_out(project.outside)
     before = project.outside.see()
     run = project.deploy(code=2)

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from harness.claims import unchanged
-from harness.outside import Cluster, docker, eventually, output
+from harness.outside import NETWORK, Cluster, docker, eventually, output
 from harness.project import Project
 
 pytestmark = pytest.mark.cluster
@@ -40,7 +40,7 @@ def state_of(container: str) -> str:
 def bystander(cluster: Cluster) -> Iterator[str]:
     """Another registry on the same network, which nothing may touch."""
     name = f"{cluster.node}-bystander"
-    docker("run", "-d", "--name", name, "--network", cluster.node, image_of(cluster))
+    docker("run", "-d", "--name", name, "--network", NETWORK, image_of(cluster))
     try:
         before = state_of(name)
         yield name
@@ -56,7 +56,7 @@ def replaced(cluster: Cluster, *words: str, network: str = "", mapping: str = ""
     docker("rm", "-f", name)
     label = ("--label", f"localloop.cluster={cluster.name}", "--label", "localloop.role=registry")
     volume = ("-v", f"{name}:/var/lib/registry")
-    place = ("--network", network or cluster.node, "-p", mapping)
+    place = ("--network", network or NETWORK, "-p", mapping)
     docker("run", "-d", "--name", name, *label, *volume, *place, *words, image)
 
 
@@ -161,7 +161,7 @@ def test_a_container_of_its_name_that_is_not_ours_is_refused(deployed: Project) 
     docker("rm", "-f", name)
     # It is right in every respect, except that it lacks localloop's label.
     docker(
-        "run", "-d", "--name", name, "--network", cluster.node, "-p", f"127.0.0.1:{port}:5000",
+        "run", "-d", "--name", name, "--network", NETWORK, "-p", f"127.0.0.1:{port}:5000",
         "-v", f"{name}:/var/lib/registry", image,
     )  # fmt: skip
     try:
@@ -345,7 +345,7 @@ def test_its_disk_is_full(deployed: Project) -> None:
     docker("volume", "create", *options, *label, small)
     docker("rm", "-f", name)
     docker(
-        "run", "-d", "--name", name, "--network", cluster.node, "-p", f"127.0.0.1:{port}:5000",
+        "run", "-d", "--name", name, "--network", NETWORK, "-p", f"127.0.0.1:{port}:5000",
         *label, "-v", f"{small}:/var/lib/registry", image,
     )  # fmt: skip
     try:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.outside import Cluster, client_side, eventually
+from harness.outside import Cluster, eventually
 from harness.project import Project
 
 pytestmark = pytest.mark.cluster
@@ -78,7 +78,7 @@ def helm_by_hand(project: Project, verb: str, *words: str) -> subprocess.Popen[b
     kubeconfig = str(project.cluster.kubeconfig)
     argv = ["helm", "--kubeconfig", kubeconfig, "-n", project.name, verb, "hello"]
     return subprocess.Popen(
-        [*argv, str(project.root / "chart"), *client_side(), *words],
+        [*argv, str(project.root / "chart"), *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -308,13 +308,7 @@ def test_field_of_another_manager(healthy: Project) -> None:
         "metadata": {"name": "hello", "namespace": healthy.name},
         "spec": {"replicas": 2},
     }
-    words = (
-        "apply",
-        "--validate=false",
-        "--server-side",
-        "--force-conflicts",
-        "--field-manager=somebody",
-    )
+    words = ("apply", "--server-side", "--force-conflicts", "--field-manager=somebody")
     healthy.cluster.kubectl(*words, "-f", "-", stdin=json.dumps(theirs))
     run = healthy.deploy()
     assert "drift (Deployment hello: spec.replicas)" in run.reasons("hello")

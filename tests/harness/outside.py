@@ -5,15 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+KIND_LABEL = "io.x-k8s.kind.cluster"
+LABEL = "localloop.cluster"
+NETWORK = "kind"  # of all clusters that kind makes
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 MANIFEST_V2 = "application/vnd.docker.distribution.manifest.v2+json"
 
@@ -31,13 +36,6 @@ def docker(*words: str) -> str:
     return output(["docker", *words]).strip()
 
 
-def client_side() -> list[str]:
-    """The flags of a manual helm on the bundled cluster, which lacks server-side apply."""
-    return (
-        [] if output(["helm", "version", "--short"]).startswith("v3.") else ["--server-side=false"]
-    )
-
-
 def eventually(what: str, happened: Callable[[], Any], *, within: float = 120) -> Any:
     """Wait until something is true that takes the cluster a moment."""
     deadline = time.monotonic() + within
@@ -49,14 +47,25 @@ def eventually(what: str, happened: Callable[[], Any], *, within: float = 120) -
 
 @dataclass(frozen=True)
 class Cluster:
-    """A bundled cluster by its name; ``state`` is the XDG_STATE_HOME of the runs that use it."""
+    """A kind cluster by its name; ``state`` is the XDG_STATE_HOME of the runs that use it."""
 
     name: str
     state: Path
 
     @property
     def node(self) -> str:
-        return f"localloop-{self.name}"
+        """The control plane's container, which is also the node's name in Kubernetes."""
+        return f"{self.name}-control-plane"
+
+    @property
+    def nodes(self) -> list[str]:
+        """The containers of all nodes, running or not; the control plane comes first."""
+        label = f"label={KIND_LABEL}={self.name}"
+        return sorted(docker("ps", "-a", "--filter", label, "--format", "{{.Names}}").split())
+
+    @property
+    def context(self) -> str:
+        return f"kind-{self.name}"
 
     @property
     def registry_container(self) -> str:
@@ -64,7 +73,12 @@ class Cluster:
 
     @property
     def kubeconfig(self) -> Path:
-        return self.state / "localloop" / "clusters" / self.name / "kubeconfig"
+        return self.directory / "kubeconfig"
+
+    @property
+    def directory(self) -> Path:
+        """Where localloop keeps what it knows of this cluster."""
+        return self.state / "localloop" / "clusters" / self.name
 
     def env(self) -> dict[str, str]:
         """The environment of runs on this cluster: all variables that matter are set or absent."""
@@ -110,26 +124,35 @@ class Cluster:
         return self.get("namespace", "kube-system")["metadata"]["uid"]
 
     def objects_of_docker(self) -> list[str]:
-        """Containers, volumes and networks that carry this cluster's label."""
-        label = f"label=localloop.cluster={self.name}"
-        found = docker("ps", "-aq", "--filter", label).split()
+        """Its nodes, and the containers, volumes and networks that carry localloop's label."""
+        label = f"label={LABEL}={self.name}"
+        found = self.nodes + docker("ps", "-aq", "--filter", label).split()
         found += docker("volume", "ls", "-q", "--filter", label).split()
         return found + docker("network", "ls", "-q", "--filter", label).split()
 
     def node_volumes(self) -> list[str]:
-        """The volumes that keep the cluster's state without its node container."""
-        mounts = json.loads(docker("inspect", "-f", "{{json .Mounts}}", self.node))
-        return [mount["Name"] for mount in mounts if mount["Type"] == "volume"]
+        """The anonymous volumes in which the nodes keep their state."""
+        if not (nodes := self.nodes):
+            return []
+        template = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
+        return docker("inspect", "-f", template, *nodes).split()
+
+    def remove_nodes(self) -> None:
+        """Remove its nodes behind localloop's back, as ``kind delete cluster`` does."""
+        if nodes := self.nodes:
+            docker("rm", "-fv", *nodes)
 
     def remove(self) -> None:
         """Remove it with Docker only; for what an aborted session left behind."""
-        label = f"label=localloop.cluster={self.name}"
+        self.remove_nodes()
+        label = f"label={LABEL}={self.name}"
         if containers := docker("ps", "-aq", "--filter", label).split():
             docker("rm", "-fv", *containers)
         if volumes := docker("volume", "ls", "-q", "--filter", label).split():
             docker("volume", "rm", "-f", *volumes)
         if networks := docker("network", "ls", "-q", "--filter", label).split():
             docker("network", "rm", *networks)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -180,6 +203,20 @@ class Outside:
             check=False,
         )
         return done.stdout if done.returncode == 0 else ""
+
+    @contextmanager
+    def forwarded(self, target: str, port: int) -> Iterator[str]:
+        """A ``kubectl port-forward`` to a pod's port; its address on this machine."""
+        argv = ["kubectl", "--kubeconfig", str(self.cluster.kubeconfig), "-n", self.name]
+        process = subprocess.Popen(
+            [*argv, "port-forward", target, f":{port}"], stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().split()[2]  # Forwarding from ADDRESS -> PORT
+        finally:
+            process.terminate()
+            process.wait(10)
 
     def page(self) -> str:
         """The page that the cluster serves through its Service."""

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+from . import part
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    report.user_properties += part.taken()
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -13,10 +23,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):
-                parts[part_of(report.nodeid)] += report.duration
+                _add(parts, report)
     terminalreporter.section("time of each part")
-    for part, seconds in sorted(parts.items()):
-        terminalreporter.write_line(f"{part:10} {seconds:8.1f} s")
+    for name, seconds in sorted(parts.items()):
+        terminalreporter.write_line(f"{name:24} {seconds:8.1f} s")
+
+
+def _add(parts: defaultdict[str, float], report: pytest.TestReport) -> None:
+    parts[part_of(report.nodeid)] += report.duration
+    for name, seconds in report.user_properties:
+        assert isinstance(seconds, float)
+        parts[name] += seconds
+        parts[part_of(report.nodeid)] -= seconds
 
 
 def part_of(nodeid: str) -> str:

@@ -147,6 +147,17 @@ class Relay(Project):
     view = RelayOutside
     outside: RelayOutside
 
+    def _take_name(self) -> None:
+        """Also without a name, port and mount of its own for the cluster, which the tests share."""
+        super()._take_name()
+        for line in (
+            "  name: relay\n",
+            '  ports: ["30080"]\n',
+            '  mounts: ["deploy/cluster:/etc/relay:ro"]\n',
+        ):
+            self.edit("localloop.yml", line, "")
+        self.edit("deploy/chart/values.yaml", "nodePort: 30080", "nodePort: null")
+
     def say(self, crate: str, words: str) -> str:
         """Edit a crate's greeting (``gateway``, ``supervisor`` or ``core``) and return it.
 

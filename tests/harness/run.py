@@ -19,8 +19,6 @@ from typing import Any
 from .processes import MARK, kill_all
 
 DEADLINE = 180.0
-# A machine's first cluster builds Kubernetes: four minutes on two idle cores.
-FIRST_CLUSTER = 900.0
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Each role's molecule scenario: syntax, converge, idempotence, verify, on the bundled cluster."""
+"""Each role's molecule scenario: syntax, converge, idempotence, verify, on one cluster."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_role_has_a_scenario() -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def project(node_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The project of all scenarios, on a cluster that is removed at the end."""
     cluster = Cluster(CLUSTER, tmp_path_factory.mktemp("state"))
     cluster.remove()
@@ -52,7 +52,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     yield project
     project.localloop("down", "--cluster", "--force", code=None)
     cluster.remove()
-    Cluster("molecule", cluster.state).remove()  # of the roles that have no project
 
 
 @pytest.fixture

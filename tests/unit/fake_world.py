@@ -27,7 +27,7 @@ from localloop.session import Session
 
 Object = dict[str, Any]
 REGISTRY = "127.0.0.1:5000"
-NODE = "localloop-demo"
+NODE = "demo-control-plane"
 
 
 class FakeImages:
@@ -124,7 +124,9 @@ class World:
         project = load_project(root, environ={})
         self.session = Session(project, {}, registry=REGISTRY, platform="linux/amd64", blind=True)
         self.session.kube = api.kube()
-        self.session.cluster = SimpleNamespace(verdict="ok")  # type: ignore[assignment]
+        self.session.cluster = SimpleNamespace(
+            verdict="ok", nodes=(SimpleNamespace(name=NODE, age=None),), ours=True, image="node:1"
+        )  # type: ignore[assignment]
         self.session.registry = self.images  # type: ignore[assignment]
         self.session.docker = self.node  # type: ignore[assignment]
         self.journal = Journal("tx-1", tmp_path / "journal", tmp_path / "lock")
@@ -169,8 +171,6 @@ def prepare(api: FakeApi) -> None:
     for name in ("localloop", "kube-system"):
         metadata = {"name": name, "uid": f"uid-{name}"}
         api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-    version = {"major": "1", "minor": "30"}
-    api.answers["GET", "/version"] = [(200, {}, version) for _ in range(9)]
 
 
 def obj(api_version: str, kind: str, name: str, **body: Any) -> Object:

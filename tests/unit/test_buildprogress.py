@@ -75,14 +75,14 @@ def test_only_steps_that_take_a_while_are_said() -> None:
 def test_the_failing_step_keeps_its_last_lines() -> None:
     progress = fed(
         BuildProgress(lambda _text: None),
-        begun(9, '[source 3/3] RUN fetch-source "1.20.2"'),
+        begun(9, '[source 3/3] RUN fetch-source "1.37.2"'),
         begun(8, "[other 1/1] RUN true"),
         output(9, b"/bin/sh: 1: fetch-source: not found\n", stream=2),
         ended(8, error="process true: exit code: 137: context canceled: context canceled"),
         ended(9, error='process "/bin/sh" did not complete successfully: exit code: 127'),
     )
     assert progress.failure() == (
-        '[source 3/3] RUN fetch-source "1.20.2"',
+        '[source 3/3] RUN fetch-source "1.37.2"',
         [
             "/bin/sh: 1: fetch-source: not found",
             'process "/bin/sh" did not complete successfully: exit code: 127',
@@ -210,15 +210,15 @@ def test_an_image_s_tag_follows_its_files_and_arguments(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     script = tmp_path / "sub" / "run"
     script.write_text("#!/bin/sh\n")
-    first = content_tag(tmp_path, {"A": "1"}, "1.20.2")
-    assert first.startswith("1.20.2-")
-    assert content_tag(tmp_path, {"A": "1"}, "1.20.2") == first
-    assert content_tag(tmp_path, {"A": "2"}, "1.20.2") != first
+    first = content_tag(tmp_path, {"A": "1"}, "1.37.2")
+    assert first.startswith("1.37.2-")
+    assert content_tag(tmp_path, {"A": "1"}, "1.37.2") == first
+    assert content_tag(tmp_path, {"A": "2"}, "1.37.2") != first
     script.chmod(0o755)
-    second = content_tag(tmp_path, {"A": "1"}, "1.20.2")
+    second = content_tag(tmp_path, {"A": "1"}, "1.37.2")
     assert second != first
     script.write_text("#!/bin/bash\n")
-    assert content_tag(tmp_path, {"A": "1"}, "1.20.2") not in (first, second)
+    assert content_tag(tmp_path, {"A": "1"}, "1.37.2") not in (first, second)
 
 
 def test_each_build_tells_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

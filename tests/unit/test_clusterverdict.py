@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from localloop.cluster.containers import NodeContainer
 from localloop.cluster.state import ClusterState
 from localloop.errors import LocalloopError, UsageError
+from localloop.kube.client import ApiUnreachable
 from localloop.plan.cluster_verdict import (
     BootstrapChoice,
+    cluster_verdict,
+    container_verdict,
     guard,
     judge,
     require_answer,
@@ -99,6 +105,35 @@ def test_fingerprints_and_their_origin_are_reported() -> None:
     assert (found["inputs_state"], found["inputs_transaction"]) == (ACCEPTED, "tx-1")
 
 
+LACKS = "port 127.0.0.1:8080 for 30080/tcp"
+
+
+@pytest.mark.parametrize(
+    ("choice", "known", "current", "wanted"),
+    [
+        (BootstrapChoice(), None, "", ("bootstrap", "cluster_lacks", None)),
+        (BootstrapChoice(), noted(), OLD, ("bootstrap", "cluster_lacks", None)),
+        (BootstrapChoice(), noted(), NEW, ("bootstrap", "cluster_inputs_changed", None)),
+        (BootstrapChoice("reuse"), None, "", ("ok", "", LACKS)),
+        (BootstrapChoice("reuse"), noted(), NEW, ("ok", "", LACKS)),
+        (BootstrapChoice("recreate"), None, "", ("bootstrap", "recreate_requested", None)),
+        (BootstrapChoice(transaction="tx-1"), noted(), OLD, ("ok", "", None)),
+    ],
+)
+def test_what_it_lacks_counts_like_changed_inputs(
+    choice: BootstrapChoice,
+    known: Noted | None,
+    current: str,
+    wanted: tuple[str, str, str | None],
+) -> None:
+    found = judge(choice, known, current, LACKS)
+    assert (found["verdict"], found["reason"], found.get("lacks")) == wanted
+    if choice.answer == "auto" and found["verdict"] == "bootstrap":
+        assert LACKS in found["detail"]
+        with pytest.raises(LocalloopError, match="8080"):
+            require_possible(found, "demo", bootstraps=False)
+
+
 CHANGED = {"verdict": "bootstrap", "reason": "cluster_inputs_changed", "detail": "changed a.yaml"}
 REQUESTED = {"verdict": "bootstrap", "reason": "recreate_requested"}
 
@@ -139,7 +174,7 @@ def test_a_refusal_names_paths_others_and_commands() -> None:
     for words in ("a.yaml", "project x", "bootstrap --reuse-ok", "bootstrap --recreate --force"):
         assert words in str(caught.value)
     foreign = guard(CHANGED, BootstrapChoice(), "demo", ours=False, others=[])
-    with pytest.raises(LocalloopError, match="its node is not localloop's"):
+    with pytest.raises(LocalloopError, match="its nodes are not localloop's"):
         require_possible(foreign, "demo")
 
 
@@ -155,18 +190,22 @@ class FakeSession:
     """A session whose containers are as given."""
 
     cluster_name = "demo"
-    container_name = "localloop-demo"
+    container_name = "demo-control-plane"
     registry_container_name = "localloop-demo-registry"
 
     def __init__(self, verdict: Any, **more: Any) -> None:
         known = {"ours": True, "registry_verdict": "ok", "registry_ours": True}
-        found = "" if verdict == "create" else "n0de"
-        self.cluster = ClusterState(
-            name="demo", verdict=verdict, container_id=found, **{**known, **more}
+        self._silent = more.pop("silent", False)
+        node = NodeContainer(
+            name=self.container_name, role="control-plane", state="", container_id="1", image=""
         )
+        nodes = () if verdict == "create" else (node,)
+        self.cluster = ClusterState(name="demo", verdict=verdict, nodes=nodes, **{**known, **more})
 
-    def answers(self) -> bool:
-        return False
+    def identify(self) -> str:
+        if self._silent:
+            raise ApiUnreachable("https://127.0.0.1:6443", "timed out")
+        return "u1d"
 
 
 @pytest.mark.parametrize(
@@ -186,10 +225,10 @@ class FakeSession:
             FakeSession("restart"), BootstrapChoice("recreate"), "cluster_unseen", id="unseen"
         ),
         pytest.param(
-            FakeSession("ok", starting=True),
+            FakeSession("ok", silent=True),
             BootstrapChoice("recreate"),
             "cluster_unseen",
-            id="starting",
+            id="silent",
         ),
         pytest.param(
             FakeSession("restart"), BootstrapChoice("recreate", force=True), "", id="forced"
@@ -218,3 +257,35 @@ def test_require_answer(session: Any, choice: BootstrapChoice, reason: str) -> N
     if reason == "cluster_exists":
         assert "--reuse-ok" in str(caught.value)
         assert "--recreate" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("age", "starting", "verdict"),
+    [(None, True, "ok"), (5, False, "ok"), (5, True, "start")],
+    ids=["long ago", "all anew", "as before"],
+)
+def test_a_node_that_has_just_been_restarted(
+    age: int | None, starting: bool, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("localloop.cluster.ready.is_starting", lambda *_: starting)
+    session: Any = FakeSession("ok")
+    session.kube = session.fingerprints = SimpleNamespace(of_cluster=None)
+    session.cluster = replace(
+        session.cluster, nodes=tuple(replace(node, age=age) for node in session.cluster.nodes)
+    )
+    reason = {"ok": "", "start": "cluster_starting"}[verdict]
+    assert cluster_verdict(session) == {"verdict": verdict, "reason": reason}
+
+
+def test_the_nodes_that_are_stopped_are_named() -> None:
+    session: Any = FakeSession("start", reason="node_stopped")
+    nodes = [
+        NodeContainer(name=name, role="worker", state=state, container_id="1", image="")
+        for name, state in (("demo-worker", "running"), ("demo-worker2", "exited"))
+    ]
+    session.cluster = replace(session.cluster, nodes=tuple(nodes))
+    assert container_verdict(session) == {
+        "verdict": "start",
+        "reason": "node_stopped",
+        "detail": "demo-worker2",
+    }

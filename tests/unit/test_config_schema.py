@@ -35,6 +35,8 @@ FULL: dict[str, Any] = {
     "builder": "b",
     "cluster": {
         "provider": "auto", "name": "n", "context": "c", "kubeconfig": "k", "inputs": ["x"],
+        "nodes": 3, "ports": ["127.0.0.1:8080:30080/tcp", 30081], "mounts": ["./d:/d:ro"],
+        "kubernetes": "1.37", "node_image": "kindest/node:v1.37.0", "kind_config": "k.yaml",
     },
     "registry": {"port": 5000},
     "images": {

@@ -18,7 +18,7 @@ from localloop.registry.published import PublishedImage
 
 AUTO, FULL, TARGET = Request(), Request("full"), Request("auto", ("tool",))
 OTHER = Request("auto", ("gateway",))
-NODE = "localloop-relay"
+NODE = "relay-control-plane"
 BUILD, ALL = ["build", "publish"], ["build", "publish", "put", "reconcile"]
 
 

@@ -92,7 +92,7 @@ CASES = [
         {**HOST, "helm": "", "kubectl": "1.2"},
         [
             "helm is missing. Install helm 3.18.4 or newer.",
-            "kubectl 1.2 is too old. Install kubectl 1.20 or newer.",
+            "kubectl 1.2 is too old. Install kubectl 1.36 or newer.",
         ],
     ),
     Case("not_terminating", PODS, PODS[1:]),

@@ -223,17 +223,15 @@ def test_hostile_names_are_arguments_after_the_dashes(hostile: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("helm", "server", "wanted"),
+    ("helm", "wanted"),
     [
-        (3, 20, ()),
-        (3, 34, ()),
-        (4, 21, ("--server-side=false",)),
-        (4, 22, ("--server-side=true", "--force-conflicts")),
-        (5, 40, ("--server-side=true", "--force-conflicts")),
+        (3, ()),
+        (4, ("--server-side=true", "--force-conflicts")),
+        (5, ("--server-side=true", "--force-conflicts")),
     ],
 )
-def test_apply_flags(helm: int, server: int, wanted: tuple[str, ...]) -> None:
-    assert apply_flags(helm, server) == wanted
+def test_apply_flags(helm: int, wanted: tuple[str, ...]) -> None:
+    assert apply_flags(helm) == wanted
 
 
 @pytest.mark.parametrize(
@@ -336,7 +334,7 @@ def fake_helm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_upgrade_hands_values_over_by_stdin_only(fake_helm: Path) -> None:
-    done = Helm(Path("/state/kubeconfig"), "localloop-hello").upgrade(
+    done = Helm(Path("/state/kubeconfig"), "kind-hello").upgrade(
         "web",
         Path("/project/chart"),
         namespace="app",
@@ -352,7 +350,7 @@ def test_upgrade_hands_values_over_by_stdin_only(fake_helm: Path) -> None:
         "--kubeconfig",
         "/state/kubeconfig",
         "--kube-context",
-        "localloop-hello",
+        "kind-hello",
         "upgrade",
         "--install",
     )

@@ -14,17 +14,17 @@ from localloop.kube.kubeconfig import KubeConfig
 
 
 def test_pin_is_kept_per_provider_cluster_and_project(own_state_home: Path) -> None:
-    path = pin_path("bundled", "hello", "web")
-    assert path == own_state_home / "localloop" / "pins" / "bundled" / "hello" / "web"
+    path = pin_path("kind", "hello", "web")
+    assert path == own_state_home / "localloop" / "pins" / "kind" / "hello" / "web"
     assert pinned_uid(path) == ""
     pin(path, "uid-1")
     assert pinned_uid(path) == "uid-1"
     assert pinned_uid(pin_path("existing", "hello", "web")) == ""
-    assert pinned_uid(pin_path("bundled", "hello", "api")) == ""
+    assert pinned_uid(pin_path("kind", "hello", "api")) == ""
 
 
 def test_pin_is_replaced_atomically_and_only_if_it_changed() -> None:
-    path = pin_path("bundled", "hello", "web")
+    path = pin_path("kind", "hello", "web")
     pin(path, "uid-1")
     before = path.stat()
     pin(path, "uid-1")
@@ -36,7 +36,7 @@ def test_pin_is_replaced_atomically_and_only_if_it_changed() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\x00", b"uid-1"])
 def test_damaged_pin_is_replaced(content: bytes) -> None:
-    path = pin_path("bundled", "hello", "web")
+    path = pin_path("kind", "hello", "web")
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     pinned_uid(path)

@@ -28,6 +28,7 @@ import yaml
 from fake_api import FakeApi
 
 from localloop.cluster.state import kubeconfig_path
+from localloop.config.cluster import OWNER_DEST
 from localloop.config.project import load_project
 from localloop.helm.releases import PROJECT_LABEL
 from localloop.kube.objects import object_version, ref_of
@@ -35,6 +36,7 @@ from localloop.record.model import ChartState, ImageEntry, Record, encode
 from localloop.registry.published import PublishedImage
 from localloop.registry.tags import fingerprint_tag
 from localloop.session import Session
+from localloop.system.paths import cluster_dir, write_private
 
 BANNED = {
     "ansible",
@@ -57,7 +59,7 @@ BANNED = {
     "urllib3",
 }
 # Modules that a run imports, 123 of them localloop's own. Python's part differs by version.
-MEASURED = {(3, 11): 245, (3, 12): 246, (3, 13): 246}
+MEASURED = {(3, 11): 252, (3, 12): 253, (3, 13): 253}
 TOLERANCE = 5
 
 RUN = """
@@ -82,6 +84,7 @@ CONFIG = {
     "charts": {"page": {"path": "chart", "namespace": "hello", "values": {"image": "$web.ref"}}},
 }
 MANIFEST = json.dumps({"config": {"digest": "sha256:" + "c" * 64}}).encode()
+_OWNER = "1d"
 DIGEST = "sha256:" + sha256(MANIFEST).hexdigest()
 
 
@@ -102,6 +105,7 @@ class World:
 
     root: Path
     api: FakeApi
+    listed: list[dict[str, Any]] = field(default_factory=list)
     containers: dict[str, Any] = field(default_factory=dict)
     tags: set[str] = field(default_factory=set)
 
@@ -212,7 +216,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         port = stack.enter_context(_served(("127.0.0.1", 0), _registry(made)))
         stack.enter_context(_served(str(tmp_path / "docker.sock"), _docker(made)))
         api_port = api.server.server_address[1]
-        made.containers["localloop-hello"] = _container("6443/tcp", api_port)
+        made.listed = [_node(api_port)]
+        _noted()
         made.containers["localloop-hello-registry"] = _container("5000/tcp", port)
         _write_kubeconfig(api_port)
         _deployed(made, api)
@@ -253,22 +258,39 @@ def _object(kind: str, name: str, **metadata: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "uid": name, **metadata}}
 
 
+def _node(port: int) -> dict[str, Any]:
+    return {
+        "Id": "1",
+        "Names": ["/hello-control-plane"],
+        "Image": "node:1",
+        "State": "running",
+        "Labels": {"io.x-k8s.kind.cluster": "hello", "io.x-k8s.kind.role": "control-plane"},
+        "Ports": [{"IP": "127.0.0.1", "PrivatePort": 6443, "PublicPort": port, "Type": "tcp"}],
+        "Mounts": [{"Source": f"/{_OWNER}", "Destination": OWNER_DEST}],
+    }
+
+
+def _noted() -> None:
+    """Note the cluster as one that localloop created."""
+    note = {"owner": _OWNER, "finished": True, "image": "node:1", "kubernetes": "1.37.2"}
+    write_private(cluster_dir("hello") / "cluster.json", json.dumps(note).encode())
+
+
 def _container(port: str, number: int) -> dict[str, Any]:
     return {
         "Id": "1",
         "State": {"Status": "running", "Running": True},
-        "Config": {"Labels": {"localloop.cluster": "hello", "localloop.platform": "linux/amd64"}},
+        "Config": {"Labels": {"localloop.cluster": "hello"}},
         "HostConfig": {
             "PortBindings": {port: [{"HostIp": "127.0.0.1", "HostPort": str(number)}]},
         },
-        "NetworkSettings": {"Networks": {"localloop-hello": {}}},
+        "NetworkSettings": {"Networks": {"kind": {}}},
     }
 
 
 def _write_kubeconfig(port: int) -> None:
-    name = "localloop-hello"
+    name = "kind-hello"
     path = kubeconfig_path("hello")
-    path.parent.mkdir(parents=True)
     server = {"server": f"http://127.0.0.1:{port}"}
     path.write_text(
         yaml.safe_dump(
@@ -312,7 +334,11 @@ def _docker(world: World) -> type[_Answering]:
             return "docker"
 
         def do_GET(self) -> None:
-            found = world.containers.get(self.path.split("/")[2])
+            found: Any = world.containers.get(self.path.rstrip("/").split("/")[-2])
+            if self.path.startswith("/containers/json?"):
+                found = world.listed
+            elif self.path in ("/version", "/info"):
+                found = {"Version": "26.1.5"}
             self.answer(json.dumps(found).encode() if found else None)
 
     return Handler

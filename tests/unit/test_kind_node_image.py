@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-IMAGE = Path(__file__).parents[2] / "roles/cluster/files/kind-node-image"
+IMAGE = Path(__file__).parents[2] / "roles/cluster/files/node-image"
 ROOTFS = IMAGE / "rootfs"
 GOLDEN = Path(__file__).parent / "fixtures/kind_node"
 VERSIONS = ("1.35", "1.36", "1.37")

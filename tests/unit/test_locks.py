@@ -64,12 +64,12 @@ def process(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def path(own_state_home: Path) -> Path:
-    return lock_path("project", "bundled/hello", "hello")
+    return lock_path("project", "kind/hello", "hello")
 
 
 def test_lock_files_are_in_the_state_home(own_state_home: Path, path: Path) -> None:
     assert path.parent == own_state_home / "localloop" / "locks"
-    assert path.name.startswith("project-bundled-hello-hello-")
+    assert path.name.startswith("project-kind-hello-hello-")
     Lock(path).acquire(ME, exclusive=True)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700

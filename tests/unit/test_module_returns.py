@@ -13,6 +13,7 @@ import pytest
 
 from harness.documented import LIBRARY, PLANNER, mismatches, returned, section, undocumented
 from localloop.baseline.table import Baseline, Measurement
+from localloop.cluster.containers import NodeContainer
 from localloop.cluster.state import ClusterState, RegistryState
 from localloop.errors import LocalloopError
 from localloop.fingerprint.explain import explain
@@ -23,6 +24,7 @@ from localloop.system.host import (
     BUILDX_MINIMUM,
     DOCKER_MINIMUM,
     HELM_MINIMUM,
+    KIND_MINIMUM,
     KUBECTL_MINIMUM,
     Host,
     examine,
@@ -67,9 +69,15 @@ def plan() -> dict[str, Any]:
 
 
 HOST = Host(
-    distribution="debian", release="12", root=True, machine="x86_64", docker_server="",
-    docker_client="", dockerd="", buildx="", helm="", kubectl="", mmdebstrap=False, systemd=True,
+    distribution="debian", release="12", root=True, machine="x86_64", runtime="", docker_server="",
+    docker_client="", dockerd="", buildx="", podman="", nerdctl="", kind="", helm="",
+    kubectl="1.32.4", hidden={"kubectl": {"path": "/b", "version": "1.36.0", "behind": "/a"}},
+    go="", go_path="", mmdebstrap=False, sysctl=True, inotify={"max_user_instances": 128},
+    inotify_writable=True, systemd=True,
 )  # fmt: skip
+NODE = NodeContainer(
+    name="relay-control-plane", role="control-plane", state="running", container_id="1", image="i"
+)
 BASELINE = Baseline("1", "cold", False, "", Path("/a.csv"), (Measurement("cold", "image", "web"),))
 RESULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "plan": (PLANNER, {"plan": plan()}),
@@ -79,9 +87,10 @@ RESULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "cluster": (
         "cluster_inspect",
         {
-            "cluster": asdict(ClusterState(name="relay", verdict="ok", registry_port=5000)),
+            "cluster": asdict(
+                ClusterState(name="relay", verdict="ok", nodes=(NODE,), registry_port=5000)
+            ),
             "kubeconfig": "/kubeconfig",
-            "api_port": 26000,
         },
     ),
     "registry": (
@@ -89,6 +98,7 @@ RESULTS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "registry": asdict(RegistryState(verdict="create")),
             "wired": False,
+            "nodes": ["relay-control-plane"],
             "port": 5000,
             "address": "127.0.0.1:5000",
         },
@@ -158,6 +168,7 @@ def versions() -> dict[str, str]:
         "Docker": DOCKER_MINIMUM,
         "Docker's buildx": BUILDX_MINIMUM,
         "Helm": HELM_MINIMUM,
+        "kind": KIND_MINIMUM,
         "kubectl": KUBECTL_MINIMUM,
     }
     numbers = {name: ".".join(map(str, version)) for name, version in oldest.items()}

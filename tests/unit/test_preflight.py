@@ -70,6 +70,49 @@ def test_missing(session: Session, binary: Path, plan: Plan, refused: bool) -> N
     assert (caught.value.reason, caught.value.exit_code) == ("tool_missing", 2)
 
 
+def answering(session: Session, *components: str, rootless: bool = False) -> Session:
+    """The session, with what Docker's socket says of itself."""
+    options = ["name=rootless"] if rootless else []
+    session.docker = SimpleNamespace(  # type: ignore[assignment]
+        version=lambda: {"Components": [{"Name": name} for name in components]},
+        info=lambda: {"SecurityOptions": options},
+    )
+    return session
+
+
+@pytest.mark.parametrize("verdict", ["create", "bootstrap"])
+@pytest.mark.parametrize(
+    ("version", "reason"), [("", "tool_missing"), ("kind v0.27.0 go1.24", "tool_too_old:kind")]
+)
+def test_a_new_cluster_needs_kind(
+    session: Session, binary: Path, verdict: str, version: str, reason: str
+) -> None:
+    install(binary, "v4.1.4")
+    if version:
+        install(binary.with_name("kind"), version)
+    with pytest.raises(UsageError, match=r"go install sigs.k8s.io/kind@v0\.33") as caught:
+        require_tools(answering(session, "Engine"), planned(verdict=verdict))
+    assert (caught.value.reason, caught.value.exit_code) == (reason, 2)
+
+
+@pytest.mark.parametrize(
+    ("components", "rootless", "refused"),
+    [(["Engine"], False, ""), (["Engine"], True, ""), (["Podman Engine"], False, "Podman")],
+)
+def test_a_new_cluster_needs_docker(
+    session: Session, binary: Path, components: list[str], rootless: bool, refused: str
+) -> None:
+    install(binary, "v4.1.4")
+    install(binary.with_name("kind"), "kind v0.33.0 go1.26.8 linux/amd64")
+    made = answering(session, *components, rootless=rootless)
+    if not refused:
+        require_tools(made, planned(verdict="create"))
+        return
+    with pytest.raises(UsageError, match=refused) as caught:
+        require_tools(made, planned(verdict="create"))
+    assert caught.value.reason == "runtime_refused"
+
+
 @pytest.mark.parametrize("version", ["v3.10.0", "v3.18.3", "v2.17.0"])
 def test_too_old(session: Session, binary: Path, version: str) -> None:
     install(binary, version)

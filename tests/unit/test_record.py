@@ -232,6 +232,14 @@ def test_a_file_that_was_recorded_without_its_sha256_is_put_again() -> None:
     encode(found)
 
 
+def test_a_file_whose_nodes_are_gone_is_put_again() -> None:
+    kept = PROVEN.on_nodes(set(FILE.nodes))
+    assert kept == PROVEN
+    gone = PROVEN.on_nodes({"another"})
+    assert gone.node_files == {"tool": replace(FILE, nodes={}, put=False)}
+    encode(gone)
+
+
 def test_resource_version_is_not_stored() -> None:
     assert "resource_version" not in json.loads(encode(Record("hello", resource_version="17")))
 

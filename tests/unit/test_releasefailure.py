@@ -141,8 +141,8 @@ def release(
         kubeconfig=tmp_path / "kubeconfig",
         cluster_name="demo",
         registry_address="127.0.0.1:5000",
+        fingerprints=SimpleNamespace(values_of=lambda chart: chart.values),
     )
-    api.answers["GET", "/version"] = [(200, {}, {"major": "1", "minor": "20"})]
     part = ComponentPlan("web", "chart", steps=("release",), fingerprint="fp", base_revision=1)
     plan = Plan("demo", str(tmp_path), "", "auto", (), {"verdict": "ok"}, {"web": part})
     journal = Journal("tx-1", tmp_path / "journal", tmp_path / "lock")
@@ -203,6 +203,16 @@ def test_a_hook_that_fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.Mon
     assert "the pre-upgrade hook Job gone failed, and Helm has deleted it" in error.message
     assert "good" not in error.message
     assert "delete job" not in error.hint
+
+
+@pytest.mark.parametrize("words", ["must have at most", "may not be more than"])
+def test_a_release_that_is_too_large(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """In the words of older and of current API servers."""
+    said = f"Error: Secret is invalid: data: Too long: {words} 1048576 bytes"
+    error, _ = fails(api, tmp_path, monkeypatch, f"echo '{said}' >&2; exit 1")
+    assert ".helmignore" in str(error.hint)
 
 
 def test_a_cluster_that_answers_no_more(

@@ -33,11 +33,11 @@ charts:
 DIGEST, SHA256 = "sha256:" + "d" * 64, "5" * 64
 IMAGE = PublishedImage("127.0.0.1:5000/demo/app", DIGEST)
 RUNS = SimpleNamespace(
-    verdict="ok", reason="", container_id="c1", registry_verdict="ok", registry_port=5000
+    verdict="ok", reason="", nodes=("node",), ours=True, registry_verdict="ok", registry_port=5000
 )
 STOPPED = SimpleNamespace(**{**vars(RUNS), "verdict": "start", "reason": "cluster_stopped"})
 ABSENT = SimpleNamespace(
-    verdict="create", reason="cluster_missing", container_id="", registry_verdict="create"
+    verdict="create", reason="cluster_missing", nodes=(), registry_verdict="create"
 )
 
 
@@ -108,6 +108,7 @@ def session(api: FakeApi, tmp_path: Path) -> Any:
         project=load_project(tmp_path, environ={}),
         cluster=RUNS,
         cluster_name="demo",
+        docker=SimpleNamespace(has_labelled=lambda _label: False),
         kube=api.kube(),
         kubeconfig=tmp_path / "kubeconfig",
         platform="linux/amd64",
@@ -220,7 +221,7 @@ def test_no_cluster(session: Any, with_cluster: bool) -> None:
     events: list[Object] = []
     assert goes_with_cluster(session, plan, events.append) == plan
     assert events == []
-    session.cluster = SimpleNamespace(**{**vars(ABSENT), "registry_verdict": "start"})
+    session.docker.has_labelled = lambda label: label == "localloop.cluster=demo"
     goes_with_cluster(session, plan, events.append)
     assert [event["event"] for event in events] == ["plan", "removed"]
 

@@ -73,7 +73,7 @@ def opened(**changes: Any) -> Event:
         "command": "deploy",
         "project": "relay",
         "cluster_name": "relay",
-        "container_name": "localloop-relay",
+        "container_name": "relay-control-plane",
         "mode": "auto",
         "profile": "local-fast",
         "targets": [],

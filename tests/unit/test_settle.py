@@ -129,6 +129,16 @@ def test_other_sources_that_build_the_same_file(world: World) -> None:
     assert settled_names(world) == ["tool"]
 
 
+def test_a_node_that_is_gone_is_forgotten(world: World) -> None:
+    entry = NodeFileEntry(
+        "tx-0", "fp", "a" * 64, put=True, nodes={NODE: {"size": 1}, "demo-worker": {"size": 1}}
+    )
+    world.store.save(world.record.with_file("tool", entry))
+    assert settled(world)
+    assert world.record.node_files["tool"] == replace(entry, nodes={NODE: {"size": 1}})
+    assert settled_names(world) == []
+
+
 def test_what_later_plans_compare_with_is_kept_here(world: World) -> None:
     """The cluster's identity, and the inputs' manifests: also where the record stays as it is."""
     assert not settled(world)

@@ -32,7 +32,7 @@ def begin(root: Path, environ: Mapping[str, str] | None = None, **changes: Any) 
     known: dict[str, Any] = {
         "command": "deploy",
         "project": "hello",
-        "cluster": "bundled/hello",
+        "cluster": "kind/hello",
         "details": {"mode": "auto", "targets": ["web"]},
     }
     return open_transaction(root, **{**known, **changes}, environ=environ or {})
@@ -234,11 +234,11 @@ def test_two_projects_share_a_cluster_until_one_repairs_it(root: Path) -> None:
 
 
 def test_busy_cluster_leaves_the_project_free(root: Path) -> None:
-    cluster = Lock(lock_path("cluster", "bundled/hello"))
+    cluster = Lock(lock_path("cluster", "kind/hello"))
     cluster.acquire({"transaction": "tx-bootstrap"}, exclusive=True)
     with pytest.raises(BusyError, match="tx-bootstrap"):
         begin(root)
-    assert not is_held(lock_path("project", "bundled/hello", "hello"))
+    assert not is_held(lock_path("project", "kind/hello", "hello"))
     assert not reports(root).exists()
 
 
@@ -248,8 +248,8 @@ def test_failure_to_open_leaves_the_locks_free(root: Path) -> None:
         begin(root)
     assert caught.value.reason == "reports_unwritable"
     assert f"cannot make {reports(root)}: Not a directory (errno 20)" in str(caught.value)
-    assert not is_held(lock_path("project", "bundled/hello", "hello"))
-    assert not is_held(lock_path("cluster", "bundled/hello"))
+    assert not is_held(lock_path("project", "kind/hello", "hello"))
+    assert not is_held(lock_path("cluster", "kind/hello"))
 
 
 # -- ends -----------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ import os, sys, time
 from pathlib import Path
 from localloop.transaction.transaction import open_transaction
 transaction = open_transaction(
-    Path(sys.argv[1]), command="deploy", project=sys.argv[2], cluster="bundled/hello",
+    Path(sys.argv[1]), command="deploy", project=sys.argv[2], cluster="kind/hello",
     details={"mode": "auto", "targets": []}, environ={},
 )
 transaction.emit({"event": "span", "name": "builds_total", "duration_s": 1.5})

@@ -48,6 +48,7 @@ COMMANDS = {
     "rollback.yml": "rollback",
     "prune.yml": "prune",
     "down.yml": "down",
+    "stop.yml": "stop",
 }
 _CLOSING_SECONDS = 5.0
 _ORPHAN_POLL_SECONDS = 0.5
@@ -188,7 +189,7 @@ def _needs_exclusive_cluster(
     if command in ("deploy", "bootstrap"):
         return cluster_verdict(session, choice)["verdict"] != "ok"
     removes = boolean(variables.get("down_cluster", False), strict=False)
-    return command == "prune" or (command == "down" and removes)
+    return command in ("prune", "stop") or (command == "down" and removes)
 
 
 def _bootstrap_choice(variables: Mapping[str, Any]) -> BootstrapChoice:

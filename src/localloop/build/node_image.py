@@ -1,12 +1,13 @@
-"""The images of the bundled cluster itself, built only when their files change."""
+"""Images that localloop itself needs, built only when their files change."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from ..errors import LocalloopError
 from ..system import tools
@@ -20,10 +21,20 @@ PULL_SECONDS = 120
 BOOTSTRAP_SECONDS = 900
 
 
-def content_tag(directory: Path, build_args: Mapping[str, str], prefix: str) -> str:
-    """``PREFIX-<hash>`` of everything that goes into the build: names, modes, bytes, arguments."""
+def content_tag(
+    directory: Path,
+    build_args: Mapping[str, str],
+    prefix: str,
+    files: Iterable[Path] | None = None,
+) -> str:
+    """``PREFIX-<hash>`` of everything that goes into the build: names, modes, bytes, arguments.
+
+    ``files`` are those of the directory that count, by default all.
+    """
     digest = hashlib.sha256()
-    for path in sorted(item for item in directory.rglob("*") if not item.is_dir()):
+    if files is None:
+        files = (item for item in directory.rglob("*") if not item.is_dir())
+    for path in sorted(files):
         executable = os.access(path, os.X_OK)
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(directory)}\0{executable}\0{content}\n".encode())
@@ -74,16 +85,20 @@ def build_image(
     component: str,
     timeout: float,
     say: Say,
+    secrets: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Run one ``docker buildx build`` into Docker's own store; ``say`` gets its progress.
 
-    ``timeout`` is in seconds. Raises ``image_build_failed``.
+    ``timeout`` is in seconds; ``secrets`` are files by the name that the Dockerfile mounts. Raises
+    ``image_build_failed``.
     """
     client = tools.find("docker", hint=DOCKER_HINT)
     argv = [client, "buildx", "build", "--builder=default", "--progress=rawjson", "--load"]
     argv += ["--provenance=false", f"--tag={reference}"]
     for key, value in sorted(build_args.items()):
         argv += ["--build-arg", f"{key}={value}"]
+    for name, path in sorted(secrets.items()):
+        argv.append(f"--secret=id={name},src={path}")
     progress = BuildProgress(say)
     with Ticker(progress.tick):
         done = tools.run([*argv, str(directory)], timeout=timeout, on_stderr_line=progress.feed)

@@ -32,12 +32,12 @@ def digest(docker: Docker, node: str, path: str) -> str:
     return found.group(0) if code == 0 and found else ""
 
 
-def put(docker: Docker, node: str, file: NodeFile, content: bytes) -> Stat:
-    """Put ``content`` at the file's destination atomically; returns the file's new stat.
+def put(docker: Docker, node: str, file: NodeFile, content: bytes) -> None:
+    """Put ``content`` at the file's destination atomically.
 
     It is sent under a temporary name and replaces the file once its digest, computed on the node,
-    is right. Raises ``LocalloopError``: ``put_failed``, ``node_file_damaged`` or
-    ``node_file_missing``.
+    is right. Raises ``LocalloopError``: ``put_failed`` or
+    ``node_file_damaged``.
     """
     directory, name = posixpath.split(file.dest)
     temporary = f".{name}.localloop"
@@ -54,6 +54,10 @@ def put(docker: Docker, node: str, file: NodeFile, content: bytes) -> Stat:
             hint="Run the deploy again; if it happens again, check the node's disk.",
         )
     _must(docker, node, file, ["mv", "-f", "-T", "--", place, file.dest])
+
+
+def require_stat(docker: Docker, node: str, file: NodeFile) -> Stat:
+    """The stat of a file that was just put; raises ``node_file_missing`` if it is gone."""
     found = stat(docker, node, file.dest)
     if found is None:
         raise LocalloopError(

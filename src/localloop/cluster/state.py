@@ -1,40 +1,34 @@
-"""The bundled cluster in Docker: names, verdict, kubeconfig.
+"""The cluster and its registry in Docker: names, verdicts, kubeconfig.
 
-Two pure functions decide from the output of Docker's inspect what to do about it; the roles
-``cluster`` and ``registry`` do it.
+Pure functions decide from what Docker reports what has to be done; the roles ``cluster`` and
+``registry`` do it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import LocalloopError
+from ..config.model import ClusterConfig
+from ..errors import UsageError
 from ..system.docker import Docker
-from ..system.paths import cluster_dir, write_private
+from ..system.paths import cluster_dir
+from . import owner
+from .containers import API_PORT, Listed, NodeContainer, NodesVerdict, judge_nodes, list_nodes
 from .ports import port_is_free
 
 LABEL_CLUSTER = "localloop.cluster"
-LABEL_PLATFORM = "localloop.platform"
-API_PORT = "6443/tcp"
 REGISTRY_PORT = "5000/tcp"
-NODE_KUBECONFIG = "/var/lib/localloop/kubeconfig"
-# Created last when the node's registry is set up; links to containerd's mirror for its address.
-NODE_REGISTRY_LINK = "/var/lib/localloop/registry"
+NETWORK = "kind"
+CERTS = "/etc/containerd/certs.d"
 PROBE_SECONDS = 2.0
 
-NodeVerdict = Literal["ok", "create", "start", "restart"]
 RegistryVerdict = Literal["ok", "create", "start", "recreate"]
 Inspected = Mapping[str, Any]
 
 # States of a container that `docker start` does not end.
-_NODE_STUCK = {
-    "paused": "cluster_paused",
-    "dead": "cluster_dead",
-    "restarting": "cluster_restarting",
-}
 _REGISTRY_STUCK = {
     "paused": "registry_paused",
     "dead": "registry_dead",
@@ -62,29 +56,30 @@ class RegistryState:
 class ClusterState:
     """What is to be done about the cluster, and why.
 
-    ``ours`` says that the node container carries our label; ``starting`` that it has not been
-    healthy yet, so that the API may not answer for some seconds; ``api`` is the address published
-    on the host.
+    ``ours`` says that localloop created the nodes; ``lacks`` what localloop.yml asks for and the
+    running cluster does not have, without what was accepted; ``api`` is the API server's address on
+    the host; ``image`` and ``kubernetes`` are what the cluster was created from, if that is known.
     """
 
     name: str
-    verdict: NodeVerdict
+    verdict: NodesVerdict
     reason: str = ""
     ours: bool = False
-    starting: bool = False
-    container_id: str = ""
-    image: str = ""
+    nodes: tuple[NodeContainer, ...] = ()
+    lacks: tuple[str, ...] = ()
     api: str = ""
-    platform: str = ""
+    image: str = ""
+    kubernetes: str = ""
+    published: tuple[str, ...] = field(default=())
     registry_verdict: RegistryVerdict = "create"
     registry_reason: str = ""
     registry_ours: bool = False
     registry_port: int | None = None
 
 
-def node_container(name: str) -> str:
-    """The name of the cluster's node container."""
-    return f"localloop-{name}"
+def control_plane(name: str) -> str:
+    """The name of the node that every cluster has."""
+    return f"{name}-control-plane"
 
 
 def registry_container(name: str) -> str:
@@ -92,14 +87,9 @@ def registry_container(name: str) -> str:
     return f"localloop-{name}-registry"
 
 
-def network(name: str) -> str:
-    """The name of the cluster's Docker network."""
-    return f"localloop-{name}"
-
-
 def context_name(name: str) -> str:
-    """The kubeconfig's context, cluster and user."""
-    return f"localloop-{name}"
+    """The kubeconfig's context, cluster and user, as kind names them."""
+    return f"kind-{name}"
 
 
 def kubeconfig_path(name: str) -> Path:
@@ -107,57 +97,60 @@ def kubeconfig_path(name: str) -> Path:
     return cluster_dir(name) / "kubeconfig"
 
 
+def not_ours(name: str) -> UsageError:
+    """The refusal of a kind cluster of that name which localloop did not create."""
+    return UsageError(
+        "cluster_not_ours",
+        f"a kind cluster {name} exists that localloop did not create",
+        hint=f"To deploy to it, write `cluster: {{context: kind-{name}}}` in localloop.yml;"
+        " or choose another name (`cluster.name`, CLUSTER_NAME);"
+        f" or remove it: `kind delete cluster --name {name}`.",
+    )
+
+
 # --- Verdicts -----------------------------------------------------------------------------------
 
 
 def cluster_state(
     name: str,
-    node: Inspected | None,
+    listed: Sequence[Listed],
     registry: Inspected | None,
     *,
+    creation: owner.Creation | None = None,
+    wanted: ClusterConfig | None = None,
     registry_answers: bool = True,
     wanted_registry_port: int | None = None,
 ) -> ClusterState:
-    """The state of both containers, from the output of Docker's inspect (None: missing)."""
+    """The state of the nodes, as Docker lists them, and of the registry (None: missing).
+
+    ``creation`` is what is noted of the cluster, ``wanted`` what the configuration asks for.
+    """
+    nodes = judge_nodes(listed, creation)
     found = registry_state(
         name, registry, answers=registry_answers, wanted_port=wanted_registry_port
     )
-    parts: dict[str, Any] = {
-        "registry_verdict": found.verdict,
-        "registry_reason": found.reason,
-        "registry_ours": found.ours,
-        "registry_port": found.port,
-    }
-    if node is None:
-        return ClusterState(name=name, verdict="create", reason="cluster_missing", **parts)
-    status = _node_status(node["State"])
-    port = _published(node, API_PORT)
-    labels = _labels(node)
+    known = creation if nodes.ours and creation else owner.Creation(owner="")
+    lacks: tuple[str, ...] = ()
+    if wanted is not None and wanted.asks_for_something and nodes.verdict == "ok":
+        from .requirement import lacking
+
+        lacks = lacking(wanted, listed, known.kubernetes)
     return ClusterState(
         name=name,
-        ours=labels.get(LABEL_CLUSTER) == name,
-        starting=status["verdict"] == "ok" and _health(node["State"]) == "starting",
-        container_id=node["Id"],
-        image=node["Config"].get("Image", ""),
-        api=f"https://127.0.0.1:{port}" if port else "",
-        platform=labels.get(LABEL_PLATFORM, ""),
-        **status,
-        **parts,
+        verdict=nodes.verdict,
+        reason=nodes.reason,
+        ours=nodes.ours,
+        nodes=nodes.nodes,
+        lacks=tuple(item for item in lacks if item not in known.accepted),
+        api=nodes.api,
+        image=known.image or next((node.image for node in nodes.nodes), ""),
+        kubernetes=known.kubernetes,
+        published=_published_ports(listed),
+        registry_verdict=found.verdict,
+        registry_reason=found.reason,
+        registry_ours=found.ours,
+        registry_port=found.port,
     )
-
-
-def _node_status(state: Inspected) -> dict[str, Any]:
-    """The node's verdict and reason, from the state of its container."""
-    status = state.get("Status", "")
-    if status in _NODE_STUCK:
-        return {"verdict": "restart", "reason": _NODE_STUCK[status]}
-    if status == "created":  # most likely its port was taken in between: another one may be free
-        return {"verdict": "create", "reason": "cluster_never_started"}
-    if not state.get("Running"):
-        return {"verdict": "start", "reason": "cluster_stopped"}
-    if _health(state) == "unhealthy":
-        return {"verdict": "restart", "reason": "cluster_unhealthy"}
-    return {"verdict": "ok", "reason": ""}
 
 
 def registry_state(
@@ -174,7 +167,7 @@ def registry_state(
         verdict, reason = "recreate", "registry_wrong_port"
     elif _is_proxy(found):
         verdict, reason = "recreate", "registry_proxy_mode"
-    elif network(name) not in found["NetworkSettings"]["Networks"]:
+    elif NETWORK not in found["NetworkSettings"]["Networks"]:
         verdict, reason = "recreate", "registry_wrong_network"
     elif state.get("Status") in _REGISTRY_STUCK:
         verdict, reason = "recreate", _REGISTRY_STUCK[state["Status"]]
@@ -196,8 +189,17 @@ def _labels(found: Inspected) -> Mapping[str, str]:
     return found["Config"].get("Labels") or {}
 
 
-def _health(state: Inspected) -> str:
-    return str((state.get("Health") or {}).get("Status", ""))
+def _published_ports(listed: Sequence[Listed]) -> tuple[str, ...]:
+    """The ports of the nodes that are published beside the API server's: ``127.0.0.1:80 ->
+    30080``."""
+    return tuple(
+        sorted(
+            f"{port.get('IP', '')}:{port['PublicPort']} -> {port['PrivatePort']}/{port['Type']}"
+            for container in listed
+            for port in container.get("Ports") or ()
+            if port.get("PublicPort") and port["PrivatePort"] != API_PORT
+        )
+    )
 
 
 def _published(found: Inspected, port: str) -> int | None:
@@ -225,13 +227,21 @@ def _is_proxy(found: Inspected) -> bool:
 # --- What is asked of Docker ----------------------------------------------------------------------
 
 
-def inspect_cluster(docker: Docker, name: str, *, registry_port: int | None = None) -> ClusterState:
+def inspect_cluster(
+    docker: Docker,
+    name: str,
+    *,
+    wanted: ClusterConfig | None = None,
+    registry_port: int | None = None,
+) -> ClusterState:
     """Two requests to Docker and one to the registry, if it runs."""
     registry = docker.inspect_container(registry_container(name))
     state = cluster_state(
         name,
-        docker.inspect_container(node_container(name)),
+        list_nodes(docker, name),
         registry,
+        creation=owner.noted(name),
+        wanted=wanted,
         registry_answers=_answers(registry),
         wanted_registry_port=registry_port,
     )
@@ -256,10 +266,10 @@ def _is_taken(verdict: RegistryVerdict, port: int | None) -> bool:
     return verdict == "start" and port is not None and not port_is_free(port)
 
 
-def is_wired(docker: Docker, name: str, port: int) -> bool:
-    """Whether the node knows the registry by its host's address (and the cluster's users do)."""
-    found = docker.stat_path(node_container(name), NODE_REGISTRY_LINK)
-    return found is not None and str(found.get("linkTarget", "")).endswith(f"/127.0.0.1:{port}")
+def is_wired(docker: Docker, nodes: Sequence[str], port: int) -> bool:
+    """Whether every node knows the registry by its host's address. One request for each node."""
+    path = f"{CERTS}/127.0.0.1:{port}/hosts.toml"
+    return bool(nodes) and all(docker.stat_path(node, path) for node in nodes)
 
 
 def _answers(found: Inspected | None) -> bool:
@@ -277,27 +287,3 @@ def _answers(found: Inspected | None) -> bool:
         return False
     finally:
         connection.close()
-
-
-def ensure_kubeconfig(docker: Docker, name: str, *, check: bool = False) -> bool:
-    """Make the kubeconfig equal to the node's; returns whether it had to be written.
-
-    It is derived data, and restored if it is deleted or damaged.
-    """
-    content = docker.engine.read_file(node_container(name), NODE_KUBECONFIG)
-    if content is None:
-        raise LocalloopError(
-            "kubeconfig_missing",
-            f"container {node_container(name)} has no kubeconfig at {NODE_KUBECONFIG}",
-            hint=f"See `docker logs {node_container(name)}`,"
-            " then recreate the cluster: `localloop bootstrap --recreate --force`.",
-        )
-    path = kubeconfig_path(name)
-    try:
-        if path.read_bytes() == content and path.stat().st_mode & 0o777 == 0o600:
-            return False
-    except OSError:
-        pass
-    if not check:
-        write_private(path, content)
-    return True

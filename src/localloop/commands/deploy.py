@@ -104,7 +104,7 @@ def _note_unchanged(session: Session, plan: Plan, facts: Facts, transaction: Tra
         from ..gate.settle import save_object_versions
 
         save_object_versions(session, new_versions)
-    if plan.cluster.get("inputs"):
+    if plan.cluster.get("inputs") or plan.cluster.get("lacks"):
         from ..record.cluster_inputs import accept
 
         accept(session, plan.cluster, transaction.id, transaction.emit)

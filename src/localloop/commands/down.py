@@ -6,9 +6,11 @@ import argparse
 import os
 from dataclasses import dataclass
 
+from ..cluster.state import context_name
+from ..cluster.user_kubeconfig import entry_in_user_config
 from ..config.project import load_project
 from ..events import Emit
-from ..release.remove import has_containers, removal_plan, remove_project
+from ..release.remove import has_remains, removal_plan, remove_project
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
@@ -43,7 +45,7 @@ def run(options: Options, console: Console) -> int:
     """
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
-    left = options.cluster and has_containers(session)
+    left = options.cluster and has_remains(session)
     if session.cluster.verdict == "create" and not left:
         console.document({"outcome": "absent"})
         console.say(f"There is no cluster {session.cluster_name}: nothing to remove.")
@@ -57,7 +59,20 @@ def run(options: Options, console: Console) -> int:
             _remove_project(session, emit_to(console, transaction))
 
     report, error = run_to_its_end(transaction, act)
-    return print_outcome(console, report, error)
+    code = print_outcome(console, report, error)
+    if options.cluster and not code:
+        say_what_the_user_has(console, context_name(session.cluster_name))
+    return code
+
+
+def say_what_the_user_has(console: Console, context: str) -> None:
+    """If the user's own kubeconfig has this context, say so, and how to remove it."""
+    path = entry_in_user_config(os.environ, context)
+    if path is None:
+        return
+    console.say(f"{path} still has the context {context}. To remove it:")
+    for what in ("context", "cluster", "user"):
+        console.say(f"  kubectl config delete-{what} {context} --kubeconfig {path}")
 
 
 def _remove_project(session: Session, emit: Emit) -> None:

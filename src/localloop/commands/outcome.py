@@ -75,6 +75,10 @@ def print_outcome(console: Console, report: Path, error: LocalloopError | None) 
     words = _WORDS.get(outcome, outcome.capitalize())
     if outcome == "unchanged" and data["header"]["command"] in ("down", "prune"):
         words = "Nothing to remove"
+    if outcome == "unchanged" and data["header"]["command"] == "stop":
+        words = "Nothing to stop"
+    if outcome == "stopped":
+        words = "Stopped: the next deploy starts the cluster again"
     seconds = time.monotonic() - console.started
     console.say(f"{words} ({seconds:.2f} s)")
     console.say(f"Report: {report}")

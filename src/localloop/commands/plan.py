@@ -102,6 +102,10 @@ def show_plan(console: Console, plan: Plan) -> None:
         planned = verdict == "unknown" or any(part.skip != UNCHECKED for part in parts)
         then = "" if planned else "; then each component is planned"
         console.say(f"cluster {_CLUSTER.get(verdict, verdict)} ({why_cluster}){then}")
+    if cluster.get("loses"):
+        console.say(f"with the old cluster go: {cluster['loses']}")
+    if cluster.get("lacks"):
+        console.say(f"kept although it lacks: {cluster['lacks']}")
     if not parts:
         return
     rows = [["COMPONENT", "KIND", "STEPS", "WHY"]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from .cluster import check_not_tmpfs
 from .environment import overrides
 from .loader import Node
 from .model import BuildCommand, Image, NodeFile, Reconcile, Secret, UnhashedArg
@@ -84,7 +84,7 @@ def _secret(reader: Reader, node: Node) -> Secret:
     """The file of a secret may be absolute, start with ~, or be relative to the project."""
     found: dict[str, str] = node.plain()
     if "file" in found:
-        return Secret(file=str(reader.path.parent / Path(found["file"]).expanduser()))
+        return Secret(file=str(reader.anywhere(node.value["file"])))
     return Secret(env=found["env"])
 
 
@@ -110,6 +110,7 @@ def _node_file(reader: Reader, name: str, node: Node, environ: Mapping[str, str]
     dest: str = items["dest"].value
     if posixpath.normpath(dest) != dest or dest.startswith("//"):
         raise reader.fail(items["dest"], f"{dest!r} must be an absolute path without . and ..")
+    check_not_tmpfs(reader, items["dest"], dest)
     fields["dest"] = dest
     for key in ("mode", "owner"):
         if key not in items:

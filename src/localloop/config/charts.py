@@ -11,6 +11,7 @@ from .needs import check_needs
 from .placeholders import ATTRIBUTES, placeholders
 from .reader import Reader
 from .validate import near
+from .value_commands import COMMAND, is_command
 
 SOURCES = ("path", "chart", "manifests", "kustomize")
 # Keys that only some sources have.
@@ -128,7 +129,9 @@ def merged(own: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_values(reader: Reader, node: Node) -> None:
-    if isinstance(node.value, dict):
+    if is_command(node.value):
+        _check_command(reader, node)
+    elif isinstance(node.value, dict):
         for item in node.value.values():
             _check_values(reader, item)
     elif isinstance(node.value, list):
@@ -145,6 +148,16 @@ def _check_values(reader: Reader, node: Node) -> None:
             if attribute not in ATTRIBUTES:
                 message = f"${image}.{attribute}: an image has no {attribute!r}"
                 raise reader.fail(node, message, f"{near(attribute, list(ATTRIBUTES))}; {literal}")
+
+
+def _check_command(reader: Reader, node: Node) -> None:
+    words = node.value[COMMAND]
+    known = isinstance(words.value, list) and words.value
+    if not known or not all(isinstance(word.value, str) and word.value for word in words.value):
+        raise reader.fail(words, f"{COMMAND} is a list: a program and its arguments")
+    for key in node.value:
+        if key != COMMAND:
+            raise reader.fail_key(node, key, f"{key!r} cannot stand beside {COMMAND}")
 
 
 def _check_releases(reader: Reader, charts: Mapping[str, Chart]) -> None:

@@ -116,15 +116,76 @@ class Chart:
         return f"{self.namespace}/{self.release}"
 
 
+LOOPBACK_ADDRESS = "127.0.0.1"
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 (recognised, not listened on)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of a node, published at ``address`` on this machine; without ``host``, on any port.
+
+    ``protocol``: ``tcp``, ``udp`` or ``sctp``.
+    """
+
+    address: str
+    host: int | None
+    node: int
+    protocol: str
+
+    def clashes(self, other: Port) -> bool:
+        """Whether this machine cannot publish both."""
+        if self.protocol != other.protocol:
+            return False
+        if self.host is None or other.host is None:
+            return self == other
+        addresses = {self.address, other.address}
+        return self.host == other.host and (len(addresses) == 1 or bool(addresses & _EVERYWHERE))
+
+    def __str__(self) -> str:
+        host = f"{self.address}:{self.host}" if self.host is not None else self.address
+        return f"port {host} for {self.node}/{self.protocol}"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file or folder of this machine (absolute) in every node."""
+
+    host: Path
+    node: str
+    read_only: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClusterConfig:
-    """Where the cluster comes from."""
+    """Where the cluster comes from, and what it has to have.
+
+    ``kubernetes`` is a minor version (``1.37``). ``kind_document`` is the content of the file
+    ``kind_config``, which excludes all from ``nodes`` to ``node_image``; its paths are absolute.
+    """
 
     provider: str = "auto"
     name: str
     context: str | None = None
     kubeconfig: Path | None = None
     inputs: tuple[str, ...] = ()
+    nodes: int | None = None
+    ports: tuple[Port, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    kubernetes: str | None = None
+    node_image: str | None = None
+    kind_config: Path | None = None
+    kind_document: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def asks_for_something(self) -> bool:
+        """Whether there is anything that a live cluster could lack."""
+        return bool(
+            (self.nodes or 1) > 1
+            or self.ports
+            or self.mounts
+            or self.kubernetes
+            or self.kind_config is not None
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

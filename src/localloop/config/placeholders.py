@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import UsageError
 from ..registry.published import PublishedImage
 from .model import Chart
+from .value_commands import is_command
 
 ATTRIBUTES = ("repository", "tag", "ref", "registry", "digest", "name")
 _PLACEHOLDER = re.compile(r"\$\$|\$([a-z0-9][-a-z0-9]*)\.([a-z]+)")
@@ -26,6 +27,8 @@ def consumed_images(chart: Chart) -> set[str]:
     found: set[str] = set(chart.images)
 
     def visit(value: Any) -> None:
+        if is_command(value):
+            return
         if isinstance(value, str):
             found.update(image for image, _ in placeholders(value))
         elif isinstance(value, Mapping):

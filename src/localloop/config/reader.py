@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import posixpath
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,19 @@ class Reader:
         if not body.strip():
             raise self.fail(node, f"{text!r} is an empty path")
         return text if patterns else posixpath.normpath(text)
+
+    def anywhere(self, node: Node, text: str | None = None) -> Path:
+        """A path that may lie outside the project: absolute, ``~/…`` or relative to it.
+
+        ``text``: the path, if it is only a part of the node. The result is absolute and normalised,
+        with its links. Raises UsageError for the home directory of an unknown user.
+        """
+        text = node.value if text is None else text
+        try:
+            expanded = Path(text).expanduser()
+        except RuntimeError:
+            raise self.fail(node, f"{text!r}: there is no such home directory") from None
+        return Path(os.path.normpath(self.path.parent / expanded))
 
     def paths(self, node: Node | None, *, patterns: bool = False) -> tuple[str, ...]:
         """The paths of a list, each as ``relative`` reads it; empty if there is no list."""

@@ -10,9 +10,13 @@ from .schema_words import (
     CHART,
     CONTEXT,
     LOOPBACK,
+    MINOR,
+    MOUNT,
     NAME,
     PATH,
+    PORT,
     PROFILE,
+    REFERENCE,
     RELEASE,
     REPO,
     SELECTOR,
@@ -188,6 +192,52 @@ SCHEMA: dict[str, Any] = {
                     "Files that the cluster is made from, as .dockerignore patterns relative to "
                     "the project.",
                     default=[],
+                ),
+                "nodes": {
+                    "type": "integer",
+                    "description": "How many nodes: one control plane, the rest workers. "
+                    "Default: 1.",
+                    "minimum": 1,
+                    "maximum": 100,
+                },
+                "ports": {
+                    "type": "array",
+                    "description": "Ports of the control plane's node to publish on this machine, "
+                    "as [ADDRESS:][HOST:]NODE[/PROTOCOL]. Default address: 127.0.0.1. Without "
+                    "HOST, a free port is chosen once and kept.",
+                    "items": {
+                        "type": ["string", "integer"],
+                        "pattern": PORT,
+                        "examples": ["8080:30080", "30053/udp", "0.0.0.0:8443:30443"],
+                    },
+                    "default": [],
+                },
+                "mounts": {
+                    "type": "array",
+                    "description": "Files and folders of this machine to mount into every node, as "
+                    "HOST:NODE[:ro]. HOST is absolute, ~/… or relative to the project.",
+                    "items": {
+                        "type": "string",
+                        "pattern": MOUNT,
+                        "examples": ["./data:/data", "~/models:/models:ro"],
+                    },
+                    "default": [],
+                },
+                "kubernetes": text(
+                    "The minor version of Kubernetes, in quotes. Default: the newest that there "
+                    "is a node image for.",
+                    MINOR,
+                    examples=["1.37"],
+                ),
+                "node_image": text(
+                    "The nodes' image. Default: kindest/node of the wanted version, else "
+                    "localloop's own.",
+                    REFERENCE,
+                ),
+                "kind_config": text(
+                    "Instead of all these: a configuration file of kind (absolute, ~/… or "
+                    "relative to the project).",
+                    PATH,
                 ),
             },
             description="The cluster.",

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from ..errors import UsageError
 from ..system.environ import in_ci
 from .builds import read_builds
 from .charts import read_charts
+from .cluster import check_node_files, read_cluster
 from .environment import builder, overrides
 from .loader import Node
 from .model import (
     BaselineStep,
-    ClusterConfig,
     Hook,
     HttpCheck,
     PodScope,
@@ -47,6 +45,8 @@ def read_project(
     args = reader.args(reader.node.get("profiles", profile, "build_args")) if profile else {}
     images, node_files = read_builds(reader, environ)
     charts = read_charts(reader, profile)
+    cluster = read_cluster(reader, name, environ)
+    check_node_files(reader, cluster)
     return Project(
         root=reader.path.parent,
         name=name,
@@ -55,7 +55,7 @@ def read_project(
         images=images,
         node_files=node_files,
         charts=charts,
-        cluster=read_cluster(reader, name, environ),
+        cluster=cluster,
         registry=RegistryConfig(**reader.plain(items.get("registry"))),
         readiness=read_readiness(reader, environ),
         baseline=read_baseline(reader),
@@ -107,19 +107,6 @@ def read_profile(reader: Reader, flag: str | None, environ: Mapping[str, str]) -
         if node is not None and (in_ci(environ) or key == "default_profile"):
             return str(node.value)
     return None
-
-
-def read_cluster(reader: Reader, project: str, environ: Mapping[str, str]) -> ClusterConfig:
-    """``cluster``; its name is CLUSTER_NAME, else the key's, else the project's."""
-    items = reader.items("cluster")
-    fields: dict[str, Any] = {
-        key: items[key].value for key in ("provider", "name", "context") if key in items
-    }
-    fields |= overrides("cluster", environ, name="CLUSTER_NAME")
-    fields.setdefault("name", project)
-    if "kubeconfig" in items:
-        fields["kubeconfig"] = reader.path.parent / Path(items["kubeconfig"].value).expanduser()
-    return ClusterConfig(**fields, inputs=reader.paths(items.get("inputs"), patterns=True))
 
 
 def read_readiness(reader: Reader, environ: Mapping[str, str]) -> Readiness:

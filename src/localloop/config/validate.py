@@ -17,13 +17,13 @@ def matches(pattern: str, text: str) -> bool:
     return re.search(pattern.removesuffix("$") + r"\Z", text) is not None
 
 
-def validate(root: Node, name: str) -> None:
-    """Check a document against the schema; ``name`` is the file in messages.
+def validate(root: Node, name: str, schema: dict[str, Any] = SCHEMA) -> None:
+    """Check a document against a schema; ``name`` is the file in messages.
 
     Raises UsageError (``config_invalid``): the first error by position, the first twenty of all in
     its details.
     """
-    errors = list(_check(root, SCHEMA, "", (root.line, root.column)))
+    errors = list(_check(root, schema, "", (root.line, root.column)))
     if not errors:
         return
     errors.sort(key=lambda item: item[:2])
@@ -136,8 +136,7 @@ def _scalar(
         if len(value) < schema.get("minLength", 0):
             return [(*where, f"{label} must not be empty", None)]
         if "pattern" in schema and not matches(schema["pattern"], value):
-            hint = f"it must match {schema['pattern']}"
-            return [(*where, f"{label}: {value!r} is not valid", hint)]
+            return [(*where, f"{label}: {value!r} is not valid", form(schema))]
     elif isinstance(value, int | float) and not isinstance(value, bool):
         low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
         if (low is not None and value < low) or (above is not None and value <= above):
@@ -147,6 +146,13 @@ def _scalar(
         if value > schema.get("maximum", value):
             return [(*where, f"{label} must be at most {schema['maximum']}", None)]
     return []
+
+
+def form(schema: dict[str, Any]) -> str:
+    """A hint: what text looks like that matches the schema's pattern."""
+    if "examples" in schema:
+        return f"write it like {' or '.join(map(repr, schema['examples']))}"
+    return f"it must match {schema['pattern']}"
 
 
 def _is(value: Any, kind: str) -> bool:

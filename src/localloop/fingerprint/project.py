@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from ..config.model import Chart, Image, Project
+from ..config.value_commands import Command, with_outputs
 from ..inputs.context import build_context
 from ..inputs.context_copy import copy_name
 from ..inputs.dockerfile import Analysis
@@ -51,6 +54,7 @@ class ProjectFingerprints:
         self._started = time.time_ns()
         self._inputs = InputCache(project.root, writes=writes)
         self._known: dict[str, Fingerprint] = {}
+        self._outputs: dict[Command, str] = {}
 
     def of(self, component: str) -> Fingerprint:
         """The fingerprint of a component of any kind, by its name.
@@ -85,8 +89,26 @@ class ProjectFingerprints:
     def of_chart(self, chart: Chart) -> Fingerprint:
         """The fingerprint of a chart."""
         if chart.name not in self._known:
+            chart = replace(chart, values=self.values_of(chart))
             self._known[chart.name] = fingerprint_chart(self._project, chart, cache=self._inputs)
         return self._known[chart.name]
+
+    def values_of(self, chart: Chart) -> dict[str, Any]:
+        """The chart's values; those that come from a command are asked for once a run.
+
+        Raises ``UsageError`` (``value_command_failed``).
+        """
+        values: dict[str, Any] = with_outputs(
+            chart.values, lambda command: self._output(chart.name, command)
+        )
+        return values
+
+    def _output(self, chart: str, command: Command) -> str:
+        if command not in self._outputs:
+            from .value_output import run_value_command
+
+            self._outputs[command] = run_value_command(self._project.root, chart, command)
+        return self._outputs[command]
 
     @cached_property
     def of_cluster(self) -> Fingerprint | None:

@@ -41,7 +41,7 @@ def settle(session: Session, plan: Plan, emit: Emit, completed: frozenset[str]) 
     remember_cluster(session)
     store = RecordStore(session.kube, session.project.name)
     before = store.load()
-    record = with_images(before, plan)
+    record = with_images(before, plan).on_nodes(set(session.nodes))
     settled = {part.name for part in plan.components.values() if part.steps and not part.moved}
     for part in plan.components.values():
         if part.kind == "chart" and part.steps:

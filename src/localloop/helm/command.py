@@ -152,16 +152,13 @@ def chart_flags(chart: str, repo: str, version: str) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def apply_flags(helm_major: int, server_minor: int) -> tuple[str, ...]:
-    """The flags that say how Helm applies: on the server where possible, over changes by hand.
+def apply_flags(helm_major: int) -> tuple[str, ...]:
+    """The flags that say how Helm applies: on the server, over changes by hand.
 
-    Server-side apply is generally available from Kubernetes 1.22 on; before that it rejects
-    Services whose ports have no protocol. Helm 3 applies on the client only.
+    Helm 3 applies on the client only.
     """
     if helm_major < 4:
         return ()
-    if server_minor < 22:
-        return ("--server-side=false",)
     return ("--server-side=true", "--force-conflicts")
 
 

@@ -119,11 +119,6 @@ class Kube:
             raise
         return True
 
-    def server_minor(self) -> int:
-        """The server's minor version (20 for Kubernetes 1.20)."""
-        text = str((self.get("/version") or {}).get("minor", ""))
-        return int("".join(filter(str.isdigit, text)) or 0)
-
     # -- objects ----------------------------------------------------------------------------
 
     def path_for(

@@ -60,8 +60,10 @@ class _Puts:
         self._save(part.name, entry)
         for node in session.nodes:
             self._emit(_progress(part.name, f"put {file.dest} on {node}"))
-            stat = nodes.put(session.docker, node, file, content)
-            entry = replace(entry, nodes={**entry.nodes, node: stat})
+            nodes.put(session.docker, node, file, content)
+        # Only now: nodes may share the folder by a mount.
+        stats = {node: nodes.require_stat(session.docker, node, file) for node in session.nodes}
+        entry = replace(entry, nodes=stats)
         self._save(part.name, replace(entry, put=True, reconciled=not entry.pods))
         result = replace(part.file, sha256=entry.sha256, pending=len(entry.pods))
         return replace(part, file=result, changed=True)

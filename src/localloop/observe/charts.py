@@ -22,6 +22,7 @@ from ..session import Session
 from . import declared
 from .facts import ChartFacts, is_live
 from .images import changes_since
+from .network_policies import policy_warnings
 
 
 def releases(session: Session) -> dict[str, helm_releases.Release | None]:
@@ -77,7 +78,7 @@ def chart_facts(
         consumes=tuple(sorted(consumed_images(chart))),
         release=release,
         adopt=chart.adopt,
-        warnings=tuple(found.warnings),
+        warnings=(*found.warnings, *policy_warnings(session, chart, entry, found.value)),
     )
     if entry is not None and entry.target.fingerprint != found.value:
         facts = replace(facts, changes=changes_since(session, entry.target.fingerprint, found))

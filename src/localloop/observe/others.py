@@ -26,6 +26,16 @@ def others_on(kube: Kube, project: str) -> list[str]:
     return sorted(names)
 
 
+def goes_with(kube: Kube) -> list[str]:
+    """What is lost with the cluster, sorted: Helm releases, and claims with their data."""
+    claims, _ = kube.list("v1", "PersistentVolumeClaim", None, metadata_only=True)
+    names = [f"release {release.place}" for release in all_releases(kube)]
+    names += [
+        f"claim {claim['metadata']['namespace']}/{claim['metadata']['name']}" for claim in claims
+    ]
+    return sorted(names)
+
+
 def left_behind(releases: Iterable[Release], project: Project) -> list[Release]:
     """The project's releases that no chart of its configuration stands for (any longer)."""
     named = {chart.place for chart in project.charts.values()}

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..cluster.state import not_ours
 from ..errors import LocalloopError, UsageError
+from ..kube.client import ApiUnreachable
 from ..session import Session
 
 if TYPE_CHECKING:
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
 
 ClusterVerdict = dict[str, str]
 """``verdict``: ``ok``, ``create``, ``start``, ``restart``, ``registry``, ``bootstrap`` or
-``refused``; ``reason``; ``detail``: what changed; ``others``: what else is deployed there.
+``refused``; ``reason``; ``detail``: what changed, lacks or is stopped; ``others``: what else is
+deployed there; ``loses``: what goes with a cluster that is replaced; ``lacks``: what it is kept
+without.
 
 With declared inputs: ``inputs`` (``same``, ``changed``, or ``accept`` if they are to be noted),
 ``inputs_previous`` and ``inputs_current`` (fingerprints), ``inputs_state``, ``inputs_transaction``.
@@ -43,25 +47,21 @@ def container_verdict(session: Session) -> ClusterVerdict:
     Raises ``UsageError`` for containers that localloop did not make.
     """
     cluster = session.cluster
-    if cluster.container_id and not cluster.ours:
-        raise _not_ours("cluster_not_ours", session.container_name)
+    if cluster.nodes and not cluster.ours:
+        raise not_ours(cluster.name)
     if cluster.registry_verdict != "create" and not cluster.registry_ours:
-        raise _not_ours("registry_not_ours", session.registry_container_name)
+        raise UsageError(
+            "registry_not_ours",
+            f"container {session.registry_container_name} was not made by localloop",
+            hint="Remove or rename it, or choose another cluster name (CLUSTER_NAME).",
+        )
     if cluster.verdict != "ok":
-        return {"verdict": cluster.verdict, "reason": cluster.reason}
-    if cluster.starting and not session.answers():
-        return {"verdict": "start", "reason": "cluster_starting"}
+        found = {"verdict": cluster.verdict, "reason": cluster.reason}
+        away = ", ".join(node.name for node in cluster.nodes if node.state != "running")
+        return found | ({"detail": away} if cluster.reason == "node_stopped" else {})
     if cluster.registry_verdict != "ok":
         return {"verdict": "registry", "reason": cluster.registry_reason}
     return {"verdict": "ok", "reason": ""}
-
-
-def _not_ours(reason: str, container: str) -> UsageError:
-    return UsageError(
-        reason,
-        f"container {container} was not made by localloop",
-        hint="Remove or rename it, or choose another cluster name (CLUSTER_NAME).",
-    )
 
 
 def cluster_verdict(
@@ -69,29 +69,60 @@ def cluster_verdict(
 ) -> ClusterVerdict:
     """The verdict on the cluster; declared inputs cost one more request.
 
-    Raises ``UsageError`` if a cluster is to be replaced on which others are deployed.
+    A cluster whose API server does not answer is to be restarted. Raises ``UsageError`` if a
+    cluster is to be replaced on which others are deployed.
     """
     found = container_verdict(session)
+    if found["verdict"] != "ok":
+        return found
+    if not _answers(session):
+        return {"verdict": "restart", "reason": "cluster_not_answering"}
+    if _is_starting(session):
+        return {"verdict": "start", "reason": "cluster_starting"}
     current = session.fingerprints.of_cluster
-    if found["verdict"] != "ok" or (current is None and choice.answer != "recreate"):
+    lacks = "; ".join(session.cluster.lacks)
+    if current is None and not lacks and choice.answer != "recreate":
         return found
     from ..record import cluster_inputs
 
-    session.identify()
     noted = cluster_inputs.load(session.kube, session.project.name)
-    found = judge(choice, noted, current.value if current else "")
+    found = judge(choice, noted, current.value if current else "", lacks)
     if found["verdict"] != "bootstrap":
         return found
-    from ..observe.others import others_on
+    from ..observe.others import goes_with, others_on
 
     if current is not None and noted is not None and found.get("inputs") == "changed":
-        found["detail"] = cluster_inputs.what_changed(session, noted.fingerprint, current)
+        changed = cluster_inputs.what_changed(session, noted.fingerprint, current)
+        found["detail"] = "; ".join(filter(None, (changed, found.get("detail"))))
     others = others_on(session.kube, session.project.name)
-    return guard(found, choice, session.cluster_name, ours=session.cluster.ours, others=others)
+    found = guard(found, choice, session.cluster_name, ours=session.cluster.ours, others=others)
+    if found["verdict"] == "bootstrap":
+        found["loses"] = ", ".join(goes_with(session.kube))
+    return found
 
 
-def judge(choice: BootstrapChoice, noted: Noted | None, current: str) -> ClusterVerdict:
-    """The verdict on a running cluster, by the inputs it was made for and those declared now."""
+def _answers(session: Session) -> bool:
+    try:
+        session.identify()
+    except ApiUnreachable:
+        return False
+    return True
+
+
+def _is_starting(session: Session) -> bool:
+    """Whether nodes have just been restarted, and what the API server says is still of before."""
+    if all(node.age is None for node in session.cluster.nodes):
+        return False
+    from ..cluster.ready import is_starting, restarts
+
+    return is_starting(session.kube, restarts(session.cluster.nodes))
+
+
+def judge(
+    choice: BootstrapChoice, noted: Noted | None, current: str, lacks: str = ""
+) -> ClusterVerdict:
+    """The verdict on a running cluster: by the inputs it was made for and those declared now, and
+    by what it lacks."""
     found: ClusterVerdict = {"verdict": "ok", "reason": ""}
     if current:
         known = noted is not None and bool(noted.fingerprint)
@@ -107,10 +138,19 @@ def judge(choice: BootstrapChoice, noted: Noted | None, current: str) -> Cluster
         return found
     if choice.answer == "recreate":
         return found | {"verdict": "bootstrap", "reason": "recreate_requested"}
-    if found.get("inputs") == "changed":
-        if choice.answer == "reuse":
-            return found | {"inputs": "accept"}
-        return found | {"verdict": "bootstrap", "reason": "cluster_inputs_changed"}
+    changed = found.get("inputs") == "changed"
+    if choice.answer == "reuse":
+        return (
+            found | ({"inputs": "accept"} if changed else {}) | ({"lacks": lacks} if lacks else {})
+        )
+    if changed:
+        return found | {
+            "verdict": "bootstrap",
+            "reason": "cluster_inputs_changed",
+            **({"detail": lacks} if lacks else {}),
+        }
+    if lacks:
+        return found | {"verdict": "bootstrap", "reason": "cluster_lacks", "detail": lacks}
     return found
 
 
@@ -151,7 +191,9 @@ def require_possible(cluster: Mapping[str, str], name: str, *, bootstraps: bool 
     verdict = cluster["verdict"]
     if verdict not in ("refused", "bootstrap") or (verdict == "bootstrap" and bootstraps):
         return
-    message = f"what cluster {name} depends on changed: {cluster.get('detail')}"
+    lacks = cluster["reason"] == "cluster_lacks"
+    what = f"cluster {name} lacks" if lacks else f"what cluster {name} depends on changed:"
+    message = f"{what} {cluster.get('detail')}"
     if verdict == "bootstrap":
         raise LocalloopError(
             cluster["reason"],
@@ -160,7 +202,7 @@ def require_possible(cluster: Mapping[str, str], name: str, *, bootstraps: bool 
             " `localloop bootstrap --reuse-ok` keeps it.",
         )
     others = cluster.get("others")
-    why = f"it also has {others}" if others else "its node is not localloop's"
+    why = f"it also has {others}" if others else "its nodes are not localloop's"
     raise LocalloopError(
         cluster["reason"],
         f"{message}; it is not replaced without being asked, because {why}",
@@ -184,8 +226,11 @@ def require_answer(session: Session, choice: BootstrapChoice) -> None:
             hint="--reuse-ok keeps it and deploys to it; --recreate replaces it, and everything in"
             " it is lost (in a playbook run: -e localloop_bootstrap=reuse or =recreate).",
         )
-    down = found["verdict"] in ("start", "restart")
-    if choice.answer == "recreate" and down and not choice.force:
+    if choice.answer != "recreate" or choice.force:
+        return
+    if found["verdict"] == "ok" and not _answers(session):
+        found = {"verdict": "restart", "reason": "cluster_not_answering"}
+    if found["verdict"] in ("start", "restart"):
         raise UsageError(
             "cluster_unseen",
             f"cluster {name} does not run ({found['reason']}),"

@@ -13,7 +13,7 @@ from .model import Plan
 
 
 def require_tools(session: Session, plan: Plan) -> None:
-    """Raise ``UsageError`` if the plan releases charts and Helm is missing or too old.
+    """Raise ``UsageError`` if Helm is needed for a chart, or kind for a cluster, and is not usable.
 
     A new cluster gets every chart, so that Helm is needed before there is a plan for it.
     """
@@ -21,6 +21,27 @@ def require_tools(session: Session, plan: Plan) -> None:
     releases_all = new_cluster and bool(session.project.charts)
     if releases_all or plan.with_step("release") or plan.with_step("rollback"):
         require_helm(session)
+    if new_cluster:
+        from ..cluster.kind import require_kind
+
+        require_kind()
+        require_docker(session)
+
+
+def require_docker(session: Session) -> None:
+    """Raise ``UsageError`` (``runtime_refused``) if what answers is not Docker.
+
+    Rootless Docker runs kind's own node images, but not the one that is built here.
+    """
+    from ..system.container_runtime import DOCKER, ROOTLESS, server_runtime
+
+    found = server_runtime(session.docker.version(), session.docker.info())
+    if found not in (DOCKER, ROOTLESS):
+        raise UsageError(
+            "runtime_refused",
+            f"{found} answers on Docker's socket; localloop creates clusters in Docker only",
+            hint="Start Docker, and point DOCKER_HOST or the Docker context at it.",
+        )
 
 
 def require_helm(session: Session) -> None:

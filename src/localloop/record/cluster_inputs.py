@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from ..cluster import owner
 from ..events import Emit
 from ..fingerprint.components import Fingerprint
 from ..fingerprint.explain import explain, load_manifest, save_manifest, summary_of
@@ -78,7 +79,12 @@ def note(session: Session, noted: Noted, emit: Emit, *, recreated: bool = False)
 
 
 def accept(session: Session, cluster: Mapping[str, str], transaction: str, emit: Emit) -> None:
-    """Note the inputs as accepted after a successful run, if the plan's verdict says so."""
+    """Note inputs, and what the cluster lacks, as accepted, if the verdict of the plan says so.
+
+    Called after a successful run.
+    """
+    if cluster.get("lacks"):
+        owner.accept(session.cluster_name, session.cluster.lacks)
     noted = wanted(session, ACCEPTED, transaction)
     if cluster.get("inputs") == "accept" and cluster["inputs_current"] == noted.fingerprint:
         note(session, noted, emit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -104,6 +104,17 @@ class Record:
     def with_file(self, name: str, entry: NodeFileEntry) -> Record:
         """This record with another entry for a node file."""
         return replace(self, node_files={**self.node_files, name: entry})
+
+    def on_nodes(self, names: Set[str]) -> Record:
+        """This record without what it knows of nodes that no longer exist.
+
+        A file none of whose nodes exist counts as not put.
+        """
+        files = {}
+        for name, entry in self.node_files.items():
+            nodes = {node: entry.nodes[node] for node in names & entry.nodes.keys()}
+            files[name] = replace(entry, nodes=nodes, put=entry.put and bool(nodes))
+        return replace(self, node_files=files)
 
     def settle(self, chart: str, state: ChartState) -> Record:
         """This record with ``chart`` settled in ``state``."""

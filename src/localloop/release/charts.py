@@ -115,9 +115,7 @@ class _Run:
         self._journal = journal
         self._store = RecordStore(session.kube, session.project.name)
         self._helm = helm.Helm(session.kubeconfig, context_name(session.cluster_name))
-        self._apply_flags = helm.apply_flags(
-            helm_version(session, self._helm)[0], session.kube.server_minor()
-        )
+        self._apply_flags = helm.apply_flags(helm_version(session, self._helm)[0])
         self.record = self._store.load()
         refuse_moved(self.record.serial, plan.serial)
 
@@ -264,7 +262,7 @@ class _Run:
         images: Mapping[str, PublishedImage],
         deployed: Callable[[], Mapping[str, Any]],
     ) -> dict[str, Any]:
-        values = resolve_values(chart.values, images)
+        values = resolve_values(self._session.fingerprints.values_of(chart), images)
         if not (chart.keep_values or chart.generate):
             return values
         return keeping(values, chart, deployed())

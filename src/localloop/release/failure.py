@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,8 @@ _HUNG = (
     "Fix what hangs (activeDeadlineSeconds bounds a hook's Job), or raise"
     " readiness.timeout; then run the command again."
 )
+# A Secret's limit: "must have at most" or, from current API servers, "may not be more than".
+_TOO_LARGE = re.compile(r"data: Too long: m\w+ .* 1048576 bytes")
 
 
 class ReleaseFailedError(LocalloopError):
@@ -74,7 +77,7 @@ def release_failed(
         text = "\n  ".join(filter(None, (f"helm {verb} did not end within {within}", said)))
     else:
         text = f"helm {verb} failed: {said}"
-    if done and "must have at most 1048576 bytes" in done.stderr:  # a Secret's limit
+    if done and _TOO_LARGE.search(done.stderr):
         hints = ["Helm stores the whole chart in one Secret: list large files in its .helmignore."]
     reason = f"{reason}:{chart.name}"
     if hooks:

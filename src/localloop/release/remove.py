@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from ..cluster.state import context_name
+from ..cluster.state import LABEL_CLUSTER, context_name
 from ..config.model import Chart, Project
 from ..errors import LocalloopError, UsageError
 from ..events import Emit
@@ -55,9 +55,14 @@ def removal_plan(session: Session, *, with_cluster: bool, force: bool = False) -
     return other_plan(session, "down", parts, serial=record.serial)
 
 
-def has_containers(session: Session) -> bool:
-    """Whether Docker has anything of the cluster: its node, running or not, or its registry."""
-    return bool(session.cluster.container_id) or session.cluster.registry_verdict != "create"
+def has_remains(session: Session) -> bool:
+    """Whether Docker has anything of the cluster: nodes, running or not, or what has our label.
+
+    The label is that of its registry, and of all that a cluster of localloop 0.1 consists of.
+    """
+    if session.cluster.nodes:
+        return True
+    return session.docker.has_labelled(f"{LABEL_CLUSTER}={session.cluster_name}")
 
 
 def _require_unseen(session: Session, *, with_cluster: bool, force: bool) -> None:
@@ -191,7 +196,7 @@ def goes_with_cluster(session: Session, plan: Plan, emit: Emit) -> Plan:
     """The plan as done, where the caller removes the whole cluster next."""
     gone = {part.name: replace(part, changed=True) for part in plan.with_step("remove")}
     plan = replace(plan, components={**plan.components, **gone})
-    if has_containers(session):
+    if has_remains(session):
         emit({"event": "plan", "plan": plan.as_dict()})
         emit({"event": "removed"})
     return plan

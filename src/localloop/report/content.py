@@ -63,8 +63,8 @@ def _replace(path: Path, content: str) -> None:
 def outcome_of(events: Iterable[Event]) -> tuple[str, int]:
     """The run's outcome and exit code.
 
-    ``unchanged``, ``deployed``, ``rolled_back``, ``pruned``, ``removed``, ``failed``, ``refused``,
-    ``busy``, ``interrupted`` or ``killed``.
+    ``unchanged``, ``deployed``, ``rolled_back``, ``pruned``, ``removed``, ``stopped``, ``failed``,
+    ``refused``, ``busy``, ``interrupted`` or ``killed``.
     """
     events = list(events)
     failures = [event["error"] for event in events if event.get("event") == "failed"]
@@ -79,6 +79,8 @@ def outcome_of(events: Iterable[Event]) -> tuple[str, int]:
     command = next((event.get("command") for event in events if event.get("command")), "")
     if command == "down":
         return ("removed" if any(e.get("event") == "removed" for e in events) else "unchanged"), 0
+    if command == "stop":
+        return ("stopped" if any(e.get("event") == "stopped" for e in events) else "unchanged"), 0
     if command == "prune":
         return ("pruned" if changed else "unchanged"), 0
     gates = [event for event in events if event.get("event") == "gate"]

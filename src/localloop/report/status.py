@@ -16,7 +16,8 @@ from ..record.model import ChartEntry
 from ..session import Session
 
 Status = dict[str, Any]
-"""``project``, ``cluster`` ({name, provider, verdict, reason, kubeconfig, inputs}), ``components``
+"""``project``, ``cluster`` ({name, provider, verdict, reason, nodes,
+kubernetes, image, ports, kubeconfig, inputs}), ``components``
 (empty if no cluster is running) and ``left_behind``, releases as NAMESPACE/RELEASE."""
 
 # The reasons in a plan for what has been changed by hand since it was deployed.
@@ -31,14 +32,20 @@ def what_runs(session: Session) -> Status:
     plan, facts = make_plan(session, Request(), emit=lambda _event: None)
     cluster = session.cluster
     keys = ("previous", "current", "state", "transaction")
+    silent = plan.cluster["reason"] == "cluster_not_answering"
+    state = plan.cluster if silent else {"verdict": cluster.verdict, "reason": cluster.reason}
     left = left_behind(all_releases(session.kube), session.project) if facts is not None else []
     return {
         "project": session.project.name,
         "cluster": {
             "name": session.cluster_name,
             "provider": session.provider,
-            "verdict": cluster.verdict,
-            "reason": cluster.reason,
+            "verdict": state["verdict"],
+            "reason": state["reason"],
+            "nodes": [node.name for node in cluster.nodes],
+            "kubernetes": cluster.kubernetes,
+            "image": cluster.image,
+            "ports": list(cluster.published),
             "kubeconfig": str(session.kubeconfig),
             "inputs": {key: plan.cluster.get(f"inputs_{key}", "") for key in keys}
             | {"summary": _inputs_text(plan.cluster)},
@@ -54,8 +61,12 @@ def cluster_lines(status: Status) -> list[str]:
     name, provider = cluster["name"], cluster["provider"]
     state = "ok" if cluster["verdict"] == "ok" else f"{cluster['verdict']}: {cluster['reason']}"
     inputs = cluster["inputs"]["summary"]
+    version = f"Kubernetes {cluster['kubernetes']}" if cluster["kubernetes"] else ""
+    made = ", ".join(filter(None, (version, cluster["image"])))
     return [
         f"{status['project']} on cluster {name} ({provider}): {state}",
+        *([f"nodes: {', '.join(cluster['nodes'])} ({made})"] if cluster["nodes"] else []),
+        *([f"ports: {', '.join(cluster['ports'])}"] if cluster["ports"] else []),
         f"kubeconfig: {cluster['kubeconfig']}",
         *([f"cluster inputs: {inputs}"] if inputs else []),
     ]

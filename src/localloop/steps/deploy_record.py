@@ -33,7 +33,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         return {"changed": bool(unsettled), "settled": unsettled, "plan": params["plan"]}
     session = session_of(plan, os.environ)
     written = settle.settle(session, plan, context.emit, settle.completed_jobs(params["gate"]))
-    if plan.cluster.get("inputs"):
+    if plan.cluster.get("inputs") or plan.cluster.get("lacks"):
         from ..record.cluster_inputs import accept
 
         accept(session, plan.cluster, context.transaction or "", context.emit)

@@ -1,4 +1,4 @@
-"""An image that the bundled cluster consists of: made if Docker does not hold it."""
+"""An image that localloop itself needs: built if Docker does not have it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Build an image of the bundled cluster, unless Docker has it already.
+    """Build an image that localloop itself needs, unless Docker has it already.
 
     Takes ``repository``, ``path`` (the directory with the Dockerfile), ``tag_prefix``,
     ``build_args``, ``base_image``, ``base_suite``, ``component`` (the name in progress lines) and

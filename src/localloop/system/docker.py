@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from ..errors import LocalloopError
 from .docker_host import socket_path, unreachable
@@ -66,6 +66,25 @@ class Docker:
         """The daemon's version (``Version``, ``ApiVersion``, ``Os``, ``Arch``, …)."""
         found: dict[str, Any] = json.loads(self._get("/version"))
         return found
+
+    def info(self) -> dict[str, Any]:
+        """What ``docker info`` shows of the daemon (``SecurityOptions``, ``CgroupVersion``, …)."""
+        found: dict[str, Any] = json.loads(self._get("/info"))
+        return found
+
+    def containers(self, filters: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+        """What ``docker ps --all`` knows of the containers that match; the newest first."""
+        query = urlencode({"all": "1", "filters": json.dumps(filters)})
+        found: list[dict[str, Any]] = json.loads(self._get(f"/containers/json?{query}"))
+        return found
+
+    def has_labelled(self, label: str) -> bool:
+        """Whether any container, volume or network carries a label (``KEY=VALUE``)."""
+        if self.containers({"label": [label]}):
+            return True
+        query = urlencode({"filters": json.dumps({"label": [label]})})
+        volumes = json.loads(self._get(f"/volumes?{query}")).get("Volumes")
+        return bool(volumes or json.loads(self._get(f"/networks?{query}")))
 
     def inspect_container(self, name: str) -> dict[str, Any] | None:
         """What ``docker inspect`` shows of a container; None if it does not exist."""

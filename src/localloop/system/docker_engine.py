@@ -10,7 +10,7 @@ import json
 import os
 import posixpath
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from .docker_host import free_space_text, unreachable
 
 ANSWER_SECONDS = 30.0
 PUT_SECONDS = 300.0
+STATE_SECONDS = 60.0
 LARGEST_READ_BYTES = 16 << 20
 _EXIT_STATUS_SECONDS = 5.0
 
@@ -72,6 +73,26 @@ class Engine:
                 errors="replace"
             )
 
+    def start(self, container: str) -> None:
+        """Start a stopped container; no error if it runs."""
+        with self._asking(f"to start {container}", STATE_SECONDS) as api:
+            api.start(container)
+
+    def unpause(self, container: str) -> None:
+        """Let a paused container go on."""
+        with self._asking(f"to unpause {container}", STATE_SECONDS) as api:
+            api.unpause(container)
+
+    def restart(self, container: str) -> None:
+        """Stop a container, by force after 10 s, and start it."""
+        with self._asking(f"to restart {container}", STATE_SECONDS) as api:
+            api.restart(container, timeout=10)
+
+    def stop(self, container: str) -> None:
+        """Stop a container, by force after 10 s; no error if it does not run."""
+        with self._asking(f"to stop {container}", STATE_SECONDS) as api:
+            api.stop(container, timeout=10)
+
     def put_archive(self, container: str, directory: str, archive: bytes) -> None:
         """Unpack a tar archive into an existing directory of a container."""
         with self._asking(f"to write to {directory} in {container}", PUT_SECONDS) as api:
@@ -105,12 +126,16 @@ class Engine:
             )
             return any(event["Actor"]["Attributes"].get("name") == reference for event in events)
 
-    def pull(self, reference: str, *, timeout: float) -> None:
-        """Pull an image; fails if it takes more than ``timeout`` seconds."""
+    def pull(
+        self, reference: str, *, timeout: float, say: Callable[[str], None] | None = None
+    ) -> None:
+        """Pull an image; fails if it takes more than ``timeout`` seconds. ``say`` gets progress."""
         deadline = time.monotonic() + timeout
         with self._asking(f"to pull {reference}", timeout) as api:
             for line in api.pull(reference, stream=True, decode=True):
                 _refuse_error(line, f"to pull {reference}")
+                if say and line.get("status") in ("Pull complete", "Extracting"):
+                    say(f"pulling {reference}: {line.get('id', '')} {line['status'].lower()}")
                 if time.monotonic() > deadline:
                     raise LocalloopError(
                         "docker_error", f"pulling {reference} took more than {timeout:g} s"

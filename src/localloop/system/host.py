@@ -1,25 +1,27 @@
-"""Which tools that localloop needs are missing on this machine, and how to install them.
+"""What a machine lacks of the tools that localloop needs, and how to get it.
 
-``examine`` is pure; ``observe`` inspects the machine.
+Everything here is pure; ``host_observed`` inspects the machine.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 DOCKER_MINIMUM = (23, 0)  # BuildKit with named contexts
 BUILDX_MINIMUM = (0, 12)  # the first with --progress=rawjson
 HELM_MINIMUM = (3, 18, 4)
-KUBECTL_MINIMUM = (1, 20)
-TOOL_SECONDS = 10.0
+KIND_MINIMUM = (0, 33)
+KUBECTL_MINIMUM = (1, 36)  # kubectl supports one minor version either side of the cluster's
+GO_MINIMUM = (1, 21)  # the first that fetches the Go that a module asks for
+INOTIFY_MINIMUM = {"max_user_instances": 512, "max_user_watches": 524288}  # kind's documentation
 DEBIAN_RELEASES = ("12", "13")
+DOCKER_PACKAGES = ("docker.io", "docker-cli", "containerd", "runc", "iptables")
 DOCKER_FROM_TRIXIE = ("docker.io", "docker-cli", "docker-buildx")
+DEBIAN_GO = "/usr/bin/go"
+ON_DEBIAN = "localloop installs these on Debian 12 and 13 (amd64) as root only."
+BY_HAND = "Not all of these can be installed here: do the others by hand, then run this again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,26 +32,49 @@ class Host:
     release: str
     root: bool
     machine: str
+    runtime: str
     docker_server: str
     docker_client: str
     dockerd: str
     buildx: str
+    podman: str
+    nerdctl: str
+    kind: str
     helm: str
     kubectl: str
+    hidden: dict[str, dict[str, str]]
+    go: str
+    go_path: str
     mmdebstrap: bool
+    sysctl: bool
+    inotify: dict[str, int]
+    inotify_writable: bool
     systemd: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Findings:
-    """What to install: Debian packages and tools, and each missing item with its fix."""
+    """What to install or change, and each missing item with its fix."""
 
+    can_install: bool
+    cannot_because: str = ""
     packages: list[str] = field(default_factory=list)
     docker_needs_suite: bool = False
     start_docker: bool = False
     tools: list[str] = field(default_factory=list)
+    go: str = ""
+    sysctls: dict[str, int] = field(default_factory=dict)
     missing: list[dict[str, str]] = field(default_factory=list)
-    can_install: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def lacks(self, name: str, problem: str, fix: str) -> None:
+        """Add an item that ``packages``, ``tools``, ``sysctls`` or ``start_docker`` provides."""
+        self.missing.append({"name": name, "problem": problem, "fix": fix})
+
+    def refuse(self, name: str, problem: str, fix: str) -> None:
+        """Add an item that no installation provides."""
+        self.lacks(name, problem, fix)
+        self.can_install, self.cannot_because = False, self.cannot_because or BY_HAND
 
 
 def parse_version(text: str) -> tuple[int, ...]:
@@ -58,64 +83,32 @@ def parse_version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
+def dotted(version: tuple[int, ...]) -> str:
+    """A version as text: (3, 18, 4) → ``3.18.4``; empty for none."""
+    return ".".join(map(str, version))
+
+
 def examine(host: Host) -> Findings:
-    """What is missing on the host, or too old."""
+    """What is missing on the host, too old, or of the wrong kind."""
     debian = host.distribution == "debian" and host.release in DEBIAN_RELEASES
-    packages: list[str] = []
-    tools: list[str] = []
-    missing: list[dict[str, str]] = []
-
-    def lacks(name: str, problem: str, fix: str) -> None:
-        missing.append({"name": name, "problem": problem, "fix": fix})
-
-    running = parse_version(host.docker_server)
-    installed = parse_version(host.dockerd)
-    if running and running < DOCKER_MINIMUM:
-        lacks("docker", f"Docker {host.docker_server} is too old", "Install Docker 23 or newer.")
-        packages += ["docker.io", "docker-cli", "containerd", "runc", "iptables"]
-    elif not running and installed < DOCKER_MINIMUM:
-        problem = f"Docker {host.dockerd} is too old" if installed else "Docker is missing"
-        lacks("docker", problem, "Install Docker 23 or newer.")
-        packages += ["docker.io", "docker-cli", "containerd", "runc", "iptables"]
-    elif not running:
-        lacks("docker", "Docker is not running", _start_fix(host))
-    if not host.docker_client and "docker-cli" not in packages:
-        lacks("docker", "the docker client is missing", "Install docker-cli.")
-        packages.append("docker-cli")
-    if not host.buildx:
-        lacks("docker buildx", "docker buildx is missing", "Install Docker's buildx plugin.")
-        packages.append("docker-buildx")
-    elif (buildx := parse_version(host.buildx)) and buildx < BUILDX_MINIMUM:
-        problem = f"docker buildx {'.'.join(map(str, buildx))} is too old"
-        lacks("docker buildx", problem, "Install buildx 0.12 or newer.")
-        packages.append("docker-buildx")
+    able = debian and host.root and host.machine == "x86_64"
+    found = Findings(can_install=able, cannot_because="" if able else ON_DEBIAN)
+    _examine_docker(host, found)
     if not host.mmdebstrap:
-        lacks(
+        found.lacks(
             "mmdebstrap",
             "mmdebstrap is missing (it creates a base image if none can be pulled)",
             "Install mmdebstrap.",
         )
-        packages.append("mmdebstrap")
-    for name, version, minimum in (
-        ("helm", host.helm, HELM_MINIMUM),
-        ("kubectl", host.kubectl, KUBECTL_MINIMUM),
-    ):
-        if parse_version(version) >= minimum:
-            continue
-        wanted = ".".join(map(str, minimum))
-        problem = f"{name} {version} is too old" if version else f"{name} is missing"
-        lacks(name, problem, f"Install {name} {wanted} or newer.")
-        tools.append(name)
-    return Findings(
-        packages=packages,
-        docker_needs_suite=debian
-        and host.release == "12"
-        and bool(set(packages) & set(DOCKER_FROM_TRIXIE)),
-        start_docker=not running,
-        tools=tools,
-        missing=missing,
-        can_install=debian and host.root and host.machine == "x86_64",
+        found.packages.append("mmdebstrap")
+    _examine_tools(host, found)
+    if able and "kind" in found.tools:
+        _examine_go(host, found)
+    _examine_inotify(host, found, able=able)
+    found.docker_needs_suite = host.release == "12" and bool(
+        set(found.packages) & set(DOCKER_FROM_TRIXIE)
     )
+    return found
 
 
 def host_lacks(host: Any) -> list[str]:
@@ -134,67 +127,112 @@ def host_lacks(host: Any) -> list[str]:
     return [f"{item['problem']}. {item['fix']}" for item in findings.missing]
 
 
-def _start_fix(host: Host) -> str:
-    return "Run `sudo systemctl start docker`." if host.systemd else "Start dockerd as root."
+def _examine_docker(host: Host, found: Findings) -> None:
+    from .container_runtime import DOCKER, NERDCTL, PODMAN, ROOTLESS, client_runtime
+
+    client = client_runtime(host.docker_client)
+    if client not in ("", DOCKER):
+        found.refuse(
+            "docker",
+            f"the command docker is {client} {dotted(parse_version(host.docker_client))}",
+            "localloop needs Docker itself: remove the package, alias or link that puts"
+            f" {client} behind that name (on Debian the package podman-docker).",
+        )
+    elif host.runtime == PODMAN:
+        found.refuse(
+            "docker",
+            f"Podman {host.docker_server} answers on Docker's socket",
+            "localloop needs Docker itself: unset DOCKER_HOST, or set it to Docker's socket.",
+        )
+    else:
+        _examine_daemon(host, found)
+        _examine_client(host, found)
+        if host.runtime:
+            found.notes.append(f"The container runtime is {host.runtime} {host.docker_server}.")
+    if host.runtime == ROOTLESS:
+        found.notes.append(
+            "Rootless Docker runs the kindest/node images only, not the one that is built here."
+        )
+    for name, version in ((PODMAN, host.podman), (NERDCTL, host.nerdctl)):
+        if version:
+            found.notes.append(f"{name} {version} is not used: localloop works with Docker only.")
 
 
-def observe(environ: Mapping[str, str] | None = None) -> Host:
-    """Inspect this machine; each tool that is called has a timeout (``TOOL_SECONDS``)."""
-    from platform import machine
-
-    environ = os.environ if environ is None else environ
-    release = os_release(Path("/etc/os-release"))
-    client = _output("docker", "--version")
-    return Host(
-        distribution=release.get("ID", ""),
-        release=release.get("VERSION_ID", ""),
-        root=os.geteuid() == 0,
-        machine=machine(),
-        docker_server=_docker_server(environ),
-        docker_client=client,
-        dockerd=_version(_output("dockerd", "--version")),
-        buildx=_output("docker", "buildx", "version") if client else "",
-        helm=_version(_output("helm", "version", "--short")),
-        kubectl=_version(_output("kubectl", "version", "--client")),
-        mmdebstrap=shutil.which("mmdebstrap") is not None,
-        systemd=Path("/run/systemd/system").is_dir(),
-    )
+def _examine_client(host: Host, found: Findings) -> None:
+    if not host.docker_client and "docker-cli" not in found.packages:
+        found.lacks("docker", "the docker client is missing", "Install docker-cli.")
+        found.packages.append("docker-cli")
+    if not host.buildx:
+        found.lacks("docker buildx", "docker buildx is missing", "Install Docker's buildx plugin.")
+        found.packages.append("docker-buildx")
+    elif (buildx := parse_version(host.buildx)) and buildx < BUILDX_MINIMUM:
+        problem = f"docker buildx {dotted(buildx)} is too old"
+        found.lacks("docker buildx", problem, "Install buildx 0.12 or newer.")
+        found.packages.append("docker-buildx")
 
 
-def os_release(path: Path) -> dict[str, str]:
-    """The fields of an os-release file; empty if it cannot be read."""
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return {}
-    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-    return {key: value.strip("\"'") for key, _, value in pairs}
+def _examine_daemon(host: Host, found: Findings) -> None:
+    running = parse_version(host.docker_server)
+    installed = parse_version(host.dockerd)
+    found.start_docker = not running
+    problem = ""
+    if running and running < DOCKER_MINIMUM:
+        problem = f"Docker {host.docker_server} is too old"
+    elif not running and installed < DOCKER_MINIMUM:
+        problem = f"Docker {host.dockerd} is too old" if installed else "Docker is missing"
+    if problem:
+        found.lacks("docker", problem, "Install Docker 23 or newer.")
+        found.packages += DOCKER_PACKAGES
+    elif not running:
+        start = "Run `sudo systemctl start docker`." if host.systemd else "Start dockerd as root."
+        found.lacks("docker", "Docker is not running", start)
 
 
-def _docker_server(environ: Mapping[str, str]) -> str:
-    from ..errors import LocalloopError
-    from .docker import Docker
-
-    try:
-        version: dict[str, Any] = Docker(environ=environ).version()
-    except LocalloopError:
-        return ""
-    return str(version.get("Version", ""))
-
-
-def _output(*argv: str) -> str:
-    from ..errors import LocalloopError
-    from . import tools
-
-    path = shutil.which(argv[0], path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if path is None:
-        return ""
-    try:
-        done = tools.run([path, *argv[1:]], timeout=TOOL_SECONDS)
-    except (OSError, LocalloopError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+def _examine_tools(host: Host, found: Findings) -> None:
+    for name, version, minimum in (
+        ("kind", host.kind, KIND_MINIMUM),
+        ("helm", host.helm, HELM_MINIMUM),
+        ("kubectl", host.kubectl, KUBECTL_MINIMUM),
+    ):
+        if parse_version(version) >= minimum:
+            continue
+        hidden = host.hidden.get(name, {})
+        if parse_version(hidden.get("version", "")) >= minimum:
+            found.refuse(
+                name,
+                f"{name} {version} ({hidden['behind']}) is too old, and PATH finds it before"
+                f" {hidden['version']} ({hidden['path']})",
+                f"Remove {hidden['behind']}, or put the other one's directory first on PATH.",
+            )
+            continue
+        problem = f"{name} {version} is too old" if version else f"{name} is missing"
+        found.lacks(name, problem, f"Install {name} {dotted(minimum)} or newer.")
+        found.tools.append(name)
 
 
-def _version(text: str) -> str:
-    return ".".join(map(str, parse_version(text)))
+def _examine_go(host: Host, found: Findings) -> None:
+    """Where the Go comes from that builds kind: the machine, Debian 13, or else PyPI."""
+    if parse_version(host.go) >= GO_MINIMUM:
+        found.go = host.go_path
+        return
+    problem = f"Go {host.go} is too old" if host.go else "Go is missing"
+    found.lacks("go", f"{problem} (it builds kind)", f"Install Go {dotted(GO_MINIMUM)} or newer.")
+    if host.release == "13":
+        found.packages.append("golang-go")
+        found.go = DEBIAN_GO
+
+
+def _examine_inotify(host: Host, found: Findings, *, able: bool) -> None:
+    for name, minimum in INOTIFY_MINIMUM.items():
+        value, key = host.inotify.get(name, minimum), f"fs.inotify.{name}"
+        if value >= minimum:
+            continue
+        problem = f"{key} is {value}, too low for a cluster of several nodes"
+        fix = f"`sysctl -w {key}={minimum}` raises it."
+        if not (able and host.inotify_writable):
+            found.notes.append(f"{problem}. As root on the host, {fix}")
+            continue
+        found.lacks("inotify", problem, fix)
+        found.sysctls[key] = minimum
+    if found.sysctls and not host.sysctl:
+        found.packages.append("procps")

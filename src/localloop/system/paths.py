@@ -30,7 +30,7 @@ def state_dir(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def cluster_dir(name: str) -> Path:
-    """The directory for a bundled cluster's kubeconfig and ports."""
+    """The directory for what is kept of a cluster: its kubeconfig, ports and id."""
     return state_dir() / "clusters" / name
 
 

@@ -108,7 +108,7 @@ def open_transaction(
 
     ``started``: the ``time.monotonic()`` from which the run counts its seconds (default: now).
 
-    ``cluster`` identifies the cluster on this machine (``bundled/hello``). Raises ``BusyError`` if
+    ``cluster`` identifies the cluster on this machine (``kind/hello``). Raises ``BusyError`` if
     another run holds a lock, ``UsageError`` for a transaction id that is unusable or used already,
     ``reports_unwritable``. Nothing is written then.
     """

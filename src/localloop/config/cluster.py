@@ -1,0 +1,174 @@
+"""``cluster`` of ``localloop.yml``: where the cluster comes from, and what it has to have."""
+
+from __future__ import annotations
+
+import os.path
+import posixpath
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..errors import UsageError
+from .environment import overrides
+from .loader import Node
+from .model import LOOPBACK_ADDRESS, ClusterConfig, Mount, Port
+from .reader import Reader
+from .schema import SCHEMA
+from .validate import form, matches
+
+OWNER_DEST = "/etc/localloop/owner"
+"""Where a node has the file that says whose it is."""
+
+# The node NAME-control-plane is a host name, and those have at most 63 characters.
+NAME_MAX = 63 - len("-control-plane")
+# Docker reads and writes a container's files without its tmpfs. /var/run is a link to /run.
+_TMPFS = ("/tmp", "/run", "/var/run")  # noqa: S108 (of a node)
+_OF_A_KIND_CONFIG = ("nodes", "ports", "mounts", "kubernetes", "node_image")
+_PORT = re.compile(
+    r"(?:(?P<address>[0-9]+(?:\.[0-9]+){3}):(?:(?P<there>[0-9]*):)?|(?P<host>[0-9]+):)?"
+    r"(?P<node>[0-9]+)(?:/(?P<protocol>[a-z]+))?",
+    re.ASCII,
+)
+
+
+def read_cluster(reader: Reader, project: str, environ: Mapping[str, str]) -> ClusterConfig:
+    """``cluster``; its name is CLUSTER_NAME, else the key's, else the project's.
+
+    Raises UsageError for what the schema cannot refuse, and for what this machine lacks.
+    """
+    items = reader.items("cluster")
+    fields: dict[str, Any] = {
+        key: items[key].value
+        for key in ("provider", "name", "context", "kubernetes", "node_image")
+        if key in items
+    }
+    fields |= overrides("cluster", environ, name="CLUSTER_NAME")
+    fields.setdefault("name", project)
+    if fields.get("provider") != "existing":
+        _check_name(reader, fields["name"], environ)
+    if "kubeconfig" in items:
+        fields["kubeconfig"] = reader.anywhere(items["kubeconfig"])
+    if "nodes" in items:
+        fields["nodes"] = int(items["nodes"].value)
+    if "ports" in items:
+        fields["ports"] = _ports(reader, items["ports"])
+    if "mounts" in items:
+        fields["mounts"] = _mounts(reader, items["mounts"])
+    if "kind_config" in items:
+        fields |= _kind_config(reader, items["kind_config"])
+    return ClusterConfig(**fields, inputs=reader.paths(items.get("inputs"), patterns=True))
+
+
+def check_not_tmpfs(reader: Reader, node: Node, place: str) -> None:
+    """Raise UsageError if a path on a node lies where Docker cannot see or keep what is there."""
+    for folder in _TMPFS:
+        if _is_in(place, folder):
+            message = f"{place!r} is in {folder}, which is a tmpfs on every node"
+            raise reader.fail(node, message, "choose a place outside /tmp and /run")
+
+
+def check_node_files(reader: Reader, cluster: ClusterConfig) -> None:
+    """Raise UsageError for a node file whose destination is in a mount that is read-only."""
+    for name, file in reader.items("node_files").items():
+        dest: Node = file.value["dest"]
+        for mount in cluster.mounts:
+            if mount.read_only and _is_in(dest.value, mount.node):
+                message = f"node_files.{name}: the mount at {mount.node} is read-only"
+                raise reader.fail(dest, message, "remove `:ro` there, or choose another dest")
+
+
+def _is_in(place: str, folder: str) -> bool:
+    return PurePosixPath(place).is_relative_to(folder)
+
+
+def _check_name(reader: Reader, name: str, environ: Mapping[str, str]) -> None:
+    if len(name) <= NAME_MAX:
+        return
+    message = f"the cluster's name {name!r} has {len(name)} characters: at most {NAME_MAX} fit"
+    if environ.get("CLUSTER_NAME"):
+        raise UsageError("config_invalid", message, where="CLUSTER_NAME")
+    items = reader.items("cluster")
+    if "name" in items:
+        raise reader.fail(items["name"], message)
+    hint = "Give it a shorter one: cluster: {name: …}"
+    raise reader.fail(reader.items()["project"], message, hint)
+
+
+def _ports(reader: Reader, node: Node) -> tuple[Port, ...]:
+    registry = reader.node.get("registry", "port")
+    found: list[Port] = []
+    if registry is not None and registry.value is not None:
+        found.append(Port(LOOPBACK_ADDRESS, int(registry.value), 5000, "tcp"))
+    ours = len(found)
+    for item in node.value:
+        port = _port(reader, item)
+        for number, other in enumerate(found):
+            if port.clashes(other):
+                what = "registry.port" if number < ours else f"{node.value[number - ours].raw!r}"
+                raise reader.fail(item, f"{item.raw!r} is the same port as {what}")
+        found.append(port)
+    return tuple(found[ours:])
+
+
+def _port(reader: Reader, node: Node) -> Port:
+    text = node.raw or ""
+    items: dict[str, Any] = SCHEMA["$defs"]["cluster"]["properties"]["ports"]["items"]
+    found = _PORT.fullmatch(text) if matches(items["pattern"], text) else None
+    if found is None:
+        raise reader.fail(node, f"{text!r} is not a port", form(items))
+    address = found["address"] or LOOPBACK_ADDRESS
+    if any(int(part) > 255 for part in address.split(".")):
+        raise reader.fail(node, f"{address} is not an IPv4 address")
+    host = found["host"] or found["there"]
+    for number in filter(None, (host, found["node"])):
+        if not 1 <= int(number) <= 65535:
+            hint = "leave HOST out for a free port" if number == host else None
+            raise reader.fail(node, f"port {number} is not between 1 and 65535", hint)
+    return Port(
+        address, int(host) if host else None, int(found["node"]), found["protocol"] or "tcp"
+    )
+
+
+def _mounts(reader: Reader, node: Node) -> tuple[Mount, ...]:
+    found: dict[str, Mount] = {}
+    for item in node.value:
+        mount = _mount(reader, item)
+        if mount.node in found:
+            raise reader.fail(item, f"there is already a mount at {mount.node}")
+        found[mount.node] = mount
+    return tuple(found.values())
+
+
+def _mount(reader: Reader, node: Node) -> Mount:
+    text, place, *options = node.value.split(":")
+    if not place.startswith("/"):
+        raise reader.fail(node, f"{place!r} must be an absolute path on the nodes")
+    if ".." in place.split("/"):
+        raise reader.fail(node, f"{place!r}: '..' is not allowed on the nodes")
+    place = "/" + posixpath.normpath(place).lstrip("/")
+    check_not_tmpfs(reader, node, place)
+    if place == "/" or _is_in(OWNER_DEST, place) or _is_in(place, posixpath.dirname(OWNER_DEST)):
+        raise reader.fail(node, f"{place!r} on the nodes is in use: it would be hidden")
+    host = reader.anywhere(node, text)
+    if not os.path.exists(host):  # noqa: PTH110 (Path.exists raises for a name that is too long)
+        message = f"{host} does not exist" if str(host) == text else f"{text!r}: {host} is missing"
+        raise reader.fail(node, message, "create it, or correct the path")
+    return Mount(host, place, bool(options))
+
+
+def _kind_config(reader: Reader, node: Node) -> dict[str, Any]:
+    from .kind_file import read_kind_file
+
+    cluster = reader.node.value["cluster"]
+    for key in _OF_A_KIND_CONFIG:
+        if key in cluster.value:
+            message = f"{key} cannot be combined with kind_config"
+            raise reader.fail_key(cluster, key, message, "write it into that file")
+    path = reader.anywhere(node)
+    if not os.path.isfile(path):  # noqa: PTH113 (Path.is_file raises for a name that is too long)
+        raise reader.fail(node, f"there is no file {path}", "create it, or correct the path")
+    return {
+        "kind_config": path,
+        "kind_document": read_kind_file(path, name=node.value, base=reader.path.parent),
+    }
