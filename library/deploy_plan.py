@@ -116,13 +116,21 @@ plan:
           type: str
         reason: {type: str, description: The stable name of the reason; empty if C(ok).}
         detail:
-          description: What changed in the cluster's inputs.
+          description: What changed in its inputs, what it lacks, or which nodes are stopped.
           type: str
-          returned: when they changed
+          returned: when there is something to name
         others:
           description: What else is deployed on a cluster that would have to be replaced.
           type: str
           returned: when the verdict is C(refused)
+        loses:
+          description: The releases and claims that go with a cluster that is replaced.
+          type: str
+          returned: when the verdict is C(bootstrap)
+        lacks:
+          description: What the cluster lacks by C(localloop.yml), and is kept without.
+          type: str
+          returned: with O(bootstrap=reuse)
         inputs:
           description: C(same), C(changed), or C(accept) if they are to be recorded as accepted.
           type: str

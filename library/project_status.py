@@ -59,6 +59,13 @@ status:
         provider: {type: str, description: What made it.}
         verdict: {type: str, description: "C(ok), C(create), C(start) or C(restart)."}
         reason: {type: str, description: The stable name of the reason; empty if C(ok).}
+        nodes: {type: list, elements: str, description: "Its nodes, the control plane first."}
+        kubernetes: {type: str, description: Its version of Kubernetes; empty if unknown.}
+        image: {type: str, description: The image that it was created from.}
+        ports:
+          description: Ports of the nodes on this host, such as C(127.0.0.1:8080 -> 30080/tcp).
+          type: list
+          elements: str
         kubeconfig: {type: str, description: The path of its kubeconfig.}
         inputs:
           description: The fingerprints of the inputs that it depends on.

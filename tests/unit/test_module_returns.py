@@ -54,7 +54,7 @@ def plan() -> dict[str, Any]:
         untracked=("a download",),
     )
     cluster = {"verdict": "refused", "reason": "cluster_inputs_changed"}
-    details = ("detail", "others")
+    details = ("detail", "others", "loses", "lacks")
     noted = ("inputs", "inputs_previous", "inputs_current", "inputs_state", "inputs_transaction")
     return Plan(
         project="relay",
