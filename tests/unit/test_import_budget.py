@@ -5,19 +5,16 @@ It must import nothing heavy and start nothing: that is what makes it cheap enou
 
 from __future__ import annotations
 
-import http.server
 import importlib.util
 import json
 import os
 import re
-import socketserver
 import subprocess
 import sys
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -26,9 +23,15 @@ from typing import Any
 import pytest
 import yaml
 from fake_api import FakeApi
+from fake_cluster import (
+    Answering,
+    node,
+    note_as_ours,
+    registry_container,
+    served,
+    write_kubeconfig,
+)
 
-from localloop.cluster.state import kubeconfig_path
-from localloop.config.cluster import OWNER_DEST
 from localloop.config.project import load_project
 from localloop.helm.releases import PROJECT_LABEL
 from localloop.kube.objects import object_version, ref_of
@@ -36,7 +39,6 @@ from localloop.record.model import ChartState, ImageEntry, Record, encode
 from localloop.registry.published import PublishedImage
 from localloop.registry.tags import fingerprint_tag
 from localloop.session import Session
-from localloop.system.paths import cluster_dir, write_private
 
 BANNED = {
     "ansible",
@@ -84,7 +86,6 @@ CONFIG = {
     "charts": {"page": {"path": "chart", "namespace": "hello", "values": {"image": "$web.ref"}}},
 }
 MANIFEST = json.dumps({"config": {"digest": "sha256:" + "c" * 64}}).encode()
-_OWNER = "1d"
 DIGEST = "sha256:" + sha256(MANIFEST).hexdigest()
 
 
@@ -213,13 +214,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with ExitStack() as stack:
         api = stack.enter_context(FakeApi())
         made = World(root, api)
-        port = stack.enter_context(_served(("127.0.0.1", 0), _registry(made)))
-        stack.enter_context(_served(str(tmp_path / "docker.sock"), _docker(made)))
+        port = stack.enter_context(served(("127.0.0.1", 0), _registry(made)))
+        stack.enter_context(served(str(tmp_path / "docker.sock"), _docker(made)))
         api_port = api.server.server_address[1]
-        made.listed = [_node(api_port)]
-        _noted()
-        made.containers["localloop-hello-registry"] = _container("5000/tcp", port)
-        _write_kubeconfig(api_port)
+        made.listed = [node(api_port)]
+        note_as_ours()
+        made.containers["localloop-hello-registry"] = registry_container(port)
+        write_kubeconfig(api_port)
         _deployed(made, api)
         yield made
 
@@ -258,69 +259,8 @@ def _object(kind: str, name: str, **metadata: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "uid": name, **metadata}}
 
 
-def _node(port: int) -> dict[str, Any]:
-    return {
-        "Id": "1",
-        "Names": ["/hello-control-plane"],
-        "Image": "node:1",
-        "State": "running",
-        "Labels": {"io.x-k8s.kind.cluster": "hello", "io.x-k8s.kind.role": "control-plane"},
-        "Ports": [{"IP": "127.0.0.1", "PrivatePort": 6443, "PublicPort": port, "Type": "tcp"}],
-        "Mounts": [{"Source": f"/{_OWNER}", "Destination": OWNER_DEST}],
-    }
-
-
-def _noted() -> None:
-    """Note the cluster as one that localloop created."""
-    note = {"owner": _OWNER, "finished": True, "image": "node:1", "kubernetes": "1.37.2"}
-    write_private(cluster_dir("hello") / "cluster.json", json.dumps(note).encode())
-
-
-def _container(port: str, number: int) -> dict[str, Any]:
-    return {
-        "Id": "1",
-        "State": {"Status": "running", "Running": True},
-        "Config": {"Labels": {"localloop.cluster": "hello"}},
-        "HostConfig": {
-            "PortBindings": {port: [{"HostIp": "127.0.0.1", "HostPort": str(number)}]},
-        },
-        "NetworkSettings": {"Networks": {"kind": {}}},
-    }
-
-
-def _write_kubeconfig(port: int) -> None:
-    name = "kind-hello"
-    path = kubeconfig_path("hello")
-    server = {"server": f"http://127.0.0.1:{port}"}
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": name,
-                "clusters": [{"name": name, "cluster": server}],
-                "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-                "users": [{"name": name, "user": {"token": "t"}}],
-            }
-        )
-    )
-
-
-class _Answering(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def answer(self, body: bytes | None) -> None:
-        self.send_response(200 if body is not None else 404)
-        self.send_header("Content-Length", str(len(body or b"")))
-        self.end_headers()
-        self.wfile.write(body or b"")
-
-    def log_message(self, *_: Any) -> None:
-        return
-
-
-def _registry(world: World) -> type[_Answering]:
-    class Handler(_Answering):
+def _registry(world: World) -> type[Answering]:
+    class Handler(Answering):
         def do_GET(self) -> None:
             reference = self.path.rpartition("/")[2]
             self.answer(MANIFEST if not reference or reference in world.tags else None)
@@ -328,8 +268,8 @@ def _registry(world: World) -> type[_Answering]:
     return Handler
 
 
-def _docker(world: World) -> type[_Answering]:
-    class Handler(_Answering):
+def _docker(world: World) -> type[Answering]:
+    class Handler(Answering):
         def address_string(self) -> str:
             return "docker"
 
@@ -342,24 +282,3 @@ def _docker(world: World) -> type[_Answering]:
             self.answer(json.dumps(found).encode() if found else None)
 
     return Handler
-
-
-class _OnSocket(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
-
-
-@contextmanager
-def _served(address: Any, handler: type[_Answering]) -> Iterator[int]:
-    """A server of that address; yields its port, where it has one."""
-    if isinstance(address, str):
-        server: Any = _OnSocket(address, handler)
-    else:
-        server = http.server.ThreadingHTTPServer(address, handler)
-        server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield 0 if isinstance(address, str) else server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
