@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from localloop.cluster.kind_config import (
     kind_config,
-    named_images,
     ports_wanted,
     rendered,
     unsupported_by_own_image,
@@ -100,7 +99,7 @@ def test_the_users_file_keeps_what_it_has(tmp_path: Path) -> None:
         tmp_path,
         "name: mine\n"
         "networking: {apiServerPort: 7000, podSubnet: 10.1.0.0/16}\n"
-        "kubeadmConfigPatches: [one]\ncontainerdConfigPatches: [two]\n"
+        "kubeadmConfigPatches: [one]\ncontainerdConfigPatches: [two = 2]\n"
         "nodes:\n- extraPortMappings:\n"
         "  - {containerPort: 80, hostPort: 8080}\n"
         "  - {containerPort: 81, hostPort: 8081, listenAddress: 0.0.0.0, protocol: udp}\n"
@@ -120,7 +119,7 @@ def test_the_users_file_keeps_what_it_has(tmp_path: Path) -> None:
             "podSubnet": "10.1.0.0/16",
         },
         "kubeadmConfigPatches": ["kind: KubeletConfiguration\nfailCgroupV1: false\n", "one"],
-        "containerdConfigPatches": ["two"],
+        "containerdConfigPatches": ["two = 2"],
         "nodes": [
             {
                 "role": "control-plane",
@@ -161,15 +160,6 @@ def test_a_file_that_says_little(tmp_path: Path, text: str) -> None:
     found = made(of_file(tmp_path, text))
     assert found["nodes"] == [{"role": "control-plane", "extraMounts": [OURS]}]
     assert found["networking"]["apiServerPort"] == 26001
-
-
-def test_the_images_that_are_named(tmp_path: Path) -> None:
-    assert named_images(ClusterConfig(name="hello")) == ()
-    assert named_images(ClusterConfig(name="hello", node_image="a:1")) == ("a:1",)
-    text = (
-        "nodes: [{image: b}, {role: worker}, {role: worker, image: c}, {role: worker, image: b}]\n"
-    )
-    assert named_images(of_file(tmp_path, text)) == ("b", "c")
 
 
 UNSUPPORTED = [

@@ -80,13 +80,6 @@ def ports_wanted(config: ClusterConfig) -> tuple[Port, ...]:
     return tuple(port for node in wanted_nodes(config) for port in ports_of(node))
 
 
-def named_images(config: ClusterConfig) -> tuple[str, ...]:
-    """The node images that the section or the user's file names; ``kind --image`` overrides all."""
-    if config.node_image:
-        return (config.node_image,)
-    return tuple(dict.fromkeys(n["image"] for n in wanted_nodes(config) if n.get("image")))
-
-
 def unsupported_by_own_image(config: ClusterConfig) -> list[str]:
     """What is asked for that localloop's own node image cannot do, as phrases; mostly empty."""
     networking = config.kind_document.get("networking", {})

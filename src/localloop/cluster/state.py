@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ..config.model import ClusterConfig
+from ..config.model import CERTS, ClusterConfig
 from ..errors import UsageError
 from ..system.docker import Docker
 from ..system.paths import cluster_dir
@@ -22,7 +22,6 @@ from .ports import port_is_free
 LABEL_CLUSTER = "localloop.cluster"
 REGISTRY_PORT = "5000/tcp"
 NETWORK = "kind"
-CERTS = "/etc/containerd/certs.d"
 PROBE_SECONDS = 2.0
 
 RegistryVerdict = Literal["ok", "create", "start", "recreate"]

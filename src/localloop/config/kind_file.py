@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from .containerd_patches import refuse_unusable_patches
 from .loader import MAX_BYTES, Node
 from .model import LOOPBACK_ADDRESS, Port
 from .schema_words import obj
@@ -107,6 +108,7 @@ def read_kind_file(path: Path, *, name: str, base: Path) -> dict[str, Any]:
     root = load_tree(data, name)
     _drop_nulls(root)
     validate(root, name, _SCHEMA)
+    refuse_unusable_patches(root, name)
     document: dict[str, Any] = root.plain()
     nodes = document.get("nodes") or []
     if nodes and all(node.get("role") == WORKER for node in nodes):

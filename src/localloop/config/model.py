@@ -117,6 +117,8 @@ class Chart:
 
 
 LOOPBACK_ADDRESS = "127.0.0.1"
+# Where every node has a folder with a hosts.toml for each registry.
+CERTS = "/etc/containerd/certs.d"
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 (recognised, not listened on)
 
 
