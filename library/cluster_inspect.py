@@ -61,6 +61,7 @@ cluster:
         state: {type: str, description: "Docker's state of the container, such as C(running)."}
         container_id: {type: str, description: The container's id.}
         image: {type: str, description: The container's image.}
+        age: {type: int, description: "Seconds since its start; null after a minute and while stopped."}
     lacks:
       type: list
       elements: str
@@ -87,6 +88,7 @@ cluster:
         state: exited
         container_id: 4f6d2a
         image: localloop/kind-node:1.37-0f3c2b1a9d8e
+        age: null
     lacks: []
     api: ""
     image: localloop/kind-node:1.37-0f3c2b1a9d8e
