@@ -61,7 +61,7 @@ cluster:
         state: {type: str, description: "Docker's state of the container, such as C(running)."}
         container_id: {type: str, description: The container's id.}
         image: {type: str, description: The container's image.}
-        age: {type: int, description: "Seconds since its start; null after a minute and while stopped."}
+        age: {type: int, description: "Seconds since its start, null from a minute on."}
     lacks:
       type: list
       elements: str

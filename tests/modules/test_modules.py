@@ -188,7 +188,7 @@ CALLS = [
     Call("no such state", "kind_cluster", {"name": "hello", "state": "started-up"},
          error="value of state must be one of: created, started, stopped, absent, got: started-up",
          forms=WORKER),
-    Call("no Docker, check", "node_image", {"repository": "x/y", "path": PROJECT},
+    Call("no Docker, check", "registry_image", {"repository": "x/y", "path": PROJECT},
          error="docker_unreachable", check=True),
     Call("no Docker", "baseline_measure", {"project": PROJECT, "mode": "warm"},
          error="baseline_failed", forms=WORKER),

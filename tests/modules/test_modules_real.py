@@ -120,13 +120,15 @@ def image(tmp_path: Path) -> Any:
 
 
 @pytest.mark.docker
-def test_node_image_is_built_once(image: dict[str, str], tmp_path: Path) -> None:
+def test_registry_image_is_built_once(image: dict[str, str], tmp_path: Path) -> None:
     for form in FORMS:
         where = tmp_path / form
         where.mkdir()
         # The form is a build argument, so that each has an image of its own.
         arguments = {**image, "build_args": {"FORM": form}}
-        calls = [Call(phase, "node_image", arguments, check=phase == "check") for phase in PHASES]
+        calls = [
+            Call(phase, "registry_image", arguments, check=phase == "check") for phase in PHASES
+        ]
         ran = perform(calls, where, environ={}, forms=[form])[form]
         check, real, again = (ran[call.id] for call in calls)
         assert [check["changed"], real["changed"], again["changed"]] == [True, True, False]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localloop.build.node_image import content_tag
+from localloop.build.own_image import content_tag
 from localloop.build.progress import BuildProgress, summary
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from localloop.build.node_image import ensure_base_image
+from localloop.build.own_image import ensure_base_image
 from localloop.errors import LocalloopError
 from localloop.system.docker import Docker
 from localloop.system.docker_engine import Engine, _demultiplexed

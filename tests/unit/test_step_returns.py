@@ -40,10 +40,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "kind_node_image": {"path": "roles/cluster/files/node-image"},
     "node_file_put": {"plan": PLAN},
     "node_file_reconcile": {"plan": PLAN},
-    "node_image": {"repository": "localloop/x", "path": "roles/registry/files/registry-image"},
     "project_remove": {"project": PROJECT},
     "project_status": {"project": PROJECT},
     "readiness_gate": {"plan": PLAN},
+    "registry_image": {"repository": "localloop/x", "path": "roles/registry/files/registry-image"},
     "registry_inspect": {"name": "hello"},
 }
 # These look at things only, so that they run as they are; the others run in check mode.

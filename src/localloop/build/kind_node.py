@@ -18,7 +18,7 @@ from ..config.model import ClusterConfig
 from ..errors import LocalloopError, UsageError
 from ..system.container_runtime import ROOTLESS, server_runtime
 from ..system.docker import Docker
-from .node_image import build_image, content_tag, ensure_base_image
+from .own_image import build_image, content_tag, ensure_base_image
 
 Say = Callable[[str], None]
 REPOSITORY = "localloop/kind-node"

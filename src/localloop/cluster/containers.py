@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from ..system.docker import Docker
 from . import owner
@@ -21,13 +21,6 @@ Listed = Mapping[str, Any]
 """A container as ``GET /containers/json`` lists it."""
 
 NodesVerdict = Literal["ok", "create", "start", "restart"]
-
-
-class Verdict(TypedDict):
-    """What has to be done, and why."""
-
-    verdict: NodesVerdict
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +65,7 @@ def judge_nodes(listed: Sequence[Listed], creation: owner.Creation | None) -> No
         return Nodes(verdict="create", reason="cluster_missing")
     ours = any(owner.owns(creation, each) for each in listed)
     found = _verdict(nodes, half_made=ours and not (creation and creation.finished))
-    return Nodes(**found, ours=ours, nodes=nodes, api=_api(listed))
+    return replace(found, ours=ours, nodes=nodes, api=_api(listed))
 
 
 def _node(listed: Listed) -> NodeContainer:
@@ -98,27 +91,27 @@ def _order(node: NodeContainer) -> tuple[bool, int, str]:
     return node.role != CONTROL_PLANE, len(node.name), node.name
 
 
-def _verdict(nodes: Sequence[NodeContainer], *, half_made: bool) -> Verdict:
+def _verdict(nodes: Sequence[NodeContainer], *, half_made: bool) -> Nodes:
     """The verdict on nodes of ours or others, and its reason."""
     planes = [node for node in nodes if node.role == CONTROL_PLANE]
     states = {node.state for node in nodes}
     if half_made:
-        return {"verdict": "create", "reason": "cluster_half_made"}
+        return Nodes(verdict="create", reason="cluster_half_made")
     if not planes:
-        return {"verdict": "create", "reason": "cluster_incomplete"}
+        return Nodes(verdict="create", reason="cluster_incomplete")
     if any(node.state == "created" for node in planes):
-        return {"verdict": "create", "reason": "cluster_never_started"}
+        return Nodes(verdict="create", reason="cluster_never_started")
     if "dead" in states:  # `docker start` does not end these two
-        return {"verdict": "restart", "reason": "cluster_dead"}
+        return Nodes(verdict="restart", reason="cluster_dead")
     if "restarting" in states:
-        return {"verdict": "restart", "reason": "cluster_restarting"}
+        return Nodes(verdict="restart", reason="cluster_restarting")
     if "paused" in states:
-        return {"verdict": "start", "reason": "cluster_paused"}
+        return Nodes(verdict="start", reason="cluster_paused")
     if any(node.state != "running" for node in planes):
-        return {"verdict": "start", "reason": "cluster_stopped"}
+        return Nodes(verdict="start", reason="cluster_stopped")
     if states != {"running"}:
-        return {"verdict": "start", "reason": "node_stopped"}
-    return {"verdict": "ok", "reason": ""}
+        return Nodes(verdict="start", reason="node_stopped")
+    return Nodes(verdict="ok")
 
 
 def _api(listed: Iterable[Listed]) -> str:

@@ -1,4 +1,4 @@
-"""An image that localloop itself needs: built if Docker does not have it."""
+"""The image of the cluster's registry: built if Docker does not have it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "build_args": {"type": "dict", "default": {}},
     "base_image": {"type": "str", "default": "debian:bookworm-slim"},
     "base_suite": {"type": "str", "default": "bookworm"},
-    "component": {"type": "str", "default": "cluster"},
     "timeout": {"type": "int", "default": 3600},
 }
 
 
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Build an image that localloop itself needs, unless Docker has it already.
+    """Build the image of the cluster's registry, unless Docker has it already.
 
     Takes ``repository``, ``path`` (the directory with the Dockerfile), ``tag_prefix``,
-    ``build_args``, ``base_image``, ``base_suite``, ``component`` (the name in progress lines) and
-    ``timeout`` (seconds for the build).
+    ``build_args``, ``base_image``, ``base_suite`` and ``timeout`` (seconds for the build).
     Returns ``changed`` (whether it is, or in check mode would be, built) and ``image``, its name.
 
     Raises:
@@ -33,7 +31,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             ``tool_timeout``, ``docker_unreachable``.
         UsageError (exit 2): ``docker_host_refused``.
     """
-    from ..build.node_image import build_image, content_tag, ensure_base_image
+    from ..build.own_image import build_image, content_tag, ensure_base_image
 
     directory = Path(params["path"])
     base = params["base_image"]
@@ -48,25 +46,18 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         return {"changed": True, "image": image}
 
     def say(text: str) -> None:
-        context.emit(
-            {
-                "event": "progress",
-                "component": params["component"],
-                "step": "node-image",
-                "text": text,
-            }
-        )
+        context.emit({"event": "progress", "component": "registry", "step": "image", "text": text})
 
     ensure_base_image(docker, base, params["base_suite"], say)
     build_image(
         image,
         directory,
         arguments,
-        component=params["component"],
+        component="registry",
         timeout=params["timeout"],
         say=say,
     )
     context.emit(
-        {"event": "result", "step": "node_image", "component": params["component"], "changed": True}
+        {"event": "result", "step": "registry_image", "component": "registry", "changed": True}
     )
     return {"changed": True, "image": image}

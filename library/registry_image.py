@@ -1,13 +1,13 @@
 #!/usr/bin/python
 # Copyright: the localloop authors
 # Apache License 2.0 (see LICENSE)
-"""Build an image that localloop itself needs."""
+"""Build the image of the cluster's registry."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: node_image
-short_description: Build an image that localloop itself needs
+module: registry_image
+short_description: Build the image of the cluster's registry
 description:
   - Builds a directory with BuildKit into Docker's own store, unless it holds an image of the same
     files and arguments already.
@@ -47,10 +47,6 @@ options:
     description: The Debian release that the base image is made from if it cannot be pulled.
     type: str
     default: bookworm
-  component:
-    description: The name in front of the progress lines.
-    type: str
-    default: cluster
   timeout:
     description: Seconds that the build may take.
     type: int
@@ -68,11 +64,10 @@ author:
 
 EXAMPLES = r"""
 - name: Build the registry's image
-  node_image:
+  registry_image:
     repository: localloop/registry
     path: roles/registry/files/registry-image
-    component: registry
-  register: node_image_result
+  register: registry_image_result
 """
 
 RETURN = r"""
@@ -100,11 +95,11 @@ error:
 """
 
 from ansible.module_utils.localloop.ansible.module import run_module
-from ansible.module_utils.localloop.steps import node_image
+from ansible.module_utils.localloop.steps import registry_image
 
 
 def main() -> None:
-    run_module(node_image)
+    run_module(registry_image)
 
 
 if __name__ == "__main__":
