@@ -25,6 +25,9 @@ options:
     description: The directory of C(localloop.yml).
     type: path
     required: true
+  profile:
+    description: A profile of the project; by default the project's own rules choose one.
+    type: str
   transaction:
     description: The transaction to go back to; by default to the state before the newest one.
     type: str

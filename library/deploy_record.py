@@ -13,6 +13,7 @@ description:
     registry holds. The write is refused if another run has changed the record.
   - If the plan keeps a cluster that has no fingerprint of C(cluster.inputs), or another one,
     records the present one as accepted.
+  - Runs only inside a transaction.
 requirements:
   - python >= 3.11
   - PyYAML >= 6.0.2

@@ -27,6 +27,9 @@ options:
     description: The directory of C(localloop.yml).
     type: path
     required: true
+  profile:
+    description: A profile of the project; by default the project's own rules choose one.
+    type: str
   with_cluster:
     description: Whether the whole cluster is about to be removed.
     type: bool

@@ -164,6 +164,8 @@ CALLS = [
          error="no_transaction"),
     *[Call("without a transaction", name, {"plan": plan(TOOL)}, error="no_transaction",
            forms=WORKER) for name in ("node_file_put", "node_file_reconcile")],
+    Call("without a transaction", "deploy_record", {"plan": plan(WITH_IMAGE)},
+         error="no_transaction", forms=WORKER),
     *[Call("another configuration", name, {"plan": plan(WEB, WITH_IMAGE, config="0" * 64)},
            error="config_moved", forms=WORKER)
       for name in ("image_build", "chart_release", "readiness_gate", "deploy_record")],
@@ -206,6 +208,9 @@ CALLS = [
            forms=WORKER) for name in (*ACTING, "project_status")],
     *[Call("no Docker, check", name, {"project": PROJECT}, error="docker_unreachable", check=True,
            forms=WORKER) for name in ACTING],
+    *[Call("unknown profile, check", name, {"project": PROJECT, "profile": "fast"},
+           error="profile_unknown", check=True, forms=WORKER)
+      for name in ("project_remove", "chart_rollback")],
     Call("no Docker", "project_status", {"project": PROJECT}, error="docker_unreachable"),
     Call("fewer than none", "image_prune", {"project": PROJECT, "keep": -1}, error="bad_keep",
          forms=WORKER),

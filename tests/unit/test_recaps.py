@@ -141,6 +141,14 @@ def test_down_of_a_component_counts_for_that_component_only(world: World) -> Non
     assert world.three_times("down.yml") == [{"page": 1}, {"page": 1}, {}]
 
 
+def test_down_takes_a_profile(world: World) -> None:
+    (world.root / "localloop.yml").write_text(yaml.safe_dump({**CONFIG, "profiles": {"fast": {}}}))
+    world.has_record()
+    world.play("down.yml", "--extra-vars=down_profile=fast")
+    (report,) = (world.root / ".cache" / "deploy-reports").glob("tx-*.json")
+    assert json.loads(report.read_text())["header"]["profile"] == "fast"
+
+
 def test_down_of_nothing(world: World) -> None:
     assert world.play("down.yml") == {}
 

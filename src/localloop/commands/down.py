@@ -91,6 +91,7 @@ def _remove_cluster(
     outcome = run_playbook(
         "down.yml",
         variables={"down_cluster": True, "down_force": force},
+        extra_environ={"LOCALLOOP_PROFILE": session.project.profile or ""},
         project_root=session.project.root,
         transaction=transaction,
         on_line=console.update,

@@ -10,6 +10,7 @@ from .context import Context, emit_plan
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "project": {"type": "path", "required": True},
+    "profile": {"type": "str"},
     "transaction": {"type": "str", "default": ""},
 }
 
@@ -17,16 +18,18 @@ ARGUMENT_SPEC: dict[str, Any] = {
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     """Roll the charts back, pass the readiness gate and settle the record.
 
-    Takes ``project`` (its directory) and ``transaction``, whose states the charts go back to; empty
-    means the state before the newest one. Returns ``changed``, the ``plan`` with its results, and
-    what the ``gate`` saw. In check mode nothing is rolled back and the gate is ``not_run``.
+    Takes ``project`` (its directory), ``profile`` and ``transaction``, whose states the charts go
+    back to; empty means the state before the newest one. Returns ``changed``, the ``plan`` with its
+    results, and what the ``gate`` saw. In check mode nothing is rolled back and the gate is
+    ``not_run``.
 
     Raises:
         LocalloopError (exit 1): the cluster's reason where it does not run (``cluster_missing``,
             ``cluster_stopped``); ``release_failed``; a reason of the gate.
         UsageError (exit 2): ``unknown_transaction``, ``nothing_before``, ``revision_gone``,
             ``registry_lost``, ``tool_missing``, ``tool_too_old``, ``no_transaction``,
-            ``config_missing``, ``config_invalid``.
+            ``config_missing``, ``config_invalid``,
+            ``profile_unknown``.
         BusyError (exit 75): ``release_pending``, ``record_moved``, ``cluster_moved``.
     """
     from ..config.project import load_project
@@ -35,7 +38,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     from ..session import Session
 
     journal = None if context.check else attach_or_refuse(os.environ)
-    session = Session(load_project(Path(params["project"])), os.environ, writes=not context.check)
+    project = load_project(Path(params["project"]), profile=params.get("profile") or None)
+    session = Session(project, os.environ, writes=not context.check)
     plan = plan_back(session, params["transaction"] or None)
     emit_plan(plan, context)
     gate: dict[str, Any] = {"status": "not_run"}

@@ -18,23 +18,25 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
     Takes ``plan`` and ``gate`` (what ``readiness_gate`` returned).
     Returns ``changed`` (whether the record was written), ``settled`` (components that had steps)
-    and ``plan`` as it was given. Check mode writes nothing.
+    and ``plan`` as it was given. Needs an open transaction. Check mode writes nothing.
 
     Raises:
         LocalloopError (exit 1): ``config_moved``, ``apiserver_unreachable``, ``release_gone``.
-        UsageError (exit 2): ``plan_unreadable``.
+        UsageError (exit 2): ``plan_unreadable``, ``no_transaction``.
         BusyError (exit 75): ``record_moved``.
     """
     from ..gate import settle
+    from ..report.journal import attach_or_refuse
 
     plan = plan_of(params["plan"])
     unsettled = [part.name for part in plan.components.values() if part.steps]
     if context.check:
         return {"changed": bool(unsettled), "settled": unsettled, "plan": params["plan"]}
     session = session_of(plan, os.environ)
+    journal = attach_or_refuse(os.environ)
     written = settle.settle(session, plan, context.emit, settle.completed_jobs(params["gate"]))
     if plan.cluster.get("inputs") or plan.cluster.get("lacks"):
         from ..record.cluster_inputs import accept
 
-        accept(session, plan.cluster, context.transaction or "", context.emit)
+        accept(session, plan.cluster, journal.id, context.emit)
     return {"changed": written, "settled": unsettled, "plan": params["plan"]}

@@ -10,6 +10,7 @@ from .context import Context, emit_plan
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "project": {"type": "path", "required": True},
+    "profile": {"type": "str"},
     "with_cluster": {"type": "bool", "default": False},
     "force": {"type": "bool", "default": False},
 }
@@ -18,8 +19,9 @@ ARGUMENT_SPEC: dict[str, Any] = {
 def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     """Uninstall the project's releases and delete its record from the cluster.
 
-    Takes ``project`` (its directory), ``with_cluster`` (the caller removes the whole cluster next,
-    so nothing is removed here) and ``force`` (even though others are deployed on that cluster).
+    Takes ``project`` (its directory), ``profile``, ``with_cluster`` (the caller removes the whole
+    cluster next, so nothing is removed here) and ``force`` (even though others are deployed on that
+    cluster).
     Returns ``changed`` and the ``plan``, which says what has gone or goes with the cluster. In
     check mode nothing is removed.
 
@@ -28,7 +30,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             unless the whole cluster goes; ``uninstall_failed``, and the record stays then.
         UsageError (exit 2): ``cluster_shared``, ``cluster_unseen``, ``record_unreadable``,
             ``tool_missing``, ``tool_too_old``, ``no_transaction``, ``not_exclusive``,
-            ``config_missing``, ``config_invalid``.
+            ``config_missing``, ``config_invalid``,
+            ``profile_unknown``.
     """
     from ..config.project import load_project
     from ..release.remove import goes_with_cluster, removal_plan, remove_project
@@ -40,7 +43,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         journal = attach_or_refuse(os.environ)
         if with_cluster:
             journal.require_exclusive()
-    session = Session(load_project(Path(params["project"])), os.environ, writes=not context.check)
+    project = load_project(Path(params["project"]), profile=params.get("profile") or None)
+    session = Session(project, os.environ, writes=not context.check)
     plan = removal_plan(session, with_cluster=with_cluster, force=params["force"])
     emit_plan(plan, context)
     changed = bool(plan.with_step("remove") or plan.serial) and not with_cluster
