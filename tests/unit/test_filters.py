@@ -66,7 +66,7 @@ class Case(NamedTuple):
     filter: str
     value: Any
     gives: Any
-    options: tuple[str, ...] = ()
+    options: tuple[Any, ...] = ()
 
 
 CASES = [
@@ -86,6 +86,12 @@ CASES = [
     Case(
         "component_summary", {"skip": "unchecked", "reasons": [{"name": "new"}]}, "unchecked: new"
     ),
+    Case("targets_or_limit", ["web"], ["web"], (["web", "api"], True)),
+    Case("targets_or_limit", "web,api", "web,api", (["web"], True)),
+    Case("targets_or_limit", [], ["web"], (["web"], True)),
+    Case("targets_or_limit", "", ["web"], (["web"], True)),
+    Case("targets_or_limit", [], [], (["web", "api"], False)),
+    Case("targets_or_limit", [], []),
     Case("host_lacks", HOST, []),
     Case(
         "host_lacks",
@@ -123,6 +129,8 @@ BAD = [
     Case("components_with_step", PLAN, "'biuld' is not a step", ("biuld",)),
     Case("components_with_step", {"components": {"web": {"steps": 5}}}, "not a list", ("put",)),
     Case("components_with_step", {"components": {"web": {"steps": "put"}}}, "not a list", ("put",)),
+    Case("targets_or_limit", 5, "not a list of components"),
+    Case("targets_or_limit", {"web": 1}, "not a list of components", (["web"], True)),
     Case("component_summary", PLAN, "not a component of a plan"),
     Case("component_summary", {"steps": "build"}, "its steps are 'build', not a list"),
     Case("component_summary", {"steps": ["build"], "reasons": 5}, "its reasons are 5, not a list"),
@@ -298,7 +306,7 @@ def test_examples_and_return_are_real(name: str) -> None:
         Environment(autoescape=True).parse(expression)
     returned = found["RETURN"]["_value"]
     assert {"description", "type"} <= set(returned)
-    types = {"str": str, "dict": dict, "list": list}
+    types = {"str": str, "dict": dict, "list": list, "raw": object}
     for case in CASES:
         if case.filter == name:
             assert isinstance(case.gives, types[returned["type"]])
