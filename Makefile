@@ -80,7 +80,7 @@ test-fast: venv ## unit and module tests, no Docker
 	@$(BIN)/python -m pytest tests/unit tests/modules -q -n $(WORKERS) --dist loadfile -m "not cluster and not docker and not slow"
 
 test: venv tools lint ## everything, on two clusters side by side
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
+	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder --durations=15
 
 test-kubernetes: venv tools ## build the node image of VERSION=1.35 and try it under a plain kind
 	@image=$$(PYTHONPATH=tests $(BIN)/python -m harness.nodeimage $(VERSION)) && \

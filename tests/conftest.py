@@ -23,7 +23,7 @@ from harness.part import part
 from harness.project import Project
 from harness.run import Run
 
-pytest_plugins = ["harness.parttimes", "harness.order"]
+pytest_plugins = ["harness.parttimes", "harness.lanes"]
 
 
 def pytest_configure() -> None:

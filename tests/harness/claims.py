@@ -83,10 +83,11 @@ def everything(project: Project) -> dict[str, Any]:
     for namespace in (project.name, "localloop", "kube-public"):
         kinds = "secrets,configmaps,services,deployments,replicasets,pods,serviceaccounts"
         for obj in project.cluster.items("-n", namespace, kinds):
+            # A pod's kubelet goes on writing its status, which moves its resourceVersion too.
+            obj.pop("status", None)
             metadata = obj["metadata"]
-            found[f"{namespace}/{obj['kind']}/{metadata['name']}"] = (
-                metadata["uid"],
-                metadata["resourceVersion"],
-            )
+            if obj["kind"] == "Pod":
+                del metadata["resourceVersion"], metadata["managedFields"]
+            found[f"{namespace}/{obj['kind']}/{metadata['name']}"] = obj
     found["tags"] = project.outside.tags()
     return found
