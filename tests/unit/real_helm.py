@@ -54,7 +54,9 @@ class RealHelm:
             check=False,
         )
         assert done.returncode == 0, done.stderr.decode()
-        (line,) = (each for each in done.stdout.split(b"\n") if each.startswith(f"{key}: ".encode()))
+        (line,) = (
+            each for each in done.stdout.split(b"\n") if each.startswith(f"{key}: ".encode())
+        )
         return json.loads(base64.b64decode(line.partition(b": ")[2]))
 
 

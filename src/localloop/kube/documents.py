@@ -138,16 +138,22 @@ def _yaml_documents(data: bytes) -> Iterator[tuple[int, Any]]:
 def _unreadable(error: Any, data: bytes) -> DocumentError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
-        problem = error.problem or error.context
-        return DocumentError(mark.line + 1, f"not valid YAML: {problem}")
-    # The bytes themselves: the position is where they end to be text.
-    position = getattr(error, "position", 0)
+        line = min(mark.line + 1, max(1, len(data.splitlines())))  # the end is no line of its own
+        return DocumentError(line, f"not valid YAML: {_said(error, line)}")
     try:
         data.decode()
     except UnicodeDecodeError as wrong:
         return DocumentError(data.count(b"\n", 0, wrong.start) + 1, "not UTF-8")
-    line = data[:position].count(b"\n") + 1
+    line = data.count(b"\n", 0, getattr(error, "position", 0)) + 1
     return DocumentError(line, f"not valid YAML: {getattr(error, 'reason', None) or error}")
+
+
+def _said(error: Any, line: int) -> str:
+    """The parser's words, with where that began which it could not end."""
+    begun = error.context_mark.line + 1 if error.context_mark else line
+    if not error.problem or begun >= line:
+        return str(error.problem or error.context)
+    return f"{error.problem} ({error.context} from line {begun})"
 
 
 @cache
