@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+_LIMIT = 1 << 63
+
 
 def as_map(value: Any) -> Mapping[str, Any]:
     """The mapping, or an empty one."""
@@ -19,10 +21,11 @@ def as_maps(value: Any) -> list[Mapping[str, Any]]:
 
 
 def as_int(value: Any, default: int = 0) -> int:
-    """A whole number, also one written as text (some controllers do); else the default."""
+    """A whole number (64 bits), also one written as text, as some controllers do; or the default."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
-            return int(value)
+            number = int(value)
+            return number if -_LIMIT <= number < _LIMIT else default
         except (ValueError, OverflowError):
             pass
     return default
