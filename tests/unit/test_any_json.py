@@ -55,7 +55,8 @@ WORDS = """\
     ProgressDeadlineExceeded NewReplicaSetAvailable Running Succeeded Pending Bound OnDelete
     LoadBalancer ExternalName Always web owner 1 07 2026-01-01T00:00:00Z 0001-01-01T00:00:00"""
 leaves = (
-    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none() | st.booleans() | st.integers() | st.just(10**400)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(WORDS.split()) | st.text(max_size=5) | st.just(f"{IMAGE}:d-1")
 )  # fmt: skip
 values = st.recursive(

@@ -21,7 +21,7 @@ def as_maps(value: Any) -> list[Mapping[str, Any]]:
 
 
 def as_int(value: Any, default: int = 0) -> int:
-    """A whole number (64 bits), also one written as text, as some controllers do; or the default."""
+    """A whole number (64 bits), also one written as text (some controllers do); or the default."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
             number = int(value)
