@@ -125,7 +125,7 @@ class Tracker:
             for entry in self.objects.values()
             if entry.verdict_at is None or entry.verdict is None or not entry.verdict.ready
         ]
-        return sorted(found, key=lambda entry: entry.ref.kind == "Service")
+        return sorted(found, key=lambda entry: entry.ref.key[:2] == ("", "Service"))
 
 
 def _pods_seen(obj: Object, view: Snapshot) -> object:
