@@ -259,9 +259,9 @@ FAILED = (
         "Delete that one Secret with the command in the message, then deploy.",
     ),
     Row(
-        "kustomize_failed",
-        "`kubectl kustomize` failed",
-        "The message is kubectl's own: fix what it names.",
+        "manifest_unreadable",
+        "Helm has rendered something that is not a Kubernetes object",
+        "Correct the chart: `helm get manifest` shows what was rendered.",
     ),
     Row(
         "field_immutable",
@@ -421,6 +421,16 @@ REFUSED = (
         "input_unreadable",
         "an input cannot be read",
         "Correct its permissions, or leave it out with the ignore file.",
+    ),
+    Row(
+        "input_invalid",
+        "a manifest, a values file or a file of a chart is not what Helm and Kubernetes can read",
+        "The message names the file, the line and what is wrong there.",
+    ),
+    Row(
+        "kustomize_failed",
+        "`kubectl kustomize` failed",
+        "The message is kubectl's own: fix what it names.",
     ),
     Row(
         "input_special",

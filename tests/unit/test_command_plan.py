@@ -144,3 +144,24 @@ def test_session_of_an_unseen_docker_asks_it_nothing(
     session = Session(project, {}, platform="linux/amd64", writes=False, blind=True)
     assert session.fingerprints.missing_bases(project.images["app"]) == ["alpine:3"]
     assert not session.fingerprints.pull_bases(project.images["app"])
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        ("chart/values.yaml", "a:\n  b: 1\n c: 2\n", "error: chart/values.yaml:3: not valid YAML"),
+        ("chart/Chart.yaml", "name: [\n", "error: chart/Chart.yaml:1: not valid YAML"),
+        ("m/a.yaml", "metadata:\n  name: a\n data: {}\n", "error: m/a.yaml:3: not valid YAML"),
+        ("m/a.yaml", "kind: Pod\n", "error: m/a.yaml:1: not a Kubernetes object: it has no api"),
+    ],
+)
+def test_a_broken_file_is_refused(
+    root: Path, capsys: pytest.CaptureFixture[str], path: str, text: str, said: str
+) -> None:
+    raw = "  raw: {manifests: [m], namespace: raw}\n"
+    config = (root / "localloop.yml").read_text()
+    (root / "localloop.yml").write_text(config.replace("charts:\n", f"charts:\n{raw}"))
+    write(root / "m/fine.yaml", "# nothing yet\n")
+    write(root / path, text)
+    assert main(["plan", "--project", str(root)]) == 2
+    assert said in capsys.readouterr().err

@@ -7,11 +7,13 @@ import copy
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localloop.helm.manifest import differences, located, parse
+from localloop.errors import LocalloopError
+from localloop.helm.differences import differences
+from localloop.helm.manifest import located, parse, read_objects
+from localloop.kube.documents import DocumentError
 from localloop.kube.objects import ObjectRef
 
 Object = dict[str, Any]
@@ -60,43 +62,83 @@ def test_parse() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["", "---\n", "# no objects\n", "---\n---\nnull\n", "just text"])
+@pytest.mark.parametrize("text", ["", "---\n", "# no objects\n", "---\n---\nnull\n"])
 def test_parse_nothing(text: str) -> None:
     assert parse(text, "app") == []
 
 
 def test_parse_is_safe() -> None:
-    with pytest.raises(yaml.YAMLError):
+    with pytest.raises(LocalloopError) as caught:
         parse("kind: !!python/object/apply:os.system [id]", "app")
+    assert caught.value.reason == "manifest_unreadable"
 
 
-@pytest.mark.parametrize(
-    ("scalar", "value"),
-    [
-        ("12:30", "12:30"),
-        ("1:30:45.5", "1:30:45.5"),
-        ("2026-01-01", "2026-01-01"),
-        ("2026-01-01T12:00:00Z", "2026-01-01T12:00:00Z"),
-        ("0644", 420),
-        ("80", 80),
-        ("-1.5", -1.5),
-        ("1.5e+3", 1500.0),
-        ("0x1F", 31),
-        ("yes", True),
-        ("~", None),
-        ("'80'", "80"),
-    ],
-)
-def test_scalars_are_read_as_helm_reads_them(scalar: str, value: object) -> None:
-    (found,) = parse(f"kind: X\nmetadata: {{}}\nvalue: {scalar}\n", "app")
-    assert found["value"] == value
-    assert type(found["value"]) is type(value)
+@pytest.mark.parametrize("namespace", ["", "null", "~", "''", '""', "&x"])
+def test_a_namespace_that_rendered_to_nothing_is_the_releases(namespace: str) -> None:
+    text = f"apiVersion: v1\nkind: Service\nmetadata:\n  namespace: {namespace}\n  name: web\n"
+    assert [obj["metadata"]["namespace"] for obj in parse(text, "app")] == ["app"]
+
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+LISTS = [
+    ("apiVersion: v1\nkind: List\nitems: null\n", []),
+    ("apiVersion: v1\nkind: List\nitems:\n", []),
+    ("apiVersion: v1\nkind: ConfigMapList\nitems: []\n", []),
+    ("apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}]\n", ["v1/Pod/app/a"]),
+    (
+        "apiVersion: x.org/v1\nkind: Bag\n"
+        "items: [{apiVersion: v1, kind: Pod, metadata: {name: a}}]",
+        ["v1/Pod/app/a"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), LISTS)
+def test_lists_are_what_kubectl_takes_for_lists(text: str, wanted: list[str]) -> None:
+    assert [str(located(obj, namespaced=True)) for obj in parse(text, "app")] == wanted
+
+
+NO_OBJECTS = [
+    ("just text", 1, "not a Kubernetes object"),
+    ("[1]", 1, "not a Kubernetes object"),
+    (f"{POD}---\n12\n", 5, "not a Kubernetes object"),
+    ("replicas: 2\nimage: web\n", 1, "it has no apiVersion"),
+    ("apiVersion: v1\nmetadata: {name: a}\n", 1, "it has no kind"),
+    ("apiVersion: v1\nkind: Pod\n", 1, "it has no metadata.name"),
+    ("apiVersion: v1\nkind: Pod\nmetadata: text\n", 1, "it has no metadata.name"),
+    ("apiVersion: v1\nkind: Pod\nmetadata: {name: }\n", 1, "it has no metadata.name"),
+    ("apiVersion: v1\nkind: Pod\nmetadata: {name: 1}\n", 1, "metadata.name must be text, and 1"),
+    ("apiVersion: v1\nkind: Pod\nmetadata: {name: on}\n", 1, "name must be text, and true is not"),
+    ("apiVersion: 1\nkind: Pod\nmetadata: {name: a}\n", 1, "apiVersion must be text"),
+    (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: 7}\n",
+        1,
+        "metadata.namespace must be text, and 7 is not: put it in quotes",
+    ),
+    (
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {x/y: true}}\n",
+        2,
+        "metadata.annotations.x/y must be text, and true is not: put it in quotes",
+    ),
+    ("apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: [b]}\n", 1, "labels must be a map"),
+    ("apiVersion: v1\nkind: List\nitems: [text]\n", 1, "not a Kubernetes object"),
+    ("apiVersion: v1\nkind: List\nitems: text\n", 1, "not a Kubernetes object"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "problem"), NO_OBJECTS)
+def test_a_document_that_is_no_object_is_named(text: str, line: int, problem: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        list(read_objects(text))
+    assert (caught.value.line, problem in caught.value.problem) == (line, True), caught.value
+    with pytest.raises(LocalloopError, match="what Helm rendered cannot be read"):
+        parse(text, "app")
 
 
 def test_located() -> None:
-    (namespace,) = parse("apiVersion: v1\nkind: Namespace\nmetadata: {name: n}", "app")
-    assert located(namespace, namespaced=False) == ObjectRef("v1", "Namespace", "", "n")
-    assert located(namespace, namespaced=True) == ObjectRef("v1", "Namespace", "app", "n")
+    (namespace,) = parse("apiVersion: v1\nkind: Namespace\nmetadata: {name: x}", "app")
+    assert located(namespace, namespaced=False) == ObjectRef("v1", "Namespace", "", "x")
+    assert located(namespace, namespaced=True) == ObjectRef("v1", "Namespace", "app", "x")
 
 
 # -- differences ----------------------------------------------------------------------------------
@@ -289,6 +331,24 @@ def test_different_values(wanted: Any, live: Any) -> None:
     ]
 
 
+def test_keys_are_text_as_in_json() -> None:
+    data = "data: {9000: a, yes: b, 1.5: c}\n"
+    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\n{data}"
+    (wanted,) = parse(text, "app")
+    live = {**wanted, "data": {"9000": "a", "true": "b", "1.5": "c"}}
+    assert differences(wanted, live) == []
+    assert differences(wanted, {**live, "data": {"9000": "x"}}) == [
+        "data.9000", "data.true", "data.1.5"
+    ]  # fmt: skip
+
+
+def test_a_custom_resource_has_no_quantities() -> None:
+    wanted = {"apiVersion": "example.org/v1", "kind": "X", "spec": {"cpu": "1000m"}}
+    assert differences(wanted, {**wanted, "spec": {"cpu": "1"}}) == ["spec.cpu"]
+    builtin = {**wanted, "apiVersion": "policy/v1"}
+    assert differences(builtin, {**builtin, "spec": {"cpu": "1"}}) == []
+
+
 def test_configmap_values_are_text() -> None:
     wanted = {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"limit": "1000"}}
     assert differences(wanted, {**wanted, "data": {"limit": "1k"}}) == ["data.limit"]
@@ -297,7 +357,7 @@ def test_configmap_values_are_text() -> None:
 
 def secret(**data: str) -> Object:
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
-    return {"kind": "Secret", "metadata": {"name": "s"}, "data": encoded}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": encoded}
 
 
 def test_secret_by_string_data() -> None:
@@ -305,6 +365,8 @@ def test_secret_by_string_data() -> None:
     assert differences(wanted, secret(user="wins", password="s3cret", more="x")) == []
     assert differences(wanted, secret(user="wins", password="other")) == ["data.password"]
     assert differences(wanted, secret(password="s3cret", user="me")) == ["data.user"]
+    empty = {**secret(), "stringData": {"token": None}}
+    assert differences(empty, secret(token="")) == []
     # The words of a secret are in no difference.
     assert "s3cret" not in str(differences(wanted, secret()))
 
@@ -330,6 +392,10 @@ objects = st.fixed_dictionaries(
         "spec": values,
     }
 )
+any_objects = st.fixed_dictionaries(
+    {"kind": st.sampled_from(["Secret", "X"]) | values},
+    optional=dict.fromkeys(("apiVersion", "metadata", "data", "stringData", "spec"), values),
+)
 
 
 def with_extras(value: Any, draw: Any) -> Any:
@@ -348,7 +414,7 @@ def test_law_an_object_never_differs_from_itself_plus_extra_fields(
     assert differences(obj, with_extras(copy.deepcopy(obj), data.draw)) == []
 
 
-@given(objects, objects)
+@given(any_objects, any_objects)
 def test_law_comparing_raises_nothing_and_changes_nothing(one: Object, other: Object) -> None:
     before = copy.deepcopy((one, other))
     found = differences(one, other)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from real_helm import needs_helm
 
 from localloop.config.model import Project
 from localloop.config.project import load_project
 from localloop.errors import UsageError
 from localloop.fingerprint.components import fingerprint_chart
-from localloop.helm.raw_chart import write_chart
+from localloop.helm.files import require_readable
+from localloop.helm.manifest import parse
+from localloop.helm.raw_chart import raw_objects, write_chart
 from localloop.inputs.manifests import kustomize_roots
 from localloop.registry.published import PublishedImage
 
@@ -20,7 +25,7 @@ OBJECTS = """\
 apiVersion: v1
 kind: List
 items:
-  - {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: "0123", y: "{{ .Values.x }}", t: 12:30}}
+  - {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: "0123", z: "{{ .Values.x }}", t: 12:30}}
 ---
 # nothing here
 ---
@@ -53,7 +58,7 @@ def test_objects_are_released_unchanged_except_for_images(tmp_path: Path) -> Non
     chart = write_chart(found, found.charts["raw"], {"web": REF})
     assert (chart / "templates/all.yaml").read_text() == '{{ .Files.Get "objects.yaml" }}\n'
     config, pod = yaml.safe_load_all((chart / "objects.yaml").read_text())
-    assert config["data"] == {"x": "0123", "y": "{{ .Values.x }}", "t": "12:30"}
+    assert config["data"] == {"x": "0123", "z": "{{ .Values.x }}", "t": "12:30"}
     assert "namespace" not in config["metadata"]
     assert pod["metadata"]["namespace"] == "elsewhere"
     assert pod["spec"]["initContainers"][0]["image"] == REF.ref
@@ -187,7 +192,16 @@ def test_a_chain_of_folders_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[a]", "x", "resources: x", "resources: [{a: 1}]", "patches: [1]"]
+    "text",
+    [
+        "[a]",
+        "x",
+        "2026-99-99",
+        "resources: [2026-99-99]",
+        "resources: x",
+        "resources: [{a: 1}]",
+        "patches: [1]",
+    ],
 )
 def test_a_malformed_kustomization_is_left_to_kustomize(tmp_path: Path, text: str) -> None:
     kustomization(tmp_path, "a", text)
@@ -199,9 +213,12 @@ def test_a_malformed_kustomization_is_left_to_kustomize(tmp_path: Path, text: st
 
 
 def test_a_kustomization_that_cannot_be_read(tmp_path: Path) -> None:
-    kustomization(tmp_path, "a", "resources: [")
-    with pytest.raises(UsageError, match=r"a/kustomization\.yaml is not YAML"):
+    kustomization(tmp_path, "a", "resources: [\n")
+    with pytest.raises(UsageError) as caught:
         value(project(tmp_path, "kustomize: a"))
+    assert caught.value.reason == "input_invalid"
+    assert caught.value.where == "a/kustomization.yaml:1"
+    assert "did not find expected node content" in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -239,3 +256,109 @@ def test_refused(tmp_path: Path, keys: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         fingerprint_chart(found, found.charts["raw"])
     assert caught.value.reason == "input_missing"
+
+
+# -- files that cannot be used --------------------------------------------------------------------
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
+BAD = [
+    ("metadata:\n  name: a\n data: {}\n", 3, "not valid YAML: did not find expected key"),
+    ("apiVersion: v1\nkind: Pod\n", 1, "it has no metadata.name"),
+    (f"{POD}---\nreplicas: 1\n", 5, "it has no apiVersion"),
+    (f"{POD}---\njust text\n", 5, "not a Kubernetes object"),
+    (f"{POD}spec: {{? [a] : b}}\n", 4, "a key cannot be a list or a map"),
+    (f"{POD}spec: {{a: .inf}}\n", 4, ".inf is no number in JSON"),
+    (f"{POD}spec: *nothing\n", 4, "found undefined alias"),
+    ('{"apiVersion": "v1",\n "kind": Pod "metadata": {}}\n', 2, "not valid YAML"),
+    (b"apiVersion: v1\nkind: Pod\nmetadata: {name: caf\xe9}\n", 3, "not UTF-8"),
+    (b"\xff\xfea\x00:\x00 \x00[\x00", 1, ""),
+    (b"a: \x00", 1, "control characters are not allowed"),
+]
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "yml", "json"])
+@pytest.mark.parametrize(("text", "line", "problem"), BAD)
+def test_a_broken_manifest_is_refused_by_file_and_line(
+    tmp_path: Path, text: str | bytes, line: int, problem: str, suffix: str
+) -> None:
+    (tmp_path / "m/deep").mkdir(parents=True)
+    data = text if isinstance(text, bytes) else text.encode()
+    (tmp_path / f"m/deep/a.{suffix}").write_bytes(data)
+    found = project(tmp_path, "manifests: [m]")
+    with pytest.raises(UsageError) as caught:
+        raw_objects(found, found.charts["raw"])
+    assert caught.value.reason == "input_invalid"
+    assert caught.value.where == f"m/deep/a.{suffix}:{line}"
+    assert problem in caught.value.message
+
+
+def test_a_manifest_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/a.yaml").symlink_to("nowhere")
+    found = project(tmp_path, "manifests: [m]")
+    with pytest.raises(UsageError, match=r"m/a\.yaml: it cannot be read: No such file") as caught:
+        raw_objects(found, found.charts["raw"])
+    assert caught.value.reason == "input_unreadable"
+
+
+def test_a_folder_may_have_the_name_of_a_manifest(tmp_path: Path) -> None:
+    (tmp_path / "m/a.yaml").mkdir(parents=True)
+    (tmp_path / "m/a.yaml/b.yaml").write_text(POD)
+    found = project(tmp_path, "manifests: [m]")
+    assert [obj["kind"] for obj in raw_objects(found, found.charts["raw"])] == ["Pod"]
+
+
+GOOD = {"chart/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0\n", "values.yaml": ""}
+BROKEN = [
+    ("values.yaml", "a:\n  b: 1\n c: 2\n", "values.yaml:3", "did not find expected key"),
+    ("values.yaml", "# words\n- a\n", "values.yaml:2", "it must be a map"),
+    ("values.yaml", b"a: \xff\n", "values.yaml:1", "not UTF-8"),
+    ("chart/values.yaml", "a: [\n", "chart/values.yaml:1", "did not find expected node"),
+    ("chart/values.yaml", "text\n", "chart/values.yaml:1", "it must be a map"),
+    ("chart/Chart.yaml", "name: web\nversion: '", "chart/Chart.yaml:2", "unexpected end of stream"),
+    ("chart/values.schema.json", '{\n "type": }', "chart/values.schema.json:2", "not JSON"),
+    ("chart/crds/a.yaml", "kind: X\n", "chart/crds/a.yaml:1", "it has no apiVersion"),
+    ("chart/charts/sub/Chart.yaml", "a: b: c\n", "chart/charts/sub/Chart.yaml:1", "not valid YAML"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "where", "problem"), BROKEN)
+def test_a_broken_file_of_a_chart_is_refused_by_file_and_line(
+    tmp_path: Path, name: str, text: str | bytes, where: str, problem: str
+) -> None:
+    for path, good in GOOD.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(good)
+    found = project(tmp_path, "path: chart, values_files: [values.yaml]")
+    require_readable(found, found.charts["raw"])
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UsageError) as caught:
+        require_readable(found, found.charts["raw"])
+    assert (caught.value.reason, caught.value.where) == ("input_invalid", where)
+    assert problem in caught.value.message
+
+
+@needs_helm
+def test_helm_reads_what_is_written_for_it(tmp_path: Path) -> None:
+    """Characters of all planes, and words that YAML would read as something else."""
+    texts = [
+        "Ship it 🚀",
+        "\x7f\x85\x9f",
+        "\u2028\u2029\ufeff",
+        "\U0010ffff",
+        "yes",
+        "0644",
+        "12:30",
+        "",
+    ]
+    config = {str(number): text for number, text in enumerate(texts)}
+    (tmp_path / "a.json").write_text(
+        json.dumps(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": config}
+        )
+    )
+    found = project(tmp_path, "manifests: [a.json]")
+    chart = write_chart(found, found.charts["raw"], {})
+    done = subprocess.run(["helm", "template", str(chart)], capture_output=True, check=True)
+    assert [obj["data"] for obj in parse(done.stdout.decode(), "x")] == [config]

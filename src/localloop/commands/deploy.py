@@ -16,7 +16,7 @@ from ..observe.facts import Facts, Request
 from ..plan.cluster_verdict import BootstrapChoice, cluster_verdict, require_possible
 from ..plan.make import make_plan
 from ..plan.model import Plan
-from ..plan.preflight import require_tools
+from ..plan.preflight import require_files, require_tools
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
@@ -75,6 +75,7 @@ def _deploy(
     if plan.changes_nothing and facts is not None:
         _note_unchanged(session, plan, facts, transaction)
         return
+    require_files(session, plan)
     require_tools(session, plan)
     if plan.cluster["verdict"] != "ok":
         transaction.require_exclusive()

@@ -12,6 +12,7 @@ from ..errors import LocalloopError, UsageError
 from ..observe.facts import Request
 from ..plan.make import make_plan
 from ..plan.model import UNCHECKED, ComponentPlan, Plan
+from ..plan.preflight import require_files
 from ..session import Session
 from .arguments import TargetOptions, add_targets, requested
 from .console import Console
@@ -49,6 +50,7 @@ def run(options: Options, console: Console) -> int:
     project = load_project(options.project, profile=options.profile)
     wanted = requested(options, project, os.environ)
     plan, session = _plan(Session(project, os.environ, writes=False), wanted)
+    require_files(session, plan)
     if options.bake:
         console = Console(as_json=True)
     show_plan(console, plan)

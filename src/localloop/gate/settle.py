@@ -26,7 +26,7 @@ def completed_jobs(gate: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(
         entry["ref"]
         for entry in gate.get("objects", ())
-        if entry["state"] == "ready" and ObjectRef.parse(entry["ref"]).kind == "Job"
+        if entry["state"] == "ready" and ObjectRef.parse(entry["ref"]).key[:2] == ("batch", "Job")
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LocalloopError
+from ..kube.documents import write_document
 from ..system import tools
 from .releases import HISTORY_MAX
 
@@ -79,7 +79,7 @@ class Helm:
             apply_flags=apply_flags,
             timeout=timeout,
         )
-        return self._run(argv[1:], timeout, json.dumps(values).encode(), pass_fds)
+        return self._run(argv[1:], timeout, write_document(values).encode(), pass_fds)
 
     def rollback(
         self,

@@ -1,14 +1,13 @@
-"""A release's manifest: its objects, and how the live ones differ from it."""
+"""The objects of manifests: of those that Helm rendered, and of files."""
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
-from functools import cache
 from typing import Any
 
+from ..errors import LocalloopError
+from ..kube.documents import DocumentError, read_documents
+from ..kube.fields import as_map
 from ..kube.objects import Object, ObjectRef, ref_of
 
 
@@ -16,159 +15,81 @@ def parse(manifest: str, namespace: str) -> list[Object]:
     """The objects of a rendered manifest, without hooks, which Helm stores elsewhere.
 
     ``namespace`` is the release's; objects that name none get it, even if their kind has none: the
-    API server knows which kinds are namespaced, see ``located``.
+    API server knows which kinds are namespaced, see ``located``. Raises ``manifest_unreadable``.
     """
-    found = list(documents(manifest))
+    try:
+        found = list(read_objects(manifest))
+    except DocumentError as error:
+        raise LocalloopError(
+            "manifest_unreadable",
+            f"what Helm rendered cannot be read: {error}",
+            hint="Correct the chart: `helm get manifest` shows what it rendered.",
+        ) from None
     for obj in found:
-        obj["metadata"].setdefault("namespace", namespace)
+        obj["metadata"]["namespace"] = obj["metadata"].get("namespace") or namespace
     return found
 
 
-def documents(text: str) -> Iterator[Object]:
-    """The objects of YAML documents as written; lists are flattened."""
-    import yaml
+def read_objects(text: bytes | str) -> Iterator[Object]:
+    """The objects of YAML or JSON documents as written; lists are flattened.
 
-    for document in yaml.load_all(text, Loader=_loader()):
-        if isinstance(document, dict) and "kind" in document:
-            yield from _flat(document)
-
-
-@cache
-def _loader() -> Any:
-    """A safe loader that reads scalars like Helm: ``12:30`` and ``2026-01-01`` are text."""
-    import yaml
-
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    resolvers = {
-        first: [
-            (tag, _without_colon(regexp) if tag.endswith((":int", ":float")) else regexp)
-            for tag, regexp in found
-            if not tag.endswith(":timestamp")
-        ]
-        for first, found in base.yaml_implicit_resolvers.items()
-    }
-    return type("_Loader", (base,), {"yaml_implicit_resolvers": resolvers})
+    Raises ``DocumentError``, also for a document that is not an object.
+    """
+    for line, document in read_documents(text):
+        for obj in _flat(document):
+            problem = _problem(obj)
+            if problem:
+                raise DocumentError(line, problem)
+            yield obj
 
 
-def _without_colon(regexp: re.Pattern[str]) -> re.Pattern[str]:
-    return re.compile(f"(?![^:]*:)(?:{regexp.pattern})", re.X)
-
-
-def _flat(document: Object) -> Iterator[Object]:
-    """The object itself, or the items of a list of any kind, as Helm treats them."""
-    if document["kind"].endswith("List") and isinstance(document.get("items"), list):
-        for item in document["items"]:
-            yield from _flat(item)
-    else:
+def _flat(document: Any) -> Iterator[Any]:
+    """The object itself, or the items of a list. Any kind with ``items`` is one to kubectl."""
+    if not isinstance(document, dict) or "items" not in document:
         yield document
+        return
+    items = document["items"]
+    if items is None:
+        return
+    for item in items if isinstance(items, list) else [items]:
+        if isinstance(item, dict) and not item.get("kind") and not item.get("apiVersion"):
+            kind = str(document.get("kind") or "").removesuffix("List")
+            item |= {"apiVersion": document.get("apiVersion"), "kind": kind}
+        yield from _flat(item)
+
+
+def _problem(obj: Any) -> str:
+    """Why it is not an object that an API server could store under a name; empty if it is."""
+    if not isinstance(obj, dict):
+        return "not a Kubernetes object"
+    metadata = obj.get("metadata")
+    named = as_map(metadata)
+    for key, value in (
+        ("apiVersion", obj.get("apiVersion")),
+        ("kind", obj.get("kind")),
+        ("metadata.name", named.get("name")),
+    ):
+        if not isinstance(value, str) or not value:
+            return _not_text(key, value) if value else f"not a Kubernetes object: it has no {key}"
+    if not isinstance(named.get("namespace") or "", str):
+        return _not_text("metadata.namespace", named["namespace"])
+    for field in ("labels", "annotations"):
+        if not isinstance(named.get(field) or {}, dict):
+            return f"metadata.{field} must be a map"
+        for key, value in as_map(named.get(field)).items():
+            if value is not None and not isinstance(value, str):
+                return _not_text(f"metadata.{field}.{key}", value)
+    return ""
+
+
+def _not_text(key: str, value: Any) -> str:
+    if isinstance(value, dict | list):
+        return f"{key} must be text"
+    shown = {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
+    return f"{key} must be text, and {shown} is not: put it in quotes"
 
 
 def located(obj: Object, *, namespaced: bool) -> ObjectRef:
     """The reference of a manifest's object; without a namespace if its kind has none."""
     ref = ref_of(obj)
     return ref if namespaced else ObjectRef(ref.api_version, ref.kind, "", ref.name)
-
-
-def differences(wanted: Object, live: Object) -> list[str]:
-    """The paths of fields that the manifest sets and whose live values differ."""
-    if wanted["kind"] == "Secret" and wanted.get("stringData"):
-        data = {key: _base64(value) for key, value in wanted["stringData"].items()}
-        wanted = {**wanted, "data": {**(wanted.get("data") or {}), **data}, "stringData": None}
-    metadata = wanted.get("metadata") or {}
-    body = {key: value for key, value in wanted.items() if key not in ("metadata", "status")}
-    kept = {key: metadata[key] for key in ("labels", "annotations") if metadata.get(key)}
-    return list(_differ(body, live, "")) + list(_differ(kept, live.get("metadata") or {}, ""))
-
-
-def _base64(value: Any) -> str:
-    return base64.b64encode(str(value).encode()).decode()
-
-
-def _differ(wanted: Any, live: Any, path: str) -> Iterator[str]:
-    if isinstance(wanted, dict):
-        if not isinstance(live, dict):
-            if _means_something(wanted):
-                yield path
-            return
-        for key, value in wanted.items():
-            yield from _differ(value, live.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(wanted, list):
-        yield from _lists_differ(wanted, live or [], path)
-    elif not _equal(wanted, live, literal=_LITERAL.search(path) is not None):
-        yield path
-
-
-def _lists_differ(wanted: list[Any], live: Any, path: str) -> Iterator[str]:
-    if not isinstance(live, list):
-        yield path
-        return
-    names = [entry.get("name") for entry in wanted if isinstance(entry, dict)]
-    texts = {name for name in names if isinstance(name, str)}
-    if wanted and len(texts) == len(wanted):  # otherwise a name is missing or used twice (mounts)
-        by_name = {str(entry.get("name")): entry for entry in live if isinstance(entry, dict)}
-        for entry in wanted:
-            yield from _differ(entry, by_name.get(entry["name"]), f"{path}[{entry['name']}]")
-        return
-    if len(wanted) != len(live):
-        yield path
-        return
-    for index, (one, other) in enumerate(zip(wanted, live, strict=True)):
-        yield from _differ(one, other, f"{path}[{index}]")
-
-
-def _means_something(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(_means_something(item) for item in value.values())
-    return value not in (None, [], "", False, 0)
-
-
-def _equal(wanted: Any, live: Any, *, literal: bool) -> bool:
-    if wanted == live and isinstance(wanted, bool) == isinstance(live, bool):
-        return True
-    if live is None:  # the API server drops empty values
-        return not _means_something(wanted)
-    if wanted is None:
-        return True
-    if literal:
-        return False
-    first, second = _quantity(wanted), _quantity(live)
-    return first is not None and first == second
-
-
-# Fields that hold text, where "1k" and "1000" differ.
-_LITERAL = re.compile(
-    r"(^|\.)(data|labels|annotations|matchLabels)\.|\.(args|command)\[|\.env\[[^]]*\]\.value$"
-)
-
-_SUFFIXES = {
-    "": Decimal(1),
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("0.001"),
-    "k": Decimal(10) ** 3,
-    "M": Decimal(10) ** 6,
-    "G": Decimal(10) ** 9,
-    "T": Decimal(10) ** 12,
-    "P": Decimal(10) ** 15,
-    "E": Decimal(10) ** 18,
-    "Ki": Decimal(2) ** 10,
-    "Mi": Decimal(2) ** 20,
-    "Gi": Decimal(2) ** 30,
-    "Ti": Decimal(2) ** 40,
-    "Pi": Decimal(2) ** 50,
-    "Ei": Decimal(2) ** 60,
-}
-_QUANTITY = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(n|u|m|k|[KMGTPE]i|[MGTPE])?")
-
-
-def _quantity(value: Any) -> Decimal | None:
-    """A Kubernetes quantity (``0.5`` and ``500m`` are equal) as a number."""
-    if isinstance(value, bool):
-        return None
-    match = _QUANTITY.fullmatch(str(value))
-    if match is None:
-        return None
-    try:
-        return Decimal(match[1]) * _SUFFIXES[match[2] or ""]
-    except InvalidOperation:
-        return None

@@ -2,57 +2,69 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..config.model import Chart, Project
-from ..errors import LocalloopError
+from ..errors import UsageError
 from ..inputs.manifests import manifest_files
+from ..kube.documents import DocumentError, write_document
+from ..kube.objects import Object
 from ..registry.published import PublishedImage
 from ..system import tools
 from ..system.cache_files import cache_dir, write_atomically
-from .manifest import documents
+from .files import objects_of
+from .manifest import read_objects
 
 
 def write_chart(project: Project, chart: Chart, images: Mapping[str, PublishedImage]) -> Path:
     """Write a chart that renders the objects with their images replaced; its directory.
 
-    Raises ``kustomize_failed`` and ``tool_missing``.
+    Raises the errors of ``raw_objects``.
     """
-    objects = [_with_images(found, images) for found in _objects(project, chart)]
-    text = "".join(f"---\n{json.dumps(found)}\n" for found in objects)
+    objects = [_with_images(found, images) for found in raw_objects(project, chart)]
+    text = "".join(f"---\n{write_document(found)}\n" for found in objects)
     directory = cache_dir(project.root, "charts", chart.name)
     templates = cache_dir(project.root, "charts", chart.name, "templates")
     about = {"apiVersion": "v2", "name": chart.name, "version": "0.0.0"}
-    write_atomically(directory / "Chart.yaml", json.dumps(about).encode())
+    write_atomically(directory / "Chart.yaml", write_document(about).encode())
     write_atomically(directory / "objects.yaml", text.encode())
     # The manifests are data, not templates.
     write_atomically(templates / "all.yaml", b'{{ .Files.Get "objects.yaml" }}\n')
     return directory
 
 
-def _objects(project: Project, chart: Chart) -> Iterator[Any]:
+def raw_objects(project: Project, chart: Chart) -> list[Object]:
+    """The objects that ``manifests`` or ``kustomize`` stand for, as written.
+
+    Raises ``UsageError`` (``input_missing``, ``input_unreadable``, ``input_invalid`` with file and
+    line, ``kustomize_failed``) and ``tool_missing``.
+    """
     if chart.kustomize:
-        yield from documents(_kustomized(project, chart))
-        return
-    for path in manifest_files(project, chart):
-        yield from documents(path.read_text())
+        return _kustomized(project, chart)
+    return [found for path in manifest_files(project, chart) for found in objects_of(project, path)]
 
 
-def _kustomized(project: Project, chart: Chart) -> str:
+def _kustomized(project: Project, chart: Chart) -> list[Object]:
     kubectl = tools.find("kubectl", hint="Install kubectl: it brings kustomize.")
     directory = project.root / chart.kustomize
     done = tools.run([kubectl, "kustomize", "--", str(directory)], timeout=60)
     if done.returncode:
-        raise LocalloopError(
-            f"kustomize_failed:{chart.name}",
-            f"kubectl kustomize failed: {done.stderr.strip()[-500:]}",
-            component=chart.name,
-            hint="Fix what it names, then run the deploy again.",
-        )
-    return done.stdout
+        raise _kustomize_failed(chart, done.stderr.strip()[-500:])
+    try:
+        return list(read_objects(done.stdout))
+    except DocumentError as error:
+        raise _kustomize_failed(chart, f"what it wrote: {error}") from None
+
+
+def _kustomize_failed(chart: Chart, said: str) -> UsageError:
+    return UsageError(
+        f"kustomize_failed:{chart.name}",
+        f"kubectl kustomize failed: {said}",
+        component=chart.name,
+        hint="Fix what it names, then run the deploy again.",
+    )
 
 
 def _with_images(value: Any, images: Mapping[str, PublishedImage]) -> Any:

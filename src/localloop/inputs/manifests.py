@@ -9,6 +9,7 @@ from typing import Any
 
 from ..config.model import Chart, Project
 from ..errors import UsageError
+from ..kube.documents import DocumentError, read_documents
 from .context import path_in_project, read_input
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -33,7 +34,9 @@ def manifest_files(project: Project, chart: Chart) -> list[Path]:
     for relative in chart.manifests:
         path = path_in_project(project, relative, f"charts.{chart.name}.manifests")
         if path.is_dir():
-            found += sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
+            found += sorted(
+                each for each in path.rglob("*") if each.suffix in SUFFIXES and not each.is_dir()
+            )
         elif path.is_file():
             found.append(path)
         else:
@@ -92,13 +95,12 @@ def kustomize_roots(project: Project, chart: Chart) -> tuple[list[str], list[str
 
 
 def _read(project: Project, file: Path, key: str) -> dict[str, Any]:
-    import yaml
-
     relative = str(file.relative_to(project.root))
     try:
-        content = yaml.safe_load(read_input(project, relative, key))
-    except (yaml.YAMLError, UnicodeError):
-        raise _missing(project, f"{key}: {relative} is not YAML") from None
+        _, content = next(read_documents(read_input(project, relative, key)), (1, {}))
+    except DocumentError as error:
+        where = f"{relative}:{error.line}"
+        raise UsageError("input_invalid", f"{key}: {error.problem}", where=where) from None
     return content if isinstance(content, dict) else {}
 
 
@@ -120,11 +122,9 @@ def _named(content: dict[str, Any]) -> Iterator[str]:
 
 def _is_yaml(text: str) -> bool:
     """Whether an entry is inline YAML rather than a path."""
-    import yaml
-
     try:
-        return isinstance(yaml.safe_load(text), (dict, list))
-    except yaml.YAMLError:
+        return any(isinstance(value, (dict, list)) for _, value in read_documents(text))
+    except DocumentError:
         return "\n" in text
 
 

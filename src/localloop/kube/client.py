@@ -371,7 +371,9 @@ class Kube:
 def _encode(body: Any) -> bytes | None:
     if body is None or isinstance(body, bytes):
         return body
-    return json.dumps(body, separators=(",", ":")).encode()
+    from .documents import write_document
+
+    return write_document(body).encode()  # server-side apply reads YAML
 
 
 def _lower(headers: http.client.HTTPMessage) -> dict[str, str]:

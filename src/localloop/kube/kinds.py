@@ -61,3 +61,8 @@ def known_resource(group: str, kind: str) -> tuple[str, bool] | None:
     if plural := CLUSTER_SCOPED.get((group, kind)):
         return plural, False
     return None
+
+
+def is_builtin(group: str) -> bool:
+    """Whether an API group is Kubernetes' own, so that its objects are not custom resources."""
+    return "." not in group or group.endswith(".k8s.io")

@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from .fields import map_at, maps_at
+
 Object = dict[str, Any]
 ObjectKey = tuple[str, str, str, str]
 """Group, kind, namespace and name: the same for every version of the API."""
@@ -60,12 +62,12 @@ def ref_of(obj: Object) -> ObjectRef:
 
 def uid_of(obj: Object) -> str:
     """The uid; empty for an object that does not come from a cluster."""
-    return str(obj["metadata"].get("uid") or "")
+    return str(map_at(obj, "metadata").get("uid") or "")
 
 
 def condition(obj: Object, kind: str) -> Mapping[str, Any]:
     """The status condition of type ``kind``, or an empty mapping."""
-    for entry in (obj.get("status") or {}).get("conditions") or ():
+    for entry in maps_at(obj, "status", "conditions"):
         if entry.get("type") == kind:
             return dict(entry)
     return {}
@@ -73,19 +75,19 @@ def condition(obj: Object, kind: str) -> Mapping[str, Any]:
 
 def controller_uid(obj: Object) -> str:
     """The uid of the controller that owns the object, or an empty string."""
-    for owner in obj["metadata"].get("ownerReferences") or ():
+    for owner in maps_at(obj, "metadata", "ownerReferences"):
         if owner.get("controller"):
             return str(owner.get("uid") or "")
     return ""
 
 
-def timestamp(text: str | None) -> float | None:
+def timestamp(text: Any) -> float | None:
     """An API timestamp (RFC 3339) as epoch seconds; ``None`` if missing or malformed."""
-    if not text:
+    if not text or not isinstance(text, str):
         return None
     try:
         return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from ..config.placeholders import consumed_images
-from ..helm import manifest
 from ..helm import releases as helm_releases
 from ..helm.live import LiveRelease, read_live
 from ..kube.collections import Collection, fetch_collections
@@ -177,12 +176,14 @@ class _Proof:
         return found
 
     def _compare(self, moved: list[ObjectRef]) -> list[str]:
-        wanted = self._read().objects
+        from .drift import drifted_fields
+
+        kube, wanted = self._session.kube, self._read().objects
         found = []
         for ref in moved:
-            live = self._session.kube.read(ref)
+            live = kube.read(ref)
             fields = (
-                manifest.differences(wanted[ref], live)
+                drifted_fields(kube, ref, wanted[ref], live)
                 if live is not None and ref in wanted
                 else [""]
             )

@@ -117,7 +117,7 @@ def _lines(seen: GateResult, view: Snapshot | None) -> tuple[str, ...]:
     return tuple(
         f"{verdict.ref.kind} {verdict.ref.name}: {_counted(verdict, view)}"
         for verdict in seen.objects
-        if verdict.ref.kind in (*WORKLOADS, "Job")
+        if verdict.ref.group in ("apps", "batch") and verdict.ref.kind in (*WORKLOADS, "Job")
     )
 
 

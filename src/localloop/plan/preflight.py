@@ -1,15 +1,16 @@
-"""The tools that a run needs, checked before it changes anything."""
+"""The tools and files that a run needs, checked before it changes anything."""
 
 from __future__ import annotations
 
 import json
 
 from ..cluster.state import context_name
+from ..config.model import Chart, Project
 from ..errors import LocalloopError, UsageError
 from ..helm import command as helm
 from ..session import Session
 from ..system.paths import cache_dir
-from .model import Plan
+from .model import UNCHECKED, Plan
 
 
 def require_tools(session: Session, plan: Plan) -> None:
@@ -26,6 +27,35 @@ def require_tools(session: Session, plan: Plan) -> None:
 
         require_kind()
         require_docker(session)
+
+
+def require_files(session: Session, plan: Plan) -> None:
+    """Raise ``UsageError`` where a file that a chart of the plan is made of cannot be used.
+
+    ``input_invalid`` and ``input_unreadable`` name the file and the line; ``kustomize_failed``.
+    """
+    project = session.project
+    unseen = not plan.components or any(part.skip == UNCHECKED for part in plan.components.values())
+    released = {part.name for part in plan.with_step("release")}
+    for chart in project.charts.values():
+        if unseen or chart.name in released:
+            _require_files_of(project, chart)
+
+
+def _require_files_of(project: Project, chart: Chart) -> None:
+    from ..helm.files import require_readable
+
+    require_readable(project, chart)
+    if not (chart.manifests or chart.kustomize):
+        return
+    from ..helm.raw_chart import raw_objects
+
+    try:
+        raw_objects(project, chart)
+    except UsageError:
+        raise
+    except LocalloopError as error:
+        raise UsageError(error.reason, error.message, hint=error.hint) from error
 
 
 def require_docker(session: Session) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..kube.client import ApiError, ApiUnreachable, Kube
+from ..kube.fields import map_at
 from ..kube.objects import Object, ObjectRef, timestamp
 from .store import Store
 
@@ -57,7 +58,7 @@ def completed_uid(kube: Kube, ref: ObjectRef, since: float) -> str:
     reasons_by_uid: dict[str, set[str]] = {}
     for event in sorted(events, key=_created):
         if _created(event) >= since:
-            uid = str(event["involvedObject"].get("uid") or "")
+            uid = str(map_at(event, "involvedObject").get("uid") or "")
             reasons_by_uid.setdefault(uid, set()).add(str(event.get("reason")))
     if not all("Completed" in reasons for reasons in reasons_by_uid.values()):
         return ""
@@ -65,4 +66,4 @@ def completed_uid(kube: Kube, ref: ObjectRef, since: float) -> str:
 
 
 def _created(event: Object) -> float:
-    return timestamp(event["metadata"].get("creationTimestamp")) or 0.0
+    return timestamp(map_at(event, "metadata").get("creationTimestamp")) or 0.0

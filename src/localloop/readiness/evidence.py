@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import LocalloopError
 from ..kube.client import ApiError, Kube
+from ..kube.fields import as_int, map_at, maps_at
 from ..kube.objects import Object, ObjectRef, Snapshot, ref_of, timestamp
 from .pod_rule import container_statuses, pod_ready, terminating
 from .revisions import all_pods, current_pods
@@ -55,11 +56,11 @@ def collect_evidence(
         if ref.namespace not in events:
             events[ref.namespace] = _warning_events(kube, ref.namespace, deadline)
         names = {(ref.kind, ref.name)} | {("Pod", str(p["metadata"]["name"])) for p in pods}
-        if obj is not None and ref.kind == "Deployment":
+        if obj is not None and ref.key[:2] == ("apps", "Deployment"):
             names |= {
                 ("ReplicaSet", str(owner.get("name")))
                 for pod in pods
-                for owner in pod["metadata"].get("ownerReferences") or ()
+                for owner in maps_at(pod, "metadata", "ownerReferences")
             }
         found.append(
             {
@@ -126,19 +127,19 @@ def _relevant_pods(obj: Object | None, view: Snapshot) -> list[Object]:
     if obj is None:
         return []
     pods = current_pods(obj, view)
-    if not pods and obj["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "Job"):
+    if not pods and ref_of(obj).group in ("apps", "batch"):
         pods = all_pods(obj, view)
     return [pod for pod in pods if not pod_ready(pod) and not terminating(pod)] or pods[:1]
 
 
 def _pod_evidence(kube: Kube, pod: Object, deadline: float) -> dict[str, Any]:
-    status = pod.get("status") or {}
+    status = map_at(pod, "status")
     ref = ref_of(pod)
-    spec = pod.get("spec") or {}
+    spec = map_at(pod, "spec")
     specs = {
         str(container.get("name")): {**container, "init": section == "initContainers"}
         for section in ("initContainers", "containers")
-        for container in spec.get(section) or ()
+        for container in maps_at(spec, section)
     }
     containers = [
         _container_evidence(kube, ref, entry, deadline)
@@ -151,7 +152,7 @@ def _pod_evidence(kube: Kube, pod: Object, deadline: float) -> dict[str, Any]:
         "phase": sanitize(str(status.get("phase") or "Unknown")),
         "conditions": [
             sanitize(f"{c.get('type')}: {c.get('reason') or ''} {c.get('message') or ''}".strip())
-            for c in status.get("conditions") or ()
+            for c in maps_at(status, "conditions")
             if c.get("status") != "True"
         ],
         "containers": containers,
@@ -160,33 +161,36 @@ def _pod_evidence(kube: Kube, pod: Object, deadline: float) -> dict[str, Any]:
 
 def _declared(container: Mapping[str, Any]) -> dict[str, Any]:
     """What the pod's spec declares of a container: its ports and its readiness probe."""
-    ports = {str(p.get("name") or ""): p.get("containerPort") for p in container.get("ports") or ()}
-    probe = container.get("readinessProbe") or {}
+    ports = {
+        str(port.get("name") or ""): port.get("containerPort")
+        for port in maps_at(container, "ports")
+    }
+    probe = map_at(container, "readinessProbe")
     request = ""
     for kind in ("httpGet", "tcpSocket", "grpc", "exec"):
-        handler = probe.get(kind)
-        if handler is not None:
+        if probe.get(kind) is not None:
+            handler = map_at(probe, kind)
             port = handler.get("port", "")
             where = f" :{ports.get(str(port), port)}{handler.get('path') or ''}" if port else ""
             request = sanitize(f"{kind}{where}")
     return {
         "init": bool(container.get("init")),
-        "ports": [port for port in ports.values() if port],
+        "ports": [as_int(port) for port in ports.values() if as_int(port)],
         "readiness_probe": request,
     }
 
 
 def _completed(status: Any) -> bool:
-    ended = (status.get("state") or {}).get("terminated") or {}
+    ended = map_at(status, "state", "terminated")
     return bool(ended) and ended.get("exitCode") == 0 and not status.get("restartCount")
 
 
 def _container_evidence(kube: Kube, pod: ObjectRef, status: Any, deadline: float) -> dict[str, Any]:
-    state, last = status.get("state") or {}, status.get("lastState") or {}
-    waiting = state.get("waiting") or {}
-    ended = last.get("terminated") or state.get("terminated") or {}
+    state = map_at(status, "state")
+    waiting = map_at(state, "waiting")
+    ended = map_at(status, "lastState", "terminated") or map_at(state, "terminated")
     name = str(status.get("name"))
-    restarts = int(status.get("restartCount") or 0)
+    restarts = as_int(status.get("restartCount"))
     started = bool(state.get("running") or state.get("terminated") or restarts)
     return {
         "name": name,
@@ -242,28 +246,18 @@ def _warning_events(kube: Kube, namespace: str, deadline: float) -> list[Object]
 
 
 def _events_about(events: Sequence[Object], names: set[tuple[str, str]]) -> list[dict[str, Any]]:
-    chosen = [
-        event
-        for event in events
-        if (
-            (event.get("involvedObject") or {}).get("kind"),
-            (event.get("involvedObject") or {}).get("name"),
-        )
-        in names
-    ]
+    chosen = [event for event in events if _about(event) in names]
     chosen.sort(key=_event_time, reverse=True)
     return [
         {
-            "object": sanitize(
-                f"{event['involvedObject']['kind']}/{event['involvedObject']['name']}"
-            ),
+            "object": sanitize("/".join(_about(event))),
             "reason": sanitize(str(event.get("reason") or "")),
             "message": sanitize(str(event.get("message") or "")),
-            "count": int(event.get("count") or (event.get("series") or {}).get("count") or 1),
+            "count": as_int(event.get("count") or map_at(event, "series").get("count")) or 1,
             "last": str(
                 event.get("lastTimestamp")
                 or event.get("eventTime")
-                or event["metadata"].get("creationTimestamp")
+                or map_at(event, "metadata").get("creationTimestamp")
                 or ""
             ),
         }
@@ -271,9 +265,15 @@ def _events_about(events: Sequence[Object], names: set[tuple[str, str]]) -> list
     ]
 
 
+def _about(event: Object) -> tuple[str, str]:
+    """Kind and name of the object that an event is about."""
+    about = map_at(event, "involvedObject")
+    return str(about.get("kind")), str(about.get("name"))
+
+
 def _event_time(event: Object) -> float:
     last = event.get("lastTimestamp") or event.get("eventTime")
-    return timestamp(last or event["metadata"].get("creationTimestamp")) or 0.0
+    return timestamp(last or map_at(event, "metadata").get("creationTimestamp")) or 0.0
 
 
 def _time_left(deadline: float) -> float:

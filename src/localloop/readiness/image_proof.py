@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..kube.fields import map_at, maps_at
 from ..kube.objects import Object
 from ..registry.published import PublishedImage
 from ..registry.tags import digest_tag, is_digest_tag
@@ -60,13 +61,13 @@ def image_proof(
     findings: list[ImageFinding] = []
     for pod in pods:
         name = str(pod["metadata"]["name"])
-        ids = {s.get("name"): str(s.get("imageID") or "") for s in container_statuses(pod)}
-        for container in _containers(pod.get("spec") or {}):
+        ids = {str(s.get("name")): str(s.get("imageID") or "") for s in container_statuses(pod)}
+        for container in _containers(map_at(pod, "spec")):
             image = str(container.get("image") or "")
             allowed = expected.get(split_image(image)[0])
             if allowed is None:
                 continue
-            image_id = ids.get(container.get("name"), "")
+            image_id = ids.get(str(container.get("name")), "")
             digest = image_digest(image_id)
             if digest not in allowed:
                 kind = "different" if digest else "unknown"
@@ -105,12 +106,7 @@ def template_findings(
 
 
 def _containers(pod_spec: Mapping[str, object]) -> list[Mapping[str, object]]:
-    found: list[Mapping[str, object]] = []
-    for section in ("initContainers", "containers"):
-        entries = pod_spec.get(section)
-        if isinstance(entries, list):
-            found.extend(entries)
-    return found
+    return [*maps_at(pod_spec, "initContainers"), *maps_at(pod_spec, "containers")]
 
 
 def expected_digests(images: Mapping[str, PublishedImage]) -> dict[str, frozenset[str]]:

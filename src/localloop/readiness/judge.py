@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..kube.kinds import is_builtin
 from ..kube.objects import Object, ObjectRef, Snapshot
 from . import resources, workloads
 from .pod_rule import DEFAULT_THRESHOLDS, Thresholds, terminating
@@ -55,5 +56,4 @@ def missing_verdict(ref: ObjectRef) -> Verdict:
 
 def is_gated(ref: ObjectRef) -> bool:
     """Whether readiness can be judged for this kind: the kinds above and custom resources."""
-    builtin = not ref.group or "." not in ref.group or ref.group.endswith(".k8s.io")
-    return (ref.group, ref.kind) in _JUDGES or not builtin
+    return (ref.group, ref.kind) in _JUDGES or not is_builtin(ref.group)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..config.model import HttpCheck, PodScope
 from ..kube.client import Kube
 from ..kube.collections import Collection, fetch_collections
+from ..kube.fields import as_int, labels_of, map_at
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, timestamp, uid_of
 from ..kube.selectors import matches
@@ -105,7 +106,7 @@ def selected_workloads(selected: PodScope, view: Snapshot) -> list[ObjectRef]:
         obj
         for kind in WORKLOADS
         for obj in view.of_kind("apps", kind, selected.namespace)
-        if matches(selected.selector, obj["metadata"].get("labels"))
+        if matches(selected.selector, labels_of(obj))
         or matches(selected.selector, template_labels(obj))
     ]
     owned = {
@@ -119,9 +120,15 @@ def selected_workloads(selected: PodScope, view: Snapshot) -> list[ObjectRef]:
         for pod in view.pods(selected.namespace)
         if uid_of(pod) not in owned
         and not terminating(pod)
-        and matches(selected.selector, pod["metadata"].get("labels"))
+        and matches(selected.selector, labels_of(pod))
     ]
     return [ref_of(obj) for obj in (*workloads, *pods)]
+
+
+def has_pods(obj: Object) -> bool:
+    """Whether it is a workload that keeps pods running, or a pod."""
+    group, kind, *_ = ref_of(obj).key
+    return (group, kind) == ("", "Pod") or (group == "apps" and kind in (*WORKLOADS, "ReplicaSet"))
 
 
 def stability_window(obj: Object, stable_for: float | None) -> float:
@@ -129,16 +136,16 @@ def stability_window(obj: Object, stable_for: float | None) -> float:
 
     ``stable_for`` None means 0 where every container has a readiness probe, else the default.
     """
-    spec = obj.get("spec") or {}
-    pod_spec = spec if obj["kind"] == "Pod" else (spec.get("template") or {}).get("spec")
-    if obj["kind"] not in (*WORKLOADS, "ReplicaSet", "Pod") or not pod_spec:
+    spec = map_at(obj, "spec")
+    pod_spec = spec if obj["kind"] == "Pod" else map_at(spec, "template", "spec")
+    if not has_pods(obj) or not pod_spec:
         return 0.0
     window = stable_for
     if window is None:
         window = 0.0 if all_have_readiness_probes(pod_spec) else DEFAULT_WINDOW
-    if obj["kind"] == "StatefulSet" and "availableReplicas" not in (obj.get("status") or {}):
+    if obj["kind"] == "StatefulSet" and "availableReplicas" not in map_at(obj, "status"):
         # Kubernetes before 1.22 does not apply minReadySeconds to StatefulSets.
-        window = max(window, float(spec.get("minReadySeconds") or 0))
+        window = max(window, float(as_int(spec.get("minReadySeconds"))))
     return window
 
 
@@ -150,7 +157,7 @@ def last_pod_change(obj: Object, view: Snapshot) -> float | None:
         for moment in (
             timestamp(condition(pod, "Ready").get("lastTransitionTime")),
             *(
-                timestamp(((status.get("state") or {}).get("running") or {}).get("startedAt"))
+                timestamp(map_at(status, "state", "running").get("startedAt"))
                 for status in container_statuses(pod)
             ),
         )
@@ -162,7 +169,7 @@ def last_pod_change(obj: Object, view: Snapshot) -> float | None:
 def seconds_until_stable(obj: Object, view: Snapshot, stable_for: float | None) -> float:
     """Seconds until the object has been stable for its window, by the API server's clock."""
     window = stability_window(obj, stable_for)
-    if not window or obj["kind"] == "Job":
+    if not window:
         return 0.0
     last = last_pod_change(obj, view)
     return 0.0 if last is None else max(0.0, window - (view.now - last))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UsageError
+from ..kube.fields import as_int, as_map, map_at, maps_at
 from ..kube.objects import Object, ObjectRef, condition, ref_of, uid_of
 
 
@@ -74,38 +75,36 @@ _WAITING: dict[str, tuple[str, bool]] = {
 
 def container_statuses(pod: Object) -> Iterator[Mapping[str, Any]]:
     """The statuses of all containers, init containers and sidecars first."""
-    status = pod.get("status") or {}
-    yield from status.get("initContainerStatuses") or ()
-    yield from status.get("containerStatuses") or ()
+    yield from maps_at(pod, "status", "initContainerStatuses")
+    yield from maps_at(pod, "status", "containerStatuses")
 
 
 def pod_ready(pod: Object) -> bool:
     """Whether the pod is running, has the Ready condition and is not being deleted."""
     return (
         not terminating(pod)
-        and (pod.get("status") or {}).get("phase") == "Running"
+        and map_at(pod, "status").get("phase") == "Running"
         and condition(pod, "Ready").get("status") == "True"
     )
 
 
 def terminating(obj: Object) -> bool:
     """Whether the object is being deleted."""
-    return bool(obj["metadata"].get("deletionTimestamp"))
+    return bool(map_at(obj, "metadata").get("deletionTimestamp"))
 
 
 def not_terminating(objects: Any) -> list[Object]:
     """Those that are not being deleted; ``UsageError`` where it is not a list of objects."""
-    try:
-        if isinstance(objects, list | tuple):
-            return [obj for obj in objects if not terminating(obj)]
-    except (KeyError, TypeError, AttributeError):
-        pass
+    if isinstance(objects, list | tuple) and all(
+        isinstance(as_map(obj).get("metadata"), Mapping) for obj in objects
+    ):
+        return [obj for obj in objects if not terminating(obj)]
     raise UsageError("unexpected_data", "not a list of Kubernetes objects")
 
 
 def pod_finished(pod: Object) -> bool:
     """Whether all its containers have terminated for good."""
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return map_at(pod, "status").get("phase") in ("Succeeded", "Failed")
 
 
 def pod_suspects(
@@ -126,10 +125,10 @@ def pod_suspects(
     found: list[Suspect] = []
     for status in container_statuses(pod):
         name = str(status.get("name"))
-        waiting = (status.get("state") or {}).get("waiting") or {}
+        waiting = map_at(status, "state", "waiting")
         waiting_reason = str(waiting.get("reason") or "")
         reason, may_recover = _WAITING.get(waiting_reason, ("", True))
-        restarts = int(status.get("restartCount") or 0)
+        restarts = as_int(status.get("restartCount"))
         new_restarts = restarts - initial_restarts.get((uid, name), restarts)
         if reason and reason != CRASH_LOOP:
             message = f": {waiting['message']}" if waiting.get("message") else ""
@@ -177,15 +176,15 @@ def long_running(pod_spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """
     sidecars = [
         container
-        for container in pod_spec.get("initContainers") or ()
+        for container in maps_at(pod_spec, "initContainers")
         if container.get("restartPolicy") == "Always"
     ]
-    return [*(pod_spec.get("containers") or ()), *sidecars]
+    return [*maps_at(pod_spec, "containers"), *sidecars]
 
 
 def _last_exit(status: Mapping[str, Any]) -> str:
-    for state in (status.get("lastState") or {}, status.get("state") or {}):
-        ended = state.get("terminated")
+    for state in ("lastState", "state"):
+        ended = map_at(status, state, "terminated")
         if ended:
             return f"exit {ended.get('exitCode')} ({ended.get('reason') or 'no reason'})"
     return "exit unknown"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from ..kube.fields import annotations_of, as_int, as_map, as_maps, map_at, maps_at
 from ..kube.objects import Object, condition, uid_of
 from ..kube.selectors import selects
 from .pod_rule import Suspect
-from .revisions import desired_pods, generation_observed, template_labels
+from .revisions import desired_pods, generation_observed, generation_of, template_labels
 from .verdict import NOT_GATED, Case, Verdict, with_suspects
 
 
@@ -33,12 +35,9 @@ def _storage_class(case: Case) -> Object | None:
     classes = case.view.of_kind("storage.k8s.io", "StorageClass", "")
     name = case.spec.get("storageClassName")
     if name is not None:
-        return next((entry for entry in classes if entry["metadata"]["name"] == name), None)
+        return next((each for each in classes if each["metadata"]["name"] == name), None)
     default = "storageclass.kubernetes.io/is-default-class"
-    return next(
-        (e for e in classes if (e["metadata"].get("annotations") or {}).get(default) == "true"),
-        None,
-    )
+    return next((each for each in classes if annotations_of(each).get(default) == "true"), None)
 
 
 def custom_resource_definition(case: Case) -> Verdict:
@@ -58,17 +57,14 @@ def service(case: Case) -> Verdict:
         return case.ready("external name")
     if not case.spec.get("clusterIP"):
         return case.progressing("no_cluster_ip", "no cluster IP yet")
-    if kind == "LoadBalancer" and case.thresholds.load_balancers:
-        balancer = case.status.get("loadBalancer") or {}
-        if not balancer.get("ingress"):
-            return case.progressing("no_ingress", "the load balancer has no address yet")
-    selector = case.spec.get("selector")
+    balanced = kind == "LoadBalancer" and case.thresholds.load_balancers
+    if balanced and not map_at(case.status, "loadBalancer").get("ingress"):
+        return case.progressing("no_ingress", "the load balancer has no address yet")
+    selector = as_map(case.spec.get("selector"))
     if not selector:
         return case.ready("no selector")
     endpoints = case.view.endpoints(case.ref.namespace, case.ref.name)
-    ready = sum(
-        len(subset.get("addresses") or ()) for subset in (endpoints or {}).get("subsets") or ()
-    )
+    ready = sum(len(maps_at(subset, "addresses")) for subset in maps_at(endpoints, "subsets"))
     if ready:
         return case.ready(f"{ready} endpoints")
     backends = [
@@ -87,17 +83,20 @@ def service(case: Case) -> Verdict:
 
 
 def custom_resource(case: Case) -> Verdict:
-    """By its conditions Stalled, Reconciling and Ready, as kstatus (sigs.k8s.io/cli-utils) does."""
+    """By its conditions Stalled, Reconciling and Ready, as kstatus (sigs.k8s.io/cli-utils) does.
+
+    Its status may hold anything: not gated, with a warning, where it is not what kstatus reads.
+    """
+    unusual = _unusual_status(case)
+    if unusual:
+        warning = f"{case.ref.kind} {case.ref.name} is not gated: {unusual}"
+        return Verdict(NOT_GATED, "", unusual, case.ref, (warning,))
     ready = condition(case.obj, "Ready")
-    observed = [
-        generation
-        for generation in (case.status.get("observedGeneration"), ready.get("observedGeneration"))
-        if generation is not None
-    ]
-    if not all(_is_current(generation, case.obj) for generation in observed):
+    observed = _observed(case)
+    if any(as_int(seen) < generation_of(case.obj) for seen in observed):
         return case.progressing("not_observed", "not yet observed by its controller")
     # A controller that reports no generation may not have seen the newest one.
-    current = bool(observed) or int(case.obj["metadata"].get("generation") or 1) == 1
+    current = bool(observed) or generation_of(case.obj) == 1
     stalled = condition(case.obj, "Stalled")
     if stalled.get("status") == "True":
         text = str(stalled.get("message") or "stalled")
@@ -113,15 +112,36 @@ def custom_resource(case: Case) -> Verdict:
     if not ready:
         return Verdict(NOT_GATED, "", "has no Ready condition", case.ref)
     if ready.get("status") != "True":
-        text = ready.get("message") or ready.get("reason") or "not ready"
-        return case.progressing("not_ready", str(text))
+        text = str(ready.get("message") or ready.get("reason") or "not ready")
+        return case.progressing("not_ready", text)
     if not current:
         return Verdict(NOT_GATED, "", "does not say which generation is ready", case.ref)
     return case.ready("ready")
 
 
-def _is_current(generation: Any, obj: Object) -> bool:
-    try:
-        return int(generation) >= int(obj["metadata"].get("generation") or 0)
-    except (TypeError, ValueError):
-        return False
+def _observed(case: Case) -> list[Any]:
+    """The generations that it says its controller has observed."""
+    ready = condition(case.obj, "Ready")
+    values = case.status.get("observedGeneration"), ready.get("observedGeneration")
+    return [value for value in values if value is not None]
+
+
+def _unusual_status(case: Case) -> str:
+    """Why its status cannot be judged; empty if it can."""
+    status = case.obj.get("status")
+    if status is not None and not isinstance(status, Mapping):
+        return "its status is not an object"
+    conditions = case.status.get("conditions")
+    if conditions is not None and len(as_maps(conditions)) != _length(conditions):
+        return "its conditions are not a list of objects"
+    for kind in ("Ready", "Reconciling", "Stalled"):
+        found = condition(case.obj, kind)
+        if found and found.get("status") not in ("True", "False", "Unknown"):
+            return f'its condition {kind} has a status other than "True", "False" and "Unknown"'
+    if any(as_int(value, -1) < 0 for value in _observed(case)):
+        return "its observedGeneration is not a number"
+    return ""
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list) else -1

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..kube.fields import annotations_of, as_int, labels_of, map_at
 from ..kube.objects import Object, Snapshot, uid_of
 from .pod_rule import pod_finished, terminating
 
 
 def generation_observed(obj: Object) -> bool:
     """Whether the controller has observed the newest generation (some report it as text)."""
-    try:
-        seen = int((obj.get("status") or {}).get("observedGeneration") or 0)
-    except (TypeError, ValueError):
-        return False
-    return seen > 0 and seen >= int(obj["metadata"].get("generation") or 1)
+    seen = as_int(map_at(obj, "status").get("observedGeneration"))
+    return seen > 0 and seen >= generation_of(obj)
+
+
+def generation_of(obj: Object) -> int:
+    """The generation; 1 for an object that has none."""
+    return as_int(map_at(obj, "metadata").get("generation")) or 1
 
 
 def desired_pods(obj: Object) -> int:
     """How many pods a workload wants: a DaemonSet by its status, the others by spec.replicas."""
     if obj["kind"] == "DaemonSet":
-        return int((obj.get("status") or {}).get("desiredNumberScheduled") or 0)
-    replicas = (obj.get("spec") or {}).get("replicas")
-    return 1 if replicas is None else int(replicas)
+        return as_int(map_at(obj, "status").get("desiredNumberScheduled"))
+    return as_int(map_at(obj, "spec").get("replicas"), 1)
 
 
 def current_pods(obj: Object, view: Snapshot) -> list[Object]:
@@ -40,7 +42,7 @@ def current_pods(obj: Object, view: Snapshot) -> list[Object]:
             for pod in view.owned_by(uid_of(replicaset), "Pod")
         ]
     elif kind == "StatefulSet":
-        pods = _with_hash(obj, view, str((obj.get("status") or {}).get("updateRevision") or ""))
+        pods = _with_hash(obj, view, str(map_at(obj, "status").get("updateRevision") or ""))
     elif kind == "DaemonSet":
         pods = _daemon_pods(obj, view)
     else:
@@ -63,11 +65,11 @@ def all_pods(obj: Object, view: Snapshot) -> list[Object]:
 
 def _current_replicasets(obj: Object, view: Snapshot) -> list[Object]:
     name = "deployment.kubernetes.io/revision"
-    revision = (obj["metadata"].get("annotations") or {}).get(name)
+    revision = annotations_of(obj).get(name)
     return [
         replicaset
         for replicaset in view.owned_by(uid_of(obj), "ReplicaSet")
-        if revision and (replicaset["metadata"].get("annotations") or {}).get(name) == revision
+        if revision and annotations_of(replicaset).get(name) == revision
     ]
 
 
@@ -83,10 +85,9 @@ def _daemon_pods(obj: Object, view: Snapshot) -> list[Object]:
     # A DaemonSet's status does not name its revision, but its newest ControllerRevision does.
     history = view.owned_by(uid_of(obj), "ControllerRevision")
     if history:
-        newest = max(history, key=lambda entry: int(entry.get("revision") or 0))
+        newest = max(history, key=lambda entry: as_int(entry.get("revision")))
         return _with_hash(obj, view, label_of(newest, "controller-revision-hash"))
-    annotations = obj["metadata"].get("annotations") or {}
-    generation = annotations.get("deprecated.daemonset.template.generation")
+    generation = annotations_of(obj).get("deprecated.daemonset.template.generation")
     pods = view.owned_by(uid_of(obj), "Pod")
     return [
         pod
@@ -97,10 +98,9 @@ def _daemon_pods(obj: Object, view: Snapshot) -> list[Object]:
 
 def template_labels(workload: Object) -> Mapping[str, str]:
     """The labels in a workload's pod template."""
-    template = (workload.get("spec") or {}).get("template") or {}
-    return (template.get("metadata") or {}).get("labels") or {}
+    return labels_of(map_at(workload, "spec", "template"))
 
 
 def label_of(obj: Object, name: str) -> str:
     """A label's value, or an empty string."""
-    return str((obj["metadata"].get("labels") or {}).get(name) or "")
+    return labels_of(obj).get(name, "")

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from ..errors import LocalloopError
 from ..kube.client import ApiError, ApiUnreachable, Kube, WatchStream
 from ..kube.collections import Collection
-from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, uid_of
+from ..kube.fields import as_int
+from ..kube.objects import Object, ObjectRef, Snapshot, condition, group_of, ref_of, uid_of
 from .pod_rule import container_statuses
 
 _WATCH_SECONDS = 60.0
@@ -97,7 +98,11 @@ class Store:
     def apply_read(self, ref: ObjectRef, obj: Object | None) -> None:
         """Apply a fresh read of one object; None means that it is gone."""
         for collection in self._collections:
-            if (collection.kind, collection.namespace) != (ref.kind, ref.namespace):
+            same_group = group_of(collection.api_version) == ref.group
+            if not same_group or (collection.kind, collection.namespace) != (
+                ref.kind,
+                ref.namespace,
+            ):
                 continue
             have = self._objects.get(collection, {}).get(ref.name)
             if obj is not None:
@@ -122,18 +127,19 @@ class Store:
     def _note_restarts(self, items: list[Object]) -> None:
         """Note the restart counts of new pods; a container that appears later started with 0."""
         for item in items:
-            if item["kind"] != "Pod":
+            if ref_of(item).key[:2] != ("", "Pod"):
                 continue
             uid = uid_of(item)
             for status in container_statuses(item):
-                restarts = 0 if uid in self._pods else int(status.get("restartCount") or 0)
+                restarts = 0 if uid in self._pods else as_int(status.get("restartCount"))
                 self._initial_restarts.setdefault((uid, str(status.get("name"))), restarts)
             self._pods.add(uid)
 
     def _note_completed(self, items: list[Object]) -> None:
         for item in items:
-            if item["kind"] == "Job" and condition(item, "Complete").get("status") == "True":
-                self.completed[ref_of(item)] = uid_of(item)
+            ref = ref_of(item)
+            if ref.key[:2] == ("batch", "Job") and _complete(item):
+                self.completed[ref] = uid_of(item)
 
     def _wake(self) -> None:
         self.version += 1
@@ -248,6 +254,10 @@ def refused(error: LocalloopError | None) -> bool:
     return isinstance(error, ApiError) and error.status in _REFUSED
 
 
+def _complete(job: Object) -> bool:
+    return condition(job, "Complete").get("status") == "True"
+
+
 def _name(obj: Object) -> str:
     return ref_of(obj).name
 
@@ -255,5 +265,5 @@ def _name(obj: Object) -> str:
 def _newer(obj: Object, have: Object) -> bool:
     try:
         return int(obj["metadata"]["resourceVersion"]) >= int(have["metadata"]["resourceVersion"])
-    except (KeyError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return True

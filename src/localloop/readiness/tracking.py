@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from ..kube.fields import as_int
 from ..kube.objects import Object, ObjectRef, Snapshot, uid_of
-from .look import judge_ref, seconds_until_stable, stability_window
+from .look import has_pods, judge_ref, seconds_until_stable, stability_window
 from .pod_rule import Thresholds, container_statuses
 from .result import ObjectResult
 from .revisions import current_pods
@@ -124,15 +125,15 @@ class Tracker:
             for entry in self.objects.values()
             if entry.verdict_at is None or entry.verdict is None or not entry.verdict.ready
         ]
-        return sorted(found, key=lambda entry: entry.ref.kind == "Service")
+        return sorted(found, key=lambda entry: entry.ref.key[:2] == ("", "Service"))
 
 
 def _pods_seen(obj: Object, view: Snapshot) -> object:
     """A value that changes when a current pod is replaced or a container restarts."""
-    if obj["kind"] == "Job":
+    if not has_pods(obj):
         return None
     return sorted(
-        (uid_of(pod), str(status.get("name")), int(status.get("restartCount") or 0))
+        (uid_of(pod), str(status.get("name")), as_int(status.get("restartCount")))
         for pod in current_pods(obj, view)
         for status in container_statuses(pod)
     )

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..kube.client import ApiError, ApiUnreachable, Kube
+from ..kube.fields import as_int, map_at
+from ..kube.kinds import WORKLOADS
 from ..kube.objects import Object, Snapshot, ref_of, timestamp, uid_of
 from .pod_rule import CRASH_LOOP, IMAGE_PULL_FAILED, Thresholds, pod_suspects, terminating
 from .revisions import all_pods, current_pods
 from .tracking import Tracked
 
-_HAVE_PODS_REPLACED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
+_HAVE_PODS_REPLACED = tuple(("apps", kind) for kind in (*WORKLOADS, "ReplicaSet"))
 _BACKED_OFF = (CRASH_LOOP, IMAGE_PULL_FAILED)
 
 
@@ -41,7 +43,7 @@ class Unsticker:
             obj is None
             or verdict is None
             or not entry.touched
-            or entry.ref.kind not in _HAVE_PODS_REPLACED
+            or (entry.ref.group, entry.ref.kind) not in _HAVE_PODS_REPLACED
         ):
             return
         if verdict.ready or verdict.reason == "not_observed":
@@ -54,7 +56,7 @@ class Unsticker:
             self._unblock_rollout(obj, view)
 
     def _is_from_an_earlier_run(self, pod: Object, view: Snapshot) -> bool:
-        created = timestamp(pod["metadata"].get("creationTimestamp"))
+        created = timestamp(map_at(pod, "metadata").get("creationTimestamp"))
         if created is None or view.gate_started is None or self.run_age is None:
             return False
         return (
@@ -62,7 +64,7 @@ class Unsticker:
         )  # the server's times are whole seconds
 
     def _unblock_rollout(self, obj: Object, view: Snapshot) -> None:
-        strategy = (obj.get("spec") or {}).get("updateStrategy") or {}
+        strategy = map_at(obj, "spec", "updateStrategy")
         if strategy.get("type") == "OnDelete":
             return
         current = {uid_of(pod) for pod in current_pods(obj, view)}
@@ -87,6 +89,6 @@ class Unsticker:
 
 
 def _below_partition(pod: Object, strategy: Mapping[str, Any]) -> bool:
-    partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
+    partition = as_int(map_at(strategy, "rollingUpdate").get("partition"))
     ordinal = str(pod["metadata"]["name"]).rpartition("-")[2]
     return ordinal.isdigit() and int(ordinal) < partition

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..kube.fields import as_int, map_at
 from ..kube.objects import Object, ObjectRef, Snapshot, ref_of
 from .pod_rule import Suspect, Thresholds
 
@@ -53,16 +54,16 @@ class Case:
     @property
     def spec(self) -> Mapping[str, Any]:
         """Its spec, or an empty mapping."""
-        return self.obj.get("spec") or {}
+        return map_at(self.obj, "spec")
 
     @property
     def status(self) -> Mapping[str, Any]:
         """Its status, or an empty mapping."""
-        return self.obj.get("status") or {}
+        return map_at(self.obj, "status")
 
     def count(self, name: str) -> int:
         """A number in its status; 0 if absent."""
-        return int(self.status.get(name) or 0)
+        return as_int(self.status.get(name))
 
     def ready(self, detail: str = "ready", *warnings: str) -> Verdict:
         """A verdict: nothing is left to wait for."""

@@ -15,6 +15,7 @@ from typing import Any
 from ..config.model import HttpCheck, PodScope
 from ..errors import LocalloopError
 from ..kube.client import ApiError, ApiUnreachable, Kube
+from ..kube.fields import as_int, map_at
 from ..kube.objects import ObjectRef, Snapshot
 from .completed_jobs import CompletedJobs
 from .diagnosis import diagnose
@@ -385,5 +386,5 @@ def _deadline(verdict: Verdict, view: Snapshot) -> tuple[float, str] | None:
     obj = view.get(verdict.ref) if verdict.reason == "progress_deadline" else None
     if obj is None:
         return None
-    seconds = float((obj.get("spec") or {}).get("progressDeadlineSeconds") or 0)
+    seconds = float(as_int(map_at(obj, "spec").get("progressDeadlineSeconds")))
     return seconds, f"progressDeadlineSeconds of Deployment {verdict.ref.name}"

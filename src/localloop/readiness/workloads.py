@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..kube.fields import as_int, map_at
 from ..kube.objects import Snapshot, condition, timestamp, uid_of
 from .image_proof import ImageFinding, image_proof, template_findings
 from .pod_rule import Suspect, has_any_probe, pod_finished, pod_ready, pod_suspects, terminating
@@ -71,9 +72,9 @@ def _deployment_problem(case: Case, want: int, progress: Mapping[str, Any]) -> P
 def statefulset(case: Case) -> Verdict:
     """The new revision's pods ready, as far as its partition or OnDelete let it roll out."""
     want = desired_pods(case.obj)
-    strategy = case.spec.get("updateStrategy") or {}
+    strategy = map_at(case.spec, "updateStrategy")
     on_delete = strategy.get("type") == "OnDelete"
-    partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
+    partition = as_int(map_at(strategy, "rollingUpdate").get("partition"))
     need = want if on_delete else max(0, want - partition)
     if not generation_observed(case.obj):
         problem: Problem | None = ("not_observed", "not yet observed by its controller")
@@ -99,7 +100,7 @@ def _statefulset_problem(
     if ready != want:
         return "not_ready", ""
     available = case.status.get("availableReplicas")
-    if case.spec.get("minReadySeconds") and available is not None and int(available) < want:
+    if case.spec.get("minReadySeconds") and available is not None and as_int(available) < want:
         return "not_available", f"{available} of {want} available"
     if not on_delete and partition == 0 and case.status.get("currentRevision") != revision:
         return "not_updated", "the new revision is not the current one yet"
@@ -113,7 +114,7 @@ def daemonset(case: Case) -> Verdict:
     problem: Problem | None = None
     if not generation_observed(case.obj) or case.status.get("desiredNumberScheduled") is None:
         problem = ("not_observed", "not yet observed by its controller")
-    elif updated < want and (case.spec.get("updateStrategy") or {}).get("type") == "OnDelete":
+    elif updated < want and map_at(case.spec, "updateStrategy").get("type") == "OnDelete":
         problem = ("on_delete", f"{want - updated} pods must be deleted by hand (OnDelete)")
     elif updated != want:
         problem = ("not_updated", f"{updated} of {want} pods are of this revision")
@@ -207,7 +208,7 @@ def _workload(
     detail = f"ready {min(shown, want)}/{want}"
     if problem is None and ready < need:
         problem = ("not_ready", "the pods of this revision are not all ready")
-    template = (case.spec.get("template") or {}).get("spec") or {}
+    template = map_at(case.spec, "template", "spec")
     findings = [
         *template_findings(template, case.expected, case.ref.name),
         *image_proof(pods, case.expected),

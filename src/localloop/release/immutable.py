@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LocalloopError
-from ..helm import manifest
+from ..helm.differences import differences
 from ..helm.live import LiveRelease
 from ..kube.client import ApiError, Kube
 from ..kube.objects import Object, ObjectRef, uid_of
@@ -44,7 +44,7 @@ def find_immutable(kube: Kube, failed: LiveRelease) -> list[Immutable]:
 def _refused(kube: Kube, wanted: Mapping[ObjectRef, Object]) -> Iterator[Immutable]:
     for ref, obj in wanted.items():
         live = kube.read(ref)
-        if live is None or not manifest.differences(obj, live):
+        if live is None or not differences(obj, live):
             continue
         body = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
         try:

@@ -47,8 +47,9 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             ``made`` or ``built``; ``docker_unreachable``, ``apiserver_unreachable``,
             ``base_image_missing``.
         UsageError (exit 2): ``config_missing``, ``config_invalid``, ``profile_unknown``,
-            ``unknown_target``, ``input_missing``, ``release_not_ours``, ``cluster_not_ours``,
-            ``cluster_shared``, ``record_unreadable``, ``tool_missing``, ``tool_too_old``;
+            ``unknown_target``, ``input_missing``, ``input_invalid``, ``input_unreadable``,
+            ``kustomize_failed``, ``release_not_ours``, ``cluster_not_ours``, ``cluster_shared``,
+            ``record_unreadable``, ``tool_missing``, ``tool_too_old``;
             ``plan_mismatch`` if ``made`` or ``built`` is of another run or request,
             ``plan_unreadable``, ``conflicting_parameters``.
     """
@@ -70,13 +71,14 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _make(session: Session, wanted: Request, params: dict[str, Any], context: Context) -> Plan:
     from ..plan.make import make_plan
-    from ..plan.preflight import require_tools
+    from ..plan.preflight import require_files, require_tools
 
     refuse = params["bootstrap"] == "refuse"
     answer = "auto" if refuse else params["bootstrap"]
     choice = BootstrapChoice(answer, force=params["force"], transaction=context.transaction or "")
     plan, _ = make_plan(session, wanted, emit=context.emit, choice=choice)
     _require_possible(plan, session, params)
+    require_files(session, plan)
     if not context.check:
         require_tools(session, plan)
     elif not plan.components:  # there will be no cluster to observe
