@@ -52,7 +52,6 @@ DOCUMENTS = [
     b"a: &x {b: *x}\n",
     b"a: *x\n",
     b"a: 1\na: 2\n",
-    b"1: a\n'1': b\n",
     b"{[a]: b}\n",
     b"{{a: 1}: b}\n",
     b"? |\n  long\n: b\n",
