@@ -50,7 +50,7 @@ metadata: {name: keys, namespace: }
 data:
   9000: "default/echo:80"
   yes: "1k"
-  1.50: "🚀 \\u2028\\x85\\x7f"
+  1.50: "🚀 \\u2028"
 ---
 # no object
 ---
@@ -110,7 +110,7 @@ def test_objects_as_kubernetes_reads_them_are_no_drift(odd: Project) -> None:
     odd.deploy()
     cluster, where = odd.cluster, ("-n", odd.name)
     keys = cluster.get("configmap", "keys", *where)["data"]
-    assert keys == {"9000": "default/echo:80", "true": "1k", "1.5": "🚀 \u2028\x85\x7f"}
+    assert keys == {"9000": "default/echo:80", "true": "1k", "1.5": "🚀 \u2028"}
     assert cluster.get("configmap", "title", *where)["data"] == {"title": "Ship it 🚀"}
     assert "Nothing to do" in odd.deploy().text
     # Whatever moves a version makes the next run compare.

@@ -541,6 +541,21 @@ def test_kinds_without_readiness_are_listed_and_cost_nothing(api: FakeApi) -> No
     assert not [m for m in api.methods() if "configmaps" in m]
 
 
+def test_a_custom_resource_that_cannot_be_judged_is_said(api: FakeApi) -> None:
+    kinds = {"resources": [{"name": "widgets", "kind": "Widget", "namespaced": True}]}
+    listed = {"metadata": {"resourceVersion": "1"}, "items": []}
+    widget = {"metadata": {"name": "w", "namespace": "app", "uid": "w1"}, "status": "Running"}
+    api.answers[("GET", "/apis/example.org/v1")] = [(200, {}, kinds)] * 9
+    path = "/apis/example.org/v1/namespaces/app/widgets"
+    api.answers[("GET", path)] = [(200, {}, {**listed, "items": [widget]})]
+    ref = ObjectRef("example.org/v1", "Widget", "app", "w")
+    events: list[Object] = []
+    result = gate(api, scope=(ref,), emit=events.append, watches=0)
+    said = "Widget w is not gated: its status is not an object"
+    assert (result.status, result.warnings, result.not_gated) == ("ready", (said,), (str(ref),))
+    assert said in [event.get("text") for event in events]
+
+
 def test_a_stuck_pod_of_a_statefulset_is_deleted_once(api: FakeApi) -> None:
     def member(revision: str, uid: str, **changes: Any) -> Object:
         entry = pod(**changes)

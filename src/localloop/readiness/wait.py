@@ -242,6 +242,8 @@ class _Gate:
             return None
         for entry in self.tracker.objects.values():
             for warning in entry.verdict.warnings if entry.verdict else ():
+                if entry.verdict and entry.verdict.state == "not_gated":
+                    self.warn(warning)  # people would take the object for checked
                 self.warnings[warning] = None
         return self._result("ready", view)
 
