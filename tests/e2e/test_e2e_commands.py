@@ -64,7 +64,8 @@ def test_plan_and_status_change_nothing_and_are_right(deployed: Project) -> None
     assert planned["components"]["web"]["skip"] == "unchanged"
     run = deployed.localloop("status", "-o", "json")
     status, record = json.loads(run.out), deployed.outside.record()
-    assert min(run.seconds, deployed.localloop("status").seconds) < 1
+    quickest = min(run.seconds, deployed.localloop("status").seconds)
+    assert quickest < 3 * deployed.localloop("plan").seconds
     web, hello = status["components"]["web"], status["components"]["hello"]
     assert hello["fingerprint"] == record["charts"]["hello"]["target"]["fingerprint"]
     assert hello["images"] == {"web": web["digest"]}
@@ -116,7 +117,8 @@ def test_status_after_a_deploy_that_failed(deployed: Project, tmp_path: Path) ->
     deployed.localloop("status", env=spying)
     assert log.read_text() == ""
     run = deployed.localloop("status", "-o", "json")
-    assert min(run.seconds, deployed.localloop("status").seconds) < 1
+    quickest = min(run.seconds, deployed.localloop("status").seconds)
+    assert quickest < 3 * deployed.localloop("plan").seconds
     shown = json.loads(run.out)["components"]
     web, hello = shown["web"], shown["hello"]
     assert hello["state"] == web["state"] == "settling"

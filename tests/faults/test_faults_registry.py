@@ -296,13 +296,17 @@ def test_damaged_blobs_of_an_image_that_is_not_built_again(deployed: Project) ->
     original, first = deployed.read("site/index.html"), outside.see()
     deployed.set_page("Between")
     deployed.deploy()
-    *_, page = blobs_of(deployed, first.image.partition("@")[2])
+    digest = first.image.partition("@")[2]
+    *_, page = blobs_of(deployed, digest)
     damage(deployed.cluster, page, FLIPPED)
     held = docker("exec", node, "ctr", "-n", "k8s.io", "images", "ls").splitlines()
-    names = [line.split()[0] for line in held if first.image.partition("@")[2] in line]
+    names = [line.split()[0] for line in held if digest in line]
     assert len(names) > 1  # by its reference and by its configuration's digest
-    # An image that is unpacked for a container is not pulled again.
-    eventually("the old pods' end", lambda: not first.pods.keys() & outside.uids())
+    # An image that is unpacked for a container is not pulled again, also for one that has ended.
+    eventually(
+        "the old containers' end",
+        lambda: digest not in docker("exec", node, "ctr", "-n", "k8s.io", "containers", "ls"),
+    )
     docker("exec", node, "ctr", "-n", "k8s.io", "images", "rm", "--sync", *names)
 
     deployed.write("site/index.html", original)

@@ -87,7 +87,7 @@ def everything(project: Project) -> dict[str, Any]:
             obj.pop("status", None)
             metadata = obj["metadata"]
             if obj["kind"] == "Pod":
-                del metadata["resourceVersion"], metadata["managedFields"]
+                del metadata["resourceVersion"]
             found[f"{namespace}/{obj['kind']}/{metadata['name']}"] = obj
     found["tags"] = project.outside.tags()
     return found
