@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-needs_helm = pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm")
+needs_helm = pytest.mark.skipif(
+    shutil.which("helm") is None, reason="helm is not installed: `make tools` brings it"
+)
 
 # In base64, because Helm reads what was rendered once more.
 _TEMPLATE = """\

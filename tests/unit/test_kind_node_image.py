@@ -386,7 +386,9 @@ def test_scripts_are_executable_and_parse() -> None:
 def go_test(directory: Path, *packages: str) -> None:
     go = shutil.which("go")
     if go is None:
-        pytest.skip("Go is not on PATH")
+        pytest.skip(
+            "Go is not installed: `make tools` brings it, and these programs' tests need it"
+        )
     done = subprocess.run(
         [go, "test", *packages],
         cwd=directory,

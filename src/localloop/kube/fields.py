@@ -31,11 +31,6 @@ def as_int(value: Any, default: int = 0) -> int:
     return default
 
 
-def as_text(value: Any) -> str:
-    """The string, or an empty one."""
-    return value if isinstance(value, str) else ""
-
-
 def map_at(obj: Any, *path: str) -> Mapping[str, Any]:
     """The mapping at a path of keys, or an empty one."""
     for key in path:

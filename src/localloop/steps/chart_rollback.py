@@ -28,8 +28,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             ``cluster_stopped``); ``release_failed``; a reason of the gate.
         UsageError (exit 2): ``unknown_transaction``, ``nothing_before``, ``revision_gone``,
             ``registry_lost``, ``tool_missing``, ``tool_too_old``, ``no_transaction``,
-            ``config_missing``, ``config_invalid``,
-            ``profile_unknown``.
+            ``config_missing``, ``config_invalid``, ``profile_unknown``.
         BusyError (exit 75): ``release_pending``, ``record_moved``, ``cluster_moved``.
     """
     from ..config.project import load_project

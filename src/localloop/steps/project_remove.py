@@ -30,8 +30,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             unless the whole cluster goes; ``uninstall_failed``, and the record stays then.
         UsageError (exit 2): ``cluster_shared``, ``cluster_unseen``, ``record_unreadable``,
             ``tool_missing``, ``tool_too_old``, ``no_transaction``, ``not_exclusive``,
-            ``config_missing``, ``config_invalid``,
-            ``profile_unknown``.
+            ``config_missing``, ``config_invalid``, ``profile_unknown``.
     """
     from ..config.project import load_project
     from ..release.remove import goes_with_cluster, removal_plan, remove_project
