@@ -21,7 +21,7 @@ PYTHON ?= $(shell \
 # The minor version of Kubernetes that `make test-kubernetes` tries.
 VERSION ?= 1.37
 
-.PHONY: help venv tools demo test test-fast test-kubernetes lint bench bench-relay bench-build \
+.PHONY: help venv tools demo test test-fast test-kubernetes real-world lint bench bench-relay bench-build \
 	bench-gate bench-fingerprint docs gate-report dist down
 
 help: ## this list
@@ -81,6 +81,9 @@ test-fast: venv ## unit and module tests, no Docker
 
 test: venv tools lint ## everything, on two clusters side by side
 	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder --durations=15
+
+real-world: venv tools ## what people's projects did to us: the inputs of public bug reports, and a table
+	@$(BIN)/python -m pytest tests/real_world
 
 test-kubernetes: venv tools ## build the node image of VERSION=1.35 and try it under a plain kind
 	@image=$$(PYTHONPATH=tests $(BIN)/python -m harness.nodeimage $(VERSION)) && \

@@ -67,13 +67,18 @@ FAILED = (
     ),
     Row(
         "node_image_missing",
-        "`cluster.node_image` is not in Docker's store and cannot be pulled",
-        "Build or pull it, or leave `cluster.node_image` out.",
+        "`cluster.node_image`, or that of `kind_config`, is not there and cannot be pulled",
+        "Build or pull it, or leave it out.",
     ),
     Row(
         "api_port_taken",
         "the port chosen for the API server is in use, or none from 26000 to 26999 is free",
         "Stop what listens there (`ss -ltnp`), or choose another `cluster_api_port`.",
+    ),
+    Row(
+        "registry_not_repaired",
+        "localloop's registry was created anew, and still does not serve this host and every node",
+        "The message has the container's state, networks and last logs, and what the nodes saw.",
     ),
     Row(
         "registry_port_taken",
@@ -99,6 +104,17 @@ FAILED = (
         "image_build_failed",
         "an image that the cluster consists of could not be built",
         "The message holds the build's last lines and the command to run it by hand.",
+    ),
+    Row(
+        "exec_plugin_failed",
+        "the exec plugin of the context is missing, failed, hung, or printed no credentials;"
+        " exit 2 if nothing has changed yet",
+        "The message has its own words: log in again, or install it.",
+    ),
+    Row(
+        "apiserver_untrusted",
+        "the certificate of what answers at the API server's address does not fit the kubeconfig",
+        "Fetch the kubeconfig again if the cluster was made anew or its certificate renewed.",
     ),
     Row(
         "record_unwritable",
@@ -147,6 +163,17 @@ FAILED = (
         "the command of a `build:` succeeded without leaving the image that `$LOCALLOOP_IMAGE`"
         " names",
         "Let it tag or push that name.",
+    ),
+    Row(
+        "image_not_loaded",
+        "a node did not take an image in two tries; nothing was released",
+        "The message has what the node said; see its disk and `crictl images` there.",
+    ),
+    Row(
+        "image_pulled_before",
+        "a node pulled the same image under another name earlier, so its kubelet (1.35 and newer)"
+        " insists on pulling it; nothing was released",
+        "The message has the command that makes the kubelet forget it.",
     ),
     Row(
         "image_platform",
@@ -262,6 +289,28 @@ FAILED = (
         "manifest_unreadable",
         "Helm has rendered something that is not a Kubernetes object",
         "Correct the chart: `helm get manifest` shows what was rendered.",
+    ),
+    Row(
+        "first_install_failed",
+        "the first install of a chart with install hooks failed. Installing it anew would run them,"
+        " but the release has a PersistentVolumeClaim or keeps values, which could be lost",
+        "If they may be lost, uninstall it with the command in the message, then deploy.",
+    ),
+    Row(
+        "changed_by_hand",
+        "somebody changed an object of the chart while it was deployed (scaled a workload, edited a"
+        " field), so that the cluster does not run this tree; the message names the fields",
+        "Run the deploy again: it puts this right.",
+    ),
+    Row(
+        "crd_failed",
+        "what a chart has in `crds/` could not be applied, or is not usable (its names are taken)",
+        "The message is the server's own: fix what it names.",
+    ),
+    Row(
+        "crds_unreadable",
+        "what a chart has in `crds/` cannot be read",
+        "Correct what the message names: `helm show crds` has to work for this chart.",
     ),
     Row(
         "field_immutable",
@@ -433,6 +482,29 @@ REFUSED = (
         "The message is kubectl's own: fix what it names.",
     ),
     Row(
+        "crd_version_stored",
+        "a CustomResourceDefinition in a chart's `crds/` no longer has a version in which objects"
+        " may be stored",
+        "Keep the version (`served: false`), or migrate its objects and take it off"
+        " `status.storedVersions`; the message has the command.",
+    ),
+    Row(
+        "crd_refused",
+        "the API server would refuse an edit under a chart's `crds/`",
+        "The message is the server's own: fix what it names.",
+    ),
+    Row(
+        "dependency_circle",
+        "charts depend on each other in a circle, by `file://`",
+        "The message names the charts: remove one of these dependencies.",
+    ),
+    Row(
+        "dependencies_failed",
+        "Helm cannot build a chart's dependencies: a version that the lock file does not allow,"
+        " a repository that does not answer",
+        "The message is Helm's own; `helm dependency update CHART` resolves them anew.",
+    ),
+    Row(
         "input_special",
         "an input is a FIFO, a socket or a device, or stopped being a file while it was read",
         "Remove it, or leave it out with the ignore file.",
@@ -486,8 +558,11 @@ REFUSED = (
     ),
     Row(
         "tool_missing",
-        "the run needs Helm, and Helm is not on PATH",
-        "`make tools` on Debian, or [install it](https://helm.sh/docs/intro/install/).",
+        "this run needs Helm (for a chart), Docker's client with its buildx plugin (for a"
+        " Dockerfile) or kind (for a new cluster), and it is not there",
+        "`make tools` on Debian, or install [Helm](https://helm.sh/docs/intro/install/),"
+        " [buildx](https://github.com/docker/buildx#installing) or"
+        " [kind](https://kind.sigs.k8s.io/docs/user/quick-start/#installation).",
     ),
     Row(
         "tool_too_old",
@@ -499,7 +574,7 @@ REFUSED = (
     Row(
         "not_there_yet",
         "the cluster provider does not exist yet",
-        "Use `provider: kind`, or leave it out.",
+        "Use `provider: kind`, or leave it out; or name a context (`cluster.context`).",
     ),
     Row(
         "provider_retired",
@@ -508,12 +583,83 @@ REFUSED = (
     ),
     Row(
         "cluster_not_ours",
-        "there is a kind cluster of that name which localloop did not create",
+        "there is a kind cluster of that name which localloop did not create; or something was"
+        " asked of the cluster of `cluster.context` that is done to clusters of localloop only",
         "The message has the line that uses it; or choose another name (`CLUSTER_NAME`).",
     ),
     Row(
+        "cluster_unreachable",
+        "the API server of `cluster.context` does not answer; the message names the node that is"
+        " stopped or paused, where one is found",
+        "Start that cluster, or correct `cluster.context`.",
+    ),
+    Row(
+        "cluster_nodes_unreadable",
+        "the user of `cluster.context` may not list the cluster's nodes",
+        "Give it the verb list on nodes, or name another context.",
+    ),
+    Row(
+        "cluster_platforms",
+        "the cluster of `cluster.context` has nodes of several platforms",
+        "Use a cluster whose nodes are of one kind.",
+    ),
+    Row(
+        "node_files_unreachable",
+        "the project has node files, and nodes of `cluster.context` are no containers of this"
+        " Docker",
+        "Use a cluster whose nodes run in this Docker, or ship the file in an image.",
+    ),
+    Row(
+        "no_image_route",
+        "no image can reach the nodes of `cluster.context`",
+        "Name a registry (`registry.host`), or use a cluster whose nodes run in this Docker.",
+    ),
+    Row(
+        "pull_policy_unserved",
+        "an `imagePullPolicy` of one of the project's images can never start a pod: `Always` where"
+        " images are loaded into the nodes, `Never` where nodes pull them",
+        "Use `imagePullPolicy: IfNotPresent`.",
+    ),
+    Row(
+        "program_missing",
+        "a program that a command of `localloop.yml` names is not on PATH",
+        "Install it, or correct the command; the message says which one.",
+    ),
+    Row(
+        "values_invalid",
+        "a chart's values are not what its `values.schema.json` allows",
+        "The message is Helm's own: correct `values`, the profile or the values file.",
+    ),
+    Row(
+        "image_tag_unpublished",
+        "a chart to release names one of the project's images by a tag that the registry does not"
+        " have (`latest`); the message has the object",
+        "Use `$NAME.ref`, `.tag` or `.semver` in the chart's values.",
+    ),
+    Row(
+        "registry_advertised_unusable",
+        "the ConfigMap `kube-public/local-registry-hosting` is broken; the message has the field",
+        "Mend it, name a registry (`registry.host`), or load images (`registry.route: load`).",
+    ),
+    Row(
+        "registry_unusable",
+        "no registry answers where the cluster or `registry.host` says, or a node does not get from"
+        " it what was pushed to it; the message has the node",
+        "Mend it (docs/clusters.md), or load images (`registry.route: load`).",
+    ),
+    Row(
+        "registry_host_refused",
+        "the registry that the cluster advertises is not on this machine's loopback",
+        "Name another registry (`registry.host`), or load images (`registry.route: load`).",
+    ),
+    Row(
+        "registry_not_prunable",
+        "the images are in a registry that is not localloop's, and `prune` removes nothing there",
+        "Remove old images as that registry's documentation says.",
+    ),
+    Row(
         "kubernetes_unavailable",
-        "there is no node image for that `cluster.kubernetes`: none can be pulled or built",
+        "there is no node image for that `cluster.kubernetes`, or `node_image` is of another",
         "Choose one of the versions in [the table](clusters.md#its-node-image), or name an image.",
     ),
     Row(
@@ -522,9 +668,19 @@ REFUSED = (
         "Use Docker as root, or, in rootless Docker, a `kindest/node` image.",
     ),
     Row(
+        "node_image_unusable",
+        "`cluster.node_image`, or that of `kind_config`, is no image of a kind node",
+        "Name a `kindest/node` image, or one that `kind build node-image` made.",
+    ),
+    Row(
+        "port_address_missing",
+        "`cluster.ports` publishes a port on an address that this machine does not have",
+        "Choose one that `ip address` lists, 127.0.0.1, or 0.0.0.0 for all of them.",
+    ),
+    Row(
         "kind_config_unsupported",
         "the node image that is built here lacks something that `cluster.kind_config` asks for",
-        "Name a `kindest/node` image as `cluster.node_image`, or change the file.",
+        "Name a `kindest/node` image as `image` of every node in it, or change the file.",
     ),
     Row(
         "image_missing",
@@ -573,8 +729,8 @@ REFUSED = (
     ),
     Row(
         "cluster_not_local",
-        "the API server is not on a loopback or private address",
-        "localloop deploys to local clusters only: choose another context.",
+        "the API server is neither on loopback nor on a virtual network of this machine",
+        "Choose another context, or add the line in the message (`cluster.allow_server`).",
     ),
     Row(
         "context_missing",
@@ -592,14 +748,34 @@ REFUSED = (
         "The message says where. Our cluster's is fetched again once you delete it.",
     ),
     Row(
+        "kubeconfig_ambiguous",
+        "two kubeconfig files define a cluster or user of the context differently",
+        "Name one of the files (`cluster.kubeconfig`), or rename one of the two.",
+    ),
+    Row(
         "kubeconfig_proxy",
-        "the kubeconfig reaches the API server through a proxy",
-        "Use a context without one.",
+        "`proxy-url` in the kubeconfig is no URL of an HTTP or SOCKS proxy",
+        "Correct it.",
     ),
     Row(
         "kubeconfig_credential_plugin",
+        "the kubeconfig gets its credentials from an `auth-provider`",
+        "Give the context an exec plugin, a client certificate or a token.",
+    ),
+    Row(
+        "exec_not_allowed",
         "the kubeconfig gets its credentials from a program",
-        "Give the context a client certificate or a token.",
+        "Add the line in the message (`cluster.allow_exec`), or use a certificate or a token.",
+    ),
+    Row(
+        "cluster_replaced",
+        "another cluster answers under the context than the one that was deployed to",
+        "If it was made anew and is meant, run the command in the message.",
+    ),
+    Row(
+        "exec_plugin_interactive",
+        "the exec plugin of the context always asks on a terminal",
+        "Log in with it first; if it then asks nothing, set `interactiveMode: IfAvailable`.",
     ),
     # The record and the releases
     Row(
@@ -649,11 +825,6 @@ REFUSED = (
         "`localloop history` lists them.",
     ),
     Row(
-        "not_planned_yet",
-        "`plan --bake` needs a cluster that runs, to know what would be built",
-        "`localloop deploy` starts it.",
-    ),
-    Row(
         "nothing_to_measure",
         "the project has no image, no node file and no baseline step",
         "Add `baseline.steps`, or measure the deploy with `--with-deploy`.",
@@ -700,6 +871,16 @@ REFUSED = (
         "unknown_answer",
         "`localloop_bootstrap` is not an answer",
         "It is `auto`, `reuse` or `recreate`.",
+    ),
+    Row(
+        "ansible_option",
+        "an option of `ansible-playbook` would run one of localloop's playbooks in part",
+        "Leave it out; `--limit COMPONENT` deploys some components.",
+    ),
+    Row(
+        "ansible_variable",
+        "a variable of Ansible's, or its inventory, would change how the playbook runs",
+        "Unset what the message names.",
     ),
     Row(
         "conflicting_parameters",
@@ -837,7 +1018,16 @@ CLUSTER = (
     Row("registry_paused", "it is paused", "replaces it"),
     Row("registry_dead", "Docker could not remove it completely", "replaces it"),
     Row("registry_restarting", "Docker keeps restarting it", "replaces it"),
+    Row("registry_not_starting", "it was started, and does not run", "replaces it"),
     Row("registry_not_answering", "it does not answer within two seconds", "replaces it"),
+    Row(
+        "registry_refuses_pushes",
+        "it answers, but takes no pushes: a proxy by its configuration, in maintenance, or its"
+        " volume's directory is gone",
+        "replaces it",
+    ),
+    Row("registry_not_reached", "a running node does not reach it by its name", "replaces it"),
+    Row("registry_not_ours", "localloop did not create the container of its name", "is refused"),
 )
 """Of our cluster and its registry; the third column says what a deploy does."""
 
@@ -872,6 +1062,7 @@ PLANNED = (
     Row("settling", "an earlier run did everything but the gate"),
     Row("not_ready", "everything is deployed, but not ready now; the brackets name the object"),
     Row("node_lost", "a node no longer holds the file"),
+    Row("node_lacks_image", "a node does not hold an image that is loaded into the nodes"),
     Row("node_changed", "a node holds other bytes than were put"),
     Row("pending", "pods still use the earlier bytes of a node file"),
     Row("record_missing", "the cluster's record does not know what is deployed"),

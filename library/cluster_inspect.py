@@ -23,6 +23,12 @@ options:
     description: The cluster's name.
     type: str
     required: true
+  project:
+    description:
+      - For a cluster that localloop did not create, the directory of the project whose
+        C(localloop.yml) names its context.
+      - It is found by that context, and nothing is ever to be done about it.
+    type: path
 attributes:
   check_mode:
     description: Compares the kubeconfig without writing it.
@@ -73,10 +79,26 @@ cluster:
       type: list
       elements: str
       description: "Other ports of the nodes on this host, such as C(127.0.0.1:8080 -> 30080/tcp)."
-    registry_verdict: {type: str, description: "C(ok), C(create), C(start) or C(recreate)."}
+    registry_verdict:
+      type: str
+      description: C(ok), C(create), C(start), C(recreate), or C(refuse) if it is not localloop's.
     registry_reason: {type: str, description: The stable name of its reason; empty if C(ok).}
     registry_ours: {type: bool, description: Whether localloop made the registry container.}
     registry_port: {type: int, description: "The registry's port on 127.0.0.1, or null."}
+    adopted: {type: bool, description: Whether it was found by its context.}
+    remote:
+      type: list
+      elements: str
+      description: "The nodes of such a cluster that are no containers of this Docker."
+    platform: {type: str, description: "Its nodes' platform, such as C(linux/amd64)."}
+    route:
+      type: dict
+      description: How images reach the nodes.
+      contains:
+        name: {type: str, description: "C(ours), C(registry), C(advertised) or C(load)."}
+        why: {type: str, description: "Why that way, in a few words."}
+        push: {type: str, description: "The registry on this host; empty for localloop's own."}
+        pull: {type: str, description: "The registry as the nodes name it; empty likewise."}
   sample:
     name: hello
     verdict: start
@@ -98,6 +120,10 @@ cluster:
     registry_reason: ""
     registry_ours: true
     registry_port: 5001
+    adopted: false
+    remote: []
+    platform: ""
+    route: {name: ours, why: "the cluster is localloop's own", push: "", pull: ""}
 kubeconfig:
   description: The path of the user's kubeconfig for this cluster.
   type: str

@@ -205,6 +205,7 @@ plan:
                 repository: {type: str, description: "Host, port, project and component."}
                 digest: {type: str, description: The manifest's digest.}
                 configs: {type: dict, description: "The configuration's digest, by platform."}
+                loaded: {type: bool, description: "Whether it is written into the nodes."}
             consumes: {type: list, elements: str, description: The images that a chart uses.}
             images:
               description: The published images that a chart is to run, by name, as C(image).
@@ -252,8 +253,27 @@ plan:
     config_sha256: {type: str, description: The SHA-256 of C(localloop.yml).}
     platform: {type: str, description: "The nodes' platform, such as C(linux/amd64)."}
     registry: {type: str, description: The registry's host and port.}
+    provider:
+      description: Where the cluster comes from.
+      type: dict
+      contains:
+        name: {type: str, description: "C(kind) or C(existing)."}
+        context: {type: str, description: The kubeconfig context.}
+        why: {type: str, description: "Why that one was chosen, in a few words."}
+    route:
+      description: How images reach the nodes.
+      type: dict
+      contains:
+        name: {type: str, description: "C(ours), C(registry), C(advertised) or C(load)."}
+        why: {type: str, description: "Why that way, in a few words."}
+        push: {type: str, description: "The registry on this host; empty for localloop's own."}
+        pull: {type: str, description: "The registry as the nodes name it; empty likewise."}
     unchecked:
       description: What could not be looked at, and what was assumed instead.
+      type: list
+      elements: str
+    warnings:
+      description: What is suspicious in the project's files, and belongs to no component.
       type: list
       elements: str
   sample:

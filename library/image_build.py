@@ -12,6 +12,8 @@ description:
   - Builds the images that the plan builds. Images that a command of the project makes come first,
     one after another; BuildKit builds all others in one call.
   - Publishes each one under the tag of its fingerprint and the tag of its digest.
+  - Where the nodes pull from no registry, loads each image into those that lack it, and asks their
+    runtime whether it has it.
   - An image whose inputs changed during the build is used but not recorded.
 requirements:
   - python >= 3.11
@@ -57,6 +59,7 @@ plan:
                 repository: {type: str, description: "Host, port, project and component."}
                 digest: {type: str, description: The manifest's digest.}
                 configs: {type: dict, description: "The configuration's digest, by platform."}
+                loaded: {type: bool, description: "Whether it is written into the nodes."}
             changed: {type: bool, description: Whether this run has changed it.}
             moved: {type: bool, description: Whether its inputs changed while it was built.}
 reason:

@@ -56,7 +56,10 @@ status:
       type: dict
       contains:
         name: {type: str, description: Its name.}
-        provider: {type: str, description: What made it.}
+        provider: {type: str, description: "Where it comes from: C(kind) or C(existing)."}
+        context: {type: str, description: The kubeconfig context that it is reached by.}
+        why: {type: str, description: Why this cluster was chosen.}
+        images: {type: str, description: "How images reach its nodes, and why."}
         verdict: {type: str, description: "C(ok), C(create), C(start) or C(restart)."}
         reason: {type: str, description: The stable name of the reason; empty if C(ok).}
         nodes: {type: list, elements: str, description: "Its nodes, the control plane first."}

@@ -9,9 +9,11 @@ DOCUMENTATION = r"""
 module: registry_inspect
 short_description: Say what has to be done about the cluster's registry
 description:
-  - Asks Docker for the registry's container, and the registry itself whether it answers.
+  - Asks Docker for the registry's container, the registry itself whether it answers and takes
+    pushes, and every running node whether it reaches it and has its mirrors.
   - Changes nothing, but remembers the port of a registry that is kept, so that one that replaces it
-    gets it too.
+    gets it too, and which nodes reach it, so that they are asked once.
+  - Fails with C(registry_not_ours) for a container of its name that localloop did not create.
 requirements:
   - python >= 3.11
   - Docker >= 23
@@ -24,9 +26,27 @@ options:
     description: The port that it has to have on 127.0.0.1; V(0) keeps or chooses one.
     type: int
     default: 0
+  project:
+    description:
+      - For a cluster that localloop did not create, the directory of the project whose
+        C(localloop.yml) names its context.
+      - No node pulls from the registry then. Where the cluster has one of its own, there is nothing
+        to do.
+    type: path
+  tried:
+    description:
+      - What was already done about it in this run.
+      - If it is still not right after V(create), the module fails and shows what was seen.
+    type: str
+    choices: ["", start, create]
+    default: ""
+  wait:
+    description: Seconds that what was O(tried) may take until the registry serves host and nodes.
+    type: int
+    default: 0
 attributes:
   check_mode:
-    description: The port is not remembered.
+    description: Nothing is waited for or remembered; what was O(tried) was not done.
     support: full
   diff_mode:
     description: There is no diff.
@@ -62,7 +82,17 @@ registry:
     container_id: 4f6d2a
     port: 5001
 wired:
-  description: Whether every node pulls from the registry under its address on the host.
+  description: Whether every node that has to knows the registry under its address on the host.
+  type: bool
+  returned: success
+unwired:
+  description: The nodes that do not, because a mirror is missing or says something else.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+pulled:
+  description: Whether nodes pull from it; if not, it only keeps images.
   type: bool
   returned: success
 nodes:
@@ -72,7 +102,7 @@ nodes:
   returned: success
   sample: [hello-control-plane]
 port:
-  description: Its port on 127.0.0.1, or the one to create it with.
+  description: Its port on 127.0.0.1, or the one to create it with; null if it is not needed.
   type: int
   returned: success
   sample: 5001
@@ -81,6 +111,16 @@ address:
   type: str
   returned: success
   sample: 127.0.0.1:5001
+mirrors:
+  description: The directories on a node that need a C(hosts.toml).
+  type: list
+  elements: str
+  returned: success
+  sample: ["/etc/containerd/certs.d/localhost:5001", "/etc/containerd/certs.d/127.0.0.1:5001"]
+hosts_toml:
+  description: What that file has to say.
+  type: str
+  returned: success
 reason:
   description: The stable name of what went wrong; docs/troubleshooting.md explains each one.
   type: str

@@ -1,4 +1,4 @@
-"""Fixtures of the tests on a real cluster: one that each process of the session keeps.
+"""Fixtures of the tests on a real cluster: one that the processes of the session keep.
 
 It is created by the first deploy of the first test that needs it and removed at the end. The tests
 in tests/unit use none of this.
@@ -16,19 +16,23 @@ from pathlib import Path
 
 import pytest
 
-from harness.names import CLUSTER, MakeProject
+from harness.names import BORROWS, CLUSTER, WORKER, MakeProject
 from harness.nodeimage import made_node_image
 from harness.outside import Cluster
 from harness.part import part
 from harness.project import Project
 from harness.run import Run
+from harness.shared_cluster import borrowed, lent
+from localloop.system.environ import without_proxy
 
-pytest_plugins = ["harness.parttimes", "harness.lanes"]
+pytest_plugins = ["harness.parttimes", "harness.real_world", "harness.lanes"]
 
 
 def pytest_configure() -> None:
     # Set before the workers of pytest-xdist start, so that they all have the same one.
     os.environ.setdefault("SEED", str(random.SystemRandom().randrange(10**9)))
+    # Behind a proxy the tests, too, ask none for the cluster and for servers of their own.
+    os.environ.update(without_proxy(os.environ))
     # A shell without job control makes background processes ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -46,7 +50,12 @@ def seed() -> int:
 
 @pytest.fixture(scope="session")
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("state")
+    """The XDG_STATE_HOME of all that use this process's cluster."""
+    if not WORKER:
+        return tmp_path_factory.mktemp("state")
+    state = tmp_path_factory.getbasetemp().parent / f"state-{CLUSTER}"
+    state.mkdir(exist_ok=True)
+    return state
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +77,12 @@ def first_deploy(
     cluster = Cluster(CLUSTER, state_home)
     cluster.remove()
     project = Project(tmp_path_factory.mktemp("first") / "project", "first", cluster)
-    yield project, project.start("deploy").end()
+    run = project.start("deploy").end()
+    if run.code == 0:
+        with lent(state_home):
+            yield project, run
+    else:
+        yield project, run
     project.localloop("down", "--cluster", "--force", code=None)
     left = cluster.objects_of_docker()
     cluster.remove()
@@ -76,11 +90,15 @@ def first_deploy(
 
 
 @pytest.fixture(scope="session")
-def cluster(first_deploy: tuple[Project, Run]) -> Cluster:
+def cluster(request: pytest.FixtureRequest, state_home: Path) -> Iterator[Cluster]:
     """A running cluster that is kept between tests."""
-    project, run = first_deploy
+    if BORROWS:
+        with borrowed(state_home):
+            yield Cluster(CLUSTER, state_home)
+        return
+    project, run = request.getfixturevalue("first_deploy")
     assert run.code == 0, f"there is no cluster to test on:\n{run.text}"
-    return project.cluster
+    yield project.cluster
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def run(phases, arguments, requests):
     phases.wrap(Kube, "__init__", "TLS and API")
     phases.wrap(Kube, "request", "TLS and API")
     phases.wrap(Registry, "_request", "registry")
-    phases.wrap(cluster, "_answers", "registry")
+    phases.wrap(cluster, "see_registry", "registry")
     phases.wrap(ProjectFingerprints, "of", "fingerprints")
     phases.wrap(ProjectFingerprints, "of_image", "fingerprints")
     phases.wrap(ProjectFingerprints, "of_chart", "fingerprints")

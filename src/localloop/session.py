@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from platform import machine
 
-from .cluster.identity import cluster_uid, refuse_remote
-from .cluster.state import (
-    ClusterState,
-    context_name,
-    control_plane,
-    inspect_cluster,
-    kubeconfig_path,
-    not_ours,
-    registry_container,
-)
+from .cluster.identity import cluster_uid, pin_path, require_pinned
+from .cluster.provider import Provider, provider_of
+from .cluster.registry_state import registry_container
+from .cluster.route import OURS, Route
+from .cluster.state import ClusterState, control_plane
 from .config.model import Project
-from .errors import LocalloopError, UsageError
 from .fingerprint.bases import Bases
 from .fingerprint.project import ProjectFingerprints
 from .kube.client import ApiUnreachable, Kube
-from .kube.kubeconfig import KubeConfig, load_kubeconfig
-from .registry.client import Registry
+from .registry.client import Manifest, Registry
+from .registry.published import PublishedImage
 from .system.docker import Docker
+from .system.environ import uses_proxy
 
 
 class Session:
@@ -37,63 +33,60 @@ class Session:
         *,
         registry: str = "",
         platform: str = "",
+        route: Route | None = None,
         writes: bool = True,
+        pulls: bool = True,
         blind: bool = False,
     ) -> None:
-        """``registry`` and ``platform`` are given by a plan; where empty they are looked up.
+        """``registry``, ``platform`` and ``route`` are a plan's; else they are looked up.
 
-        ``writes``: whether the run may write to the project's cache. ``blind``: Docker does not
-        answer, so that only what needs no cluster works. Raises ``UsageError`` where the project's
-        provider does not exist here.
+        ``writes``: whether the run may write to the project's cache, and, if ``pulls`` too, pull
+        base images. ``blind``: Docker does not answer, so that only what needs no cluster works.
+        Raises ``UsageError`` where the project's provider does not exist here.
         """
         self.project = project
         self.environ = environ
-        self.provider = provider_of(project)
-        self.cluster_name = project.cluster.name
-        self.container_name = control_plane(self.cluster_name)
-        self.registry_container_name = registry_container(self.cluster_name)
         self.docker = Docker()
+        self.provider: Provider = provider_of(project, self.docker, environ)
+        self.cluster_name = project.cluster.name
+        self.registry_container_name = registry_container(self.cluster_name)
+        self._route = route
         self._registry = registry
         self._platform = platform
         self._writes = writes
+        self._pulls = writes and pulls
         self._blind = blind
         self._uid = ""
 
     @cached_property
     def cluster(self) -> ClusterState:
-        """The state of the cluster's containers, as Docker reports it."""
-        return inspect_cluster(
-            self.docker,
-            self.cluster_name,
-            wanted=self.project.cluster,
-            registry_port=self.project.registry.port,
-        )
+        """The state of the cluster and its nodes, as the provider finds it."""
+        return self.provider.find()
 
     @cached_property
     def kube(self) -> Kube:
-        """The API server; its kubeconfig is read once and frozen for the run."""
-        if self.cluster.nodes and not self.cluster.ours:
-            raise not_ours(self.cluster_name)
-        if not self.kubeconfig.exists():
-            self._fetch_kubeconfig()
-        kube = Kube(self._load_kubeconfig())
-        refuse_remote(kube)
+        """The API server; its kubeconfig is read once and frozen for the run.
+
+        Raises ``UsageError`` for a server or a program that is not allowed, before it is asked, and
+        for a cluster that is another than before (``cluster_replaced``).
+        """
+        kube = self.provider.connect(self.cluster if self.provider.owns else None)
+        if not self.provider.owns:  # also in mid-run: each step has its own session
+            self._uid = cluster_uid(kube)
+            require_pinned(self.pin, self._uid, kube.config)
         return kube
 
-    def _load_kubeconfig(self) -> KubeConfig:
-        context = context_name(self.cluster_name)
-        try:
-            return load_kubeconfig(self.kubeconfig, context)
-        except LocalloopError:
-            if not self._fetch_kubeconfig():
-                raise  # it is what kind says
-        return load_kubeconfig(self.kubeconfig, context)
+    @property
+    def context(self) -> str:
+        """The context of the kubeconfig that every tool is given."""
+        return self.provider.context
 
-    def _fetch_kubeconfig(self) -> bool:
-        """Make the kubeconfig what kind says; returns whether it was something else."""
-        from .cluster.kubeconfig import ensure_kubeconfig
-
-        return ensure_kubeconfig(self.cluster_name, self.cluster.api, self.environ, renew=True)
+    @property
+    def container_name(self) -> str:
+        """The container of a node: the control plane's, where that is one."""
+        if self.provider.owns:
+            return control_plane(self.cluster_name)
+        return next((node.name for node in self.cluster.nodes), "")
 
     def identify(self) -> str:
         """The cluster's uid. A kubeconfig that no longer matches the node is fetched again.
@@ -104,11 +97,16 @@ class Session:
             try:
                 self._uid = cluster_uid(self.kube)
             except ApiUnreachable:
-                if not self._fetch_kubeconfig():
+                if not self.provider.fetch_kubeconfig(self.cluster):
                     raise
                 del self.kube
                 self._uid = cluster_uid(self.kube)
         return self._uid
+
+    @property
+    def pin(self) -> Path:
+        """The file that keeps the uid of the cluster that this project is deployed to."""
+        return pin_path(self.provider.name, self.cluster_name, self.project.name)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -118,7 +116,16 @@ class Session:
     @property
     def kubeconfig(self) -> Path:
         """The cluster's kubeconfig; it may not have been written yet."""
-        return kubeconfig_path(self.cluster_name)
+        return self.provider.kubeconfig
+
+    @cached_property
+    def direct_hosts(self) -> tuple[str, ...]:
+        """What no child asks a proxy for beside loopback; looked up only where there is one."""
+        if not uses_proxy(self.environ):
+            return ()
+        from .cluster.direct import direct_hosts
+
+        return direct_hosts(self.docker, self.provider, self.cluster_name)
 
     @cached_property
     def registry(self) -> Registry:
@@ -126,16 +133,30 @@ class Session:
         return Registry(self.registry_address)
 
     @property
+    def route(self) -> Route:
+        """How images reach the nodes."""
+        if self._route is not None:
+            return self._route
+        return OURS if self.provider.owns else self.cluster.route
+
+    @property
     def registry_address(self) -> str:
-        """``127.0.0.1:PORT``, the same on the host and on the node."""
-        return self._registry or f"127.0.0.1:{self.cluster.registry_port}"
+        """HOST:PORT of the registry that this machine pushes to."""
+        return self._registry or self.route.push or f"127.0.0.1:{self.cluster.registry_port}"
+
+    @property
+    def pull_address(self) -> str:
+        """HOST:PORT under which the nodes know that registry; mostly the same."""
+        return self.route.pull or self.registry_address
 
     @property
     def platform(self) -> str:
-        """The nodes' platform (``linux/amd64``): the host's, because they are its containers."""
+        """The nodes' platform (``linux/amd64``): the host's where they are its containers."""
         if self._platform:
             return self._platform
-        return host_platform()
+        if self.provider.owns or self._blind:
+            return host_platform()
+        return self.cluster.platform or host_platform()
 
     @cached_property
     def fingerprints(self) -> ProjectFingerprints:
@@ -146,38 +167,34 @@ class Session:
             environ=self.environ,
             bases=Bases(None if self._blind else self.docker),
             writes=self._writes,
+            pulls=self._pulls,
         )
+
+    def provider_facts(self) -> dict[str, str]:
+        """Where the cluster comes from, as data: the provider's name, its context, and why."""
+        provider = self.provider
+        why = provider.why(self.cluster)
+        return {"name": provider.name, "context": provider.context, "why": why}
 
     def repository_name(self, component: str) -> str:
         """PROJECT/COMPONENT: an image's name inside the registry."""
         return f"{self.project.name}/{component}"
 
     def repository(self, component: str) -> str:
-        """REGISTRY/PROJECT/COMPONENT."""
+        """REGISTRY/PROJECT/COMPONENT, as manifests and nodes name it."""
+        return f"{self.pull_address}/{self.repository_name(component)}"
+
+    def push_repository(self, component: str) -> str:
+        """REGISTRY/PROJECT/COMPONENT, as builds push to it."""
         return f"{self.registry_address}/{self.repository_name(component)}"
+
+    def published(self, manifest: Manifest, component: str) -> PublishedImage:
+        """The image that a manifest in the registry describes, as charts refer to it."""
+        platform = self.project.builds[component].platform or self.platform
+        found = manifest.published(self.repository(component), platform)
+        return replace(found, loaded=True) if self.route.loads else found
 
 
 def host_platform() -> str:
     """This machine's platform, written as Docker does (``linux/amd64``)."""
     return "linux/" + {"x86_64": "amd64", "aarch64": "arm64"}.get(machine(), machine())
-
-
-def provider_of(project: Project) -> str:
-    """The provider that ``auto`` stands for; ``UsageError`` for one that does not exist (yet)."""
-    provider, where = project.cluster.provider, project.config_path.name
-    if provider in ("auto", "kind"):
-        return "kind"
-    if provider == "bundled":
-        raise UsageError(
-            "provider_retired",
-            "the bundled cluster was replaced by kind",
-            where=where,
-            hint="Write `provider: kind` (or leave it out). `localloop down --cluster` then removes"
-            " what is left of the bundled cluster.",
-        )
-    raise UsageError(
-        "not_there_yet",
-        f"cluster provider {provider} is not there yet",
-        where=where,
-        hint="Use `provider: kind` (or leave it out).",
-    )

@@ -82,7 +82,7 @@ def test_a_command_that_fails_only_costs_its_own_image(custom: Project) -> None:
     log = custom.root / ".cache/localloop/build/web/command.log"
     assert str(log) in failed.text
     assert "no flour" in log.read_text()
-    assert len(custom.outside.tags("tool")) == 3  # built and published all the same
+    assert len(custom.outside.tags("tool")) == 4  # built and published all the same
 
     custom.edit("make-image", "exit 7\n", "")
     custom.edit("make-image", "set -eu\n", "set -eu\nsleep 600\n")

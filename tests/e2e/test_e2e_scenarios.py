@@ -157,7 +157,7 @@ def test_job_that_is_gone_when_helm_returns(project: Project, ends_well: bool) -
     if ends_well:
         assert project.deploy().report["outcome"] == "unchanged"
         return
-    assert run.report["error"]["reason"] == "timeout:not found"
+    assert run.report["error"]["reason"] == "job_failed:once"
     assert "BackoffLimitExceeded" in run.report["evidence"]
     # A second run runs the Job again instead of doing nothing. Once fixed, it becomes ready.
     again = project.deploy(code=1)

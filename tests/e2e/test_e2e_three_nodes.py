@@ -56,6 +56,10 @@ class Nodes(Project):
         pods = self.cluster.items("-n", self.name, "pods", "-l", "app=web")
         return {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in pods}
 
+    def used(self) -> set[str]:
+        """The nodes that the project's pods are on."""
+        return {p["spec"].get("nodeName") for p in self.cluster.items("-n", self.name, "pods")}
+
     def uids(self) -> set[str]:
         pods = self.cluster.items("-n", self.name, "pods")
         return {
@@ -275,5 +279,8 @@ def test_a_worker_that_was_removed_is_forgotten(nodes: Nodes) -> None:
     nodes.deploy()
     assert nodes.cluster.uid() == uid
     assert nodes.noted_nodes() == set(nodes.cluster.nodes) == set(nodes.tools())
-    eventually("its pod's end", lambda: set(nodes.webs()) == set(nodes.cluster.nodes))
+    eventually("the end of its pods", lambda: nodes.used() <= set(nodes.cluster.nodes))
+    assert set(nodes.webs()) == set(nodes.cluster.nodes)
+    for name in ("roamer", "webhook"):
+        nodes.outside.kubectl("rollout", "status", f"deployment/{name}", "--timeout=60s")
     nodes.unchanged()

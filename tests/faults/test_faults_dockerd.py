@@ -60,7 +60,9 @@ class Builder:
         self.daemon = daemon
         self.address = address
         project = SimpleNamespace(root=root, builder=None)
-        self.session: Any = SimpleNamespace(project=project, docker=Docker(environ=daemon.environ))
+        self.session: Any = SimpleNamespace(
+            project=project, docker=Docker(environ=daemon.environ), direct_hosts=()
+        )
 
     def build(self, command: str, on_said: Callable[[str], None] = lambda _: None) -> Built:
         (self.root / "Dockerfile").write_text(

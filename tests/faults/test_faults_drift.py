@@ -89,10 +89,13 @@ def test_edited_config_map(project: Project) -> None:
     assert found["data"] == {"color": "blue"}
     assert (after.revision, after.pods) == (before.revision + 1, before.pods)
     assert project.deploy().report["outcome"] == "unchanged"
-    # A label that the manifest does not set is not drift: it is recorded and left alone.
+    # A label that the manifest does not set is drift if a person set it, and goes away.
     project.outside.kubectl("label", "configmap", "settings", "seen-by=somebody")
+    assert "drift (ConfigMap settings: labels.seen-by)" in project.deploy().reasons("hello")
+    found = project.cluster.get("-n", project.name, "configmap", "settings")
+    assert "seen-by" not in found["metadata"].get("labels", {})
     assert project.deploy().report["outcome"] == "unchanged"
-    assert project.outside.see() == after
+    assert project.outside.see().pods == before.pods
 
 
 def test_deleted_service(deployed: Project) -> None:

@@ -21,7 +21,7 @@ def test_second_deploy_while_one_runs(deployed: Project) -> None:
     holder = deployed.start("deploy")
     holder.until_gate()
     busy = deployed.deploy(code=75)
-    assert busy.seconds < 2
+    assert holder.process.poll() is None  # the second one did not wait for it
     assert f"pid {holder.pid}" in busy.text
     assert holder.transaction() in busy.text
     assert str(deployed.root) in busy.text

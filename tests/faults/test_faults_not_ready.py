@@ -14,8 +14,8 @@ pytestmark = pytest.mark.cluster
 def fails(project: Project, *, bound: float, reason: str, words: str) -> Run:
     """The deploy fails for that reason; output and report have the pod's lines."""
     run = project.deploy(code=1)
-    assert run.seconds < bound + 15
     report = run.report
+    assert gate_seconds(run) < bound + 5
     assert report["outcome"] == "failed"
     assert report["exit_code"] == 1
     assert reason in report["error"]["reason"]
@@ -33,6 +33,11 @@ def fails(project: Project, *, bound: float, reason: str, words: str) -> Run:
     return run
 
 
+def gate_seconds(run: Run) -> float:
+    """How long the gate took, without the work before it, which a busy machine makes longer."""
+    return run.report["durations_ms"]["readiness_gate"] / 1000
+
+
 def still_serves(project: Project, before: Seen) -> None:
     """Check that nothing was rolled back and the pods of the good revision still serve."""
     after = project.outside.see()
@@ -43,10 +48,10 @@ def still_serves(project: Project, before: Seen) -> None:
 
 def test_container_that_exits_at_once(deployed: Project) -> None:
     before = deployed.outside.see()
-    deployed.set_readiness_timeout(60)
+    deployed.set_readiness_timeout(200)
     deployed.set_entrypoint("echo the-last-words-of-it; exit 3")
-    run = fails(deployed, bound=60, reason="crash_loop:hello", words="the-last-words-of-it")
-    assert run.seconds < 50  # it is known long before the deadline
+    run = fails(deployed, bound=200, reason="crash_loop:hello", words="the-last-words-of-it")
+    assert gate_seconds(run) < 100  # known long before the deadline
     still_serves(deployed, before)
     # A second run fails again instead of doing nothing.
     again = deployed.deploy(code=1)
@@ -76,13 +81,18 @@ def test_first_install_that_fails_is_repaired_by_a_rerun(project: Project) -> No
 
 
 def test_image_that_cannot_be_pulled(deployed: Project) -> None:
+    before = deployed.outside.see()
     deployed.set_readiness_timeout(40)
-    deployed.edit("localloop.yml", "      image: $web.ref", "      image: $web.repository:nope")
+    good, ours, theirs = "$web.ref", "$web.repository:nope", "127.0.0.1:1/web:nope"
+    deployed.edit("localloop.yml", f"      image: {good}", f"      image: {ours}")
+    run = deployed.deploy(code=2)  # a tag of ours that nobody published
+    assert f"{deployed.name}/web:nope" in run.text
+    assert deployed.outside.see() == before
+    deployed.edit("localloop.yml", f"      image: {ours}", f"      image: {theirs}")
     run = deployed.deploy(code=1)
     assert run.report["error"]["reason"].startswith("image_pull_failed:")
     assert run.report["outcome"] == "failed"
-    assert run.seconds < 55
-    deployed.edit("localloop.yml", "      image: $web.repository:nope", "      image: $web.ref")
+    deployed.edit("localloop.yml", f"      image: {theirs}", f"      image: {good}")
     deployed.deploy()
     assert deployed.deploy().report["outcome"] == "unchanged"
 

@@ -1,4 +1,7 @@
-"""The registry: a plain deploy repairs localloop's own; others are left alone."""
+"""The registry: a plain deploy repairs localloop's own; others are left alone.
+
+Each of its states is in test_faults_registry_states.py.
+"""
 
 from __future__ import annotations
 
@@ -49,14 +52,14 @@ def bystander(cluster: Cluster) -> Iterator[str]:
         docker("rm", "-f", name)
 
 
-def replaced(cluster: Cluster, *words: str, network: str = "", mapping: str = "") -> None:
+def replaced(cluster: Cluster, *words: str) -> None:
     """Replace localloop's registry by one that is wrong in some way."""
     name, image = cluster.registry_container, image_of(cluster)
-    mapping = mapping or f"127.0.0.1:{port_of(cluster)}:5000"
+    mapping = f"127.0.0.1:{port_of(cluster)}:5000"
     docker("rm", "-f", name)
     label = ("--label", f"localloop.cluster={cluster.name}", "--label", "localloop.role=registry")
     volume = ("-v", f"{name}:/var/lib/registry")
-    place = ("--network", network or NETWORK, "-p", mapping)
+    place = ("--network", NETWORK, "-p", mapping)
     docker("run", "-d", "--name", name, *label, *volume, *place, *words, image)
 
 
@@ -64,24 +67,8 @@ def proxy(cluster: Cluster, bystander: str) -> None:
     replaced(cluster, "-e", f"REGISTRY_PROXY_REMOTEURL=http://{bystander}:5000")
 
 
-def open_to_the_network(cluster: Cluster, _: str) -> None:
-    replaced(cluster, mapping=f"{port_of(cluster)}:5000")
-
-
-def wrong_port_inside(cluster: Cluster, _: str) -> None:
-    replaced(cluster, mapping=f"127.0.0.1:{port_of(cluster)}:5999")
-
-
-def wrong_network(cluster: Cluster, _: str) -> None:
-    replaced(cluster, network="bridge")
-
-
 def paused(cluster: Cluster, _: str) -> None:
     docker("pause", cluster.registry_container)
-
-
-def frozen(cluster: Cluster, _: str) -> None:
-    docker("kill", "--signal", "STOP", cluster.registry_container)
 
 
 def stopped(cluster: Cluster, _: str) -> None:
@@ -92,11 +79,6 @@ def stopped(cluster: Cluster, _: str) -> None:
     ("wreck", "reason"),
     [
         (proxy, "registry_proxy_mode"),
-        (open_to_the_network, "registry_wrong_port"),
-        (wrong_port_inside, "registry_wrong_port"),
-        (wrong_network, "registry_wrong_network"),
-        (paused, "registry_paused"),
-        (frozen, "registry_not_answering"),
         (stopped, "registry_stopped"),
     ],
 )

@@ -9,13 +9,20 @@ from .outside import Outside, Seen
 from .project import Project
 from .run import Run
 
+HASHES = "/.cache/localloop/folders"
 
-def agrees(run: Run, outside: Outside, before: Seen, after: Seen) -> None:
-    """Check every claim of a successful deploy's report that can be seen from outside."""
+
+def agrees(
+    run: Run, outside: Outside, before: Seen, after: Seen, *, reinstalled: bool = False
+) -> None:
+    """Check every claim of a successful deploy's report that can be seen from outside.
+
+    ``reinstalled``: the release was uninstalled first, and has the same revision again.
+    """
     report = run.report
     web, hello = report["components"]["web"], report["components"]["hello"]
     built = after.builds - before.builds
-    released = after.revision != before.revision
+    released = reinstalled or after.revision != before.revision
 
     assert report["exit_code"] == run.code == 0
     assert (report["outcome"] == "deployed") == bool(built or released or _settled(report))
@@ -73,10 +80,15 @@ def seen_by_inputs(plan: Run, cluster: str) -> None:
 
 
 def everything(project: Project) -> dict[str, Any]:
-    """The project's tree, the state directory, and the objects of the cluster."""
+    """The project's tree, the state directory, and the objects of the cluster.
+
+    Without the hashes of files, which a plan keeps.
+    """
     found: dict[str, Any] = {}
     for base in (project.root, project.cluster.state):
         for path in sorted(base.rglob("*")):
+            if HASHES in str(path):
+                continue
             stat = path.lstat()
             content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
             found[str(path)] = (stat.st_mode, stat.st_mtime_ns, content)

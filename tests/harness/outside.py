@@ -177,7 +177,7 @@ class Seen:
     @property
     def builds(self) -> frozenset[str]:
         """The builds that were pushed, by the ids of their transactions."""
-        return frozenset(tag for tag in self.tags if not tag.startswith(("fp-", "d-")))
+        return frozenset(tag for tag in self.tags if not tag.startswith(("d-", "0.0.0-d-", "fp-")))
 
 
 class Outside:

@@ -94,7 +94,7 @@ def _play(stage: Stage, scene: Scene) -> GateResult:
 def gate(stage: Stage, objects: tuple[Object, ...], **options: Any) -> GateResult:
     """Run the gate over these objects, as after a change to all of them."""
     refs = refs_in(stage, objects)
-    kube = Kube(load_kubeconfig(stage.cluster.kubeconfig))
+    kube = Kube(load_kubeconfig(stage.cluster.kubeconfig, stage.cluster.context))
     try:
         return run_gate(kube, refs, **{"timeout": 100, "touched": refs, **options})
     finally:

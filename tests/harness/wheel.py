@@ -17,7 +17,6 @@ CONTENT = (
     "roles",
     "library",
     "action_plugins",
-    "callback_plugins",
     "doc_fragments",
     "filter_plugins",
     "inventory_plugins",

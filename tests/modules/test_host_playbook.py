@@ -63,7 +63,7 @@ def play(variables: dict[str, Any], tmp_path: Path) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 

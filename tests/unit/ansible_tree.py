@@ -129,9 +129,9 @@ class Tree:
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / "src", self.content / "src", ignore=ignore)
         shutil.copy(REPOSITORY / "ansible.cfg", self.content)
-        for name in ("inventory", "inventory_plugins", "callback_plugins"):
+        for name in ("inventory", "inventory_plugins", "playbooks/callback_plugins"):
             shutil.copytree(REPOSITORY / name, self.content / name, ignore=ignore)
-        for name in ("playbooks", "library", "action_plugins", "filter_plugins", "roles"):
+        for name in ("library", "action_plugins", "filter_plugins", "roles"):
             (self.content / name).mkdir()
         self.write("src/localloop/steps/echo_step.py", STEP)
         self.write("library/echo_step.py", MODULE)
@@ -177,5 +177,5 @@ class Tree:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=180,
         )

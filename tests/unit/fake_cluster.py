@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
-from localloop.cluster.state import REGISTRY_PORT, kubeconfig_path
-from localloop.config.cluster import OWNER_DEST
+from localloop.cluster.registry_state import REGISTRY_PORT
+from localloop.cluster.state import kubeconfig_path
+from localloop.config.node_places import OWNER_DEST
 from localloop.system.paths import cluster_dir, write_private
 
 OWNER = "1d"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,18 @@ def helm_secret(
     status: str = "deployed",
     transaction: str = "tx-1",
     values: Object | None = None,
+    hooks: Sequence[Object] = (),
 ) -> Object:
-    """Helm's Secret of a revision in namespace ``app``, whose manifest has these objects."""
+    """Helm's Secret of a revision in namespace ``app``, whose manifest has these objects.
+
+    ``hooks`` as Helm stores them, each with its manifest as a text.
+    """
     manifest = "".join(f"---\n{json.dumps(each)}\n" for each in objects)
     content = {
         "manifest": manifest,
         "config": values or {},
         "info": {"status": status},
+        "hooks": list(hooks),
     }
     inner = base64.b64encode(json.dumps(content).encode())
     return {

@@ -14,8 +14,8 @@ from pathlib import Path
 NAMES = ["a", "b", "ab", "A", "x.c", "é", " s", "-d", "n\nl"]
 TEXTS = ["", "a", "b", "ab", "ba", "a\n", "a\r\n", "longer than the others\n"]
 LINKS = ["a", "b", "../a", "nowhere", ".", "/etc/hosts"]
-FILE_MODES = [0o644, 0o755, 0o600, 0o700]
-FOLDER_MODES = [0o755, 0o700]
+FILE_MODES = [0o644, 0o755, 0o600, 0o664, 0o744, 0o4755, 0o2755]
+FOLDER_MODES = [0o755, 0o700, 0o775, 0o1777, 0o2755]
 MOST = 14
 
 Node = tuple[str, ...]
@@ -123,7 +123,7 @@ class Context:
     def disturb(self) -> str:
         """One change that must not be seen; its name."""
         step: Callable[[], None] = self.dice.choice(
-            [self.touch, self.rewrite, self.group_bits, self.there_and_back, self.ignored]
+            [self.touch, self.rewrite, self.there_and_back, self.ignored]
         )
         step()
         return step.__name__
@@ -140,12 +140,6 @@ class Context:
             _, mode, text = self.model[path]
             (self.root / path).unlink()
             self._write(path, text, int(mode))
-
-    def group_bits(self) -> None:
-        """As another umask would have set them."""
-        path = self._any("fd")
-        if path is not None:
-            (self.root / path).chmod(int(self.model[path][1]) ^ 0o020)
 
     def there_and_back(self) -> None:
         path, new = self._any("fld"), self._free()

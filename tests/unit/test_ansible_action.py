@@ -184,6 +184,74 @@ def test_check_writes_nothing(tree: Tree, deploy: Path) -> None:
     assert "Report:" not in done.stdout
 
 
+HARMLESS = {
+    "ANSIBLE_CALLBACK_PLUGINS": "/elsewhere",
+    "ANSIBLE_FORKS": "1",
+    "ANSIBLE_GATHERING": "implicit",
+    "ANSIBLE_SSH_ARGS": "-o none",
+    "ANSIBLE_PYTHON_INTERPRETER": "/nowhere/python",
+    "ANSIBLE_TRANSPORT": "ssh",
+    "ANSIBLE_VERBOSITY": "1",
+    "ANSIBLE_OF_NOBODY": "1",
+}
+CHANGES = {
+    "ANSIBLE_STRATEGY": "free",
+    "ANSIBLE_RUN_TAGS": "never",
+    "ANSIBLE_SKIP_TAGS": "all",
+    "ANSIBLE_BECOME": "true",
+    "ANSIBLE_TASK_TIMEOUT": "1",
+    "ANSIBLE_ERROR_ON_UNDEFINED_VARS": "false",
+    "ANSIBLE_STRATEGY_PLUGINS": "/elsewhere",
+    "ANSIBLE_ROLES_PATH": "/elsewhere",
+    "ANSIBLE_ACTION_PLUGINS": "/elsewhere",
+}
+
+
+def test_harmless_variables_of_ansible_change_nothing(tree: Tree, deploy: Path) -> None:
+    done = tree.run("ansible-playbook", str(deploy), "--forks", "1", extra=HARMLESS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(reports(tree)) == 1
+
+
+@pytest.mark.parametrize(("variable", "value"), CHANGES.items())
+def test_a_variable_of_ansible_that_changes_the_run_is_refused(
+    tree: Tree, deploy: Path, variable: str, value: str
+) -> None:
+    done = tree.run("ansible-playbook", str(deploy), extra={variable: value})
+    assert (done.returncode, reports(tree)) == (2, [])
+    assert f"{variable} changes how deploy-fast.yml runs" in done.stderr
+    assert "hello" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "option",
+    [["--tags", "x"], ["--skip-tags", "x"], ["--start-at-task", "x"], ["--step"], ["--become"]],
+    ids=lambda option: option[0],
+)
+def test_an_option_that_runs_a_part_is_refused(tree: Tree, deploy: Path, option: list[str]) -> None:
+    done = tree.run("ansible-playbook", str(deploy), *option)
+    assert (done.returncode, reports(tree)) == (2, [])
+    assert f"{option[0]} would leave steps out" in done.stderr
+    assert "hello" not in done.stdout
+
+
+def test_another_strategy_in_the_file_is_refused(tree: Tree, deploy: Path) -> None:
+    text = (tree.content / "ansible.cfg").read_text()
+    other = tree.write("other.cfg", text.replace("strategy = linear", "strategy = free"))
+    done = tree.run("ansible-playbook", str(deploy), extra={"ANSIBLE_CONFIG": str(other)})
+    assert done.returncode == 2
+    assert f"the strategy free of {other} changes how" in done.stderr
+
+
+@pytest.mark.parametrize("unparsed", ["true", "false"])
+def test_an_inventory_without_a_project_is_refused(tree: Tree, deploy: Path, unparsed: str) -> None:
+    other = {"ANSIBLE_INVENTORY": "/nowhere", "ANSIBLE_INVENTORY_UNPARSED_FAILED": unparsed}
+    done = tree.run("ansible-playbook", str(deploy), extra=other)
+    assert done.returncode != 0
+    assert "inventory" in done.stderr
+    assert "hello" not in done.stdout
+
+
 @pytest.mark.parametrize(("command", "code"), [("deploy", 0), ("depoly", 2), (None, 0)])
 def test_a_custom_play_opens_a_transaction_by_its_command(
     tree: Tree, deploy: Path, command: str | None, code: int
@@ -278,7 +346,7 @@ def test_a_second_run_is_refused_and_an_interrupted_one_reported(tree: Tree, dep
         assert f"pid {first.pid}" in second.stderr
         first.send_signal(signal.SIGINT)
         started = time.monotonic()
-        first.communicate(timeout=20)
+        first.communicate(timeout=120)
         assert time.monotonic() - started < 10
     finally:
         first.kill()

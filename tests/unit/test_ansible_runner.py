@@ -50,6 +50,7 @@ def made(private: Path) -> dict[str, str]:
         project_root=Path("/project"),
         transaction=Journal("tx-1", Path("/project/j.jsonl"), Path("/state/p.lock")),
         extra={"VERSION": "v1"},
+        direct_hosts=["10.1.2.3"],
         color=False,
     )
 
@@ -64,7 +65,7 @@ def test_environment_and_argv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         f"{CONTENT}/playbooks/deploy-fast.yml",
     ]
     callbacks = config.env.pop("ANSIBLE_CALLBACK_PLUGINS").split(":")
-    assert callbacks[0] == f"{CONTENT}/callback_plugins"
+    assert callbacks[0] == f"{CONTENT}/playbooks/callback_plugins"
     assert [Path(each).name for each in callbacks[1:]] == ["callback"]
     assert "ansible_runner" in callbacks[1]
     assert config.env == {
@@ -91,7 +92,9 @@ def test_environment_and_argv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "TERM": "xterm",
         "VERSION": "v1",
         "XDG_STATE_HOME": "/home/u/.state",
+        "NO_PROXY": "localhost,127.0.0.1,127.0.0.0/8,::1,0.0.0.0,10.1.2.3",
         "https_proxy": "http://proxy:3128",
+        "no_proxy": "localhost,127.0.0.1,127.0.0.0/8,::1,0.0.0.0,10.1.2.3",
     }
     assert config.cwd == str(tmp_path)
 
@@ -127,6 +130,7 @@ events = opened.events()
 opened.close()
 print(json.dumps({"rc": outcome.rc, "interrupted": outcome.interrupted,
                   "failed": [[f.task, f.message] for f in outcome.failed],
+                  "said": outcome.said,
                   "events": events}))
 """
 
@@ -185,6 +189,21 @@ def test_a_run(tree: Tree, mode: str, rc: int) -> None:
     assert not list(tree.temporary.glob("localloop-*"))
 
 
+@pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"LANG": "xx_XX.UTF-8"}])
+def test_a_run_in_a_locale_that_ansible_refuses(tree: Tree, locale: dict[str, str]) -> None:
+    done = tree.run(sys.executable, "-c", SCRIPT, "echo.yml", extra={"LANG": "", **locale})
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["rc"], found["failed"]) == (0, []), found["said"]
+
+
+def test_what_a_playbook_says_that_cannot_start(tree: Tree) -> None:
+    tree.write("playbooks/broken.yml", "- hosts: [\n")
+    done = tree.run(sys.executable, "-c", SCRIPT, "broken.yml")
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["rc"] == 4
+    assert "YAML parsing failed" in " ".join(found["said"])
+
+
 def test_a_plan_is_passed_as_data(tree: Tree) -> None:
     """It contains file names, which may look like templates."""
     plan = {"of": "{{ 6 * 7 }}.txt"}
@@ -212,7 +231,7 @@ def test_an_interrupted_run_leaves_nothing(tree: Tree, signals: list[signal.Sign
         for each in signals:
             child.send_signal(each)
             time.sleep(0.05)
-        found = json.loads(child.communicate(timeout=20)[0].splitlines()[-1])
+        found = json.loads(child.communicate(timeout=120)[0].splitlines()[-1])
         assert time.monotonic() - started < 8
     finally:
         child.kill()
@@ -254,7 +273,7 @@ def test_a_playbook_that_is_still_starting_is_killed(
             time.sleep(0.01)
         started = time.monotonic()
         child.send_signal(signal.SIGINT)
-        *said, last = child.communicate(timeout=20)[0].splitlines()
+        *said, last = child.communicate(timeout=120)[0].splitlines()
         assert time.monotonic() - started < 5
     finally:
         child.kill()

@@ -118,7 +118,7 @@ def test_law_every_predicate_gives_an_answer(found: list[Object]) -> None:
         last_pod_change(obj, view)
         desired_pods(obj)
         assert all_pods(obj, view) is not None and current_pods(obj, view) is not None
-        pod_suspects(obj, view.initial_restarts)
+        pod_suspects(obj, view)
         image_proof([obj], EXPECTED)
         for pod_spec in (obj.get("spec"), obj.get("template")):
             if isinstance(pod_spec, dict):
@@ -137,12 +137,12 @@ def test_law_the_gate_can_keep_any_object(found: list[Object]) -> None:
         (obj["apiVersion"], obj["kind"]): Collection(obj["apiVersion"], obj["kind"], "app")
         for obj in found
     }
-    store = Store(tuple(collections.values()), lambda: 1.0)
+    store = Store(tuple(collections.values()), lambda: 1.0, run_age=0.0)
     for collection in collections.values():
         store.replace(collection, [], 1e9)
-    tracker = Tracker({}, {}, frozenset(), frozenset(), store.completed, Thresholds(), None)
+    tracker = Tracker({}, {}, frozenset(), frozenset(), store.ended, Thresholds(), None)
     warned: list[str] = []
-    unsticker = Unsticker(None, Thresholds(), warned.append, run_age=0.0)  # type: ignore[arg-type]
+    unsticker = Unsticker(None, Thresholds(), warned.append)  # type: ignore[arg-type]
     unsticker._delete = lambda _pod, _why: None  # type: ignore[method-assign]
     for obj in found:
         store.apply(collections[obj["apiVersion"], obj["kind"]], "MODIFIED", obj)

@@ -472,3 +472,118 @@ def test_bad_luck_is_no_build_failure(
     with pytest.raises(LocalloopError) as caught:
         run_bake([WEB], work=tmp_path / "work", on_step=no_step, redact=Redactor())
     assert caught.value.reason == reason
+
+
+def vertex(name: str, error: str) -> str:
+    """A vertex that ended, as buildx reports it."""
+    at = "2026-11-29T13:40:50.655697041Z"
+    return json.dumps(
+        {
+            "vertexes": [
+                {"digest": name, "name": name, "started": at, "completed": at, "error": error}
+            ]
+        }
+    )
+
+
+def failed_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *said: str) -> LocalloopError:
+    """The error of a bake of ``web`` and ``api`` where buildx says this."""
+    script = tmp_path / "docker"
+    (tmp_path / "said").write_text("\n".join(said) + "\n")
+    script.write_text(f"#!/bin/sh\ncat {tmp_path}/said >&2\nexit 1\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(LocalloopError) as caught:
+        run_bake([WEB, API], work=tmp_path / "work", on_step=no_step, redact=Redactor())
+    return caught.value
+
+
+REFUSED = "dial tcp 127.0.0.1:9: connect: connection refused"
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("[web 2/2] ADD http://127.0.0.1:9/x /x", f'Get "http://127.0.0.1:9/x": {REFUSED}'),
+        ("[web] http://127.0.0.1:9/x", f'failed to load cache key: Get "http://x": {REFUSED}'),
+        ("[web 2/3] ADD cut.tar.gz /", "failed to copy files: Error processing tar file(exit"),
+        ("[web 2/3] ADD cut.tar /", "Error processing tar file: unexpected EOF"),
+        (
+            "[web] resolve image config for docker-image://127.0.0.1:9/docker/dockerfile:1",
+            f'failed to do request: Head "http://127.0.0.1:9/v2/": {REFUSED}',
+        ),
+        (
+            "[web internal] load metadata for registry.example.com/base:1",
+            'failed to do request: Head "https://registry.example.com/v2/": i/o timeout',
+        ),
+        ("[web 2/2] ADD https://git.example.com/x.git /x", "read: connection reset by peer"),
+        (
+            "[web 2/2] RUN fetch",
+            'process "fetch" did not complete successfully: code = Unavailable, broken pipe',
+        ),
+        ("[web 2/2] ADD http://h/x /x", "first: unexpected EOF\nsecond line"),
+    ],
+)
+@pytest.mark.parametrize("head", ["", "target web: "])
+def test_what_a_build_step_says_is_the_build_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, said: str, head: str
+) -> None:
+    push = "[api] pushing 127.0.0.1:5001/hello/api:tx-1 with docker"
+    error = failed_with(
+        tmp_path,
+        monkeypatch,
+        vertex(push, f"failed to solve: {said}"),
+        vertex(step, said),
+        f"ERROR: {head}failed to solve: {said}",
+    )
+    assert (error.reason, error.component) == ("build_failed:web", "web")
+    assert said.partition("\n")[0] in str(error)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "failed to receive status: rpc error: code = Unavailable desc = error reading from server",
+        "target web: failed to solve: Unavailable: error reading from server: EOF",
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.",
+    ],
+)
+def test_docker_that_dies_during_a_step_is_bad_luck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    """It kills the step first."""
+    killed = 'process "/bin/sh -c make" did not complete successfully: exit code: 137'
+    error = failed_with(
+        tmp_path, monkeypatch, vertex("[web 2/2] RUN make", killed), f"ERROR: {last}"
+    )
+    assert error.reason == LOST
+
+
+@pytest.mark.parametrize("name", ["[web] pushing r with docker", "[web] exporting to image"])
+def test_a_push_that_is_cut_off_is_bad_luck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    said = f'failed to push r: failed to do request: Head "http://127.0.0.1:9/": {REFUSED}'
+    error = failed_with(
+        tmp_path, monkeypatch, vertex(name, said), f"ERROR: target web: failed to solve: {said}"
+    )
+    assert error.reason == LOST
+
+
+def test_a_step_of_another_platform_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dockerfile = tmp_path / "Dockerfile"
+    dockerfile.write_text("ARG P=linux/arm64\nFROM --platform=$P debian AS tools\nRUN true\n")
+    monkeypatch.setitem(globals(), "WEB", replace(WEB, dockerfile=dockerfile))
+    said = 'process "/bin/sh -c true" did not complete successfully: exit code: 255'
+    error = failed_with(
+        tmp_path,
+        monkeypatch,
+        vertex("[web tools 2/2] RUN true", f"exec /bin/sh: exec format error\n{said}"),
+        "Dockerfile:3",
+        "--------------------",
+        f"ERROR: target web: failed to solve: {said}",
+    )
+    assert error.reason == "build_failed:web"
+    assert "`FROM --platform=linux/arm64` is a platform that the builder cannot run" in str(error)

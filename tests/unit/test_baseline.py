@@ -165,7 +165,7 @@ def start(root: Path, *words: str, **environ: str) -> subprocess.Popen[str]:
 
 def run(root: Path, *words: str, **environ: str) -> tuple[int, str, str]:
     process = start(root, *words, **environ)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     return process.returncode, out, err
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from localloop.build.targets import build_target, redactor
-from localloop.config.model import Image, Secret
+from localloop.build.targets import build_arguments, build_target, redactor
+from localloop.config.model import Image, Secret, UnhashedArg
 from localloop.errors import LocalloopError
 from localloop.inputs.context import BuildContext
+
+MADE = BuildContext(context=Path("/p"), dockerfile=Path("/p/D"), dockerfile_bytes=b"", patterns=())
 
 
 def image(**more: Any) -> Image:
@@ -27,14 +29,11 @@ def session(**environ: str) -> Any:
 
 
 def test_secrets_in_the_words_of_buildx() -> None:
-    made = BuildContext(
-        context=Path("/p"), dockerfile=Path("/p/D"), dockerfile_bytes=b"", patterns=()
-    )
     odd = Secret(file='/p/a,b "c"')
     found = build_target(
         session(TOKEN="s3cret"),
         image(secrets={"token": Secret(env="TOKEN"), "odd": odd}, ssh=("default",)),
-        made,
+        MADE,
         reference=None,
         contexts={},
     )
@@ -54,6 +53,7 @@ def test_values_are_hidden_from_files_and_variables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("secret", "said"),
     [
+        (Secret(ca_bundle=True), "/absent/ca.pem cannot be read"),
         (Secret(env="TOKEN"), "TOKEN is not set"),
         (Secret(file="/absent/token"), "/absent/token cannot be read"),
         (Secret(file="/"), "/ cannot be read"),
@@ -61,10 +61,33 @@ def test_values_are_hidden_from_files_and_variables(tmp_path: Path) -> None:
 )
 def test_a_missing_secret_is_named(secret: Secret, said: str) -> None:
     with pytest.raises(LocalloopError) as caught:
-        redactor(session(), [image(secrets={"token": secret})])
+        redactor(session(SSL_CERT_FILE="/absent/ca.pem"), [image(secrets={"token": secret})])
     assert caught.value.reason == "secret_missing"
     assert caught.value.component == "web"
     assert said in caught.value.message
+
+
+def test_this_machines_certificates_are_given_by_their_file_and_not_masked(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("-----BEGIN CERTIFICATE-----\n")
+    wanted = image(secrets={"ca": Secret(ca_bundle=True)})
+    here = session(SSL_CERT_FILE=str(file))
+    assert redactor(here, [wanted])(file.read_text()) == file.read_text()
+    assert build_target(here, wanted, MADE, reference=None, contexts={}).secrets == (
+        f"id=ca,src={file}",
+    )
+
+
+def test_a_machine_without_certificates_is_told_what_to_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("localloop.build.targets.host_ca_bundle", lambda _: "")
+    with pytest.raises(LocalloopError) as caught:
+        redactor(session(), [image(secrets={"ca": Secret(ca_bundle=True)})])
+    assert (caught.value.reason, "SSL_CERT_FILE" in str(caught.value.hint)) == (
+        "secret_missing",
+        True,
+    )
 
 
 def test_a_secret_that_buildkit_would_refuse(tmp_path: Path) -> None:
@@ -80,3 +103,26 @@ def test_ssh_needs_an_agent() -> None:
         redactor(session(), [wanted])
     assert caught.value.reason == "ssh_agent_missing"
     redactor(session(SSH_AUTH_SOCK="/run/agent"), [wanted])
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        (UnhashedArg(command=("no-such-program", "-x")), "`no-such-program -x` cannot be started"),
+        (UnhashedArg(command=("sh", "-c", "echo no >&2; exit 3")), "ended with 3: no"),
+        (UnhashedArg(command=("sleep", "60"), timeout=0.2), "did not end within 0.2 s"),
+    ],
+)
+def test_the_command_of_an_argument_that_gives_nothing(
+    tmp_path: Path, argument: UnhashedArg, said: str
+) -> None:
+    analysis = SimpleNamespace(effective_args=lambda _given: {})
+    project = SimpleNamespace(root=tmp_path, profile_args={})
+    found: Any = SimpleNamespace(
+        project=project, fingerprints=SimpleNamespace(analysis=lambda _image: analysis)
+    )
+    with pytest.raises(LocalloopError, match=said) as caught:
+        build_arguments(found, image(unhashed_args={"VERSION": argument}))
+    assert caught.value.component == "web"
+    assert "unhashed_args.VERSION" in caught.value.message
+    assert "`timeout`" in str(caught.value.hint)

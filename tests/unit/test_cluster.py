@@ -3,6 +3,7 @@ cluster."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -15,17 +16,20 @@ from localloop.cluster import kind, owner
 from localloop.cluster.containers import judge_nodes
 from localloop.cluster.kubeconfig import ensure_kubeconfig
 from localloop.cluster.ports import RANGES, choose_port, choose_ports, save_port
+from localloop.cluster.registry_state import RegistryState
 from localloop.cluster.state import (
     cluster_state,
     control_plane,
     kubeconfig_path,
-    registry_state,
+    registry_container,
 )
+from localloop.config.cluster import NAME_MAX
 from localloop.config.model import ClusterConfig, Port
-from localloop.errors import LocalloopError
+from localloop.errors import LocalloopError, UsageError
 
 API = "https://127.0.0.1:6550"
-LABELS = {"localloop.cluster": "demo"}
+MISSING = RegistryState(verdict="create", reason="registry_missing")
+SERVES = RegistryState(verdict="ok", ours=True, port=5001)
 OURS = owner.Creation(owner="1d", finished=True, image="node:1", kubernetes="1.37.2")
 
 
@@ -54,23 +58,6 @@ def worker(state: str = "running", number: str = "") -> dict[str, Any]:
     return node(state, name=f"demo-worker{number}")
 
 
-def registry(
-    status: str = "running",
-    *,
-    bindings: Any = ({"HostIp": "127.0.0.1", "HostPort": "5001"},),
-    env: Any = (),
-    networks: Any = ("kind",),
-    labels: Any = None,
-) -> dict[str, Any]:
-    return {
-        "Id": "reg",
-        "State": {"Status": status, "Running": status in ("running", "paused")},
-        "Config": {"Env": list(env), "Labels": LABELS if labels is None else labels},
-        "HostConfig": {"PortBindings": {"5000/tcp": list(bindings)}},
-        "NetworkSettings": {"Networks": {key: {} for key in networks}},
-    }
-
-
 @pytest.mark.parametrize(
     ("listed", "verdict", "reason"),
     [
@@ -88,13 +75,13 @@ def registry(
     ],
 )
 def test_cluster_verdict(listed: Any, verdict: str, reason: str) -> None:
-    state = cluster_state("demo", listed, None, creation=OURS)
+    state = cluster_state("demo", listed, MISSING, creation=OURS)
     assert (state.verdict, state.reason) == (verdict, reason)
 
 
 def test_cluster_facts() -> None:
     listed = [worker(number="10"), worker(number="2"), worker(), node()]
-    state = cluster_state("demo", listed, registry(), creation=OURS)
+    state = cluster_state("demo", listed, SERVES, creation=OURS)
     assert state.ours
     assert [each.name for each in state.nodes] == [
         "demo-control-plane",
@@ -117,7 +104,7 @@ def test_cluster_facts() -> None:
     ],
 )
 def test_ours_is_what_mounts_the_noted_id(creation: Any, source: str, ours: bool) -> None:
-    state = cluster_state("demo", [node(source=source)], None, creation=creation)
+    state = cluster_state("demo", [node(source=source)], MISSING, creation=creation)
     assert state.ours is ours
     assert state.verdict == "ok"
 
@@ -129,10 +116,10 @@ def test_a_create_that_was_killed_is_recognised() -> None:
     assert creation is not None
     source = f"/state/owner/{creation.owner}"
     for left in ([node(source=source)], [node("created", source=source)]):
-        state = cluster_state("demo", left, None, creation=creation)
+        state = cluster_state("demo", left, MISSING, creation=creation)
         assert (state.verdict, state.reason, state.ours) == ("create", "cluster_half_made", True)
     owner.finish("demo", "1.37.2")
-    state = cluster_state("demo", [node(source=source)], None, creation=owner.noted("demo"))
+    state = cluster_state("demo", [node(source=source)], MISSING, creation=owner.noted("demo"))
     assert (state.verdict, state.kubernetes) == ("ok", "1.37.2")
 
 
@@ -153,7 +140,7 @@ def test_a_damaged_note_is_none(content: str) -> None:
 
 def test_what_was_accepted_is_not_lacking() -> None:
     wanted = ClusterConfig(name="demo", nodes=2, ports=(Port("127.0.0.1", 8080, 30080, "tcp"),))
-    state = cluster_state("demo", [node()], None, creation=OURS, wanted=wanted)
+    state = cluster_state("demo", [node()], MISSING, creation=OURS, wanted=wanted)
     assert len(state.lacks) == 2
     owner.begin("demo", "node:1")
     owner.accept("demo", state.lacks[:1])
@@ -161,63 +148,21 @@ def test_what_was_accepted_is_not_lacking() -> None:
     accepted = owner.noted("demo")
     assert accepted is not None
     kept = owner.Creation(owner="1d", finished=True, accepted=accepted.accepted)
-    assert cluster_state("demo", [node()], None, creation=kept, wanted=wanted).lacks == ()
+    assert cluster_state("demo", [node()], MISSING, creation=kept, wanted=wanted).lacks == ()
 
 
 def test_a_stopped_cluster_is_not_compared() -> None:
     wanted = ClusterConfig(name="demo", nodes=2)
-    assert cluster_state("demo", [node("exited")], None, creation=OURS, wanted=wanted).lacks == ()
+    assert (
+        cluster_state("demo", [node("exited")], MISSING, creation=OURS, wanted=wanted).lacks == ()
+    )
 
 
 def test_published_ports_are_shown() -> None:
     listed = node()
     listed["Ports"].append({"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 81, "Type": "tcp"})
-    state = cluster_state("demo", [listed], None, creation=OURS)
+    state = cluster_state("demo", [listed], MISSING, creation=OURS)
     assert state.published == ("0.0.0.0:81 -> 80/tcp",)
-
-
-@pytest.mark.parametrize("labels", [{}, {"localloop.cluster": "other"}])
-def test_a_registry_without_our_label_is_not_ours(labels: dict[str, str]) -> None:
-    assert not registry_state("demo", registry(labels=labels)).ours
-
-
-@pytest.mark.parametrize(
-    ("found", "options", "verdict", "reason"),
-    [
-        pytest.param(None, {}, "create", "registry_missing", id="missing"),
-        pytest.param(registry(), {}, "ok", "", id="ok"),
-        pytest.param(registry("exited"), {}, "start", "registry_stopped", id="stopped"),
-        pytest.param(registry("paused"), {}, "recreate", "registry_paused", id="paused"),
-        pytest.param(
-            registry(), {"answers": False}, "recreate", "registry_not_answering", id="mute"
-        ),
-        pytest.param(
-            registry(env=["REGISTRY_PROXY_REMOTEURL=https://mirror"]),
-            {},
-            "recreate",
-            "registry_proxy_mode",
-            id="proxy",
-        ),
-        pytest.param(registry(env=["REGISTRY_PROXY_REMOTEURL="]), {}, "ok", "", id="no-proxy"),
-        pytest.param(
-            registry(), {"wanted_port": 5005}, "recreate", "registry_wrong_port", id="other-port"
-        ),
-        pytest.param(
-            registry(bindings=[{"HostIp": "", "HostPort": "5001"}]),
-            {},
-            "recreate",
-            "registry_wrong_port",
-            id="open-to-the-network",
-        ),
-        pytest.param(registry(bindings=()), {}, "recreate", "registry_wrong_port", id="private"),
-        pytest.param(
-            registry(networks=["bridge"]), {}, "recreate", "registry_wrong_network", id="network"
-        ),
-    ],
-)
-def test_registry_verdict(found: Any, options: Any, verdict: str, reason: str) -> None:
-    state = registry_state("demo", found, **options)
-    assert (state.verdict, state.reason) == (verdict, reason)
 
 
 @pytest.fixture
@@ -256,9 +201,9 @@ def test_clusters_created_at_the_same_time_choose_different_ports() -> None:
 
 def test_ports_are_chosen_before_anything_is_removed(taken_port: int) -> None:
     def chosen(*ports: Port, listed: Any = ()) -> Any:
-        return choose_ports(ports, "demo", listed, api_port=None)
+        return choose_ports(ports, "demo", listed, api=Port("127.0.0.1", None, 6443, "tcp"))
 
-    with pytest.raises(LocalloopError, match=f"port {taken_port} on 127.0.0.1") as caught:
+    with pytest.raises(LocalloopError, match=f"port {taken_port}/tcp on 127.0.0.1") as caught:
         chosen(Port("127.0.0.1", taken_port, 30080, "tcp"))
     assert caught.value.reason == "port_taken"
     held = {"PrivatePort": 30080, "PublicPort": taken_port, "Type": "tcp", "IP": "127.0.0.1"}
@@ -268,6 +213,63 @@ def test_ports_are_chosen_before_anything_is_removed(taken_port: int) -> None:
     any_port = Port("127.0.0.1", None, 30080, "tcp")
     assert chosen(any_port, listed=own)[1] == {any_port: taken_port}
     assert chosen(any_port)[1][any_port] in range(27000, 28000)
+
+
+def test_a_taken_udp_port_is_found_before_anything_is_removed() -> None:
+    api = Port("127.0.0.1", None, 6443, "tcp")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        taken = server.getsockname()[1]
+        with pytest.raises(LocalloopError, match=f"port {taken}/udp .* is taken") as caught:
+            choose_ports([Port("127.0.0.1", taken, 53, "udp")], "demo", [], api=api)
+        assert caught.value.reason == "port_taken"
+        save_port("53/udp", "demo", taken)
+        anywhere = Port("127.0.0.1", None, 53, "udp")
+        assert choose_ports([anywhere], "demo", [], api=api)[1][anywhere] != taken
+        # what the old cluster holds is only free for the same protocol
+        old = {"PrivatePort": 53, "PublicPort": taken, "Type": "tcp", "IP": "127.0.0.1"}
+        with pytest.raises(LocalloopError, match="is taken"):
+            choose_ports([Port("127.0.0.1", taken, 53, "udp")], "demo", [{"Ports": [old]}], api=api)
+
+
+def test_an_address_that_this_machine_does_not_have_is_not_a_taken_port() -> None:
+    api = Port("127.0.0.1", None, 6443, "tcp")
+    for host in (8080, None):
+        with pytest.raises(UsageError, match=r"203\.0\.113\.9, which is no address") as caught:
+            choose_ports([Port("203.0.113.9", host, 30080, "tcp")], "demo", [], api=api)
+        assert caught.value.reason == "port_address_missing"
+
+
+def test_what_only_root_may_bind_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", forbidden)
+    api = Port("127.0.0.1", None, 6443, "tcp")
+    choose_ports([Port("127.0.0.1", 80, 30080, "tcp")], "demo", [], api=api)
+
+
+def test_no_port_is_chosen_twice() -> None:
+    api = Port("127.0.0.1", None, 6443, "tcp")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = server.getsockname()[1]
+    for purpose in ("api", "1/tcp", "2/tcp"):
+        save_port(purpose, "demo", free)
+    one, two = Port("127.0.0.1", None, 1, "tcp"), Port("127.0.0.1", None, 2, "tcp")
+    chosen, others = choose_ports([one, two], "demo", [], api=api)
+    assert len({chosen, others[one], others[two]}) == 3
+    fixed = Port("127.0.0.1", free, 3, "tcp")
+    chosen, others = choose_ports([one, fixed, two], "demo", [], api=api)
+    assert len({chosen, free, others[one], others[two]}) == 4
+
+
+def test_the_api_servers_port_of_the_users_file_is_looked_at_too(taken_port: int) -> None:
+    api = Port("127.0.0.1", taken_port, 6443, "tcp")
+    with pytest.raises(LocalloopError, match=f"port {taken_port} .* is taken") as caught:
+        choose_ports([], "demo", [], api=api)
+    assert caught.value.reason == "api_port_taken"
+    held = {"PrivatePort": 6443, "PublicPort": taken_port, "Type": "tcp", "IP": "127.0.0.1"}
+    assert choose_ports([], "demo", [{"Ports": [held]}], api=api) == (taken_port, {})
 
 
 class Kubeconfig:
@@ -329,20 +331,19 @@ def test_kind_sees_our_daemon_and_none_of_its_own_variables() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("given", "no_proxy"),
-    [
-        ({"HTTP_PROXY": "http://p"}, {"NO_PROXY": "localloop-demo-registry"}),
-        ({"https_proxy": "http://p"}, {"no_proxy": "localloop-demo-registry"}),
-        (
-            {"HTTPS_PROXY": "http://p", "NO_PROXY": ".corp"},
-            {"NO_PROXY": ".corp,localloop-demo-registry"},
-        ),
-    ],
-)
-def test_nodes_behind_a_proxy_reach_the_registry(given: Any, no_proxy: Any) -> None:
-    made = kind.child_environ({"HOME": "/nowhere", **given}, "demo")
-    assert {key: value for key, value in made.items() if "no_proxy" in key.lower()} == no_proxy
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "https_proxy"])
+def test_nodes_behind_a_proxy_reach_the_registry(variable: str) -> None:
+    given = {"HOME": "/nowhere", variable: "http://p:1", "no_proxy": ".corp"}
+    made = kind.child_environ(given, "demo")
+    for name in ("NO_PROXY", "no_proxy"):
+        assert {".corp", "localloop-demo-registry"} <= set(made[name].split(","))
+    assert made[variable.upper()] == made[variable.lower()] == "http://p:1"
+
+
+def test_nodes_get_no_proxy_that_they_cannot_reach() -> None:
+    given = {"HOME": "/nowhere", "HTTP_PROXY": "http://127.0.0.1:3128", "NO_PROXY": ".corp"}
+    made = kind.child_environ(given, "demo")
+    assert not [name for name in made if "PROXY" in name.upper()]
 
 
 def test_a_lock_that_a_killed_kind_left_is_removed() -> None:
@@ -383,3 +384,9 @@ def test_damaged_saved_ports_are_ignored() -> None:
 def test_how_long_a_node_has_run(status: str, age: int | None) -> None:
     (found,) = judge_nodes([{**node(), "Status": status}], None).nodes
     assert found.age == age
+
+
+def test_the_longest_name_fits_into_the_names_that_are_looked_up() -> None:
+    longest = "a" * NAME_MAX
+    assert len(registry_container(longest)) == 63
+    assert len(control_plane(longest)) <= 63

@@ -11,7 +11,7 @@ import pytest
 from localloop.cluster.containers import NodeContainer
 from localloop.cluster.state import ClusterState
 from localloop.errors import LocalloopError, UsageError
-from localloop.kube.client import ApiUnreachable
+from localloop.kube.client import unreachable
 from localloop.plan.cluster_verdict import (
     BootstrapChoice,
     cluster_verdict,
@@ -190,6 +190,7 @@ class FakeSession:
     """A session whose containers are as given."""
 
     cluster_name = "demo"
+    provider = SimpleNamespace(owns=True)
     container_name = "demo-control-plane"
     registry_container_name = "localloop-demo-registry"
 
@@ -204,7 +205,7 @@ class FakeSession:
 
     def identify(self) -> str:
         if self._silent:
-            raise ApiUnreachable("https://127.0.0.1:6443", "timed out")
+            raise unreachable("https://127.0.0.1:6443", "timed out")
         return "u1d"
 
 
@@ -240,7 +241,7 @@ class FakeSession:
             id="foreign",
         ),
         pytest.param(
-            FakeSession("ok", registry_ours=False),
+            FakeSession("ok", registry_verdict="refuse"),
             BootstrapChoice("reuse"),
             "registry_not_ours",
             id="foreign-registry",

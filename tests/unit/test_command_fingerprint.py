@@ -88,6 +88,13 @@ def test_inputs_narrow_it(tree: Path, value) -> None:
     assert value(tree, "--inputs", "deep", "!deep/b.c") == value(tree, "--inputs", "deep/run")
 
 
+def test_a_directory_is_matched(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tree / "src/only/folders/a.c", "1")
+    (tree / "void").mkdir()
+    assert main(["fingerprint", str(tree), "--inputs", "src", "void", "none"]) == 0
+    assert capsys.readouterr().err == "warning: --inputs: none matches nothing\n"
+
+
 def test_json(tree: Path, value) -> None:
     shown = json.loads(value(tree, "-o", "json", "--inputs", "deep"))
     assert shown == {

@@ -28,6 +28,8 @@ class FakeSession:
         self.cluster_name = project.cluster.name
         self.cluster = SimpleNamespace(verdict=self.verdict)
         self.kube = SimpleNamespace(config=SimpleNamespace(context=CONTEXT))
+        self.provider = SimpleNamespace(owns=True)
+        self.context = CONTEXT
 
 
 @pytest.fixture(autouse=True)

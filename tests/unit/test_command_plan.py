@@ -12,7 +12,11 @@ from print_project import prints, write
 
 from localloop.__main__ import main
 from localloop.config.project import load_project
+from localloop.fingerprint import stat_cache
+from localloop.fingerprint.components import fingerprint_cluster
 from localloop.fingerprint.explain import save_manifest
+from localloop.fingerprint.hashing import hash_files
+from localloop.inputs.walk import FileToHash
 from localloop.session import Session, host_platform
 
 FIRST = """\
@@ -22,6 +26,7 @@ app        image  unchecked {app:.16}  {why_app}
 other      image  unchecked {other:.16}  {why_other}
 web        chart  unchecked {web:.16}  {why_web}
 cluster: unchecked (Docker does not answer on {socket}: [Errno 2] No such file or directory)
+cluster inputs: unchecked (never_deployed: not from this checkout)
 platform: unchecked (the host's {platform} is used)
 base: unchecked (app: alpine:3)
 """
@@ -75,6 +80,54 @@ def test_what_changed_since_the_last_deploy(
     assert "base: unchecked (app: alpine:3)" in shown
 
 
+def test_an_edit_of_the_cluster_inputs_is_named(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = fingerprint_cluster(load_project(root, environ={}))
+    assert found is not None
+    save_manifest(root, found)
+    assert main(["plan", "--project", str(root)]) == 0
+    same = "cluster inputs: unchecked (inputs_same: as this checkout deployed them last)\n"
+    assert same in capsys.readouterr().out
+    write(root / "infra/kube.yaml", "k: 2\n")
+    assert main(["plan", "--project", str(root)]) == 0
+    edited = "cluster inputs: unchecked (inputs_changed: changed infra/kube.yaml)\n"
+    assert edited in capsys.readouterr().out
+
+
+def test_a_pattern_of_the_cluster_inputs_that_matches_nothing_is_named(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = (root / "localloop.yml").read_text("utf-8")
+    write(root / "localloop.yml", config.replace('"infra/**"', '"infra/**", "infar/*.yaml"'))
+    assert main(["plan", "--project", str(root)]) == 0
+    assert capsys.readouterr().out.count("infar") == 1
+    assert main(["plan", "--project", str(root), "-o", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["warnings"] == [
+        "localloop.yml:7:32: cluster.inputs: infar/*.yaml matches nothing"
+        " (did you mean infra/*.yaml?)"
+    ]
+    write(root / "localloop.yml", config.replace("infra/**", "infar/*.yaml"))
+    assert main(["plan", "--project", str(root)]) == 2
+    assert "cluster.inputs: nothing matches infar/*.yaml" in capsys.readouterr().err
+
+
+def test_a_warning_names_its_component_once(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = (root / "localloop.yml").read_text("utf-8")
+    given = "context: src}"
+    write(root / "localloop.yml", config.replace(given, 'context: src, inputs: ["*.c", "*.h"]}'))
+    write(root / "src/.dockerignore", "*\n!main.c\n")
+    assert main(["plan", "--project", str(root)]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    warnings = [line for line in shown if line.startswith("warning:")]
+    assert warnings == [
+        "warning: app: its ignore file re-includes paths with '!', so the declared inputs"
+        " replace it",
+        "warning: app: inputs: *.h matches nothing",
+    ]
+
+
 def test_base_image_that_cannot_be_looked_at_is_taken_from_the_last_build(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +138,7 @@ def test_base_image_that_cannot_be_looked_at_is_taken_from_the_last_build(
     assert {name: part["fingerprint"] for name, part in shown["components"].items()} == known
     assert {part["skip"] for part in shown["components"].values()} == {"unchecked"}
     assert shown["unchecked"][1:] == [
+        "cluster inputs: unchecked (never_deployed: not from this checkout)",
         f"platform: unchecked (the host's {host_platform()} is used)",
         "base: unchecked (app: alpine:3)",
     ]
@@ -114,10 +168,14 @@ def test_untracked_inputs_are_named(root: Path, capsys: pytest.CaptureFixture[st
     assert "not tracked: app: the frontend docker/dockerfile:1 (# syntax=)\n" in shown
 
 
-def test_nothing_is_written(root: Path) -> None:
-    before = sorted(root.rglob("*"))
+def test_nothing_is_written_but_hashes(root: Path) -> None:
+    def others() -> list[Path]:
+        return sorted(path for path in root.rglob("*") if ".cache" not in path.parts)
+
+    before = others()
     assert main(["plan", "--project", str(root)]) == 0
-    assert sorted(root.rglob("*")) == before
+    assert others() == before
+    assert kept(root) <= {"folders", "stat-cache"}
 
 
 def test_unknown_target_is_refused_too(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,3 +223,157 @@ def test_a_broken_file_is_refused(
     write(root / path, text)
     assert main(["plan", "--project", str(root)]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("targets", "skipped"),
+    [
+        ([], []),
+        (["other"], ["app", "web"]),
+        (["app"], ["other"]),  # web uses it
+        (["web"], ["other"]),
+        (["all"], []),
+    ],
+)
+def test_targets_without_a_cluster(
+    root: Path, capsys: pytest.CaptureFixture[str], targets: list[str], skipped: list[str]
+) -> None:
+    assert main(["plan", "--project", str(root), *targets]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in rows if row[2:] == ["skip", "not_targeted"]] == skipped
+    assert [row[0] for row in rows if row[2:3] == ["unchecked"] and row[0] in skipped] == []
+
+
+@pytest.mark.parametrize(
+    ("targets", "registry", "built"),
+    [
+        ([], "", ["app", "other"]),
+        (["other"], "registry: {port: 5017}\n", ["app", "other"]),  # other needs app
+        (["web"], "", ["app"]),
+    ],
+)
+def test_bake_without_a_cluster(
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    targets: list[str],
+    registry: str,
+    built: list[str],
+) -> None:
+    config = (root / "localloop.yml").read_text()
+    config = config.replace("context: other}", "context: other, needs: [app]}")
+    (root / "localloop.yml").write_text(config + registry)
+    assert main(["plan", "--project", str(root), "--bake", *targets]) == 0
+    said = capsys.readouterr()
+    file = json.loads(said.out)
+    assert sorted(file["target"]) == built
+    where = "127.0.0.1:5017" if registry else "registry"
+    assert file["target"]["app"]["tags"] == [f"{where}/demo/app:tx"]
+    assert file["target"]["app"]["args"] == {"MODE": "fast"}
+    if "other" in built:
+        assert file["target"]["other"]["contexts"] == {"app": "target:app"}
+    assert "cluster cannot be seen (docker_unreachable)" in said.err
+    assert kept(root) <= {"folders", "stat-cache"}
+
+
+def kept(root: Path) -> set[str]:
+    """What a plan left in the project's cache."""
+    return {path.name for path in root.glob(".cache/localloop/[!.]*")}
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("words", [(), ("--inputs",), ("--bake",)])
+def test_plans_before_the_first_deploy_read_each_file_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    for number in range(250):
+        write(root / f"src/many/{number}", str(number))
+    assert main(["plan", "--project", str(root), *words]) == 0
+    read: list[FileToHash] = []
+    monkeypatch.setattr(
+        stat_cache, "hash_files", lambda jobs: [read.extend(jobs), hash_files(jobs)][1]
+    )
+    assert main(["plan", "--project", str(root), *words]) == 0
+    few = names(read)  # a few small files are hashed sooner than looked up
+    assert "0" not in few and len(few) < 10
+    assert kept(root) == {"folders", "stat-cache"}
+    write(root / "src/many/0", "edited")
+    assert main(["plan", "--project", str(root), *words]) == 0
+    assert names(read) - few == {"0"}
+
+
+def names(read: list[FileToHash]) -> set[str]:
+    return {Path(os.fsdecode(job.path)).name for job in read}
+
+
+def inputs(root: Path, capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    assert main(["plan", "--project", str(root), "--inputs", *words, "-o", "json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return {name: {each["what"]: each["why"] for each in listed} for name, listed in found.items()}
+
+
+def test_inputs_are_listed_with_what_brought_them_in(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(
+        root / "docker/Dockerfile", "FROM alpine:3\nARG MODE\nCOPY main.c /\nCOPY lib* more /x/\n"
+    )
+    write(root / "src/more/a.c", "x")
+    write(root / "src/lib.c", "x")
+    write(root / "src/unused.c", "x")
+    files = {
+        "lib.c": "docker/Dockerfile:4 COPY lib*",
+        "main.c": "docker/Dockerfile:3 COPY main.c",
+        "more/": "docker/Dockerfile:4 COPY more",
+        "more/a.c": "docker/Dockerfile:4 COPY more",
+    }
+    assert files.items() <= inputs(root, capsys, "app")["app"].items()
+    found = inputs(root, capsys)
+    assert list(found) == ["app", "cluster", "other", "web"]
+    assert "unused.c" not in found["app"]
+    assert found["app"]["base image alpine:3"] == "FROM or COPY --from"
+    assert found["app"]["build argument MODE"] == "a stage declares it"
+    assert found["app"]["docker/Dockerfile"] == "dockerfile"
+    assert found["other"]["file"] == "docker/Dockerfile.other:2 COPY ."
+    assert found["web"]["templates/a.yaml"] == "path: chart"
+    assert found["cluster"]["infra/kube.yaml"] == "inputs: infra/**"
+
+
+def test_inputs_that_only_seem_to_come_from_the_component(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = (root / "localloop.yml").read_text()
+    write(
+        root / "localloop.yml",
+        config.replace("context: src}", "context: src, build_args: {HTTP_PROXY: x}}"),
+    )
+    chart = "apiVersion: v2\nname: web\nversion: 0.1.0\n"
+    write(
+        root / "chart/Chart.yaml",
+        f"{chart}dependencies: [{{name: a, version: 0.1.0, repository: file://../a}}]\n",
+    )
+    write(root / "a/Chart.yaml", "apiVersion: v2\nname: a\nversion: 0.1.0\n")
+    found = inputs(root, capsys, "app", "web")
+    assert found["app"]["build argument HTTP_PROXY"] == "BuildKit knows it"
+    assert found["web"]["../a/Chart.yaml"] == "a dependency of chart"
+    assert found["web"]["Chart.yaml"] == "path: chart"
+
+
+def test_declared_inputs_and_a_whole_context_say_so(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = (root / "localloop.yml").read_text()
+    config = config.replace("context: src}", 'context: src, inputs: ["**/*.c", "!no.c", main.c]}')
+    (root / "localloop.yml").write_text(config)
+    write(root / "src/more/a.c", "x")
+    write(root / "docker/Dockerfile.other", "FROM scratch\nONBUILD COPY . /\n")
+    found = inputs(root, capsys)
+    assert found["app"]["main.c"] == "inputs: main.c"
+    assert found["app"]["more/a.c"] == "inputs: **/*.c"
+    assert "the whole context (docker/Dockerfile.other line 2" in found["other"]["file"]
+
+
+def test_inputs_of_an_unknown_component_are_refused(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "--project", str(root), "--inputs", "ap"]) == 2
+    assert "Did you mean app?" in capsys.readouterr().err

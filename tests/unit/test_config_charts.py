@@ -75,9 +75,9 @@ def test_hooks(tmp_path: Path) -> None:
         ("chart: web, version: 1.2.3", "oci://… or a name in `repo:`"),
         ('chart: "oci://h/c", repo: "http://r", version: 1.2.3', "or a name in `repo:`"),
         ('chart: "oci://h/c"', "needs a version"),
-        ('chart: "oci://h/c", version: ^1.2.3', "must match"),
-        ("chart: --post-renderer=./x, repo: http://r, version: 1.2.3", "must match"),
-        ("chart: web, repo: file:///etc, version: 1.2.3", "must match"),
+        ('chart: "oci://h/c", version: ^1.2.3', "use an exact version, like 1.2.3"),
+        ("chart: --post-renderer=./x, repo: http://r, version: 1.2.3", "use oci://HOST/PATH"),
+        ("chart: web, repo: file:///etc, version: 1.2.3", "use an http:// or https:// URL"),
         ("path: c, version: 1.2.3", "version cannot be combined with path"),
         ("manifests: [m], values: {a: 1}", "values cannot be combined with manifests"),
         ("kustomize: k, generate: [a]", "generate cannot be combined with kustomize"),
@@ -85,7 +85,7 @@ def test_hooks(tmp_path: Path) -> None:
         ("manifests: [m], images: [ap]", "did you mean 'app'"),
         ("path: c, needs: [wen]", "which is not a chart"),
         ("path: c, needs: [web]", "need each other"),
-        ("path: c, keep_values: [a..b]", "must match"),
+        ("path: c, keep_values: [a..b]", "use a dotted path"),
     ],
 )
 def test_refused(tmp_path: Path, keys: str, said: str) -> None:

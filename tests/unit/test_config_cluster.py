@@ -177,6 +177,11 @@ NOT_A_MOUNT = [
     ("data:/", "in use"),
     ("data:/etc", "in use"),
     ("data:/etc/localloop", "in use"),
+    ("data:/var", "in use"),
+    ("data:/usr/", "in use"),
+    ("data:/lib/modules", "in use"),
+    ("data:/proc/x", "in use"),
+    ("data:/sys", "in use"),
     ("data:/etc/localloop/mine", "in use"),
     ("data:/first", "already a mount at /first"),
     ("data:/first/", "already a mount at /first"),
@@ -243,11 +248,11 @@ def test_not_a_number_of_nodes(tmp_path: Path, nodes: str) -> None:
 
 
 def test_a_name_that_no_node_could_have(tmp_path: Path) -> None:
-    long, longest = "a" * 50, "a" * 49
+    long, longest = "a" * 45, "a" * 44
     assert read(tmp_path, f"cluster: {{name: {longest}}}\n").name == longest
     assert read(tmp_path, f"cluster: {{name: {long}}}\n", CLUSTER_NAME="short").name == "short"
     error = fail(tmp_path, f"cluster: {{name: {long}}}\n")
-    assert (error.where, "50 characters" in error.message) == ("localloop.yml:3:17", True)
+    assert (error.where, "45 characters" in error.message) == ("localloop.yml:3:17", True)
     assert fail(tmp_path, "", CLUSTER_NAME=long).where == "CLUSTER_NAME"
     (tmp_path / "localloop.yml").write_text(f"version: 1\nproject: {long}\n")
     with pytest.raises(UsageError) as caught:
@@ -258,7 +263,7 @@ def test_a_name_that_no_node_could_have(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["cluster: {kubeconfig: ~unknown-user/x}\n",
+    "text", ["cluster: {context: c, kubeconfig: ~unknown-user/x}\n",
              "images:\n  i: {dockerfile: D, secrets: {s: {file: ~unknown-user/x}}}\n"]
 )  # fmt: skip
 def test_an_unknown_home_directory(tmp_path: Path, text: str) -> None:
@@ -308,13 +313,13 @@ def test_a_file_of_kind(tmp_path: Path) -> None:
 
 def test_merge_keys(tmp_path: Path) -> None:
     text = (
-        "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n- &one\n  image: a\n"
-        "  labels: {x: y}\n- <<: *one\n  role: worker\n  image: b\n- *one\n"
+        "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n- &one\n"
+        "  labels: {x: y}\n- <<: *one\n  role: worker\n  labels: {x: z}\n- *one\n"
     )
     (tmp_path / "k.yaml").write_text(text)
     found = read(tmp_path, "cluster: {kind_config: k.yaml}\n").kind_document["nodes"]
-    first = {"image": "a", "labels": {"x": "y"}}
-    assert found == [first, {"image": "b", "labels": {"x": "y"}, "role": "worker"}, first]
+    first = {"labels": {"x": "y"}}
+    assert found == [first, {"labels": {"x": "z"}, "role": "worker"}, first]
 
 
 @pytest.mark.parametrize("key", ["nodes: 1", "ports: [80]", "mounts: ['.:/x']",
@@ -358,7 +363,53 @@ NOT_KINDS = [
         "k.yaml",
         "publish 0.0.0.0:2/tcp",
     ),
+    *(
+        (f"{TYPE}nodes:\n- extraMounts: [{{hostPath: a, containerPath: {place}}}]\n", "k.yaml", why)
+        for place, why in [
+            ("/etc/localloop/owner", "in use"),
+            ("//etc/localloop/./owner", "in use"),
+            ("/var/", "in use"),
+            ("/proc/1", "in use"),
+            ("/tmp", "tmpfs"),
+            ("data", "absolute"),
+            ("/a/../b", "'..'"),
+        ]
+    ),
+    (
+        TYPE + "nodes:\n- extraMounts: [{hostPath: a, containerPath: /b}, "
+        "{hostPath: c, containerPath: /b/}]\n",
+        "k.yaml",
+        "two mounts of a node are at /b",
+    ),
+    (TYPE + "networking: {apiServerAddress: localhost}\n", "k.yaml", "not an IP address"),
+    (TYPE + "networking: {podSubnet: 10.244.0.0/33}\n", "k.yaml", "networking.podSubnet: "),
+    (TYPE + "networking: {serviceSubnet: ''}\n", "k.yaml:3:29", "serviceSubnet"),
+    (
+        TYPE + "nodes:\n- extraPortMappings: [{containerPort: 1, listenAddress: eth0}]\n",
+        "k.yaml",
+        "'eth0' is not an IP address",
+    ),
+    (TYPE + "kubeadmConfigPatches: ['a: [']\n", "k.yaml:3:24", "not valid YAML"),
+    (TYPE + "kubeadmConfigPatches: [text]\n", "k.yaml:3:24", "must be a mapping"),
+    (TYPE + "nodes:\n- kubeadmConfigPatches: ['- a']\n", "k.yaml:4:26", "must be a mapping"),
+    (
+        TYPE + "kubeadmConfigPatchesJSON6902: [{kind: A, patch: 'a: b'}]\n",
+        "k.yaml:3:49",
+        "a list of operations",
+    ),
 ]
+
+
+def test_what_kind_takes_is_not_refused(tmp_path: Path) -> None:
+    (tmp_path / "k.yaml").write_text(
+        TYPE + "networking: {podSubnet: '10.244.0.0/16,fd00::/56', apiServerAddress: '::1'}\n"
+        "kubeadmConfigPatches: ['kind: ClusterConfiguration']\n"
+        "kubeadmConfigPatchesJSON6902: [{kind: A, patch: '[{op: remove, path: /a}]'}]\n"
+        "nodes:\n- extraMounts: [{hostPath: a, containerPath: /etc/containerd/certs.d/x},"
+        " {hostPath: a, containerPath: /var/lib/mine}, {hostPath: a, containerPath: /tmp/mine}]\n"
+        "  extraPortMappings: [{containerPort: 1, listenAddress: '::'}]\n"
+    )
+    assert read(tmp_path, "cluster: {kind_config: k.yaml}\n").kind_document
 
 
 @pytest.mark.parametrize(("text", "where", "message"), NOT_KINDS)
@@ -380,3 +431,79 @@ def test_what_is_read_can_be_written_as_json(tmp_path: Path) -> None:
     (tmp_path / "k.yaml").write_text(KIND)
     found = read(tmp_path, "cluster: {kind_config: k.yaml}\n").kind_document
     assert json.loads(json.dumps(found)) == found
+
+
+def test_the_image_of_its_nodes_is_the_node_image(tmp_path: Path) -> None:
+    def nodes(*images: str) -> str:
+        roles = ["control-plane", *["worker"] * (len(images) - 1)]
+        lines = [f"- {{role: {role}{each}}}\n" for role, each in zip(roles, images, strict=True)]
+        (tmp_path / "k.yaml").write_text(TYPE + "nodes:\n" + "".join(lines))
+        return "cluster: {kind_config: k.yaml}\n"
+
+    assert read(tmp_path, nodes("", "")).node_image is None
+    assert read(tmp_path, nodes(", image: x:1", ", image: x:1")).node_image == "x:1"
+    for other in ("", ", image: x:2"):
+        error = fail(tmp_path, nodes(", image: x:1", other))
+        assert "not all of one image" in error.message
+
+
+# --- A cluster that is there already -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["{context: mine}", "{provider: existing, context: mine}"])
+def test_a_context(tmp_path: Path, text: str) -> None:
+    found = read(tmp_path, f"cluster: {text}\n")
+    assert (found.context, found.kubeconfig) == ("mine", None)
+    found = read(tmp_path, f"cluster: {text.replace('}', ', kubeconfig: ./k}')}\n")
+    assert found.kubeconfig == tmp_path / "k"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("cluster: {provider: existing}\n", "needs the context"),
+        ("cluster: {kubeconfig: k}\n", "there is no context"),
+        ("cluster: {provider: kind, context: c}\n", "takes no context"),
+        ("cluster: {context: c, nodes: 2}\n", "nodes is of a cluster that localloop creates"),
+        ("cluster: {context: c, ports: ['80']}\n", "ports is of a cluster that localloop creates"),
+        ("cluster: {context: c, node_image: i}\n", "node_image is of a cluster"),
+        ("cluster: {context: c, kind_config: k}\n", "kind_config is of a cluster"),
+        ("registry: {host: 'localhost:5001'}\n", "host is of a cluster that localloop did not"),
+        ("registry: {route: load}\n", "route is of a cluster that localloop did not create"),
+        ("cluster: {context: c}\nregistry: {host: 'localhost:5001', port: 5001}\n", "port has no"),
+        ("cluster: {context: c}\nregistry: {host: 'localhost:1', route: load}\n", "route has no"),
+        ("cluster: {context: c}\nregistry: {host: 'registry.example.com:443'}\n", "host"),
+        ("cluster: {context: c}\nregistry: {route: shared}\n", "must be one of"),
+    ],
+)
+def test_keys_that_do_not_fit_are_refused_by_name(tmp_path: Path, text: str, says: str) -> None:
+    error = fail(tmp_path, text)
+    assert says in str(error)
+    assert error.where and error.where.startswith("localloop.yml:")
+
+
+def test_what_is_allowed(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        'cluster: {allow_server: ["https://10.1.2.3:6443", http://h/a], allow_exec: [aws, ./x y]}',
+    )
+    assert found.allow_server == ("https://10.1.2.3:6443", "http://h/a")
+    assert found.allow_exec == ("aws", "./x y")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "allow_server: https://10.1.2.3",
+        "allow_server: [10.1.2.3]",
+        "allow_server: ['*']",
+        "allow_server: ['https://u:p@h']",
+        "allow_server: ['https://']",
+        "allow_exec: aws",
+        "allow_exec: ['']",
+        "allow_exec: [-x]",
+        'allow_exec: ["a\\nb"]',
+    ],
+)
+def test_what_cannot_be_allowed(tmp_path: Path, text: str) -> None:
+    assert fail(tmp_path, f"cluster: {{{text}}}").reason == "config_invalid"

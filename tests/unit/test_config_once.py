@@ -43,7 +43,8 @@ ARGUMENT_SPEC = {"project": {"type": "path"}, "sha256": {"type": "str"}}
 
 def run(params, context):
     plan = SimpleNamespace(
-        root=params["project"], profile="", config_sha256=params["sha256"], registry="", platform=""
+        root=params["project"], profile="", config_sha256=params["sha256"], registry="",
+        platform="", route=None,
     )
     session_of(plan, os.environ)
     with Path(os.environ["READS"]).open("a") as log:

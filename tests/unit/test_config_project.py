@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from localloop.config.model import Project
+from localloop.config.model import Project, Secret
 from localloop.config.placeholders import consumed_images, resolve_values
 from localloop.config.project import load_project
 from localloop.errors import UsageError
@@ -181,6 +181,7 @@ REF = PublishedImage("127.0.0.1:5000/demo/app", "sha256:" + "ab" * 32)
 VALUES = [
     ("$app.repository", "127.0.0.1:5000/demo/app"),
     ("$app.tag", "d-" + "ab" * 10),
+    ("$app.semver", "0.0.0-d-" + "ab" * 10),
     ("$app.digest", "sha256:" + "ab" * 32),
     ("$app.registry", "127.0.0.1:5000"),
     ("$app.name", "demo/app"),
@@ -318,11 +319,13 @@ def test_baseline_steps_that_are_refused(tmp_path: Path, step: str, said: str, w
 def test_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     keys = (
-        "secrets: {a: {file: ci/token}, b: {file: ~/.netrc}, c: {file: /run/c}, d: {env: TOKEN}},"
+        "secrets: {a: {file: ci/token}, b: {file: ~/.netrc}, c: {file: /run/c}, d: {env: TOKEN},"
+        " e: {ca_bundle: host}},"
         " ssh: [default], cache_from: ['type=registry,ref=r/c'], cache_to: [type=inline]"
     )
     image = load(tmp_path, BASE.replace("{dockerfile: Dockerfile}", f"{{dockerfile: D, {keys}}}"))
     found = image.images["app"]
+    assert found.secrets.pop("e") == Secret(ca_bundle=True)
     assert {name: secret.file or secret.env for name, secret in found.secrets.items()} == {
         "a": str(tmp_path / "ci/token"),
         "b": "/home/me/.netrc",
@@ -338,6 +341,8 @@ def test_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         "secrets: {a: {}}",
         "secrets: {a: {file: f, env: E}}",
+        "secrets: {a: {file: f, ca_bundle: host}}",
+        "secrets: {a: {ca_bundle: /etc/ssl/cert.pem}}",
         "secrets: {a: {value: s3cret}}",
         "secrets: {a: s3cret}",
         "secrets: {'a,src=/etc/shadow': {env: E}}",

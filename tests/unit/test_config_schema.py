@@ -11,17 +11,20 @@ import jsonschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from localloop.config import kind_file
 from localloop.config.loader import load
 from localloop.config.schema import SCHEMA
-from localloop.config.validate import validate
+from localloop.config.validate import form, validate
 from localloop.errors import UsageError
 
 # Every key of the language at least once; a test below says so.
 BUILD: dict[str, Any] = {
     "dockerfile": "D", "context": ".", "target": "t", "build_args": {"A": "b"},
-    "unhashed_args": {"V": {"command": ["git"]}, "W": "x", "E": {"env": "E"}},
-    "inputs": ["a/**"], "cache_scope": ["l"], "needs": ["j"], "platform": "linux/amd64",
-    "secrets": {"T": {"env": "T"}, "n.rc": {"file": "~/.netrc"}}, "ssh": ["default"],
+    "unhashed_args": {"V": {"command": ["git"], "timeout": 5}, "W": "x", "E": {"env": "E"}},
+    "inputs": ["a/**"], "cache_scope": ["l"], "cache_scope_arg": "S",
+    "needs": ["j"], "platform": "linux/amd64",
+    "secrets": {"T": {"env": "T"}, "n.rc": {"file": "~/.netrc"}, "ca": {"ca_bundle": "host"}},
+    "ssh": ["default"],
     "cache_from": ["type=registry,ref=r/c"], "cache_to": ["type=inline"],
 }  # fmt: skip
 FULL: dict[str, Any] = {
@@ -35,10 +38,11 @@ FULL: dict[str, Any] = {
     "builder": "b",
     "cluster": {
         "provider": "auto", "name": "n", "context": "c", "kubeconfig": "k", "inputs": ["x"],
+        "allow_server": ["https://10.1.2.3:6443"], "allow_exec": ["aws"],
         "nodes": 3, "ports": ["127.0.0.1:8080:30080/tcp", 30081], "mounts": ["./d:/d:ro"],
         "kubernetes": "1.37", "node_image": "kindest/node:v1.37.0", "kind_config": "k.yaml",
     },
-    "registry": {"port": 5000},
+    "registry": {"port": 5000, "host": "localhost:5001", "route": "load"},
     "images": {
         "i": BUILD,
         "j": {"build": {"command": ["make"], "timeout": 5}, "inputs": ["a"]},
@@ -204,3 +208,20 @@ def test_agrees_with_jsonschema_on_any_document(document: Any) -> None:
 
 def test_a_name_has_no_newline_at_its_end() -> None:
     assert ours({"version": 1, "project": "p\n"})
+
+
+def test_no_message_shows_a_regular_expression() -> None:
+    def patterns(node: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(node, dict):
+            if isinstance(node.get("pattern"), str):
+                yield node
+            for each in node.values():
+                yield from patterns(each)
+        elif isinstance(node, list):
+            for each in node:
+                yield from patterns(each)
+
+    for schema in (*patterns(SCHEMA), *patterns(kind_file._SCHEMA)):
+        hint = form(schema)
+        assert schema["pattern"] not in hint
+        assert not set(hint) & set("^$\\{}")

@@ -46,7 +46,7 @@ def test_the_name_depends_on_the_content_of_restored_files(root: Path) -> None:
     assert name_of(root) not in ("", foo)
 
 
-def test_the_name_depends_on_folders_that_are_not_world_readable(root: Path) -> None:
+def test_the_name_depends_on_the_modes_of_folders(root: Path) -> None:
     write(root / "src/kept/a.c", "a")
     write(root / "src/own/a.c", "a")
     assert name_of(root) == ""
@@ -62,6 +62,17 @@ def test_the_name_depends_on_folders_that_are_not_world_readable(root: Path) -> 
     assert name_of(root) not in ("", own, both)
     (root / "src/kept").chmod(0o755)
     assert name_of(root) == ""
+
+
+def test_a_folder_as_the_umask_makes_it_changes_no_name(root: Path) -> None:
+    for path in ("src/a", "src/b"):
+        write(root / path / "a.c", "a")
+        (root / path).chmod(0o775)
+    name = name_of(root)
+    assert len(name) == 16
+    (root / "src/c").mkdir()
+    (root / "src/c").chmod(0o775)
+    assert name_of(root) == name
 
 
 def build(root: Path, out: Path) -> Path:
@@ -92,8 +103,9 @@ def test_same_size_edit_with_restored_mtime_is_built(root: Path, tmp_path: Path)
 def test_a_folders_mode_alone_is_built(root: Path, tmp_path: Path) -> None:
     write(root / "docker/Dockerfile", "FROM scratch\nCOPY . /\n")
     write(root / "src/own/a.c", "a")
-    wanted, built = [0o755, 0o700, 0o755, 0o700, 0o755], []
+    wanted = [0o755, 0o700, 0o755, 0o777, 0o2755, 0o1777, 0o755, 0o700, 0o775, 0o755]
+    built = []
     for number, mode in enumerate(wanted):
         (root / "src/own").chmod(mode)
-        built.append((build(root, tmp_path / f"out-{number}") / "own").stat().st_mode & 0o777)
+        built.append((build(root, tmp_path / f"out-{number}") / "own").stat().st_mode & 0o7777)
     assert built == wanted

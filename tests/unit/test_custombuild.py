@@ -156,7 +156,7 @@ def asked(root: Path, script: str, *, timeout: float = 30, **arguments: str) -> 
 
 def ran(root: Path, target: Target, said: list[str]) -> str:
     """Run it; what its log holds."""
-    session: Any = SimpleNamespace(project=SimpleNamespace(root=root))
+    session: Any = SimpleNamespace(project=SimpleNamespace(root=root), direct_hosts=())
     try:
         run_command(session, target, lambda _, text: said.append(text), Redactor(["s3cret"]))
     finally:

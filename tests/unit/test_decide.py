@@ -107,6 +107,11 @@ def settling(**target: Any) -> ChartEntry:
     return ChartEntry("settling", state(**{"transaction": "tx-2", **target}), state())
 
 
+def first_run(**target: Any) -> ChartEntry:
+    """What a first run that did not get Ready leaves."""
+    return replace(settling(**target), last_good=None)
+
+
 def shown(part: ComponentPlan) -> str:
     """``release: drift (…)`` or ``skip: unchanged``."""
     if part.skip:
@@ -216,6 +221,18 @@ BROKEN: dict[str, tuple[Change, dict[str, str]]] = {
     ),
     "chart: release gone": (
         lambda f: chart(f, release=None),
+        {"relay": "release: release_missing (Helm no longer has a release of that name)"},
+    ),
+    "chart: release gone, of a run that was not finished": (
+        lambda f: entry(chart(f, release=None), settling()),
+        {"relay": "release: release_missing (Helm no longer has a release of that name)"},
+    ),
+    "chart: its first run made no release": (
+        lambda f: entry(chart(f, release=None), first_run(revision=0)),
+        {"relay": "release: release_missing (tx-2 did not get as far as a release)"},
+    ),
+    "chart: its first run made a release that is gone": (
+        lambda f: entry(chart(f, release=None), first_run(revision=1)),
         {"relay": "release: release_missing (Helm no longer has a release of that name)"},
     ),
     "chart: settling, and its target is live": (

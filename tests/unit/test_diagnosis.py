@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from golden.states import states
+from test_scheduling import SAID as SCHEDULER_SAID
 
 from localloop.readiness.causes import CAUSES
 from localloop.readiness.diagnosis import diagnose
@@ -177,6 +178,11 @@ SAID: list[tuple[str, dict[str, Any], str]] = [
         {"ended": "exit 137, Error", "event": "Unhealthy Liveness probe failed: dial tcp refused"},
         "liveness_failed",
     ),
+    (  # it ended by itself, whatever the probe said meanwhile
+        "crash_loop:web",
+        {"ended": "exit 3, Error", "event": "Unhealthy Liveness probe failed: dial tcp refused"},
+        "",
+    ),
     (
         "crash_loop:web",
         {"ended": "exit 143, Error", "event": "Killing Container main failed startup probe, will"},
@@ -233,6 +239,15 @@ SAID: list[tuple[str, dict[str, Any], str]] = [
         {"event": 'FailedCreate admission webhook "x" denied the request: no'},
         "creation_refused",
     ),
+    (
+        "progress_deadline:web",
+        {
+            "waiting": "CrashLoopBackOff back-off 40s",
+            "ended": "exit 1, Error",
+            "event": "BackOff x",
+        },
+        "keeps_exiting",
+    ),
     # What must not mislead.
     ("crash_loop:web", {"ended": "exit 3, Error", "log": ("no luck",)}, ""),
     ("timeout:ready 0/1", {"log": ("could connect after all: connection refused once",)}, ""),
@@ -257,10 +272,107 @@ def test_cause(reason: str, said: dict[str, Any], cause: str) -> None:
 
 
 def test_each_cause_is_found_in_a_real_message() -> None:
-    found = {cause for _, _, cause in SAID}
-    assert {cause.name for cause in CAUSES} - found == {"on_delete", "job_suspended", "gone"}
+    found = {cause for _, _, cause in SAID} | {"scheduling_gated"} | set(SCHEDULER_SAID)
+    assert {cause.name for cause in CAUSES} - found == {
+        "on_delete",
+        "job_suspended",
+        "gone",
+        "job_deleted",
+    }
     assert diagnose("timeout:not found", "not found").cause == "gone"
     assert diagnose("timeout:the Job", "the Job is suspended").cause == "job_suspended"
+
+
+# -- events that contradict each other: the newest decides ----------------------------------------
+
+START = "2026-01-01T10:00:00Z"
+REFUSED = "Unhealthy Readiness probe failed: dial tcp 10.0.0.1:8080: connect: connection refused"
+ANSWERED = "Unhealthy Readiness probe failed: HTTP probe failed with statuscode: 404"
+DEADLINE = "Unhealthy Readiness probe failed: context deadline exceeded"
+LIVENESS = "Unhealthy Liveness probe failed: HTTP probe failed with statuscode: 500"
+UNREACHABLE = (
+    'Failed Failed to pull image "r/web:1": failed to do request: dial tcp: connection refused'
+)
+MISSING = 'Failed Failed to pull image "r/web:1": r/web:1: not found'
+QUOTA = "FailedCreate Error creating: pods is forbidden: exceeded quota: none"
+WEBHOOK = "FailedCreate Error creating: admission webhook denied the request: no"
+LATE, PULL, PODS = "timeout:ready 0/1", "image_pull_failed:web", "timeout:ready 0/1"
+
+
+def newest_first(*said: str, last: str = START, **state: Any) -> list[dict[str, Any]]:
+    """Evidence with several events of the container, the newest first."""
+    found = evidence(**state)
+    found[0]["pods"][0]["containers"][0]["started"] = START
+    for text in said:
+        (event,) = evidence(event=text)[0]["events"]
+        about = {"part": "spec.containers{main}", "last": last}
+        found[0]["events"].append({**event, **about})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("reason", "one", "other"),
+    [
+        (LATE, (REFUSED, "probe_refused"), (ANSWERED, "probe_status")),
+        (LATE, (REFUSED, "probe_refused"), (DEADLINE, "probe_timeout")),
+        (LATE, (ANSWERED, "probe_status"), (DEADLINE, "probe_timeout")),
+        (LATE, (LIVENESS, "liveness_failed"), (ANSWERED, "probe_status")),
+        (PULL, (UNREACHABLE, "registry_unreachable"), (MISSING, "image_not_found")),
+        (PODS, (QUOTA, "quota_exceeded"), (WEBHOOK, "creation_refused")),
+    ],
+)
+def test_the_newest_event_decides(
+    reason: str, one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    waiting = "ImagePullBackOff" if reason == PULL else ""
+    for (newest, cause), (older, _) in [(one, other), (other, one)]:
+        found = diagnose(reason, "", newest_first(newest, older, waiting=waiting))
+        assert found.cause == cause, (newest, older)
+
+
+def test_a_probe_that_killed_it_counts_whatever_was_said_later() -> None:
+    for said in ((ANSWERED, LIVENESS), (LIVENESS, ANSWERED)):
+        found = diagnose(LATE, "", newest_first(*said, ended="exit 137, Error"))
+        assert found.cause == "liveness_failed"
+
+
+def test_what_kept_it_from_starting_is_past_once_it_has_started() -> None:
+    secret = 'Failed Error: secret "keys" not found'
+    ended = {"waiting": "CrashLoopBackOff", "ended": "exit 3, Error"}
+    earlier = newest_first(secret, last="2026-01-01T09:59:50Z", **ended)
+    assert diagnose("crash_loop:web", "", earlier).cause == ""
+    assert diagnose("crash_loop:web", "", newest_first(secret, **ended)).cause == "config_missing"
+    earlier[0]["events"][0]["part"] = "spec.containers{other}"
+    assert diagnose("crash_loop:web", "", earlier).cause == "config_missing"
+
+
+def test_the_readiness_probe_of_what_keeps_exiting_is_not_its_cause() -> None:
+    waits = {"waiting": "CrashLoopBackOff back-off 40s", "ended": "exit 1, Error"}
+    found = diagnose("progress_deadline:web", "", newest_first(REFUSED, **waits))
+    assert found.cause == "keeps_exiting"
+    # It has started again, and nothing has asked it since.
+    earlier = newest_first(REFUSED, last="2026-01-01T09:59:50Z", probe="httpGet :8080/")
+    assert diagnose(LATE, "", earlier).cause == "probe_fails"
+    assert diagnose(LATE, "", newest_first(REFUSED)).cause == "probe_refused"
+
+
+def test_a_container_that_ended_once_and_is_ready_is_not_to_blame() -> None:
+    said = newest_first(ANSWERED)
+    containers = said[0]["pods"][0]["containers"]
+    restarted = {**containers[0], "name": "helper", "terminated": "exit 1, Error", "ready": True}
+    containers.insert(0, restarted)
+    found = diagnose(LATE, "", said)
+    assert (found.container, found.cause) == ("main", "probe_status")
+    containers.pop()
+    assert diagnose(LATE, "", said).container == "helper"
+
+
+def test_a_pod_that_is_ready_does_not_wait_for_its_probe() -> None:
+    """What holds up the rollout is another pod, or the image."""
+    said = newest_first(probe="httpGet :8080/")
+    assert diagnose(LATE, "", said).cause == "probe_fails"
+    said[0]["pods"][0]["containers"][0]["ready"] = True
+    assert diagnose(LATE, "1 pods of older revisions remain", said).cause == ""
 
 
 def test_one_screen() -> None:

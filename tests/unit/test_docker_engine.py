@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from localloop.build.own_image import ensure_base_image
+from localloop.cluster.nodes import put_copies
 from localloop.errors import LocalloopError
 from localloop.system.docker import Docker
 from localloop.system.docker_engine import Engine, _demultiplexed
@@ -271,6 +272,11 @@ def test_commands_and_files_in_a_real_container(docker: Docker, container: str) 
     assert docker.stat_path(container, "/opt/file") is not None
     assert engine.read_file(container, "/opt") is None
     assert engine.read_file(container, "/opt/none") is None
+    paths = ["/opt/new/a/hosts.toml", "/opt/new/b/hosts.toml"]
+    put_copies(docker, container, paths, b"same")
+    assert [docker.read_path(container, path) for path in paths] == [b"same", b"same"]
+    assert engine.execute(container, ["stat", "-c", "%a %u", paths[0]]) == (0, "644 0\n")
+    assert engine.execute(container, ["stat", "-c", "%a", "/opt/new", "/opt"]) == (0, "755\n755\n")
     with pytest.raises(LocalloopError, match="refused to write to /none"):
         engine.put_archive(container, "/none", tar_of("file", content))
     with pytest.raises(LocalloopError, match="timed out"):

@@ -97,8 +97,15 @@ def test_lines_may_end_in_crlf() -> None:
 WHOLE = [
     "FROM x\nONBUILD COPY a /",
     "FROM x\nARG S\nCOPY $S /",
-    "FROM x\nENV S=a\nCOPY ${S}/b /",
-    'FROM x\nCOPY "a" /',
+    "FROM x\nCOPY ${S:-a}/b /",  # the base image may set S
+    "FROM x\nARG S=a\nARG S=$T\nCOPY $S /",
+    "FROM x\nARG S=a T=$S\nCOPY $T /",
+    "FROM x\nARG S='$a'\nCOPY $S /",
+    "FROM x\nCOPY $TARGETARCH /",
+    "FROM x\nARG BUILDARCH\nCOPY $BUILDARCH /",
+    "ARG S=$BUILDARCH\nFROM x\nARG S\nCOPY $S /",
+    "FROM x\nARG S=a\nENV $S=b\nCOPY $S /",
+    'FROM x\nCOPY a" /',
     "FROM x\nCOPY a",
     "FROM x\nRUN --mount=type=bind,source=$S,target=/l make",
     "FROM x\nCOPY --from=$S /a /",
@@ -109,6 +116,50 @@ WHOLE = [
     "",
     "# syntax=example.invalid/other:1\nFROM x\nCOPY a /",
 ]
+
+
+VARIABLES = [
+    ("ARG V=a\nCOPY $V/b /", ["given/b"]),
+    ("ARG V=a\nCOPY ${V}/b /", ["given/b"]),
+    ("ARG V\nCOPY $V /", ["given"]),
+    ("ARG G=a\nCOPY $G /", ["given"]),
+    ("ENV W=a\nCOPY ${W}/b /", ["a/b"]),
+    ('ENV W a b\nCOPY ["$W", "/"]', ["a b"]),
+    ('ARG W="a"\nENV X=$W Y="${W}b"\nCOPY $X "$Y/c" /', ["a", "ab/c"]),
+    ("ENV W=a\nARG W=b\nCOPY $W /", ["b"]),
+    ("ARG W=b\nENV W=a\nCOPY $W /", ["a"]),
+    ("ENV G=a\nCOPY $G /", ["a"]),
+    ("ENV W=a\nCOPY $W /\nENV W=b", ["a"]),
+    ("ENV W=a\nARG W\nCOPY $W /", ["a"]),
+    ("ENV W=a\nENV W=b X=$W\nCOPY $X /", ["a"]),
+    ("ARG GLOBAL\nCOPY $GLOBAL /", ["everywhere"]),
+    ("ARG GLOBAL=here\nCOPY $GLOBAL /", ["here"]),
+    ("ARG W=\nCOPY a$W ${W:-b} c${W:+d} /", ["a", "b", "c"]),
+    ("ARG TARGETARCH\nCOPY bin/${TARGETARCH}/app /app", ["bin/arm64/app"]),
+    ("ARG TARGETOS TARGETARCH\nCOPY $TARGETOS/$TARGETARCH /", ["linux/arm64"]),
+    ("ARG W=a\nRUN --mount=type=bind,source=$W/x,target=/x true", ["a/x"]),
+    ("ARG W=https://example.org/x\nADD $W /", []),
+]
+
+
+@pytest.mark.parametrize(("text", "sources"), VARIABLES)
+def test_variables_in_sources(text: str, sources: list[str]) -> None:
+    text = f"ARG GLOBAL=everywhere\nFROM x\n{text}"
+    found = read(text, build_args={"V": "given", "G": "given"}, platform="linux/arm64")
+    assert (found.reasons, found.sources) == ((), tuple(sources))
+
+
+def test_a_stage_inherits_variables() -> None:
+    text = "FROM x AS a\nARG V=a\nENV W=$V\nFROM a AS b\nENV X=$W\nFROM b\nCOPY $V $W/w $X/x /"
+    assert read(text).sources == ("a", "a/w", "a/x")
+    assert read(text, needs=["a"]).sources is None
+    assert read("FROM x AS a\nENV V=a\nFROM x\nCOPY $V /").sources is None
+
+
+def test_an_argument_that_only_the_builder_knows_counts_as_anything() -> None:
+    found = read("FROM x\nARG V=a\nCOPY $V /", hidden_args=["V"])
+    assert found.sources is None
+    assert found.reasons == ("line 3: $V cannot be resolved",)
 
 
 @pytest.mark.parametrize("text", WHOLE)

@@ -35,6 +35,21 @@ DOCKERFILES = [
     "FROM scratch\nADD deps.git /deps.git/\n",
     "FROM scratch\nADD github.com/a/b.git /github.com/a/b.git/\n",
     "FROM scratch\nADD git@home /\n",
+    *(
+        f"ARG G=a\nFROM scratch\n{lines} /\n"
+        for lines in (
+            "ENV V=b\nARG V=a\nCOPY $V",
+            "ARG V=b\nENV V=a\nCOPY $V",
+            "ENV V=a\nENV V=b W=$V\nCOPY $W",
+            "ENV V=b\nARG G\nCOPY $G",
+            "ARG G=b\nCOPY $G",
+            "ENV V=b\nARG V\nCOPY ${V:-a}",
+            "ARG V=\nCOPY ${V:-a} a$V",
+            'ENV V "a"\nCOPY ["$V", "/"]\nADD "${V}"',
+            "ENV V=a\nFROM scratch\nCOPY a",
+            "ARG V=a W=$V\nENV X=b\nCOPY ${X}",
+        )
+    ),
 ]
 
 

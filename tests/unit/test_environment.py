@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs/configuration.md"
 OURS = re.compile(r"(?:LOCALLOOP|DEPLOY)_[A-Z_]*[A-Z]")
 ELSEWHERE = {"PATH", "VERSION_ID"}  # the system's, and a key of /etc/os-release
-READ_BY_TOOLS = {"BUILDX_BUILDER", "BUILDX_CONFIG", "TMPDIR", "PATH"}
+PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
+READ_BY_TOOLS = {"BUILDX_BUILDER", "BUILDX_CONFIG", "TMPDIR", "PATH", *PROXIES}
 # As OpenShell's scripts have them.
 SEED = """
 CLUSTER_NAME CI
@@ -83,8 +84,8 @@ def test_overrides(tmp_path: Path, given: bool) -> None:
 
 
 REFUSED = [
-    ("LOCALLOOP_BUILDER", "a b", "it must match"),
-    ("CLUSTER_NAME", "Big", "it must match"),
+    ("LOCALLOOP_BUILDER", "a b", "use 1 to 63"),
+    ("CLUSTER_NAME", "Big", "use 1 to 63"),
     ("LOCALLOOP_READINESS_TIMEOUT", "5m", "above 0 and at most 86400"),
     ("LOCALLOOP_READINESS_TIMEOUT", "nan", "above 0 and at most 86400"),
     ("LOCALLOOP_RECONCILE", "rolling", "did you mean 'rolling-delete'?"),
@@ -182,7 +183,7 @@ def _read(node: ast.AST) -> Iterator[str]:
         asked = [keyword.value for keyword in node.keywords]
     for name in asked:
         if isinstance(name, ast.Constant):
-            yield str(name.value)
+            yield str(name.value).upper()  # those of proxies count in lower case too
 
 
 def _is_environment(node: ast.expr) -> bool:
@@ -205,3 +206,11 @@ def test_each_variable_of_the_seed_is_answered() -> None:
             assert names(cell) <= known, cell
         elif not answer.strip().startswith("retired: "):
             assert {name for name in names(answer) if OURS.fullmatch(name)} <= known, answer
+
+
+def test_the_page_says_which_of_ansibles_variables_are_refused() -> None:
+    whole_run = pytest.importorskip("localloop.ansible.whole_run")
+    refused, _, left = section("Ansible's own variables").partition("is left alone")
+    named = [re.findall(r"`(ANSIBLE_[A-Z0-9_]+)`", part) for part in (refused, left)]
+    harmless = [{bool(whole_run._HARMLESS.fullmatch(name)) for name in part} for part in named]
+    assert harmless == [{False}, {True}]

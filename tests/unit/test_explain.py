@@ -42,7 +42,21 @@ IMAGE: dict[str, tuple[Callable[[Path], object], dict[str, Any], list[str]]] = {
     "file added": (lambda r: write(r / "src/a/b/new", "2"), {}, ["added a/b/new"]),
     "file removed": (lambda r: (r / "src/main.c").unlink(), {}, ["removed main.c"]),
     "empty folder added": (lambda r: (r / "src/void").mkdir(), {}, ["added void/"]),
-    "executable bit": (lambda r: (r / "src/main.c").chmod(0o755), {}, ["changed main.c"]),
+    "mode": (
+        lambda r: (r / "src/main.c").chmod(0o600),
+        {},
+        ["changed main.c (mode 644 → 600)"],
+    ),
+    "mode of a folder": (
+        lambda r: (r / "src/lib").chmod(0o2777),
+        {},
+        ["changed lib/ (mode 755 → 2777)"],
+    ),
+    "mode and content": (
+        lambda r: write(r / "src/main.c", "2").chmod(0o755),
+        {},
+        ["changed main.c"],
+    ),
     "file becomes a link": (
         lambda r: ((r / "src/main.c").unlink(), (r / "src/main.c").symlink_to("x")),
         {},
@@ -103,6 +117,8 @@ IMAGE: dict[str, tuple[Callable[[Path], object], dict[str, Any], list[str]]] = {
 @pytest.mark.parametrize("what", IMAGE)
 def test_why_image(root: Path, what: str) -> None:
     change, options, expected = IMAGE[what]
+    if what == "mode of a folder":
+        write(root / "src/lib/a.c", "a")
     before = prints(root)
     save_manifest(root, before)
     change(root)

@@ -79,16 +79,15 @@ def test_differs_same_size_edit_with_restored_mtime(root: Path, siblings: int, s
     assert value(root) != first
 
 
-def test_differs_executable_bit(root: Path) -> None:
+@pytest.mark.parametrize("bit", range(12))
+@pytest.mark.parametrize("path", ["main.c", "lib"])
+def test_differs_every_bit_of_a_mode(root: Path, path: str, bit: int) -> None:
+    write(root / "src/lib/a", "a")
+    (root / "src" / path).chmod(0o700)
     first = value(root)
-    (root / "src/main.c").chmod(0o755)
-    assert value(root) != first
-
-
-def test_differs_unreadable_for_others(root: Path) -> None:
-    first = value(root)
-    (root / "src/main.c").chmod(0o600)
-    assert value(root) != first
+    (root / "src" / path).chmod(0o700 ^ 1 << bit)
+    if os.access(root / "src" / path, os.R_OK | os.X_OK * (path == "lib")):
+        assert value(root) != first
 
 
 def test_differs_crlf(root: Path) -> None:
@@ -317,7 +316,12 @@ def test_differs_values_file(root: Path) -> None:
 
 @pytest.mark.parametrize(
     "keys",
-    ["secrets: {token: {env: TOKEN}}", "secrets: {other: {env: TOKEN}}", "ssh: [default]"],
+    [
+        "secrets: {token: {env: TOKEN}}",
+        "secrets: {ca: {ca_bundle: host}}",
+        "secrets: {other: {env: TOKEN}}",
+        "ssh: [default]",
+    ],
 )
 def test_differs_by_which_secrets_there_are(root: Path, keys: str) -> None:
     seen = {value(root)}

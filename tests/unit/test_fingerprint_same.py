@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from print_project import CONFIG, git, make, prints, value, write
 
+from localloop.config.project import load_project
+from localloop.fingerprint.components import fingerprint_cluster
+
 
 def test_same_touch(root: Path) -> None:
     first = value(root)
@@ -49,14 +52,22 @@ def test_same_clone_elsewhere(root: Path, tmp_path: Path) -> None:
 
 
 def test_same_umask(tmp_path: Path) -> None:
-    seen = set()
-    for mask in (0o002, 0o022):
+    """Of charts, manifests and cluster inputs; an image has the modes in it."""
+    seen: list[set[str]] = [set(), set(), set(), set()]
+    for mask in (0o002, 0o022, 0o077):
         before = os.umask(mask)
         try:
-            seen.add(value(make(tmp_path / oct(mask))))
+            root = make(tmp_path / oct(mask))
+            config = CONFIG + "  raw: {manifests: [infra], namespace: demo}\n"
+            write(root / "localloop.yml", config)
+            cluster = fingerprint_cluster(load_project(root, environ={}))
         finally:
             os.umask(before)
-    assert len(seen) == 1
+        assert cluster is not None
+        found = value(root, "web"), value(root, "raw"), cluster.value, value(root)
+        for values, one in zip(seen, found, strict=True):
+            values.add(one)
+    assert [len(values) for values in seen] == [1, 1, 1, 3]
 
 
 def test_same_in_another_locale(root: Path) -> None:

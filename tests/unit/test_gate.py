@@ -13,7 +13,7 @@ from fake_api import FakeApi
 
 from localloop.config.model import HttpCheck, PodScope
 from localloop.kube.collections import Collection
-from localloop.kube.objects import ObjectRef, Snapshot, ref_of
+from localloop.kube.objects import ObjectRef, Snapshot, ref_of, uid_of
 from localloop.readiness.diagnosis import diagnose
 from localloop.readiness.evidence import collect_evidence, render_evidence, sanitize
 from localloop.readiness.http_check import http_failure
@@ -249,7 +249,6 @@ def test_untouched_but_young_waits(api: FakeApi) -> None:
         ("InvalidImageName", "invalid_image_name:web", 0),
         ("ErrImagePull", "image_pull_failed:web", 20),
         ("CreateContainerConfigError", "container_config_error:web", 20),
-        ("CrashLoopBackOff", "crash_loop:web", 20),
     ],
 )
 def test_causes_fail(api: FakeApi, waiting: str, reason: str, duration: float) -> None:
@@ -272,11 +271,22 @@ def test_pull_errors_that_alternate_are_one_cause(api: FakeApi) -> None:
     assert gate(api, script=script).duration_s == 20
 
 
-def test_a_crash_loop_counts_from_its_first_sighting(api: FakeApi) -> None:
-    api.put(unready(deployment()), replicaset(), pod(False, waiting="CrashLoopBackOff"))
+def test_a_pod_that_restarts_until_its_database_is_up(api: FakeApi) -> None:
+    """CrashLoopBackOff is the kubelet's pause between two tries."""
+    api.put(unready(deployment()), replicaset(), pod(False))
     script = {
-        15.0: lambda: api.put(pod(False, restarts=1)),
-        33.0: lambda: api.put(pod(False, waiting="CrashLoopBackOff", restarts=1)),
+        5.0: lambda: api.put(pod(False, waiting="CrashLoopBackOff", restarts=1)),
+        15.0: lambda: api.put(pod(False, waiting="CrashLoopBackOff", restarts=2)),
+        60.0: lambda: api.put(pod(restarts=3), deployment()),
+    }
+    assert gate(api, script=script).ready
+
+
+def test_a_crash_loop_ends_with_the_last_restart_that_is_allowed(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False))
+    script = {
+        5.0: lambda: api.put(pod(False, waiting="CrashLoopBackOff", restarts=2)),
+        33.0: lambda: api.put(pod(False, waiting="CrashLoopBackOff", restarts=3)),
     }
     result = gate(api, script=script)
     assert (result.reason, result.duration_s) == ("crash_loop:web", 33)
@@ -311,6 +321,174 @@ def test_unschedulable_warns_then_fails(api: FakeApi) -> None:
     result = gate(api, emit=events.append)
     assert (result.reason, result.duration_s) == ("unschedulable:web", 60)
     assert result.warnings == ("web: unschedulable: cpu",)
+
+
+PORT_TAKEN = (
+    "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports."
+    " preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+)
+
+
+def waits_for_a_port(uid: str = "p1") -> Object:
+    """A pod that no node can run, since its hostPort is taken."""
+    found = pod(False, uid=uid)
+    found["spec"]["containers"][0]["ports"] = [{"hostPort": 8080}]
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    found["status"] = {
+        "phase": "Pending",
+        "conditions": [{**condition, "message": PORT_TAKEN}],
+    }
+    return found
+
+
+def ending(found: Object, until: str = "2026-01-01T00:18:00Z") -> Object:
+    """The pod on its node, within its grace period (the gate begins at 00:16:40)."""
+    found["spec"].update(nodeName="node")
+    found["spec"]["containers"][0]["ports"] = [{"hostPort": 8080}]
+    found["metadata"].update(deletionTimestamp=until)
+    return found
+
+
+def test_an_ending_pod_that_holds_the_port_is_waited_for(api: FakeApi) -> None:
+    old = ending(pod(uid="old", owner="r0"))
+    api.put(unready(deployment()), replicaset(), waits_for_a_port(), old)
+    script = {
+        70.0: lambda: api.remove(old),
+        80.0: lambda: api.put(pod(), deployment()),
+    }
+    result = gate(api, script=script)
+    assert (result.status, result.duration_s) == ("ready", 80)
+    held = f"web: unschedulable: {PORT_TAKEN} (held by web-old, which is ending)"
+    assert held in result.warnings
+
+
+def test_a_port_that_stays_taken_fails_a_minute_after_the_ending_pod(api: FakeApi) -> None:
+    old = ending(pod(uid="old", owner="r0"))
+    api.put(unready(deployment()), replicaset(), waits_for_a_port(), old)
+    result = gate(api, script={20.0: lambda: api.remove(old)})
+    assert (result.reason, result.duration_s) == ("unschedulable:web", 80)
+    assert result.diagnosis is not None
+    assert result.diagnosis.cause == "host_port_taken"
+
+
+@pytest.mark.parametrize(
+    "old", [pod(uid="old", owner="r0"), ending(pod(uid="old"), until="2026-01-01T00:16:00Z")]
+)
+def test_a_pod_that_stays_or_whose_grace_is_over_is_not_waited_for(
+    api: FakeApi, old: Object
+) -> None:
+    api.put(unready(deployment()), replicaset(), waits_for_a_port(), old)
+    result = gate(api)
+    assert (result.reason, result.duration_s) == ("unschedulable:web", 60)
+
+
+def lacks(message: str) -> Object:
+    found = pod(False, waiting="CreateContainerConfigError")
+    found["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = message
+    return found
+
+
+@pytest.mark.parametrize(
+    ("message", "duration"),
+    [
+        ('secret "made-later" not found', 60),
+        ('configmap "made-later" not found', 60),
+        ("couldn't find key password in Secret app/made", 20),
+    ],
+)
+def test_a_secret_that_another_controller_may_still_make(
+    api: FakeApi, message: str, duration: float
+) -> None:
+    api.put(unready(deployment()), replicaset(), lacks(message))
+    result = gate(api)
+    assert (result.reason, result.duration_s) == ("container_config_error:web", duration)
+    assert result.diagnosis is not None
+    assert result.diagnosis.cause == "config_missing"
+
+
+def test_a_secret_that_is_made_in_time(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), lacks('secret "made-later" not found'))
+    assert gate(api, script={50.0: lambda: api.put(pod(), deployment())}).ready
+
+
+def test_a_hook_that_fails_in_turn_with_the_pause_is_one_cause(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False, waiting="PostStartHookError"))
+    script = {
+        5.0: lambda: api.put(pod(False, waiting="CrashLoopBackOff", restarts=1)),
+        15.0: lambda: api.put(pod(False, waiting="PostStartHookError", restarts=1)),
+        16.0: lambda: api.put(pod(False, waiting="CrashLoopBackOff", restarts=2)),
+        36.0: lambda: api.put(pod(False, waiting="PostStartHookError", restarts=2)),
+    }
+    result = gate(api, script=script)
+    assert (result.reason, result.duration_s) == ("hook_failed:web", 36)
+
+
+def test_the_last_start_that_is_allowed_gets_its_time(api: FakeApi) -> None:
+    """However long the pauses before it were."""
+    api.put(unready(deployment()), replicaset(), pod(False))
+    script = {
+        5.0: lambda: api.put(pod(False, waiting="CrashLoopBackOff", restarts=2)),
+        45.0: lambda: api.put(pod(False, restarts=3)),
+        55.0: lambda: api.put(pod(restarts=3), deployment()),
+    }
+    assert gate(api, script=script).ready
+
+
+def test_the_last_start_that_is_allowed_runs_in_vain(api: FakeApi) -> None:
+    api.put(unready(deployment()), replicaset(), pod(False))
+    script = {
+        5.0: lambda: api.put(pod(False, waiting="CrashLoopBackOff", restarts=2)),
+        45.0: lambda: api.put(pod(False, restarts=3)),
+    }
+    result = gate(api, script=script)
+    assert (result.reason, result.duration_s) == ("crash_loop:web", 65)
+
+
+def cannot_create(message: str) -> Object:
+    found = unready(deployment())
+    found["status"]["conditions"] = [
+        {"type": "ReplicaFailure", "status": "True", "message": message}
+    ]
+    return found
+
+
+QUOTA = 'pods "web-1" is forbidden: exceeded quota: pods, requested: pods=1, used: pods=1'
+WEBHOOK = 'failed calling webhook "x": no endpoints available for service "hooks"'
+
+
+@pytest.mark.parametrize(
+    ("message", "leaving", "duration"),
+    [
+        (QUOTA, True, 60),
+        (QUOTA, False, 10),
+        (WEBHOOK, False, 60),
+        ("pods is forbidden: no service account", True, 10),
+    ],
+)
+def test_pods_that_cannot_be_created_yet(
+    api: FakeApi, message: str, leaving: bool, duration: float
+) -> None:
+    api.put(cannot_create(message), replicaset())
+    if leaving:
+        api.put(ending(pod(uid="old", owner="r0")))
+    result = gate(api)
+    assert (result.reason, result.duration_s) == ("replica_failure:web", duration)
+
+
+def test_a_new_pod_starts_the_time_again(api: FakeApi) -> None:
+    """A rollout of several pods gets on with each that fits into the quota."""
+
+    def made(uid: str, at: str) -> Object:
+        found = pod(uid=uid)
+        found["metadata"]["creationTimestamp"] = at
+        return found
+
+    api.put(cannot_create(QUOTA), replicaset(), ending(pod(uid="old", owner="r0")))
+    script = {
+        50.0: lambda: api.put(made("p1", "2026-01-01T00:17:30Z")),
+        100.0: lambda: api.put(deployment()),
+    }
+    assert gate(api, script=script, timeout=120).ready
 
 
 def test_replica_failure_must_last(api: FakeApi) -> None:
@@ -429,6 +607,13 @@ def job_event(uid: str, reason: str, seconds: int = 1000) -> Object:
 CREATED, COMPLETED = job_event("j", "SuccessfulCreate"), job_event("j", "Completed")
 OLD = [job_event("old", "SuccessfulCreate", 500), job_event("old", "Completed", 500)]
 GAVE_UP = job_event("j", "BackoffLimitExceeded")
+FAILURES = {
+    "BackoffLimitExceeded": "Job has reached the specified backoff limit",
+    "DeadlineExceeded": "Job was active longer than specified deadline",
+    "PodFailurePolicy": "Container main for pod app/j-x failed with exit code 3 matching FailJob",
+    "FailedIndexes": "Job has failed indexes",
+    "MaxFailedIndexesExceeded": "Job has exceeded the specified maximal number of failed indexes",
+}
 
 
 @pytest.mark.parametrize(
@@ -438,11 +623,10 @@ GAVE_UP = job_event("j", "BackoffLimitExceeded")
         ([*OLD, CREATED, COMPLETED], True),
         ([], False),
         ([CREATED], False),
-        ([CREATED, GAVE_UP], False),
         # That was an earlier release's Job of the same name.
         (OLD, False),
         ([*OLD, CREATED], False),
-        ([*OLD, CREATED, GAVE_UP], False),
+        ([job_event("old", "BackoffLimitExceeded", 500), CREATED], False),
         # Another Job has been created since.
         ([CREATED, COMPLETED, job_event("k", "SuccessfulCreate", 1001)], False),
         ([CREATED, GAVE_UP, job_event("k", "Completed", 1001)], False),
@@ -458,6 +642,49 @@ def test_a_job_deleted_before_the_gate(api: FakeApi, events: list[Object], ready
         assert (result.reason, result.duration_s) == ("timeout:not found", 20)
         assert result.diagnosis is not None
         assert result.diagnosis.cause == "gone"
+
+
+@pytest.mark.parametrize("reason", FAILURES)
+@pytest.mark.parametrize("others", [[], OLD, [job_event("k", "Completed", 950)]])
+def test_a_job_that_failed_and_was_deleted_before_the_gate(
+    api: FakeApi, reason: str, others: list[Object]
+) -> None:
+    """Told by the controller's Event, at once, and not as a timeout."""
+    told = {**job_event("j", reason), "type": "Warning", "message": FAILURES[reason]}
+    api.put(*others, CREATED, told)
+    result = gate(api, scope=(ref_of(job()),), jobs={ref_of(job()): EPOCH + 900}, timeout=20)
+    assert (result.status, result.reason) == ("failed", "job_failed:j")
+    assert result.detail == f"{FAILURES[reason]} (deleted since)"
+    assert result.duration_s < 5
+    assert result.diagnosis is not None
+    assert result.diagnosis.cause == "job_deleted"
+    assert "ttlSecondsAfterFinished" in result.diagnosis.next_step
+    assert f"Job/j {reason}: {FAILURES[reason]}" in result.diagnosis.events
+
+
+def test_a_job_that_fails_and_is_deleted_in_one_breath(api: FakeApi) -> None:
+    """The gate may see only what is left when both changes have come."""
+    failed = job(complete=False)
+    condition = {"type": "Failed", "status": "True", "message": FAILURES["BackoffLimitExceeded"]}
+    failed["status"] = {"conditions": [condition]}
+
+    def fail_and_go() -> None:
+        with api.changed:
+            api.put(failed)
+            api.remove(failed)
+
+    api.put(job(complete=False))
+    result = gate(api, scope=(ref_of(job()),), script={3.0: fail_and_go})
+    assert result.reason == "job_failed:j"
+    assert FAILURES["BackoffLimitExceeded"] in result.detail
+
+
+def test_a_job_that_failed_and_was_made_again_is_judged_anew(api: FakeApi) -> None:
+    failed = {**job_event("j", "BackoffLimitExceeded"), "message": "too often"}
+    api.put(CREATED, failed)
+    since = {ref_of(job()): EPOCH + 900}
+    api.put(job("again"))
+    assert gate(api, scope=(ref_of(job()),), jobs=since).ready
 
 
 def test_an_event_that_arrives_after_the_job_is_deleted(api: FakeApi) -> None:
@@ -645,7 +872,10 @@ def test_no_other_pod_is_deleted(api: FakeApi, waiting: str, reason: str, why: s
         touched=why != "untouched",
         run_age=None if why == "no run" else 5.0,
     )
-    assert (result.reason.partition(":")[0], result.duration_s) == (reason, 20)
+    assert (result.reason.partition(":")[0], result.duration_s) == (
+        reason,
+        90 if reason == "crash_loop" else 20,
+    )
     assert api.methods("DELETE") == []
 
 
@@ -849,6 +1079,40 @@ def test_evidence(api: FakeApi) -> None:
     assert text.count("panic: no database") == 50
     assert "event Pod/web-p1 BackOff (x4): back-off restarting" in text
     assert "\x1b" not in text
+
+
+def happened(name: str, uid: str, message: str, version: str, **times: Any) -> Object:
+    """A warning about the pod web-p1, or about one of the same name."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": "app", "resourceVersion": version},
+        "type": "Warning",
+        "reason": "Unhealthy",
+        "message": message,
+        "involvedObject": {"kind": "Pod", "name": "web-p1", "uid": uid},
+        **times,
+    }
+
+
+def test_evidence_has_the_newest_events_first_and_none_of_an_earlier_pod(api: FakeApi) -> None:
+    """Whatever API wrote them; of two in the same second the one that was written last."""
+    late = pod(False)
+    second = {"lastTimestamp": "2026-01-01T10:00:20Z"}
+    series = {"count": 9, "lastObservedTime": "2026-01-01T10:00:30.5Z"}
+    ours = uid_of(late)
+    api.put(
+        unready(deployment()),
+        replicaset(),
+        late,
+        happened("a", ours, "second", "99", **second),
+        happened("b", ours, "first", "100", **second),
+        happened("c", ours, "newest", "7", eventTime="2026-01-01T09:00:00Z", series=series),
+        happened("d", "another", "of the pod before", "200", **second),
+    )
+    (found,) = collect_evidence(api.kube(), [WEB], Snapshot((deployment(), replicaset(), late)))
+    assert [event["message"] for event in found["events"]] == ["newest", "first", "second"]
+    assert found["events"][0]["count"] == 9
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["behind", "gone"])

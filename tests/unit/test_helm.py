@@ -184,7 +184,6 @@ def test_upgrade_argv() -> None:
         "--install",
         "--namespace",
         "app",
-        "--create-namespace",
         "--history-max",
         "10",
         "--timeout=90s",

@@ -16,7 +16,9 @@ from localloop.release.hooks import run_hooks
 def session(root: Path, *hooks: Hook) -> Any:
     """A stand-in with what hooks ask of a session."""
     project = SimpleNamespace(root=root, before_deploy=hooks, after_deploy=())
-    return SimpleNamespace(project=project, kubeconfig=Path("/state/kubeconfig"))
+    return SimpleNamespace(
+        project=project, kubeconfig=Path("/state/kubeconfig"), direct_hosts=("10.1.2.3",)
+    )
 
 
 def shell(script: str, timeout: float = 20) -> Hook:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from fake_api import FakeApi, path_of
 
+from localloop.config.model import Chart
 from localloop.helm.live import LiveRelease, read_live
 from localloop.helm.releases import Release
 from localloop.kube.objects import ref_of
-from localloop.release.immutable import find_immutable, remove
+from localloop.release.immutable import Immutable, find_immutable, immutable_error, remove
 
 Object = dict[str, Any]
 
@@ -69,8 +71,46 @@ def test_what_the_server_refuses_is_found_with_its_fields(api: FakeApi) -> None:
     assert (job.expendable, db.expendable) == (True, False)
     assert str(db) == "StatefulSet db: spec.volumeClaimTemplates, spec.podManagementPolicy"
     patches = [request for request in api.requests if request[0] == "PATCH"]
-    assert len(patches) == 3  # neither what is as it should be, nor what is not there
+    # Neither of what is as it should be, nor of what is not there; of what is refused a second one.
+    assert [request[1].rpartition("/")[2] for request in patches] == [
+        *("migrate", "migrate-new", "db", "db-new", "web"),
+    ]
     assert all(request[2].get("dryRun") == "All" for request in patches)
+
+
+def test_what_is_invalid_in_a_new_object_too_is_not_deleted_for_it(api: FakeApi) -> None:
+    api.put(JOB, SET)
+    refuse(api, JOB, 422, "spec.template.spec.restartPolicy")
+    refuse(api, SET, 422, "spec.replicas", "spec.serviceName")
+    for found, field in ((JOB, "spec.template.spec.restartPolicy"), (SET, "spec.replicas")):
+        name = f"{found['metadata']['name']}-new"
+        refuse(api, {**found, "metadata": {**found["metadata"], "name": name}}, 422, field)
+    (found,) = find_immutable(api.kube(), stored(api, JOB, SET))
+    assert str(found) == "StatefulSet db: spec.serviceName"
+
+
+def test_each_object_has_its_own_command() -> None:
+    elsewhere = obj("apps/v1", "StatefulSet", "cache", "old")
+    elsewhere["metadata"]["namespace"] = "other"
+    role = obj("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "reads", "old")
+    del role["metadata"]["namespace"]
+    found = [
+        Immutable(ref_of(SET), "u", ("spec.volumeClaimTemplates",)),
+        Immutable(ref_of(elsewhere), "u", ("spec.serviceName", "spec.selector")),
+        Immutable(ref_of(role), "u", ("roleRef",)),
+        Immutable(ref_of(obj("v1", "Service", "front", "old")), "u", ("spec.clusterIP",)),
+    ]
+    error = immutable_error(cast("Chart", SimpleNamespace(name="web")), found)
+    assert (error.reason, error.component) == ("field_immutable:web", "web")
+    for each in found:
+        assert str(each) in error.message
+    _, _, commands = str(error.hint).rpartition(": ")
+    assert commands.split(" && ") == [
+        "kubectl delete -n app statefulset.apps db",
+        "kubectl delete -n other statefulset.apps cache",
+        "kubectl delete clusterrolebinding.rbac.authorization.k8s.io reads",
+        "kubectl delete -n app service front",
+    ]
 
 
 def test_removed_until_it_is_gone(api: FakeApi) -> None:

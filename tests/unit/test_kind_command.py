@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from localloop.cluster import kind
+from localloop.cluster.state import kubeconfig_path
+from localloop.errors import UsageError
 
 KIND = """\
 #!/bin/sh
@@ -25,3 +27,23 @@ def test_the_kubeconfig_is_the_one_that_create_wrote(
     (tmp_path / "kind").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert kind.read_kubeconfig("demo", environ={}) == b"apiVersion: v1\nkind: Config\n"
+
+
+@pytest.mark.parametrize("act", ["create", "delete"])
+def test_without_a_usable_kind_the_kubeconfig_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    def refuse() -> str:
+        raise UsageError("tool_too_old:kind", "kind is of no version")
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(kind, "require_kind", refuse)
+    path = kubeconfig_path("demo")
+    path.parent.mkdir(parents=True)
+    path.write_text("kept")
+    with pytest.raises(UsageError):
+        if act == "create":
+            kind.create("demo", path, "x:1", say=str, environ={})
+        else:
+            kind.delete("demo", environ={})
+    assert path.read_text() == "kept"

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localloop.cluster.kind_config import (
+    api_wanted,
     kind_config,
     ports_wanted,
     rendered,
@@ -20,6 +21,7 @@ from localloop.cluster.kind_config import (
 from localloop.cluster.requirement import lacking
 from localloop.config.kind_file import read_kind_file
 from localloop.config.model import ClusterConfig, Mount, Port
+from localloop.errors import UsageError
 
 LOCAL = "127.0.0.1"
 OWNER = Path("/state/owner/abc")
@@ -94,12 +96,21 @@ def test_a_kubelet_that_refuses_cgroup_v1() -> None:
     assert patches == ["kind: KubeletConfiguration\nfailCgroupV1: false\n"]
 
 
+def test_an_image_with_patches_for_what_kubeadm_makes(tmp_path: Path) -> None:
+    config = of_file(tmp_path, "kubeadmConfigPatches: ['kind: one']\n")
+    patches = made(config, kubeadm_patches="/kind/patches")["kubeadmConfigPatches"]
+    assert patches == [
+        "kind: InitConfiguration\npatches: {directory: /kind/patches}\n",
+        "kind: one",
+    ]
+
+
 def test_the_users_file_keeps_what_it_has(tmp_path: Path) -> None:
     config = of_file(
         tmp_path,
         "name: mine\n"
         "networking: {apiServerPort: 7000, podSubnet: 10.1.0.0/16}\n"
-        "kubeadmConfigPatches: [one]\ncontainerdConfigPatches: [two = 2]\n"
+        "kubeadmConfigPatches: ['kind: one']\ncontainerdConfigPatches: [two = 2]\n"
         "nodes:\n- extraPortMappings:\n"
         "  - {containerPort: 80, hostPort: 8080}\n"
         "  - {containerPort: 81, hostPort: 8081, listenAddress: 0.0.0.0, protocol: udp}\n"
@@ -118,7 +129,7 @@ def test_the_users_file_keeps_what_it_has(tmp_path: Path) -> None:
             "apiServerPort": 7000,
             "podSubnet": "10.1.0.0/16",
         },
-        "kubeadmConfigPatches": ["kind: KubeletConfiguration\nfailCgroupV1: false\n", "one"],
+        "kubeadmConfigPatches": ["kind: KubeletConfiguration\nfailCgroupV1: false\n", "kind: one"],
         "containerdConfigPatches": ["two = 2"],
         "nodes": [
             {
@@ -426,3 +437,13 @@ def test_having_more_never_lacks(wanted: ClusterConfig, port: Port, mount: Mount
         mounts=(*wanted.mounts, mount),
     )
     assert lacking(wanted, live(more)) == ()
+
+
+def test_the_api_servers_port_may_be_the_users(tmp_path: Path) -> None:
+    assert api_wanted(ClusterConfig(name="hello"), None) == Port(LOCAL, None, 6443, "tcp")
+    assert api_wanted(ClusterConfig(name="hello"), 7) == Port(LOCAL, 7, 6443, "tcp")
+    text = "networking: {apiServerAddress: 0.0.0.0, apiServerPort: 9443}\n"
+    assert api_wanted(of_file(tmp_path, text), 7) == Port("0.0.0.0", 9443, 6443, "tcp")
+    clash = f"{text}nodes: [{{extraPortMappings: [{{containerPort: 1, hostPort: 9443}}]}}]\n"
+    with pytest.raises(UsageError, match=r"API server publish 127\.0\.0\.1:9443"):
+        of_file(tmp_path, clash)

@@ -92,7 +92,7 @@ def test_conflict(api: FakeApi) -> None:
 def test_an_error_that_is_not_a_status_object(api: FakeApi) -> None:
     api.answers[("GET", PATH)] = [(502, {}, "<html>bad gateway")]
     with pytest.raises(ApiError) as caught:
-        api.kube().get(PATH)
+        api.kube().without_retries().get(PATH)
     assert (caught.value.status, caught.value.reason) == (502, "api_http_502")
 
 
@@ -111,6 +111,78 @@ def test_too_many_requests_beyond_the_timeout(api: FakeApi) -> None:
     with pytest.raises(ApiError) as caught:
         api.kube().get(PATH)
     assert (caught.value.status, caught.value.retry_after) == (429, 60.0)
+
+
+def failing(api: FakeApi, method: str, status: int, times: int, **headers: str) -> Any:
+    """A client whose first calls fail with this status, and the list of its pauses."""
+    api.put(POD)
+    api.answers[(method, PATH)] = [(status, headers, _status(status, "ServiceUnavailable"))] * times
+    kube = api.kube()
+    pauses: list[float] = []
+    kube.sleep = pauses.append
+    return kube, pauses
+
+
+def calls(api: FakeApi, method: str) -> int:
+    return len(api.methods(f"{method} {PATH}"))
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_a_server_that_fails_for_a_moment_is_asked_again(
+    api: FakeApi, method: str, status: int
+) -> None:
+    kube, pauses = failing(api, method, status, 3)
+    assert kube.request(method, PATH, body=None if method == "GET" else {}).status == 200
+    assert [round(pause) for pause in pauses] == [1, 1, 2]
+    assert all(0 <= pause - base < 0.2 for pause, base in zip(pauses, (0.5, 1, 2), strict=True))
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_server_that_goes_on_failing_is_given_up(api: FakeApi, method: str) -> None:
+    kube, pauses = failing(api, method, 503, 9)
+    with pytest.raises(ApiError) as caught:
+        kube.request(method, PATH, body=None if method == "GET" else POD)
+    assert (caught.value.status, len(pauses), calls(api, method)) == (503, 3, 4)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_a_change_that_may_have_been_made_is_not_sent_again(
+    api: FakeApi, method: str, status: int
+) -> None:
+    kube, pauses = failing(api, method, status, 1)
+    with pytest.raises(ApiError):
+        kube.request(method, PATH, body=POD)
+    assert (pauses, calls(api, method)) == ([], 1)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 422, 501, 505])
+def test_what_will_not_pass_is_told_at_once(api: FakeApi, status: int) -> None:
+    kube, pauses = failing(api, "PATCH", status, 1)
+    with pytest.raises(ApiError):
+        kube.request("PATCH", PATH, body={})
+    assert (pauses, calls(api, "PATCH")) == ([], 1)
+
+
+def test_a_pause_that_the_server_asks_for_counts_if_there_is_time(api: FakeApi) -> None:
+    kube, pauses = failing(api, "GET", 503, 1, **{"Retry-After": "3"})
+    assert kube.get(PATH)
+    assert [int(pause) for pause in pauses] == [3]
+    kube, pauses = failing(api, "GET", 503, 1, **{"Retry-After": "60"})
+    with pytest.raises(ApiError):
+        kube.get(PATH)
+    assert pauses == []
+
+
+def test_who_tries_again_in_its_own_way_gets_each_error(api: FakeApi) -> None:
+    kube, pauses = failing(api, "GET", 503, 1)
+    with pytest.raises(ApiError):
+        kube.without_retries().get(PATH)
+    assert kube.retries
+    api.answers[("GET", "/readyz")] = [(500, {}, "not yet")]
+    assert not kube.ready()
+    assert pauses == []
 
 
 def test_a_reused_connection_that_is_lost_is_retried_once_for_get(api: FakeApi) -> None:
@@ -137,7 +209,7 @@ def test_a_connection_closed_while_idle_is_replaced_before_a_change(api: FakeApi
     kube = api.kube()
     api.answers[("GET", "/readyz")] = [(200, {"Keep-Alive": "0"}, "ok")]
     kube.ready()
-    sock = kube.transport.connection(timeout=1)[0].sock
+    sock = kube.transport.connection(1, kube.credentials.current())[0].sock
     sock.shutdown(socket.SHUT_RD)  # what a FIN from the server looks like
     assert kube.replace(POD)
     assert len(api.connections) == 2
@@ -340,5 +412,5 @@ def test_tls_with_a_client_certificate(certificate: Path) -> None:
         assert next(stream)[0] == "ADDED"
         threading.Timer(0.05, stream.close).start()
         assert list(stream) == []
-        with pytest.raises(ApiUnreachable, match="certificate verify failed"):
+        with pytest.raises(ApiUnreachable, match="Hostname mismatch"):
             Kube(KubeConfig("x", url.replace("127.0.0.1", "localhost"), ca_data=pem)).ready()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from localloop.cluster import kind, lifecycle, owner
 from localloop.cluster.state import kubeconfig_path
 from localloop.config.model import ClusterConfig, Port
 from localloop.errors import LocalloopError, UsageError
+from localloop.system.paths import cluster_dir
 
 
 class World:
@@ -22,6 +25,9 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.listed: list[dict[str, Any]] = []
         self.done: list[str] = []
+        self.named: dict[str, dict[str, Any]] = {}
+        self.inspect_container = self.named.get
+        self.image: dict[str, Any] | None = None
         self.serves = [True]
         self.engine = self
         for name in ("create", "delete"):
@@ -34,6 +40,10 @@ class World:
         monkeypatch.setattr(lifecycle, "wait_until_ready", self._wait)
         monkeypatch.setattr(lifecycle, "is_starting", lambda _kube, nodes: self.starting(nodes))
         self.starting = lambda nodes: False
+
+    def inspect_image(self, reference: str) -> dict[str, Any] | None:
+        assert reference == "node:1"
+        return self.image
 
     def containers(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
         of_kind = filters["label"][0].startswith("io.x-k8s.kind")
@@ -100,6 +110,17 @@ def test_a_new_cluster_is_noted_before_and_after(world: World) -> None:
     creation = owner.noted("demo")
     assert creation is not None
     assert (creation.finished, creation.kubernetes, creation.image) == (True, "1.37.2", "node:1")
+
+
+@pytest.mark.parametrize("labels", [None, {}, {"localloop.kubeadm-patches": "/kind/patches"}])
+def test_an_image_that_has_patches_for_kubeadm(world: World, labels: dict[str, str] | None) -> None:
+    world.image = {"Config": {"Labels": labels}}
+    world.create()
+    written = json.loads((cluster_dir("demo") / "kind.yaml").read_bytes())
+    assert written.get("kubeadmConfigPatches", []) == [
+        f"kind: InitConfiguration\npatches: {{directory: {path}}}\n"
+        for path in (labels or {}).values()
+    ]
 
 
 def test_an_old_one_is_deleted_first(world: World) -> None:
@@ -190,3 +211,80 @@ def test_remove_without_a_cluster_does_nothing(world: World) -> None:
     world.ours(node())
     assert lifecycle.remove(world, "demo", environ={})  # type: ignore[arg-type]
     assert world.done == ["delete demo"]
+
+
+@pytest.mark.parametrize("instead", ["nothing", "directory"])
+def test_the_file_that_nodes_mount_is_there_before_they_start(world: World, instead: str) -> None:
+    world.ours(node("exited"))
+    creation = owner.noted("demo")
+    assert creation is not None
+    file = kubeconfig_path("demo").parent / "owner" / creation.owner
+    file.unlink()
+    if instead == "directory":  # Docker makes one
+        file.mkdir()
+    assert world.started()
+    assert file.read_text() == f"{creation.owner}\n"
+    file.unlink()
+    file.mkdir()
+    world.create()  # nor does that stop a new cluster
+    assert owner.noted("demo") != creation
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "words"),
+    [
+        (
+            "Error starting userland proxy: listen tcp4 127.0.0.1:26103: bind: address already in"
+            " use",
+            "port_taken",
+            "127.0.0.1:26103",
+        ),
+        ("Bind for 0.0.0.0:80 failed: port is already allocated", "port_taken", "0.0.0.0:80"),
+        ("error mounting /x", "docker_error", "error mounting /x"),
+    ],
+)
+def test_a_node_that_docker_cannot_start(world: World, said: str, reason: str, words: str) -> None:
+    def refuse(_container: str) -> None:
+        raise LocalloopError("docker_error", said)
+
+    world.ours(node("exited"))
+    world.start = refuse
+    with pytest.raises(LocalloopError, match=words) as caught:
+        world.started()
+    assert caught.value.reason == reason
+    assert "run this again" in str(caught.value.hint)
+    assert "--recreate --force" in str(caught.value.hint)
+
+
+def test_a_directory_in_place_of_the_kubeconfig_is_named(world: World) -> None:
+    world.ours(node())
+    kubeconfig_path("demo").mkdir()
+    with pytest.raises(LocalloopError, match="Remove that directory") as caught:
+        world.started()
+    assert caught.value.reason == "state_unwritable"
+    assert not list(kubeconfig_path("demo").parent.glob(".kubeconfig*"))
+    with pytest.raises(LocalloopError, match="Remove that directory"):
+        kind.forget_kubeconfig("demo")
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ({}, "no node of a kind cluster.*\n.*another cluster name"),
+        ({"localloop.cluster": "other"}, "no node of a kind cluster"),
+        ({"localloop.cluster": "demo"}, "localloop 0.1\n.*`localloop down --cluster`"),
+    ],
+)
+def test_a_container_that_has_a_nodes_name(
+    world: World, labels: dict[str, str], words: str
+) -> None:
+    world.ours(node())
+    world.named["demo-control-plane"] = {"Config": {"Labels": {}}}  # that is the node itself
+    world.named["demo-worker2"] = {"Config": {"Labels": labels}}
+    with pytest.raises(UsageError) as caught:
+        world.create(nodes=3)
+    assert caught.value.reason == "cluster_not_ours"
+    assert re.search(words, str(caught.value))
+    assert world.done == []
+    world.create(nodes=2)

@@ -138,6 +138,29 @@ def test_failed_conversion_keeps_the_lock(path: Path) -> None:
         third.acquire(ME, exclusive=True)
 
 
+@pytest.mark.parametrize("mine_first", [True, False])
+def test_failed_conversion_names_the_other_holder(path: Path, mine_first: bool) -> None:
+    mine, stale = Lock(path), Lock(path)
+    stale.acquire({**ME, "pid": 2**22 + 1, "transaction": "tx-ended"}, exclusive=False)
+    if mine_first:
+        mine.acquire(ME, exclusive=False)
+    with process(HOLDER, path, "shared") as other:
+        stale.release()
+        if not mine_first:
+            mine.acquire(ME, exclusive=False)
+        with pytest.raises(BusyError) as caught:
+            mine.acquire(ME, exclusive=True)
+    assert caught.value.details["holder"]["pid"] == other.pid
+
+
+def test_the_holders_of_a_lock_do_not_pile_up(path: Path) -> None:
+    for exclusive in (False, True, False):
+        mine = Lock(path)
+        mine.acquire(ME, exclusive=exclusive)
+        mine.release()
+    assert len(path.read_text().splitlines()) == 1
+
+
 def test_killed_holder_leaves_the_lock_free(path: Path) -> None:
     with process(HOLDER, path, "exclusive") as other:
         other.send_signal(signal.SIGKILL)

@@ -14,7 +14,8 @@ import pytest
 from harness.documented import LIBRARY, PLANNER, mismatches, returned, section, undocumented
 from localloop.baseline.table import Baseline, Measurement
 from localloop.cluster.containers import NodeContainer
-from localloop.cluster.state import ClusterState, RegistryState
+from localloop.cluster.registry_state import RegistryState
+from localloop.cluster.state import ClusterState
 from localloop.errors import LocalloopError
 from localloop.fingerprint.explain import explain
 from localloop.plan.model import BackTo, ComponentPlan, FilePlan, Plan, Reason
@@ -65,6 +66,7 @@ def plan() -> dict[str, Any]:
         cluster={**cluster, **dict.fromkeys((*details, *noted), "x")},
         components={"web": part},
         unchecked=("base",),
+        provider={"name": "kind", "context": "kind-relay", "why": "x"},
     ).as_dict()
 
 
@@ -98,9 +100,13 @@ RESULTS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "registry": asdict(RegistryState(verdict="create")),
             "wired": False,
+            "pulled": True,
             "nodes": ["relay-control-plane"],
             "port": 5000,
             "address": "127.0.0.1:5000",
+            "unwired": ["relay-control-plane"],
+            "mirrors": ["/etc/containerd/certs.d/localhost:5000"],
+            "hosts_toml": "",
         },
     ),
     "host": ("host_inspect", {"host": asdict(HOST), **asdict(examine(HOST))}),

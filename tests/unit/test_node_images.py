@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from localloop.cluster.node_images import BUILDABLE, KINDEST, NEWEST, minor_of
+from localloop.cluster.node_images import BUILDABLE, KINDEST, NEWEST, minor_of, require_known
+from localloop.config.model import ClusterConfig
+from localloop.errors import UsageError
 
 REPOSITORY = Path(__file__).parents[2]
 IMAGE = REPOSITORY / "roles/cluster/files/node-image"
@@ -71,3 +73,34 @@ def test_docs_clusters_shows_every_version() -> None:
 )
 def test_minor_of(text: str, minor: str) -> None:
     assert minor_of(text) == minor
+
+
+@pytest.mark.parametrize(
+    ("minor", "image", "message"),
+    [
+        ("1.20", None, "no node image for Kubernetes 1.20"),
+        ("1.99", None, "no node image for Kubernetes 1.99"),
+        ("1.36", "kindest/node:v1.37.0@sha256:0", "is kindest/node:v1.37.0.* asks for 1.36"),
+        ("1.36", "localloop/kind-node:1.37-976", "asks for 1.36"),
+    ],
+)
+def test_a_version_that_no_cluster_can_have_is_refused(
+    minor: str, image: str | None, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        require_known(ClusterConfig(name="demo", kubernetes=minor, node_image=image))
+    assert caught.value.reason == "kubernetes_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("minor", "image"),
+    [
+        (None, None),
+        (None, "x:1.20"),
+        ("1.36", "x:v1.36.9"),
+        ("1.20", "mine:latest"),
+        ("1.31", None),
+    ],
+)
+def test_a_version_that_may_be_had_is_not(minor: str | None, image: str | None) -> None:
+    require_known(ClusterConfig(name="demo", kubernetes=minor, node_image=image))

@@ -215,7 +215,7 @@ def test_another_release_than_the_killed_runs_is_not_compared(
     ("events", "reason"),
     [
         (("SuccessfulCreate", "Completed"), ""),
-        (("SuccessfulCreate", "BackoffLimitExceeded"), "timeout:not found"),
+        (("SuccessfulCreate", "BackoffLimitExceeded"), "job_failed:once"),
     ],
 )
 def test_a_job_that_its_ttl_deleted_before_the_note(

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from real_helm import needs_helm
 
+from localloop.cluster.route import OURS
 from localloop.config.project import load_project
 from localloop.errors import UsageError
-from localloop.plan.model import ComponentPlan, Plan
-from localloop.plan.preflight import require_helm, require_tools
+from localloop.plan.model import ComponentPlan, Plan, Step
+from localloop.plan.preflight import require_charts, require_helm, require_tools
 from localloop.session import Session
 
 
@@ -21,7 +23,14 @@ def session(tmp_path: Path) -> Session:
         "version: 1\nproject: demo\ncharts: {web: {path: chart, namespace: app}}\n"
     )
     project = load_project(tmp_path, environ={})
-    found = SimpleNamespace(project=project, kubeconfig=tmp_path / "k", cluster_name="demo")
+    found = SimpleNamespace(
+        project=project,
+        kubeconfig=tmp_path / "k",
+        cluster_name="demo",
+        context="kind-demo",
+        provider=SimpleNamespace(owns=True),
+        route=OURS,
+    )
     return cast("Session", found)
 
 
@@ -113,6 +122,87 @@ def test_a_new_cluster_needs_docker(
     assert caught.value.reason == "runtime_refused"
 
 
+def with_images(session: Session) -> Session:
+    """The session of a project with an image of a Dockerfile, and one of a command."""
+    (session.project.root / "localloop.yml").write_text(
+        "version: 1\nproject: demo\nimages:\n  web: {dockerfile: Dockerfile}\n"
+        "  api: {build: {command: [./make, api]}, inputs: [src]}\n"
+    )
+    session.project = load_project(session.project.root, environ={})
+    return session
+
+
+def building(name: str, verdict: str = "ok") -> Plan:
+    parts = {name: ComponentPlan(name, "image", steps=("build", "publish"))}
+    return Plan("demo", "/", "", "auto", (), {"verdict": verdict}, parts)
+
+
+def install_docker(binary: Path, answer: str) -> Path:
+    docker = binary.with_name("docker")
+    docker.write_text(f"#!/bin/sh\necho started >> {binary}.log\n{answer}\n")
+    docker.chmod(0o755)
+    return docker
+
+
+NO_PLUGIN = "echo \"docker: 'buildx' is not a docker command.\" >&2; exit 1"
+OLD_PLUGIN = "echo github.com/docker/buildx v0.11.2 abc"
+PLUGIN = "echo github.com/docker/buildx v0.13.1 abc"
+
+
+@pytest.mark.parametrize(
+    ("docker", "said"),
+    [
+        ("", "tool_missing: docker is not on PATH"),
+        (NO_PLUGIN, "tool_missing: docker has no usable plugin buildx: docker: 'buildx' is not"),
+        (OLD_PLUGIN, "tool_too_old:buildx: docker buildx is 0.11.2"),
+        (PLUGIN, ""),
+    ],
+)
+@pytest.mark.parametrize("plan", [building("web"), planned(verdict="create"), building("api")])
+def test_a_dockerfile_needs_buildx(
+    session: Session, binary: Path, docker: str, said: str, plan: Plan
+) -> None:
+    install(binary, "v4.1.4")
+    install(binary.with_name("kind"), "kind v0.33.0 go1.26.8 linux/amd64")
+    if docker:
+        install_docker(binary, docker)
+    made = with_images(answering(session, "Engine"))
+    if not said or "api" in plan.components:
+        require_tools(made, plan)
+        return
+    with pytest.raises(UsageError) as caught:
+        require_tools(made, plan)
+    assert caught.value.exit_code == 2
+    assert f"{caught.value.reason}: {caught.value.message}".startswith(said)
+    assert "Docker" in str(caught.value.hint) or "Install buildx 0.12" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_buildx_is_asked_once_where_its_plugin_is_found(
+    session: Session,
+    binary: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    found: bool,
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    monkeypatch.setattr("localloop.system.buildx._FOLDERS", ())
+    install_docker(binary, PLUGIN)
+    plugin = tmp_path / "docker/cli-plugins/docker-buildx"
+    if found:
+        plugin.parent.mkdir(parents=True)
+        plugin.write_text("one")
+    made = with_images(session)
+    for _ in range(3):
+        require_tools(made, building("web"))
+    assert starts(binary) == (1 if found else 3)
+    if found:  # another plugin
+        plugin.write_text("two, which is missing something")
+        install_docker(binary, NO_PLUGIN)
+        with pytest.raises(UsageError, match="no usable plugin buildx"):
+            require_tools(made, building("web"))
+
+
 @pytest.mark.parametrize("version", ["v3.10.0", "v3.18.3", "v2.17.0"])
 def test_too_old(session: Session, binary: Path, version: str) -> None:
     install(binary, version)
@@ -143,3 +233,23 @@ def test_damaged_or_earlier_cache(session: Session, binary: Path, kept: str) -> 
     cache.write_text(kept.replace("KEY", key))
     require_helm(session)
     assert starts(binary) == 2
+
+
+@needs_helm
+@pytest.mark.parametrize("steps", [("release",), ()])
+def test_dependencies_that_cannot_be_built_are_refused_if_the_chart_is_released(
+    session: Session, steps: tuple[Step, ...]
+) -> None:
+    chart = session.project.root / "chart"
+    chart.mkdir()
+    text = "apiVersion: v2\nname: web\nversion: 0.1.0\ndependencies: [{name: gone, version: '1'}]\n"
+    (chart / "Chart.yaml").write_text(text)
+    part = ComponentPlan("web", "chart", steps=steps)
+    plan = Plan("demo", "/p", "", "auto", (), {"verdict": "ok", "reason": ""}, {"web": part})
+    if not steps:
+        require_charts(session, plan)
+        return
+    with pytest.raises(UsageError, match="gone") as caught:
+        require_charts(session, plan)
+    assert caught.value.reason == "dependencies_failed:web"
+    assert not (chart / "charts").exists()

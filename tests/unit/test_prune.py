@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fake_api import FakeApi
 
+from localloop.cluster.route import OURS
 from localloop.config.project import load_project
 from localloop.errors import LocalloopError
 from localloop.plan.model import Plan
@@ -94,6 +95,8 @@ def session(api: FakeApi, tmp_path: Path) -> Any:
         platform="linux/amd64",
         kube=api.kube(),
         identify=lambda: "uid",
+        provider_facts=lambda: {},
+        route=OURS,
     )
 
 

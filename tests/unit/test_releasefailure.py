@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 from fake_api import FakeApi, path_of
 
+from localloop.cluster.route import OURS
 from localloop.config.project import load_project
 from localloop.helm import command as helm
 from localloop.plan.model import ComponentPlan, Plan
@@ -72,7 +73,8 @@ def revision(number: int, *hooks: tuple[str, str]) -> Object:
             for manifest, phase in hooks
         ],
     }
-    labels = {"name": "web", "owner": "helm", "status": "failed", "version": str(number)}
+    labels = {"name": "web", "owner": "helm", "version": str(number)}
+    labels["status"] = "deployed" if number == 1 else "failed"
     inner = base64.b64encode(json.dumps(content).encode())
     return {
         "apiVersion": "v1",
@@ -92,15 +94,15 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
         yield fake
 
 
-def asks(api: FakeApi, *requests: tuple[str, Object]) -> str:
-    """A shell command that sends these to the API server, each with POST; its failure is none."""
+def asks(api: FakeApi, *requests: tuple[str, Object], method: str = "POST") -> str:
+    """A shell command that sends these to the API server; its failure is none."""
     host, port = api.server.server_address[:2]
     base = f"http://{host!s}:{port}"
     program = f"""
 import json, urllib.request
 for path, body in json.loads({json.dumps(requests)!r}):
     data = json.dumps(body).encode()
-    urllib.request.urlopen(urllib.request.Request({base!r} + path, data, method="POST"))
+    urllib.request.urlopen(urllib.request.Request({base!r} + path, data, method={method!r}))
 """
     return shlex.join([sys.executable, "-c", program]) + " 2>/dev/null || true"
 
@@ -108,6 +110,11 @@ for path, body in json.loads({json.dumps(requests)!r}):
 def makes(api: FakeApi, *objects: Object) -> str:
     """A shell command that stores objects as the cluster would."""
     return asks(api, *((path_of(obj).rpartition("/")[0], obj) for obj in objects))
+
+
+def unmakes(api: FakeApi, *objects: Object) -> str:
+    """A shell command that deletes objects."""
+    return asks(api, *((path_of(obj), {}) for obj in objects), method="DELETE")
 
 
 def fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Any:
@@ -134,11 +141,15 @@ def release(
         "version: 1\nproject: demo\nreadiness: {timeout: 4}\n"
         "charts: {web: {path: chart, namespace: app}}\n"
     )
+    (tmp_path / "chart").mkdir()
+    (tmp_path / "chart/Chart.yaml").write_text("apiVersion: v2\nname: web\nversion: 1.0.0\n")
     project = load_project(tmp_path, environ={})
     session = SimpleNamespace(
         project=project,
         kube=api.kube(),
         kubeconfig=tmp_path / "kubeconfig",
+        context="kind-demo",
+        route=OURS,
         cluster_name="demo",
         registry_address="127.0.0.1:5000",
         fingerprints=SimpleNamespace(values_of=lambda chart: chart.values),
@@ -203,6 +214,49 @@ def test_a_hook_that_fails(api: FakeApi, tmp_path: Path, monkeypatch: pytest.Mon
     assert "the pre-upgrade hook Job gone failed, and Helm has deleted it" in error.message
     assert "good" not in error.message
     assert "delete job" not in error.hint
+
+
+def ended(pod: Object, **state: Object) -> Object:
+    """The pod with its container in this state."""
+    status = {"name": "main", "restartCount": 0, "state": state}
+    return {**pod, "status": {"phase": "Failed", "containerStatuses": [status]}}
+
+
+@pytest.mark.parametrize(
+    "excuse",
+    [
+        "unable to retrieve container logs for containerd://0",
+        'failed to try resolving symlinks in path "/var/log/pods/app_slow-x_1/main/2.log": lstat'
+        " /var/log/pods/app_slow-x_1/main/2.log: no such file or directory",
+    ],
+)
+def test_a_hook_whose_pod_is_gone_was_heard(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, excuse: str
+) -> None:
+    """Its Job's policy deletes it as soon as it has failed."""
+    log = "/api/v1/namespaces/app/pods/slow-x/log"
+    api.logs[log] = f"{excuse}\nno table users\n"
+    failed = ended(POD, terminated={"exitCode": 1, "reason": "Error"})
+    lives = f"{makes(api, revision(2, (json.dumps(JOB), 'Failed')), JOB, failed)}; sleep 1.5"
+    script = f"{lives}; {unmakes(api, JOB, failed)}; echo Error: hooks failed >&2; exit 1"
+    error, events = fails(api, tmp_path, monkeypatch, script)
+    assert "the pre-upgrade hook Job slow failed, and Helm has deleted it" in error.message
+    assert "pod slow-x, container main" in error.message
+    assert "last lines:\n  no table users" in error.message
+    assert excuse[:25] not in json.dumps(events) + error.message
+
+
+def test_a_long_error_is_cut_and_whole_in_the_report(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["Error: schema", *(f"- at '/a{number}': {'x' * 900}" for number in range(60))]
+    (tmp_path / "said").write_text("\n".join(lines))
+    error, events = fails(api, tmp_path, monkeypatch, f"cat {tmp_path}/said >&2; exit 1")
+    assert len(error.message) < 3000
+    assert error.message.startswith("helm upgrade failed: Error: schema\n  - at '/a0': xxx")
+    assert error.message.endswith("(the rest is in the report)")
+    (seen,) = [event["lines"] for event in events if event["event"] == "helm_output"]
+    assert seen == lines
 
 
 @pytest.mark.parametrize("words", ["must have at most", "may not be more than"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,8 +13,11 @@ from typing import Any, cast
 import pytest
 from fake_api import FakeApi
 
+from localloop.cluster.registry_state import Seen
+from localloop.cluster.route import OURS
 from localloop.config.project import load_project
 from localloop.errors import LocalloopError, UsageError
+from localloop.kube.client import ApiUnreachable
 from localloop.record.model import ChartState, ImageEntry, NodeFileEntry, Record, encode
 from localloop.registry.published import PublishedImage
 from localloop.release.failure import ReleaseFailedError
@@ -111,9 +116,13 @@ def session(api: FakeApi, tmp_path: Path) -> Any:
         docker=SimpleNamespace(has_labelled=lambda _label: False),
         kube=api.kube(),
         kubeconfig=tmp_path / "kubeconfig",
+        context="kind-demo",
         platform="linux/amd64",
         registry_address="127.0.0.1:5000",
         identify=lambda: "uid",
+        provider=SimpleNamespace(owns=True),
+        provider_facts=lambda: {},
+        route=OURS,
     )
 
 
@@ -200,6 +209,22 @@ def test_a_damaged_record_goes_with_its_cluster_only(api: FakeApi, session: Any)
     assert [part.name for part in plan.with_step("remove")] == ["web"]
 
 
+def test_a_cluster_that_runs_without_answering_can_be_removed_too(
+    session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent() -> None:
+        raise ApiUnreachable("apiserver_unreachable", "it does not answer")
+
+    monkeypatch.setattr(session, "identify", silent)
+    with pytest.raises(ApiUnreachable):
+        removal_plan(session, with_cluster=False)
+    with pytest.raises(UsageError, match=r"cluster_not_answering.*\n.*--force") as refused:
+        removal_plan(session, with_cluster=True)
+    assert refused.value.reason == "cluster_unseen"
+    plan = removal_plan(session, with_cluster=True, force=True)
+    assert set(words(plan).values()) == {"remove: down (with the cluster)"}
+
+
 def test_a_cluster_that_does_not_run(session: Any) -> None:
     session.cluster = STOPPED
     with pytest.raises(LocalloopError, match="down --cluster") as caught:
@@ -252,6 +277,42 @@ def test_removing(api: FakeApi, session: Any, helm: Helm) -> None:
     assert events[-1] == {"event": "removed"}
 
 
+def test_a_release_that_contains_a_namespace_goes_last(
+    api: FakeApi, session: Any, helm: Helm
+) -> None:
+    owner = {"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "one"}
+    labels = {"app.kubernetes.io/managed-by": "Helm"}
+    metadata = {"name": "one", "labels": labels, "annotations": owner}
+    api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    api.put(record("web", "db"), release("one/web"), release("one/db"), release("two/renamed"))
+    removed(session)
+    assert [call.split()[-1] for call in helm.calls] == ["db", "renamed", "web"]
+
+
+def test_a_release_whose_secrets_go_with_its_namespace_is_removed(
+    api: FakeApi, session: Any, helm: Helm
+) -> None:
+    said = "completed with 1 error(s): uninstall: Failed to purge the release: not found"
+    api.put(record("web"), release("one/web"))
+    metadata = {"name": "one", "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    api.put({**namespace, "status": {"phase": "Terminating"}})
+    helm.does(f"echo 'Error: uninstallation {said}' >&2; exit 1")
+
+    def end() -> None:
+        while not api.watching:
+            time.sleep(0.01)
+        api.remove(release("one/web"))
+        api.remove(namespace)
+
+    beside = threading.Thread(target=end)
+    beside.start()
+    plan, events = removed(session)
+    beside.join()
+    assert plan.components["web"].changed
+    assert "waits: namespace one is being deleted" in [event.get("text") for event in events]
+
+
 def test_a_second_time_there_is_nothing_to_do(api: FakeApi, session: Any, helm: Helm) -> None:
     helm.binary.unlink()  # and none is needed
     plan, events = removed(session)
@@ -276,3 +337,72 @@ def test_what_helm_cannot_remove_leaves_the_record(api: FakeApi, session: Any, h
     assert caught.value.reason == "uninstall_failed:web"
     assert len(helm.calls) == 1
     assert api.methods("DELETE") == []
+
+
+class FakeDocker:
+    """Docker with the registry beside a cluster that was found; what is removed is noted."""
+
+    def __init__(self, *, ours: bool = True, nodes: int = 0) -> None:
+        self.engine = self
+        self.gone: list[str] = []
+        self._nodes = [{}] * nodes
+        binding = {"HostIp": "127.0.0.1", "HostPort": "5000"}
+        self._registry = {
+            "Id": "1",
+            "State": {"Status": "exited", "Running": False},
+            "Config": {"Labels": {"localloop.cluster": "demo"} if ours else {}},
+            "HostConfig": {"PortBindings": {"5000/tcp": [binding]}},
+            "NetworkSettings": {"Networks": {"bridge": {}}},
+        }
+
+    def inspect_container(self, _name: str) -> Any:
+        return self._registry
+
+    def containers(self, _filters: Any) -> Any:
+        return self._nodes
+
+    def remove_container(self, name: str) -> None:
+        self.gone.append(f"container {name}")
+
+    def remove_volume(self, name: str) -> None:
+        self.gone.append(f"volume {name}")
+
+
+ALL_GONE = ["container localloop-demo-registry", "volume localloop-demo-registry"]
+
+
+@pytest.mark.parametrize(
+    ("docker", "repositories", "gone"),
+    [
+        pytest.param(FakeDocker(), ["demo/web"], ALL_GONE, id="its own"),
+        pytest.param(FakeDocker(), ["demo/web", "demo2/web"], [], id="another project's too"),
+        pytest.param(FakeDocker(), ["demo/web", "empty/web"], ALL_GONE, id="only an empty name"),
+        pytest.param(FakeDocker(ours=False), [], [], id="a stranger's container"),
+        pytest.param(FakeDocker(nodes=1), [], [], id="of our own kind cluster as well"),
+    ],
+)
+@pytest.mark.usefixtures("helm")
+def test_of_a_cluster_that_was_found_the_registry_goes_too(
+    session: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    docker: FakeDocker,
+    repositories: list[str],
+    gone: list[str],
+) -> None:
+    registry = SimpleNamespace(
+        repositories=lambda: repositories,
+        tags=lambda name: [] if name.startswith("empty/") else ["d-1"],
+    )
+    docker._registry["State"] = {"Status": "running", "Running": True}
+    monkeypatch.setattr("localloop.release.remove.Registry", lambda _address: registry)
+    monkeypatch.setattr(
+        "localloop.cluster.state.see_registry",
+        lambda docker, _name: Seen(container=docker._registry),
+    )
+    session.docker = docker
+    session.provider = SimpleNamespace(owns=False)
+    session.registry_container_name = "localloop-demo-registry"
+    session.repository_name = lambda name: f"demo/{name}"
+    _, events = removed(session)
+    assert docker.gone == gone
+    assert ({"event": "removed"} in events) == bool(gone)

@@ -253,6 +253,19 @@ RUNS = {
 }
 
 
+def test_what_helm_said_beyond_the_message_is_in_the_report() -> None:
+    error = LocalloopError("release_failed:relay", "helm upgrade failed", component="relay")
+    lines = ["Error: values don't meet the schema", *(f"- at '/a{n}': missing" for n in range(60))]
+    said = {"event": "helm_output", "component": "relay", "lines": [*lines, "``` \x1b[2J"]}
+    report = build_report(journal(*deployed_run()[:6], said, failed(error), CLOSED))
+    assert report["evidence"].startswith("helm, relay\n  Error: values don't meet the schema\n")
+    shown = render(report)
+    evidence = shown.partition("## Evidence")[2]
+    assert all(f"  {line}\n" in evidence for line in lines)
+    assert evidence.count("```") == 2  # no line of it ends the block
+    assert "\x1b" not in shown
+
+
 def test_evidence_of_a_failed_helm_run() -> None:
     """Gathered by the release; no gate has run. That of the rollback's own failure comes after."""
 

@@ -64,6 +64,36 @@ def test_a_transaction_that_is_not_known(record: Record) -> None:
         states_of(record, "tx-9")
 
 
+def again(record: Record, *charts: str) -> Record:
+    """The record after a repaired drift, a ``--full`` or an automatic rollback."""
+    for chart in charts:
+        target = record.charts[chart].target
+        state = replace(target, transaction="tx-again", revision=target.revision + 1)
+        record = record.unsettle(chart, state).settle(chart, state)
+    return replace(record, serial=record.serial + 2)
+
+
+def test_states_that_are_the_same_are_one(record: Record) -> None:
+    assert chosen(again(record, "web")) == chosen(record)
+    assert chosen(again(again(record, "web"), "web", "db", "cache")) == chosen(record)
+
+
+def test_a_manifest_that_is_the_same_is_the_same_state(record: Record) -> None:
+    """Other inputs, such as a comment in the values, that Helm rendered to the same."""
+    first = ChartState("tx-5", "fp-5", {}, 3, revision=4, manifest="m")
+    then = replace(first, transaction="tx-6", fingerprint="fp-comment", revision=5)
+    for state in (first, then):
+        record = replace(record.settle("web", state), serial=record.serial + 2)
+    assert chosen(record)["web"] == ("tx-4", 3)
+
+
+def test_what_was_only_repeated_has_nothing_before() -> None:
+    once = deployed(Record("hello"), "tx-1", "web")
+    with pytest.raises(UsageError) as caught:
+        states_of(again(once, "web"), None)
+    assert caught.value.reason == "nothing_before"
+
+
 def test_nothing_before() -> None:
     for empty in (Record("hello"), deployed(Record("hello"), "tx-1", "web")):
         with pytest.raises(UsageError) as caught:

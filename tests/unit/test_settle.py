@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_api import FakeApi
+from fake_api import FakeApi, path_of
 from fake_helm import helm_secret
 from fake_world import NODE, World, obj, prepare
 
 from localloop.cluster.identity import pinned_uid
-from localloop.errors import BusyError
+from localloop.errors import BusyError, LocalloopError
 from localloop.fingerprint.explain import load_manifest
+from localloop.gate.run import NotReadyError
 from localloop.gate.settle import settle
-from localloop.observe.gather import pin_of
+from localloop.kube.objects import object_version, ref_of
 from localloop.plan.compare import SAME
 from localloop.plan.model import ComponentPlan
 from localloop.record.model import ChartState, ImageEntry, NodeFileEntry
@@ -139,10 +140,92 @@ def test_a_node_that_is_gone_is_forgotten(world: World) -> None:
     assert settled_names(world) == []
 
 
-def test_what_later_plans_compare_with_is_kept_here(world: World) -> None:
-    """The cluster's identity, and the inputs' manifests: also where the record stays as it is."""
-    assert not settled(world)
-    assert pinned_uid(pin_of(world.session)) == "uid-kube-system"
+def test_what_later_plans_compare_with_is_kept_after_a_failed_gate_too(
+    world: World, api: FakeApi
+) -> None:
+    """So that the next plan names what was changed to mend it."""
+    pod = obj("v1", "Pod", "page", spec={"restartPolicy": "Never"}, status={"phase": "Failed"})
+    api.put(pod, helm_secret("page", 1, pod))
+    world.store.save(world.record.unsettle("page", ChartState("tx-1", "fp", {})))
+    with pytest.raises(NotReadyError, match="pod_failed:page"):
+        world.settle(world.plan(chart("release")))
     root, fingerprints = world.session.project.root, world.session.fingerprints
     for name in ("web", "tool", "page"):
         assert load_manifest(root, fingerprints.of(name).value) is not None
+    assert pinned_uid(world.session.pin) == ""  # only what is proven is
+
+
+def test_what_later_plans_compare_with_is_kept_here(world: World) -> None:
+    """The cluster's identity, and the inputs' manifests: also where the record stays as it is."""
+    assert not settled(world)
+    assert pinned_uid(world.session.pin) == "uid-kube-system"
+    root, fingerprints = world.session.project.root, world.session.fingerprints
+    for name in ("web", "tool", "page"):
+        assert load_manifest(root, fingerprints.of(name).value) is not None
+
+
+def deployment(replicas: int) -> Any:
+    return obj("apps/v1", "Deployment", "web", spec={"replicas": replicas})
+
+
+def put_live(api: FakeApi, live: Any, generation: int) -> dict[str, Any]:
+    """An object in the cluster; its note, as of right after Helm."""
+    api.put({**live, "metadata": {**live["metadata"], "generation": generation}})
+    return object_version(api.objects[path_of(live)])
+
+
+def test_what_was_scaled_to_nothing_meanwhile_is_not_settled(world: World, api: FakeApi) -> None:
+    """It is ready (0 of 0), but it is not what this tree deploys."""
+    wanted = deployment(2)
+    api.put(helm_secret("page", 1, wanted))
+    noted = {str(ref_of(wanted)): put_live(api, wanted, 1)}
+    put_live(api, deployment(0), 2)
+    world.store.save(world.record.unsettle("page", replace(NOTED, objects=noted)))
+    with pytest.raises(LocalloopError, match=r"Deployment web: spec\.replicas") as caught:
+        settled(world, chart("release"))
+    assert caught.value.reason == "changed_by_hand:page"
+    assert world.record.charts["page"].state == "settling"
+    assert not settled(world, chart())  # a chart without steps is as it was planned
+
+
+def test_what_an_autoscaler_scaled_meanwhile_is_told_and_settled(
+    world: World, api: FakeApi
+) -> None:
+    wanted, scaled = deployment(2), deployment(5)
+    api.put(helm_secret("page", 1, wanted))
+    ref = str(ref_of(wanted))
+    noted = {ref: put_live(api, wanted, 1)}
+    owner: Any = {
+        "manager": "kube-controller-manager",
+        "subresource": "scale",
+        "apiVersion": "apps/v1",
+    }
+    owner["fieldsV1"] = {"f:spec": {"f:replicas": {}}}
+    scaled["metadata"]["managedFields"] = [owner]
+    put_live(api, scaled, 2)
+    world.store.save(world.record.unsettle("page", replace(NOTED, objects=noted)))
+    assert settled(world, chart("release"))
+    (text,) = (event["text"] for event in world.emitted("progress"))
+    assert text.startswith("Deployment web: spec.replicas is left as kube-controller-manager set")
+    assert world.record.charts["page"].target.objects[ref]["left"]  # it is not told again
+
+
+def test_what_was_scaled_after_a_killed_run_is_not_settled_either(
+    world: World, api: FakeApi
+) -> None:
+    api.put(helm_secret("page", 1, deployment(2)))
+    put_live(api, deployment(0), 2)
+    world.store.save(world.record.unsettle("page", ChartState("tx-1", "fp", {})))
+    with pytest.raises(LocalloopError, match=r"Deployment web: spec\.replicas"):
+        settled(world, chart("settle"))
+
+
+def test_what_only_moved_meanwhile_is_noted_anew(world: World, api: FakeApi) -> None:
+    wanted = deployment(2)
+    api.put(helm_secret("page", 1, wanted))
+    ref = str(ref_of(wanted))
+    noted = {ref: put_live(api, wanted, 1)}
+    moved = put_live(api, wanted, 2)
+    world.store.save(world.record.unsettle("page", replace(NOTED, objects=noted)))
+    assert settled(world, chart("settle"))
+    assert world.record.charts["page"].target.objects == {ref: moved}

@@ -45,6 +45,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "readiness_gate": {"plan": PLAN},
     "registry_image": {"repository": "localloop/x", "path": "roles/registry/files/registry-image"},
     "registry_inspect": {"name": "hello"},
+    "registry_mirrors": {"nodes": [], "directories": ["/etc/x"], "content": "y"},
 }
 # These look at things only, so that they run as they are; the others run in check mode.
 LOOKING = {

@@ -123,7 +123,7 @@ def test_processes_share_the_journal_line_by_line(root: Path) -> None:
     ]
     for number in range(200):
         transaction.emit({"event": "progress", "who": "me", "number": number, "text": "y" * 3000})
-    assert [writer.wait(timeout=20) for writer in writers] == [0, 0]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
     lines = transaction.path.read_bytes().splitlines()
     assert len(lines) == 601
     events = [json.loads(line) for line in lines]

@@ -11,7 +11,12 @@ from localloop.registry.published import PublishedImage
 
 
 def image(number: int, *tags: str, pushed: str = "", created: str = "") -> TaggedImage:
-    own = (f"d-{number:020x}", *([f"tx-{pushed}-abcdef"] if pushed else []), *tags)
+    own = (
+        f"d-{number:020x}",
+        f"0.0.0-d-{number:020x}",
+        *([f"tx-{pushed}-abcdef"] if pushed else []),
+        *tags,
+    )
     configs = {"linux/amd64": f"sha256:{number + 100:064x}"}
     return TaggedImage(PublishedImage("r", f"sha256:{number:064x}", configs), own, created)
 
@@ -37,8 +42,9 @@ def test_newest_stay(keep: int, gone: list[TaggedImage]) -> None:
         json.dumps({"imageID": OLD.image.configs["linux/amd64"]}),
         json.dumps({"image": f"p/web:{OLD.tags[0]}"}),
         json.dumps({"image": f"p/web:{OLD.tags[1]}"}),
+        json.dumps({"image": f"p/web:{OLD.tags[2]}"}),
     ],
-    ids=["reference", "imageID", "configuration", "d-tag", "transaction"],
+    ids=["reference", "imageID", "configuration", "d-tag", "semver", "transaction"],
 )
 def test_named_ones_stay(text: str) -> None:
     assert to_remove(ALL, References(["", text]), keep=1) == [MIDDLE]

@@ -72,11 +72,14 @@ def test_another_output_is_another_fingerprint_and_one_run_asks_once(tmp_path: P
         ('[sh, -c, "echo no >&2; exit 3"]', "ended with 3: no"),
         ("[no-such-program]", "cannot be started"),
         ("[cat, missing]", "ended with 1"),
+        ('["a\\0b"]', "cannot be started"),
+        ('[sleep, "60"], $timeout: 0.2', "`sleep 60` did not end within 0.2 s"),
     ],
 )
 def test_a_command_that_fails_is_refused(tmp_path: Path, command: str, words: str) -> None:
     with pytest.raises(UsageError, match=words) as caught:
-        values_of(tmp_path, f"{{a: {{$command: {command}}}}}")
+        values_of(tmp_path, f"{{b: [{{a: {{$command: {command}}}}}]}}")
+    assert "the command of the value b[0].a, `" in caught.value.message
     assert caught.value.reason == "value_command_failed:demo"
     assert caught.value.component == "demo"
 
@@ -90,10 +93,13 @@ def test_a_command_that_fails_is_refused(tmp_path: Path, command: str, words: st
         '{$command: [""]}',
         "{$command: [a], other: 1}",
         "{$command: {a: b}}",
+        "{$command: [a], $timeout: soon}",
+        "{$command: [a], $timeout: 0}",
+        "{$command: [a], $timeout: true}",
     ],
 )
 def test_another_shape_is_refused_with_its_line(tmp_path: Path, value: str) -> None:
-    with pytest.raises(UsageError, match=r"\$command") as caught:
+    with pytest.raises(UsageError, match=r"\$(command|timeout)") as caught:
         project(tmp_path, f"{{a: {value}}}")
     assert "localloop.yml:9" in str(caught.value.where)
 

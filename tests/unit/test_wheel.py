@@ -68,7 +68,13 @@ def test_filters_work_from_the_wheel(built: Path, tmp_path: Path) -> None:
     def run(tool: str, *arguments: str) -> str:
         argv = [str(Path(sys.executable).with_name(tool)), *arguments]
         done = subprocess.run(
-            argv, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=60
+            argv,
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

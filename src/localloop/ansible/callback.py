@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,12 @@ from ..release import charts as releases  # noqa: F401
 from ..report.journal import attach
 from ..session import Session
 from ..system.clock import process_started
+from ..system.environ import without_proxy
 from ..system.paths import content_dir
 from ..transaction.run import open_run
 from ..transaction.transaction import Transaction
 from .interrupts import RunInterrupts
+from .whole_run import require_project, require_whole_run
 
 # The playbooks of localloop that change something, and the command of each.
 COMMANDS = {
@@ -83,6 +85,8 @@ class CallbackModule(CallbackBase):
         elif path.resolve().parent == content_dir() / "playbooks":
             self._interrupts.watch()
             self._command = COMMANDS.get(path.name)
+            if self._command is not None:
+                self._refuse(require_whole_run, path.name)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         if self._within or self._transaction is not None or context.CLIARGS["check"]:
@@ -94,10 +98,16 @@ class CallbackModule(CallbackBase):
         inventory = manager._inventory.groups["all"].get_vars()
         everywhere = {**inventory, **play.get_vars(), **manager.extra_vars}
         root = everywhere.get("localloop_project")
-        if root is None:
+        if root is None and self._command is None:
             return  # not our inventory, so there is no project
+        if root is None:
+            self._refuse(require_project)
+        self._refuse(self._open, Path(str(root)), str(command), everywhere)
+
+    def _refuse(self, check: Callable[..., None], *arguments: Any) -> None:
+        """Call ``check``; what it raises ends the run."""
         try:
-            self._open(Path(str(root)), str(command), everywhere)
+            check(*arguments)
         except LocalloopError as error:
             self._problem = error
             self._display.display(f"localloop: {error}", color="red", stderr=True)
@@ -123,7 +133,9 @@ class CallbackModule(CallbackBase):
             started=self._started,
         )
         atexit.register(self._at_exit, os.getpid())
-        os.environ.update(self._transaction.environment())  # the workers are forks
+        # The workers are forks.
+        os.environ.update(without_proxy(os.environ, session.direct_hosts))
+        os.environ.update(self._transaction.environment())
         self._transaction.emit({"event": "playbook", "pid": os.getpid()})
         if _needs_exclusive_cluster(session, command, choice, variables):
             self._transaction.require_exclusive()

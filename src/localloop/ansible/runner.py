@@ -16,7 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,13 +26,15 @@ from typing import Any
 
 from ..errors import LocalloopError
 from ..report.journal import Journal
-from ..system.environ import for_playbooks
+from ..system.environ import for_playbooks, without_proxy
+from ..system.locales import utf8_locale
 from ..system.paths import content_dir
 from ..system.processes import Descendants
 
 # How long tools, workers and the playbook may take to end after the first Ctrl-C.
 INTERRUPT_GRACE_SECONDS = 8.0
 _POLL_SECONDS = 0.1
+_SAID_LINES = 5
 _KILLED = 137  # ansible-runner gives no exit status for a killed process
 
 
@@ -45,11 +48,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class RunnerOutcome:
-    """How the playbook ended. It is the gate that decides whether the deploy succeeded."""
+    """How the playbook ended. It is the gate that decides whether the deploy succeeded.
+
+    ``said``: the last lines that it printed, which say why if it ended before its first task.
+    """
 
     rc: int
     interrupted: bool = False
     failed: list[Failure] = field(default_factory=list)
+    said: tuple[str, ...] = ()
 
 
 def run_playbook(
@@ -61,12 +68,14 @@ def run_playbook(
     transaction: Journal | None = None,
     plan: Mapping[str, Any] | None = None,
     extra_environ: Mapping[str, str] | None = None,
+    direct_hosts: Sequence[str] = (),
     variables: Mapping[str, Any] | None = None,
     color: bool = False,
 ) -> RunnerOutcome:
     """Run one of our playbooks to its end, with ``variables`` as Ansible's extra variables.
 
-    ``plan`` is passed to the playbook, which then makes none. ``on_line`` is called with each line
+    ``plan`` is passed to the playbook, which then makes none. ``direct_hosts`` are what its
+    processes ask no proxy for. ``on_line`` is called with each line
     that the steps print, ``on_task`` with the role and name of each task that succeeded.
 
     Call it from the main thread: it handles SIGINT and SIGTERM while it runs. The first one
@@ -85,6 +94,7 @@ def run_playbook(
                 project_root=project_root,
                 transaction=transaction,
                 extra=extra_environ or {},
+                direct_hosts=direct_hosts,
                 color=color,
             ),
             variables=variables,
@@ -102,6 +112,7 @@ def environment(
     transaction: Journal | None,
     plan: Path | None = None,
     extra: Mapping[str, str],
+    direct_hosts: Sequence[str] = (),
     color: bool,
 ) -> dict[str, str]:
     """The whole environment of ansible-playbook, except for what ``configure`` adds."""
@@ -116,7 +127,8 @@ def environment(
         **({} if color else {"ANSIBLE_NOCOLOR": "1"}),
     }
     inherited = {} if transaction is None else _transaction_environ(transaction)
-    return {**for_playbooks(base), **extra, **ours, **inherited}
+    environ = {**for_playbooks(base), **utf8_locale(base), **extra, **ours, **inherited}
+    return without_proxy(environ, direct_hosts)
 
 
 def _write_plan(
@@ -171,7 +183,7 @@ def configure(
     config.env = {
         **environ,
         "ANSIBLE_CALLBACK_PLUGINS": os.pathsep.join(
-            (str(content_dir() / "callback_plugins"), get_callback_dir())
+            (str(content_dir() / "playbooks/callback_plugins"), get_callback_dir())
         ),
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
         "ANSIBLE_STDOUT_CALLBACK": "awx_display",
@@ -204,6 +216,7 @@ class _Run:
         self._kill_at: float | None = None
         self._descendants = Descendants()
         self._failed: list[Failure] = []
+        self._said: deque[str] = deque(maxlen=_SAID_LINES)
 
     def run(self) -> RunnerOutcome:
         thread = threading.Thread(target=self._in_thread, name="ansible-runner", daemon=True)
@@ -226,6 +239,7 @@ class _Run:
             rc=_KILLED if self._status is None else self._status,
             interrupted=self._signals > 0,
             failed=self._failed,
+            said=tuple(self._said),
         )
 
     def _in_thread(self) -> None:
@@ -258,6 +272,7 @@ class _Run:
         kind = event.get("event")
         if kind == "verbose":  # a step's line; Ansible's own display of tasks is not shown
             for line in str(event.get("stdout") or "").splitlines():
+                self._said.append(line)
                 self._on_line(line)
         elif kind == "runner_on_ok" and self._on_task is not None:
             self._on_task(str(data.get("role", "")), str(data.get("task", "")))

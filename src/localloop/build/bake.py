@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,20 @@ from typing import Any
 from ..errors import LocalloopError
 from ..registry.published import PublishedImage
 from ..system import tools
+from ..system.buildx import refuse_old_buildx
 from ..system.docker_host import DOCKER_HINT
 from ..system.redact import Redactor
-from .builder_fit import refuse_old_buildx
 from .progress import BuildProgress, Ticker, summary
+from .proxies import build_proxies
+from .stage_platform import platform_hint, stage_platform
 
 BUILD_TIMEOUT_SECONDS = 3600.0
 LOG = "bake.log"
 LOST = "builder_lost"
-# What Docker's client says if the daemon, BuildKit or the registry went away.
-_LOST = re.compile(
-    r"code = Unavailable|error reading from server|connection (?:refused|reset)|broken pipe"
-    r"|\bEOF\b|i/o timeout|Cannot connect to the Docker daemon"
-)
+# What Docker's client says if the daemon or BuildKit went away.
+_CLIENT_LOST = r"code = Unavailable|error reading from server|Cannot connect to the Docker daemon"
+# What it and a push say; a build step that downloads something says most of it too.
+_LOST = re.compile(rf"{_CLIENT_LOST}|connection (?:refused|reset)|broken pipe|\bEOF\b|i/o timeout")
 TAKEN = "image_taken"
 # When the last name of an image is removed Docker deletes the image, even if another build of the
 # same bytes is about to name it.
@@ -104,6 +106,13 @@ def _target(target: Target) -> dict[str, Any]:
     }
 
 
+def _proxy_flags(target: Target, proxies: Iterable[str]) -> list[str]:
+    """The flags that pass the proxy's variables by name, but for those that the target sets."""
+    own = {name.upper() for name in target.arguments}
+    names = [name for name in proxies if name.upper() not in own]
+    return [f"--set={target.component}.args.{name}" for name in names]
+
+
 def _literal(text: str) -> str:
     # Bake reads ${…} and %{…} in a JSON file as HCL templates; doubled they are literal.
     return text.replace("${", "$${").replace("%{", "%%{")
@@ -133,6 +142,8 @@ def run_bake(
     metadata.unlink(missing_ok=True)
     argv = [docker, "buildx", "bake", "--file", str(file), "--metadata-file", str(metadata)]
     argv += ["--progress=rawjson", "--provenance=false", "--sbom=false"]
+    proxies = build_proxies(os.environ)
+    argv += [flag for target in targets for flag in _proxy_flags(target, proxies)]
     if builder:
         argv += ["--builder", builder]
     names = [target.component for target in targets]
@@ -145,7 +156,11 @@ def run_bake(
         )
         with Ticker(progress.tick):
             done = tools.run(
-                argv, timeout=BUILD_TIMEOUT_SECONDS, cwd=work, on_stderr_line=progress.feed
+                argv,
+                timeout=BUILD_TIMEOUT_SECONDS,
+                cwd=work,
+                env={**os.environ, **proxies},
+                on_stderr_line=progress.feed,
             )
     if not progress.started:
         refuse_old_buildx(docker)
@@ -227,13 +242,16 @@ def _failure(progress: BuildProgress, targets: Sequence[Target], log: Path) -> L
     step, said = progress.failure()
     text = progress.text()
     error = _last_error(text)
-    if _LOST.search(error):
+    # BuildKit repeats what a step said; only what the client or a push says can be bad luck.
+    own = progress.failed_step()
+    of_a_step = bool(own) and (own in error or not re.search(_CLIENT_LOST, error))
+    if not of_a_step and _LOST.search(error):
         return LocalloopError(
             LOST,
             f"the connection to Docker or the registry was lost: {error[-300:]}",
             hint=f"Check that both run, then deploy again. BuildKit's whole output: {log}",
         )
-    if _TAKEN.search(error):
+    if not of_a_step and _TAKEN.search(error):
         return taken(error[-300:])
     component = _component_of(step, [target.component for target in targets]) or None
     if _FULL.search("\n".join([*said, error])):
@@ -244,16 +262,37 @@ def _failure(progress: BuildProgress, targets: Sequence[Target], log: Path) -> L
             hint="`docker system df` shows what is kept; `docker builder prune` empties the build"
             " cache, `localloop prune` removes this project's old images.",
         )
+    target = _target_of(component, targets)
+    platform = _platform_hint(target, step, [*said, error], progress.failing_line)
     if not step:
         last = [line for line in text if line.strip()][-3:]
         message = "docker buildx bake failed: " + " / ".join(last)
-        return LocalloopError("build_failed", message, hint=f"The whole output: {log}")
-    source = next((each.source for each in targets if each.component == component), "")
+        return LocalloopError(
+            "build_failed", message, hint=f"{platform} The whole output: {log}".strip()
+        )
+    source = target.source if target else ""
     return LocalloopError(
         f"build_failed:{component}" if component else "build_failed",
         "\n".join([f"the build failed at {step}", *(f"    {line}" for line in said)]),
         component=component,
         where=f"{source}:{progress.failing_line}" if source and progress.failing_line else None,
-        hint=f"Fix it and run the deploy again. BuildKit's whole output: {log}",
+        hint=f"{platform or 'Fix it and run the deploy again.'} BuildKit's whole output: {log}",
         details={"step": step, "lines": said},
     )
+
+
+def _target_of(component: str | None, targets: Sequence[Target]) -> Target | None:
+    if len(targets) == 1:
+        return targets[0]
+    return next((each for each in targets if each.component == component), None)
+
+
+def _platform_hint(target: Target | None, step: str, said: Sequence[str], line: int) -> str:
+    if target is None:
+        return ""
+    try:
+        dockerfile = target.dockerfile.read_text(errors="replace")
+    except OSError:
+        dockerfile = ""
+    asked = stage_platform(dockerfile, line, target.arguments, target.platform)
+    return platform_hint(step, said, asked, target.platform)

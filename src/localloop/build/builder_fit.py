@@ -12,7 +12,6 @@ from ..fingerprint.builder_kind import DOCKER, builder_kind
 from ..session import Session
 from ..system import tools
 from ..system.docker_host import DOCKER_HINT
-from ..system.host import BUILDX_MINIMUM, parse_version
 
 INSPECT_SECONDS = 30.0
 _HOST = re.compile(r'(?:^|\s)network="?host\b')
@@ -90,23 +89,6 @@ def inspect(name: str | None) -> Builder:
             hint="`docker buildx ls` lists the builders; `builder:` in localloop.yml names one.",
         )
     return parse(done.stdout)
-
-
-def refuse_old_buildx(docker: str) -> None:
-    """Raise ``tool_too_old:buildx`` for one without structured progress.
-
-    Called after a build that reported nothing: an older buildx writes plain text, whatever it is
-    asked for.
-    """
-    done = tools.run([docker, "buildx", "version"], timeout=INSPECT_SECONDS)
-    version = parse_version(done.stdout) if done.returncode == 0 else ()
-    if version and version < BUILDX_MINIMUM:
-        wanted = ".".join(map(str, BUILDX_MINIMUM))
-        raise UsageError(
-            "tool_too_old:buildx",
-            f"docker buildx is {'.'.join(map(str, version))}",
-            hint=f"Install buildx {wanted} or newer: `make tools` does on Debian.",
-        )
 
 
 def refuse_unfit_builder(session: Session, emit: Emit) -> None:

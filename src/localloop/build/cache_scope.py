@@ -1,8 +1,9 @@
 """Compiler caches: which builds share one.
 
-A Dockerfile that declares ``ARG LOCALLOOP_CACHE_SCOPE`` and names its cache mounts after it gets a
-cache of its own for each component, profile, set of lock files and set of base images. The argument
-is not part of any fingerprint, because a cache must not change the output.
+A Dockerfile that declares ``ARG LOCALLOOP_CACHE_SCOPE`` (or what ``cache_scope_arg`` says) and
+names its cache mounts after it gets a cache of its own for each component, profile, set of lock
+files and set of base images. The argument is not part of any fingerprint, because a cache must not
+change the output.
 """
 
 from __future__ import annotations

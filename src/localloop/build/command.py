@@ -115,7 +115,7 @@ def run_command(session: Session, target: Target, on_step: OnStep, redact: Redac
                 target.command,
                 timeout=target.timeout,
                 cwd=session.project.root,
-                env=_environment(target),
+                env=_environment(session, target),
                 on_stdout_line=on_line,
                 on_stderr_line=on_line,
             )
@@ -127,9 +127,9 @@ def run_command(session: Session, target: Target, on_step: OnStep, redact: Redac
         raise _failed(target, f"exit {done.returncode}", last, log)
 
 
-def _environment(target: Target) -> dict[str, str]:
+def _environment(session: Session, target: Target) -> dict[str, str]:
     return {
-        **for_commands(os.environ),
+        **for_commands(os.environ, session.direct_hosts),
         **target.arguments,
         "LOCALLOOP_IMAGE": target.reference or "",
         "LOCALLOOP_PLATFORM": target.platform,

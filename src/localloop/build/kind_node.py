@@ -6,16 +6,17 @@ version, by its digest; our own, built from Go modules.
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..cluster.kind_config import unsupported_by_own_image
-from ..cluster.node_images import BUILDABLE, KINDEST, NEWEST
+from ..cluster.node_images import BUILDABLE, KINDEST, NEWEST, require_known
 from ..config.model import ClusterConfig
 from ..errors import LocalloopError, UsageError
+from ..system.ca_bundle import host_ca_bundle
 from ..system.container_runtime import ROOTLESS, server_runtime
 from ..system.docker import Docker
 from .own_image import build_image, content_tag, ensure_base_image
@@ -23,7 +24,6 @@ from .own_image import build_image, content_tag, ensure_base_image
 Say = Callable[[str], None]
 REPOSITORY = "localloop/kind-node"
 PULL_SECONDS = 600
-_CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,14 @@ def have_node_image(
 
     ``directory`` is what our own image is built from, ``timeout`` the seconds for that. Raises
     ``LocalloopError``: ``node_image_missing``, ``image_build_failed``, ``base_image_failed``;
-    ``UsageError``: ``kubernetes_unavailable``, ``kind_config_unsupported``.
+    ``UsageError``: ``kubernetes_unavailable``, ``kind_config_unsupported``,
+    ``node_image_unusable``.
     """
+    require_known(wanted)
     if wanted.node_image:
-        return _configured(docker, wanted.node_image, check=check, say=say)
+        if wanted.node_image.startswith(f"{REPOSITORY}:"):
+            _require_supported(wanted)
+        return _configured(docker, wanted, check=check, say=say)
     minor = wanted.kubernetes or NEWEST
     kindest = KINDEST.get(minor, "")
     if kindest and docker.inspect_image(kindest) is not None:
@@ -111,19 +115,38 @@ def image_files(directory: Path, minor: str) -> list[Path]:
     ]
 
 
-def _configured(docker: Docker, reference: str, *, check: bool, say: Say) -> NodeImage:
-    if docker.inspect_image(reference) is not None:
-        return NodeImage(reference, "configured", changed=False)
-    if check:
+def _configured(docker: Docker, wanted: ClusterConfig, *, check: bool, say: Say) -> NodeImage:
+    reference = wanted.node_image or ""
+    file = wanted.kind_config
+    key = "the image of the nodes in that file" if file else "`cluster.node_image`"
+    found, pulled = docker.inspect_image(reference), False
+    if found is None and check:
         return NodeImage(reference, "configured", changed=True)
-    problem = _pull(docker, reference, say)
-    if problem:
-        raise LocalloopError(
-            "node_image_missing",
-            f"`cluster.node_image` is {reference}, which {problem}",
-            hint="Build or pull that image, or leave `cluster.node_image` out.",
+    if found is None:
+        problem = _pull(docker, reference, say)
+        if problem:
+            raise LocalloopError(
+                "node_image_missing",
+                f"{key} is {reference}, which {problem}",
+                where=str(file) if file else None,
+                hint="Build or pull that image, or leave it out.",
+            )
+        found, pulled = docker.inspect_image(reference), True
+    if found is not None and not _is_node_image(found):
+        raise UsageError(
+            "node_image_unusable",
+            f"{key} is {reference}, which is no node image of kind: it does not start an init",
+            where=str(file) if file else None,
+            hint="Name a `kindest/node` image, or one that `kind build node-image` made.",
         )
-    return NodeImage(reference, "configured", changed=True)
+    return NodeImage(reference, "configured", changed=pulled)
+
+
+def _is_node_image(found: Mapping[str, Any]) -> bool:
+    """Whether a container of the image is a node: ``entrypoint`` prepares it and starts an init."""
+    config = found.get("Config") or {}
+    words = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
+    return any(Path(word).name in ("entrypoint", "init", "systemd") for word in words)
 
 
 def _pull(docker: Docker, reference: str, say: Say) -> str:
@@ -145,14 +168,11 @@ def _require_supported(wanted: ClusterConfig) -> None:
             "kind_config_unsupported",
             f"the node image that is built here does not support {', '.join(lacks)}",
             where=str(wanted.kind_config or ""),
-            hint="Name a `kindest/node` image as `cluster.node_image`, or change this.",
+            hint="Name a `kindest/node` image as `image` of every node there, or change this.",
         )
 
 
 def _ca_secret() -> dict[str, str]:
     """The host's CA bundle for downloads within the build, where there is one."""
-    paths = ssl.get_default_verify_paths()
-    for path in (paths.cafile, *_CA_BUNDLES):
-        if path and Path(path).is_file():
-            return {"ca-certificates": path}
-    return {}
+    path = host_ca_bundle(os.environ)
+    return {"ca-certificates": path} if Path(path).is_file() else {}

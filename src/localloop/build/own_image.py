@@ -11,9 +11,10 @@ from types import MappingProxyType
 
 from ..errors import LocalloopError
 from ..system import tools
+from ..system.buildx import refuse_old_buildx
 from ..system.docker import Docker
-from .builder_fit import refuse_old_buildx
 from .progress import BuildProgress, Ticker
+from .proxies import build_proxies
 
 Say = Callable[[str], None]
 DOCKER_HINT = "Install Docker: `make tools` does on Debian 12 and 13."
@@ -97,11 +98,19 @@ def build_image(
     argv += ["--provenance=false", f"--tag={reference}"]
     for key, value in sorted(build_args.items()):
         argv += ["--build-arg", f"{key}={value}"]
+    proxies = build_proxies(os.environ)
+    for name in proxies:
+        argv += ["--build-arg", name]
     for name, path in sorted(secrets.items()):
         argv.append(f"--secret=id={name},src={path}")
     progress = BuildProgress(say)
     with Ticker(progress.tick):
-        done = tools.run([*argv, str(directory)], timeout=timeout, on_stderr_line=progress.feed)
+        done = tools.run(
+            [*argv, str(directory)],
+            timeout=timeout,
+            env={**os.environ, **proxies},
+            on_stderr_line=progress.feed,
+        )
     if not progress.started:
         refuse_old_buildx(client)
     if done.returncode == 0:

@@ -166,6 +166,14 @@ class BuildProgress:
                 return vertex.name, list(vertex.tail)
             return "", []
 
+    def failed_step(self) -> str:
+        """What the step that failed said in its first line; empty if none but a push failed."""
+        with self._lock:
+            for vertex in self._failed:
+                if not _PASSED_ON.match(vertex.name):
+                    return vertex.error.partition("\n")[0]
+            return ""
+
     def _take_text(self, line: str) -> None:
         previous = self._text[-1] if self._text else ""
         if _RULE.fullmatch(line) and (place := _PLACE.fullmatch(previous)):

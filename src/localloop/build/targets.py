@@ -12,9 +12,10 @@ from ..errors import LocalloopError
 from ..inputs.context import BuildContext, write_build_context
 from ..plan.model import ComponentPlan, Plan
 from ..session import Session
+from ..system.ca_bundle import host_ca_bundle
 from ..system.redact import Redactor
 from .bake import BUILD_TIMEOUT_SECONDS, Target
-from .cache_scope import SCOPE_ARG, cache_scope
+from .cache_scope import cache_scope
 
 # BuildKit refuses larger secrets.
 SECRET_BYTES = 500 * 1024
@@ -39,7 +40,7 @@ def build_target(
         arguments={**build_arguments(session, image), **(arguments or {})},
         stage=image.target,
         contexts=contexts,
-        secrets=tuple(_source(name, secret) for name, secret in image.secrets.items()),
+        secrets=tuple(_source(session, *each) for each in image.secrets.items()),
         ssh=image.ssh,
         cache_from=image.cache_from,
         cache_to=image.cache_to,
@@ -49,7 +50,7 @@ def build_target(
     )
 
 
-def context_of(needed: ComponentPlan) -> str:
+def context_of(session: Session, needed: ComponentPlan) -> str:
     """The build context by which another image of the plan uses this one.
 
     Raises ``need_not_published`` if the plan does not build it and the registry does not hold it.
@@ -63,12 +64,12 @@ def context_of(needed: ComponentPlan) -> str:
             component=needed.name,
             hint=f"Name {needed.name} as a target too, or deploy without targets.",
         )
-    return f"docker-image://{needed.image.ref}"
+    return f"docker-image://{session.push_repository(needed.name)}@{needed.image.digest}"
 
 
-def contexts_of(image: Image, plan: Plan) -> dict[str, str]:
+def contexts_of(session: Session, image: Image, plan: Plan) -> dict[str, str]:
     """The build contexts of everything that an image needs."""
-    return {name: context_of(plan.components[name]) for name in image.needs}
+    return {name: context_of(session, plan.components[name]) for name in image.needs}
 
 
 def build_arguments(session: Session, image: Image) -> dict[str, str]:
@@ -86,10 +87,11 @@ def build_arguments(session: Session, image: Image) -> dict[str, str]:
 
 def _scope(session: Session, image: Image) -> dict[str, str]:
     """The scope of the compiler caches, if the Dockerfile declares the argument."""
-    if SCOPE_ARG not in session.fingerprints.analysis(image).effective_args({SCOPE_ARG: ""}):
+    name = image.cache_scope_arg
+    if name not in session.fingerprints.analysis(image).effective_args({name: ""}):
         return {}
     scope = cache_scope(session.project, image, session.environ, platform=session.platform)
-    return {SCOPE_ARG: scope}
+    return {name: scope}
 
 
 def _unhashed(session: Session, image: Image) -> dict[str, str]:
@@ -106,30 +108,32 @@ def _unhashed_value(session: Session, component: str, name: str, source: Unhashe
         return session.environ.get(source.env)
     if source.command is None:
         return source.value
-    from ..system import tools
+    from ..system.outputs import CommandError, output_of
 
-    done = tools.run(source.command, timeout=30, cwd=session.project.root)
-    if done.returncode:
+    root = session.project.root
+    try:
+        return output_of(source.command, timeout=source.timeout, root=root).strip()
+    except CommandError as error:
         raise LocalloopError(
             "unhashed_arg_failed",
-            f"the command of unhashed_args.{name} ended with {done.returncode}:"
-            f" {done.stderr.strip()[-200:]}",
+            f"the command of unhashed_args.{name}, {error}",
             component=component,
-            hint=f"Run {' '.join(source.command)} in {session.project.root}.",
-        )
-    return done.stdout.strip()
+            hint=f"Run it in {root}; if it only takes long, give it a `timeout`"
+            f" (default {UnhashedArg.timeout:g} s).",
+        ) from error
 
 
-def _source(name: str, secret: Secret) -> str:
+def _source(session: Session, name: str, secret: Secret) -> str:
     """A secret as buildx takes it: one line of CSV."""
-    fields = [f"id={name}", f"env={secret.env}" if secret.env else f"src={secret.file}"]
+    file = host_ca_bundle(session.environ) if secret.ca_bundle else secret.file
+    fields = [f"id={name}", f"env={secret.env}" if secret.env else f"src={file}"]
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(fields)
     return text.getvalue()
 
 
 def redactor(session: Session, images: Iterable[Image]) -> Redactor:
-    """A redactor for the values of the images' secrets.
+    """A redactor for the values of the images' secrets; CA certificates are none.
 
     Raises ``secret_missing`` and ``ssh_agent_missing``.
     """
@@ -143,7 +147,8 @@ def redactor(session: Session, images: Iterable[Image]) -> Redactor:
                 hint="Start an agent (eval $(ssh-agent); ssh-add), or remove `ssh:`.",
             )
         for name, secret in image.secrets.items():
-            found.append(_value(session, image, name, secret))
+            value = _value(session, image, name, secret)
+            found += [] if secret.ca_bundle else [value]
     return Redactor(found)
 
 
@@ -153,14 +158,18 @@ def _value(session: Session, image: Image, name: str, secret: Secret) -> str:
         if value is None:
             raise _missing(image, name, f"{secret.env} is not set", f"Set {secret.env}")
         return value
+    path = host_ca_bundle(session.environ) if secret.ca_bundle else secret.file
+    if not path:
+        said = "this machine has no file of CA certificates in the usual places"
+        raise _missing(image, name, said, "Set SSL_CERT_FILE to one")
     try:
-        with Path(secret.file).open("rb") as file:
+        with Path(path).open("rb") as file:
             data = file.read(SECRET_BYTES + 1)
     except OSError as error:
-        said = f"{secret.file} cannot be read: {error.strerror}"
+        said = f"{path} cannot be read: {error.strerror}"
         raise _missing(image, name, said, "Make it readable") from error
     if len(data) > SECRET_BYTES:
-        said = f"{secret.file} has more than {SECRET_BYTES} bytes"
+        said = f"{path} has more than {SECRET_BYTES} bytes"
         raise _missing(image, name, said, "BuildKit takes no larger one; shorten it")
     return data.decode(errors="replace")
 
@@ -188,8 +197,8 @@ def bake_targets(
             session,
             image,
             make(session.project, image, copy=session.fingerprints.copy_name(image)),
-            reference=f"{session.repository(image.name)}:{tag}",
-            contexts=contexts_of(image, plan),
+            reference=f"{session.push_repository(image.name)}:{tag}",
+            contexts=contexts_of(session, image, plan),
         )
         for image in images
     ]

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from ..config.model import API_PORT
 from ..system.docker import Docker
 from . import owner
 
 CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 ROLE_LABEL = "io.x-k8s.kind.role"
 CONTROL_PLANE = "control-plane"
-API_PORT = 6443
 
 _UP = re.compile(r"Up (?:(\d+) seconds?|Less than a second)")
 
@@ -60,7 +60,7 @@ def list_nodes(docker: Docker, name: str) -> Sequence[Listed]:
 
 def judge_nodes(listed: Sequence[Listed], creation: owner.Creation | None) -> Nodes:
     """What has to be done about a cluster's node containers. ``creation``: what is noted of it."""
-    nodes = tuple(sorted((_node(each) for each in listed), key=_order))
+    nodes = tuple(sorted((node_container(each) for each in listed), key=_order))
     if not nodes:
         return Nodes(verdict="create", reason="cluster_missing")
     ours = any(owner.owns(creation, each) for each in listed)
@@ -68,11 +68,12 @@ def judge_nodes(listed: Sequence[Listed], creation: owner.Creation | None) -> No
     return replace(found, ours=ours, nodes=nodes, api=_api(listed))
 
 
-def _node(listed: Listed) -> NodeContainer:
+def node_container(listed: Listed, *, role: str = "") -> NodeContainer:
+    """A node from its container as Docker lists it; kind's label says its role unless given."""
     labels = listed.get("Labels") or {}
     return NodeContainer(
         name=str(listed["Names"][0]).removeprefix("/"),
-        role=labels.get(ROLE_LABEL, ""),
+        role=role or labels.get(ROLE_LABEL, ""),
         state=str(listed.get("State", "")),
         container_id=str(listed["Id"]),
         image=str(listed.get("Image", "")),

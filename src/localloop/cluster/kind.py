@@ -9,8 +9,11 @@ from pathlib import Path
 from ..errors import LocalloopError, UsageError
 from ..system import tools
 from ..system.docker_host import socket_path
+from ..system.environ import for_containers
 from ..system.host import KIND_MINIMUM, parse_version
-from .state import kubeconfig_path, registry_container
+from ..system.paths import unwritable
+from .registry_state import registry_container
+from .state import kubeconfig_path
 
 KIND_HINT = "Install kind 0.33 or newer: `make tools`, or `go install sigs.k8s.io/kind@v0.33.0`."
 CREATE_SECONDS = 600.0
@@ -21,7 +24,11 @@ Say = Callable[[str], None]
 
 # These change which clusters kind sees, or where it creates them.
 _UNSET = ("KUBECONFIG", "DOCKER_CONTEXT")
-_TAKEN = re.compile(r"Bind for (\S+) failed: port is already allocated|address already in use")
+_TAKEN = re.compile(
+    r"Bind for (\S+) failed: port is already allocated"
+    r"|listen \w+ (\S+): bind: address already in use"
+    r"|address already in use"
+)
 _LAST_LINES = 12
 
 
@@ -44,8 +51,8 @@ def create(name: str, config: Path, image: str, *, say: Say, environ: Mapping[st
 
     Raises ``LocalloopError``: ``port_taken``, ``kind_failed``, ``tool_timeout``.
     """
-    forget_kubeconfig(name)
     argv = [require_kind(), "create", "cluster", "--name", name, "--config", str(config)]
+    forget_kubeconfig(name)
     argv += ["--image", image, "--kubeconfig", str(kubeconfig_path(name)), "--wait", "0s"]
     done = tools.run(
         argv,
@@ -55,26 +62,31 @@ def create(name: str, config: Path, image: str, *, say: Say, environ: Mapping[st
     )
     if done.returncode == 0:
         return
-    taken = _TAKEN.search(done.stderr)
+    taken = taken_port(done.stderr)
     if taken:
         raise LocalloopError(
             "port_taken",
-            f"cluster {name} was not created: a port that it publishes is taken"
-            f" ({taken.group(1) or 'address already in use'})",
+            f"cluster {name} was not created: a port that it publishes is taken ({taken})",
             hint="Stop what listens there, or change `cluster.ports` in localloop.yml.",
         )
     raise LocalloopError(
         "kind_failed",
-        f"kind could not create cluster {name}:\n" + _last(done.stderr),
+        f"kind could not create cluster {name}{_killed(done.returncode)}:\n" + _last(done.stderr),
         hint=f"The whole output: kind create cluster --retain --name {name} --config {config}"
         f" --image {image}; then `kind export logs --name {name}`.",
     )
 
 
+def taken_port(said: str) -> str:
+    """The address whose port Docker says is taken; empty if that is not what it says."""
+    found = _TAKEN.search(said)
+    return next(filter(None, found.groups()), "address already in use") if found else ""
+
+
 def delete(name: str, *, environ: Mapping[str, str]) -> None:
     """Delete a cluster's nodes, whole or half made. Raises ``kind_failed``, ``tool_timeout``."""
-    forget_kubeconfig(name)
     argv = [require_kind(), "delete", "cluster", "--name", name]
+    forget_kubeconfig(name)
     argv += ["--kubeconfig", str(kubeconfig_path(name))]
     done = tools.run(argv, timeout=DELETE_SECONDS, env=child_environ(environ, name))
     if done.returncode:
@@ -102,35 +114,41 @@ def read_kubeconfig(name: str, *, environ: Mapping[str, str]) -> bytes:
 
 
 def forget_kubeconfig(name: str) -> None:
-    """Remove our kubeconfig, and the lock that a kind which was killed leaves beside it."""
+    """Remove our kubeconfig, and the lock that a kind which was killed leaves beside it.
+
+    Raises ``LocalloopError`` (``state_unwritable``).
+    """
     path = kubeconfig_path(name)
     for each in (path, path.with_name(f"{path.name}.lock")):
-        each.unlink(missing_ok=True)
+        try:
+            each.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(each, error) from error
 
 
 def child_environ(environ: Mapping[str, str], name: str) -> dict[str, str]:
     """What kind's process gets: our Docker daemon, none of kind's own variables.
 
-    Where there is a proxy, NO_PROXY names the registry: kind hands these variables to the nodes.
+    kind hands the proxy's variables to the nodes, with its own additions to NO_PROXY. Ours names
+    the registry.
     """
+    proxies = for_containers(environ, [registry_container(name)])
     kept = {
         key: value
         for key, value in environ.items()
-        if not key.startswith("KIND_") and key not in _UNSET
+        if not key.startswith("KIND_") and key not in _UNSET and not key.upper().endswith("_PROXY")
     }
-    kept["DOCKER_HOST"] = f"unix://{socket_path(environ)}"
-    registry = registry_container(name)
-    for key in ("NO_PROXY", "no_proxy"):
-        proxies = {"http_proxy", "https_proxy"} if key.islower() else {"HTTP_PROXY", "HTTPS_PROXY"}
-        if key in kept or proxies & kept.keys():
-            kept[key] = ",".join(filter(None, (kept.get(key, ""), registry)))
-    return kept
+    return {**kept, **proxies, "DOCKER_HOST": f"unix://{socket_path(environ)}"}
 
 
 def _step(line: str) -> str:
     """What a line of kind's progress says, without its marks and pictures; empty for all else."""
     text = line.strip()
     return text.encode("ascii", "ignore").decode().strip(" .") if text[:1] in "•✗" else ""
+
+
+def _killed(code: int) -> str:
+    return f" (it was killed by signal {-code})" if code < 0 else ""
 
 
 def _last(stderr: str) -> str:

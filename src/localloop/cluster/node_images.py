@@ -9,6 +9,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..config.model import ClusterConfig
+from ..errors import UsageError
+from ..system.docker import Docker
+
 KINDEST: Mapping[str, str] = {
     # From the release notes of kind 0.33.0; the first is also the default in its source.
     "1.37": "kindest/node:v1.37.0"
@@ -49,6 +53,30 @@ def minor_of(text: str) -> str:
     return found[1] if found else ""
 
 
+def require_known(wanted: ClusterConfig) -> None:
+    """Raise ``UsageError`` (``kubernetes_unavailable``) for a version of Kubernetes that a new
+    cluster cannot have: no image of it is known, or the configured one is of another."""
+    minor, image = wanted.kubernetes, wanted.node_image
+    if not minor:
+        return
+    if image:
+        if minor_of(image) in ("", minor):
+            return
+        raise UsageError(
+            "kubernetes_unavailable",
+            f"`cluster.node_image` is {image}, and `cluster.kubernetes` asks for {minor}",
+            hint="Leave one of the two out, or make them agree.",
+        )
+    if minor not in KINDEST and minor not in BUILDABLE:
+        known = sorted({*KINDEST, *BUILDABLE}, key=lambda each: int(each[2:]), reverse=True)
+        raise UsageError(
+            "kubernetes_unavailable",
+            f"there is no node image for Kubernetes {minor}",
+            hint=f"`cluster.kubernetes` can be {', '.join(known)};"
+            " `cluster.node_image` names any other image.",
+        )
+
+
 def refuses_cgroup_v1(image: str) -> bool:
     """Whether the kubelet of a published image does not start on this host without being asked.
 
@@ -58,3 +86,12 @@ def refuses_cgroup_v1(image: str) -> bool:
     minor = minor_of(image).partition(".")[2]
     v1 = Path("/sys/fs/cgroup").is_dir() and not Path("/sys/fs/cgroup/cgroup.controllers").exists()
     return published and v1 and int(minor or 0) >= 35
+
+
+def kubeadm_patches(docker: Docker, image: str) -> str:
+    """The directory of an image with patches for what kubeadm makes; empty if it has none.
+
+    The image that localloop builds names it in a label.
+    """
+    found = docker.inspect_image(image) or {}
+    return str((found.get("Config", {}).get("Labels") or {}).get("localloop.kubeadm-patches") or "")

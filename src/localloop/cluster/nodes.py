@@ -7,6 +7,7 @@ import io
 import posixpath
 import re
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..config.model import NodeFile
@@ -43,7 +44,10 @@ def put(docker: Docker, node: str, file: NodeFile, content: bytes) -> None:
     temporary = f".{name}.localloop"
     place = posixpath.join(directory, temporary)
     _must(docker, node, file, ["mkdir", "-p", "--", directory])
-    docker.engine.put_archive(node, directory, _archive(temporary, file, content))
+    owner, _, group = file.owner.partition(":")
+    owners = int(owner), int(group or owner)
+    archive = _archive({temporary: content}, mode=int(file.mode, 8), owners=owners)
+    docker.engine.put_archive(node, directory, archive)
     held = digest(docker, node, place)
     if held != hashlib.sha256(content).hexdigest():
         docker.engine.execute(node, ["rm", "-f", "--", place])
@@ -54,6 +58,15 @@ def put(docker: Docker, node: str, file: NodeFile, content: bytes) -> None:
             hint="Run the deploy again; if it happens again, check the node's disk.",
         )
     _must(docker, node, file, ["mv", "-f", "-T", "--", place, file.dest])
+
+
+def put_copies(docker: Docker, node: str, paths: Iterable[str], content: bytes) -> None:
+    """Put ``content`` at each of the absolute paths, as root's with mode 644, in one request.
+
+    Missing directories are made.
+    """
+    files = {path.removeprefix("/"): content for path in paths}
+    docker.engine.put_archive(node, "/", _archive(files, mode=0o644))
 
 
 def require_stat(docker: Docker, node: str, file: NodeFile) -> Stat:
@@ -80,16 +93,15 @@ def _must(docker: Docker, node: str, file: NodeFile, argv: list[str]) -> None:
         )
 
 
-def _archive(name: str, file: NodeFile, content: bytes) -> bytes:
+def _archive(files: Mapping[str, bytes], *, mode: int, owners: tuple[int, int] = (0, 0)) -> bytes:
+    """A tar archive of files by name; ``owners`` are the numbers of user and group."""
     import tarfile
 
-    owner, _, group = file.owner.partition(":")
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    member.mode = int(file.mode, 8)
-    member.uid, member.gid = int(owner), int(group or owner)
-    member.mtime = time.time()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        archive.addfile(member, io.BytesIO(content))
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode, member.mtime = len(content), mode, time.time()
+            member.uid, member.gid = owners
+            archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..config.cluster import OWNER_DEST
+from ..config.node_places import OWNER_DEST
 from ..system.paths import cluster_dir, write_private
 
 
@@ -45,13 +46,29 @@ def noted(name: str) -> Creation | None:
 def begin(name: str, image: str) -> Path:
     """Note that a cluster is about to be created; returns the file that its nodes have to mount."""
     creation = Creation(owner=os.urandom(16).hex(), image=image)
-    file = cluster_dir(name) / "owner" / creation.owner
+    file = _file(name, creation)
     write_private(file, f"{creation.owner}\n".encode())
     for other in file.parent.iterdir():
         if other != file:
-            other.unlink()
+            with suppress(OSError):
+                other.rmdir() if other.is_dir() else other.unlink()
     _save(name, creation)
     return file
+
+
+def restore(name: str) -> None:
+    """Write the file that the nodes mount again if it is lost: without it, none of them starts.
+
+    Docker puts an empty directory where it misses a mount's source. Raises ``LocalloopError``
+    (``state_unwritable``).
+    """
+    creation = noted(name)
+    file = _file(name, creation) if creation else None
+    if creation is None or file is None or file.is_file():
+        return
+    with suppress(OSError):
+        file.rmdir()
+    write_private(file, f"{creation.owner}\n".encode())
 
 
 def finish(name: str, kubernetes: str) -> None:
@@ -78,6 +95,10 @@ def owns(creation: Creation | None, container: Mapping[str, Any]) -> bool:
         and PurePosixPath(str(mount.get("Source"))).name == creation.owner
         for mount in container.get("Mounts") or ()
     )
+
+
+def _file(name: str, creation: Creation) -> Path:
+    return cluster_dir(name) / "owner" / creation.owner
 
 
 def _note(name: str) -> Path:

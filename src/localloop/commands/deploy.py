@@ -16,7 +16,12 @@ from ..observe.facts import Facts, Request
 from ..plan.cluster_verdict import BootstrapChoice, cluster_verdict, require_possible
 from ..plan.make import make_plan
 from ..plan.model import Plan
-from ..plan.preflight import require_files, require_tools
+from ..plan.preflight import (
+    remember_first_use,
+    require_charts,
+    require_files,
+    require_tools,
+)
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
 from ..transaction.transaction import Transaction
@@ -77,6 +82,8 @@ def _deploy(
         return
     require_files(session, plan)
     require_tools(session, plan)
+    require_charts(session, plan)
+    remember_first_use(session, plan)
     if plan.cluster["verdict"] != "ok":
         transaction.require_exclusive()
     if plan.cluster["verdict"] == "bootstrap":
@@ -140,6 +147,7 @@ def _run_playbook(
         playbook,
         project_root=Path(plan.root),
         transaction=transaction,
+        direct_hosts=session.direct_hosts,
         extra_environ={
             **declared_environ(session.project, os.environ),
             "LOCALLOOP_PROFILE": plan.profile,

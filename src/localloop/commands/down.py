@@ -6,10 +6,10 @@ import argparse
 import os
 from dataclasses import dataclass
 
-from ..cluster.state import context_name
 from ..cluster.user_kubeconfig import entry_in_user_config
 from ..config.project import load_project
 from ..events import Emit
+from ..plan.cluster_verdict import require_own
 from ..release.remove import has_remains, removal_plan, remove_project
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
@@ -45,6 +45,8 @@ def run(options: Options, console: Console) -> int:
     """
     project = load_project(options.project, profile=options.profile)
     session = Session(project, os.environ)
+    if options.cluster:
+        require_own(session, "removed")
     left = options.cluster and has_remains(session)
     if session.cluster.verdict == "create" and not left:
         console.document({"outcome": "absent"})
@@ -61,7 +63,7 @@ def run(options: Options, console: Console) -> int:
     report, error = run_to_its_end(transaction, act)
     code = print_outcome(console, report, error)
     if options.cluster and not code:
-        say_what_the_user_has(console, context_name(session.cluster_name))
+        say_what_the_user_has(console, session.context)
     return code
 
 
@@ -91,6 +93,7 @@ def _remove_cluster(
     outcome = run_playbook(
         "down.yml",
         variables={"down_cluster": True, "down_force": force},
+        direct_hosts=session.direct_hosts,
         extra_environ={"LOCALLOOP_PROFILE": session.project.profile or ""},
         project_root=session.project.root,
         transaction=transaction,

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
 
 from ..errors import UsageError
@@ -45,10 +46,11 @@ def run(options: Options, console: Console) -> int:
     path, inputs = options.path, tuple(options.inputs)
     if not path.is_dir():
         raise UsageError("input_missing", f"{path} is not a directory")
-    tree = fingerprinted(path, inputs)
-    for pattern in unmatched_inputs(inputs, tree):
+    walked = fingerprinted(path, inputs)
+    for pattern in unmatched_inputs(inputs, walked):
         print(f"warning: --inputs: {one_line(pattern)} matches nothing", file=sys.stderr)
-    value = tree_digest(b"tree 1", tree)
+    tree = _as_git(walked)
+    value = tree_digest(b"tree 2", tree)
     kinds = [word[:1] for folder in tree.values() for _, word in tree_entries(folder.section)]
     console.document(
         {
@@ -65,11 +67,10 @@ def run(options: Options, console: Console) -> int:
 
 
 def fingerprinted(root: Path, inputs: tuple[str, ...]) -> Tree:
-    """The files and links below a directory as git would keep them; every byte is read.
+    """What is below a directory; every byte is read.
 
-    ``inputs`` are patterns as in localloop.yml; ``!`` excludes. Of a file its bytes and its
-    executable bit count, of a directory its contents; ``.git`` and localloop's own directories are
-    left out. Raises UsageError (``input_missing``) if no pattern matches.
+    ``inputs`` are patterns as in localloop.yml; ``!`` excludes. ``.git`` and localloop's own
+    directories are left out. Raises UsageError (``input_missing``) if no pattern matches.
     """
     named = [pattern for pattern in inputs if not pattern.startswith("!")]
     patterns = (
@@ -83,15 +84,20 @@ def fingerprinted(root: Path, inputs: tuple[str, ...]) -> Tree:
         raise UsageError(
             "input_missing", f"--inputs: nothing matches {', '.join(map(one_line, inputs))}"
         )
+    return tree
+
+
+def _as_git(tree: Tree) -> Tree:
+    """The files and links as git would keep them, with their owner's executable bit."""
     return {
-        path: Folder(
-            b"", b"".join(_as_git(name, word) for name, word in tree_entries(folder.section))
-        )
+        path: Folder(b"", b"".join(starmap(_entry_as_git, tree_entries(folder.section))))
         for path, folder in tree.items()
         if folder.section
     }
 
 
-def _as_git(name: bytes, word: bytes) -> bytes:
-    """The item without its permissions for others, which git does not keep."""
-    return tree_entry(word[:1], b"-" + word[2:3], name, word[3:])
+def _entry_as_git(name: bytes, word: bytes) -> bytes:
+    kind, mode, content = word[:1], word[1:5], word[5:]
+    if kind == b"f":
+        mode = b"0755" if int(mode, 8) & 0o100 else b"0644"
+    return tree_entry(kind, mode, name, content)

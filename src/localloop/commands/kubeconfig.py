@@ -45,6 +45,11 @@ def run(options: Options, console: Console) -> int:
             hint="`localloop bootstrap` creates it.",
         )
     context = session.kube.config.context  # fetches the file if it was deleted
+    if options.merge and not session.provider.owns:
+        raise UsageError(
+            "cluster_not_ours",
+            f"context {context} is one of your own kubeconfig already: there is nothing to merge",
+        )
     document: dict[str, Any] = {"path": str(session.kubeconfig), "context": context}
     if not options.merge:
         console.document(document)

@@ -52,7 +52,8 @@ def require_success(playbook: str, outcome: RunnerOutcome, transaction: Transact
         raise InterruptedRun("interrupted", "interrupted by Ctrl-C")
     if not outcome.rc or any(event.get("event") == "failed" for event in transaction.events()):
         return
-    said = "; ".join(f"{each.task}: {each.message}" for each in outcome.failed) or "no message"
+    said = "; ".join(f"{each.task}: {each.message}" for each in outcome.failed)
+    said = said or " ".join(outcome.said) or "it printed nothing"
     raise LocalloopError("playbook_failed", f"{playbook} ended with {outcome.rc}: {said}")
 
 

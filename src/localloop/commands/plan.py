@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..config.model import Project
 from ..config.project import load_project
-from ..errors import LocalloopError, UsageError
-from ..observe.facts import Request
+from ..errors import LocalloopError
+from ..observe.facts import Request, request
 from ..plan.make import make_plan
 from ..plan.model import UNCHECKED, ComponentPlan, Plan
 from ..plan.preflight import require_files
-from ..session import Session
+from ..plan.summary import cluster_text, images_text
+from ..session import Session, host_platform
 from .arguments import TargetOptions, add_targets, requested
 from .console import Console
 
@@ -34,6 +37,7 @@ class Options(TargetOptions):
 
     diff: bool = False
     bake: bool = False
+    inputs: str | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,14 +47,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bake", action="store_true", help="print the file for docker buildx bake (JSON)"
     )
+    parser.add_argument(
+        "--inputs",
+        nargs="?",
+        const="",
+        metavar="COMPONENT",
+        help="list what counts as input and why, instead of the plan",
+    )
 
 
 def run(options: Options, console: Console) -> int:
     """Print the plan; 0. Raises LocalloopError."""
     project = load_project(options.project, profile=options.profile)
+    if options.inputs is not None:
+        return _list_inputs(project, options.inputs or None, options.targets, console)
     wanted = requested(options, project, os.environ)
-    plan, session = _plan(Session(project, os.environ, writes=False), wanted)
+    plan, session = _plan(Session(project, os.environ, pulls=False), wanted)
     require_files(session, plan)
+    if plan.with_step("release"):
+        from ..plan.rendered_images import refuse_unservable_images
+
+        refuse_unservable_images(session, plan)
     if options.bake:
         console = Console(as_json=True)
     show_plan(console, plan)
@@ -58,23 +75,49 @@ def run(options: Options, console: Console) -> int:
         for part in plan.components.values():
             for line in changes(session, part):
                 console.say(line)
-    console.document(_bake_file(session, plan) if options.bake else plan.as_dict())
+    from ..plan.typos import typos
+
+    warnings = typos(session, plan)
+    for warning in warnings:
+        console.say(f"warning: {warning}")
+    if options.bake:
+        console.document(_bake_file(session, plan))
+    else:
+        console.document({**plan.as_dict(), "warnings": [*plan.warnings, *warnings]})
+    return 0
+
+
+def _list_inputs(
+    project: Project, component: str | None, targets: Sequence[str], console: Console
+) -> int:
+    """Print what counts for a component, or for all; no cluster is asked."""
+    from ..fingerprint.listed import CLUSTER, inputs_of
+
+    known = [*project.components, *([CLUSTER] if project.cluster.inputs else [])]
+    chosen = tuple(filter(None, (component, *targets)))
+    names = request(chosen, full=False, known=known).targets or known
+    session = Session(project, os.environ, platform=host_platform(), pulls=False, blind=True)
+    listed = {name: inputs_of(project, session.fingerprints, name) for name in names}
+    rows = [[name, *each] for name, found in listed.items() for each in found]
+    console.table([["COMPONENT", "INPUT", "WHY"], *rows])
+    console.document({name: [each._asdict() for each in found] for name, found in listed.items()})
     return 0
 
 
 def _bake_file(session: Session, plan: Plan) -> dict[str, Any]:
-    """The file for ``docker buildx bake``; ``tx`` stands for the id of the transaction."""
+    """The file for ``docker buildx bake``; ``tx`` stands for the id of the transaction.
+
+    Without a cluster that says what is built already, it builds everything.
+    """
     from ..build.bake import bake_file
     from ..build.command import built_by_bake
     from ..build.targets import bake_targets
     from ..inputs.context import build_context
 
     if not plan.registry:
-        raise UsageError(
-            "not_planned_yet",
-            "what to build is only planned when the cluster and its registry run",
-            hint="`localloop deploy` starts them.",
-        )
+        from ..plan.unseen import to_build
+
+        plan, session = to_build(session, plan)
     return bake_file(built_by_bake(bake_targets(session, plan, "tx", make=build_context)))
 
 
@@ -108,6 +151,11 @@ def show_plan(console: Console, plan: Plan) -> None:
         console.say(f"with the old cluster go: {cluster['loses']}")
     if cluster.get("lacks"):
         console.say(f"kept although it lacks: {cluster['lacks']}")
+    if plan.provider:
+        console.say(f"cluster: {cluster_text(plan)}")
+        console.say(f"images: {images_text(plan)}")
+    for warning in plan.warnings:
+        console.say(f"warning: {warning}")
     if not parts:
         return
     rows = [["COMPONENT", "KIND", "STEPS", "WHY"]]

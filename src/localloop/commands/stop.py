@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..cluster.lifecycle import stop
 from ..config.project import load_project
 from ..events import Emit
+from ..plan.cluster_verdict import require_own
 from ..plan.other_runs import other_plan
 from ..session import Session
 from ..transaction.run import open_run, run_to_its_end
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options, console: Console) -> int:
     """Stop the cluster; the exit code. Raises LocalloopError before the transaction is open."""
     session = Session(load_project(options.project), os.environ)
+    require_own(session, "stopped")
     transaction = open_run(session, "stop", started=console.started)
     emit = emit_to(console, transaction)
     report, error = run_to_its_end(transaction, lambda: _stop(session, transaction, emit))

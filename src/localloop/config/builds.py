@@ -13,7 +13,7 @@ from .model import BuildCommand, Image, NodeFile, Reconcile, Secret, UnhashedArg
 from .needs import check_needs
 from .reader import Reader
 from .schema import SCHEMA, default
-from .validate import matches
+from .validate import form, matches
 
 # Keys that only BuildKit understands.
 _OF_BUILDKIT = ("target", "needs", "secrets", "ssh", "cache_from", "cache_to")
@@ -61,7 +61,7 @@ def _fields(reader: Reader, name: str, node: Node) -> dict[str, Any]:
     for key in ("dockerfile", "context"):
         if key in items:
             fields[key] = reader.relative(items[key])
-    for key in ("target", "platform"):
+    for key in ("target", "platform", "cache_scope_arg"):
         if key in items:
             fields[key] = items[key].value
     fields["build_args"] = reader.args(items.get("build_args"))
@@ -83,6 +83,8 @@ def _fields(reader: Reader, name: str, node: Node) -> dict[str, Any]:
 def _secret(reader: Reader, node: Node) -> Secret:
     """The file of a secret may be absolute, start with ~, or be relative to the project."""
     found: dict[str, str] = node.plain()
+    if "ca_bundle" in found:
+        return Secret(ca_bundle=True)
     if "file" in found:
         return Secret(file=str(reader.anywhere(node.value["file"])))
     return Secret(env=found["env"])
@@ -97,7 +99,10 @@ def _unhashed(reader: Reader, node: Node, hashed: Node | None) -> dict[str, Unha
             found[key] = UnhashedArg(value=item.raw or "")
         elif "command" in item.value:
             words = tuple(word.value for word in item.value["command"].value)
-            found[key] = UnhashedArg(command=words)
+            timeout = item.plain().get("timeout", UnhashedArg.timeout)
+            found[key] = UnhashedArg(command=words, timeout=float(timeout))
+        elif "timeout" in item.value:
+            raise reader.fail_key(item, "timeout", "only a command takes a timeout")
         else:
             found[key] = UnhashedArg(env=item.value["env"].value)
     return found
@@ -116,9 +121,9 @@ def _node_file(reader: Reader, name: str, node: Node, environ: Mapping[str, str]
         if key not in items:
             continue
         text = items[key].raw or ""
-        pattern = SCHEMA["$defs"]["node_file"]["properties"][key]["pattern"]
-        if not matches(pattern, text):
-            raise reader.fail(items[key], f"{key}: {text} is not valid", f"it must match {pattern}")
+        schema = SCHEMA["$defs"]["node_file"]["properties"][key]
+        if not matches(schema["pattern"], text):
+            raise reader.fail(items[key], f"{key}: {text} is not valid", form(schema))
         fields[key] = text
     fields["mode"] = fields.get("mode", default("node_file", "mode")).zfill(4)
     if "reconcile" in items:

@@ -11,7 +11,7 @@ from .needs import check_needs
 from .placeholders import ATTRIBUTES, placeholders
 from .reader import Reader
 from .validate import near
-from .value_commands import COMMAND, is_command
+from .value_commands import COMMAND, TIMEOUT, is_command
 
 SOURCES = ("path", "chart", "manifests", "kustomize")
 # Keys that only some sources have.
@@ -156,7 +156,11 @@ def _check_command(reader: Reader, node: Node) -> None:
     if not known or not all(isinstance(word.value, str) and word.value for word in words.value):
         raise reader.fail(words, f"{COMMAND} is a list: a program and its arguments")
     for key in node.value:
-        if key != COMMAND:
+        if key == TIMEOUT:
+            seconds = node.value[key].value
+            if type(seconds) not in (int, float) or not 0 < seconds <= 86400:
+                raise reader.fail(node.value[key], f"{TIMEOUT} is a number of seconds")
+        elif key != COMMAND:
             raise reader.fail_key(node, key, f"{key!r} cannot stand beside {COMMAND}")
 
 

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import os.path
-import posixpath
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import UsageError
 from .environment import overrides
 from .loader import Node
-from .model import LOOPBACK_ADDRESS, ClusterConfig, Mount, Port
+from .model import LOOPBACK_ADDRESS, ClusterConfig, Mount, Port, RegistryConfig
+from .node_places import TMPFS, is_in, normal, problem
 from .reader import Reader
 from .schema import SCHEMA
 from .validate import form, matches
 
-OWNER_DEST = "/etc/localloop/owner"
-"""Where a node has the file that says whose it is."""
-
-# The node NAME-control-plane is a host name, and those have at most 63 characters.
-NAME_MAX = 63 - len("-control-plane")
-# Docker reads and writes a container's files without its tmpfs. /var/run is a link to /run.
-_TMPFS = ("/tmp", "/run", "/var/run")  # noqa: S108 (of a node)
+# The nodes look the registry up by its container's name, and a label in DNS has at most 63
+# characters. That is shorter than what the node NAME-control-plane leaves.
+NAME_MAX = 63 - len("localloop--registry")
 _OF_A_KIND_CONFIG = ("nodes", "ports", "mounts", "kubernetes", "node_image")
+_FOUND = "and `context` names one that is there already"
 _PORT = re.compile(
     r"(?:(?P<address>[0-9]+(?:\.[0-9]+){3}):(?:(?P<there>[0-9]*):)?|(?P<host>[0-9]+):)?"
     r"(?P<node>[0-9]+)(?:/(?P<protocol>[a-z]+))?",
@@ -45,10 +41,13 @@ def read_cluster(reader: Reader, project: str, environ: Mapping[str, str]) -> Cl
     }
     fields |= overrides("cluster", environ, name="CLUSTER_NAME")
     fields.setdefault("name", project)
-    if fields.get("provider") != "existing":
+    if not _is_found(reader, items):
         _check_name(reader, fields["name"], environ)
     if "kubeconfig" in items:
         fields["kubeconfig"] = reader.anywhere(items["kubeconfig"])
+    for key in ("allow_server", "allow_exec"):
+        if key in items:
+            fields[key] = tuple(item.value for item in items[key].value)
     if "nodes" in items:
         fields["nodes"] = int(items["nodes"].value)
     if "ports" in items:
@@ -60,10 +59,53 @@ def read_cluster(reader: Reader, project: str, environ: Mapping[str, str]) -> Cl
     return ClusterConfig(**fields, inputs=reader.paths(items.get("inputs"), patterns=True))
 
 
+def _is_found(reader: Reader, items: Mapping[str, Node]) -> bool:
+    """Whether the cluster is one that is there already; UsageError for keys that do not fit."""
+    provider = items["provider"].value if "provider" in items else "auto"
+    cluster = reader.node.get("cluster")
+    if "context" not in items:
+        if provider == "existing":
+            message = "provider existing needs the context of the cluster"
+            raise reader.fail(items["provider"], message, "add `context: NAME` to cluster")
+        if cluster is not None and "kubeconfig" in items:
+            message = "kubeconfig is where `context` is looked up, and there is no context"
+            raise reader.fail_key(cluster, "kubeconfig", message, "add `context: NAME` to cluster")
+        return False
+    if cluster is None or provider not in ("auto", "existing"):
+        message = f"provider {provider} creates its own cluster, it takes no context"
+        raise reader.fail(items["context"], message, "remove `provider`, or `context`")
+    for key in (*_OF_A_KIND_CONFIG, "kind_config"):
+        if key in items:
+            message = f"{key} is of a cluster that localloop creates, {_FOUND}"
+            raise reader.fail_key(cluster, key, message, f"remove `{key}`, or `context`")
+    return True
+
+
+def read_registry(reader: Reader, cluster: ClusterConfig) -> RegistryConfig:
+    """``registry``; UsageError for keys that do not fit the cluster or each other."""
+    node = reader.node.get("registry")
+    fields = reader.plain(node)
+    config = RegistryConfig(**fields)
+    if node is None:
+        return config
+    for key in ("host", "route"):
+        if key in fields and cluster.context is None:
+            message = f"{key} is of a cluster that localloop did not create"
+            hint = f"remove `{key}`, or name that cluster: `cluster: {{context: NAME}}`"
+            raise reader.fail_key(node, key, message, hint)
+    if config.host is not None:
+        for key in ("port", "route"):
+            if fields.get(key) not in (None, "auto"):
+                message = f"{key} has no effect with the registry `host`"
+                raise reader.fail_key(node, key, message, f"remove `{key}`, or `host`")
+    return config
+
+
 def check_not_tmpfs(reader: Reader, node: Node, place: str) -> None:
-    """Raise UsageError if a path on a node lies where Docker cannot see or keep what is there."""
-    for folder in _TMPFS:
-        if _is_in(place, folder):
+    """Raise UsageError if a path on a node lies where Docker cannot see or keep what is there:
+    it reads and writes a container's files without its tmpfs."""
+    for folder in TMPFS:
+        if is_in(place, folder):
             message = f"{place!r} is in {folder}, which is a tmpfs on every node"
             raise reader.fail(node, message, "choose a place outside /tmp and /run")
 
@@ -73,13 +115,9 @@ def check_node_files(reader: Reader, cluster: ClusterConfig) -> None:
     for name, file in reader.items("node_files").items():
         dest: Node = file.value["dest"]
         for mount in cluster.mounts:
-            if mount.read_only and _is_in(dest.value, mount.node):
+            if mount.read_only and is_in(dest.value, mount.node):
                 message = f"node_files.{name}: the mount at {mount.node} is read-only"
                 raise reader.fail(dest, message, "remove `:ro` there, or choose another dest")
-
-
-def _is_in(place: str, folder: str) -> bool:
-    return PurePosixPath(place).is_relative_to(folder)
 
 
 def _check_name(reader: Reader, name: str, environ: Mapping[str, str]) -> None:
@@ -142,14 +180,11 @@ def _mounts(reader: Reader, node: Node) -> tuple[Mount, ...]:
 
 def _mount(reader: Reader, node: Node) -> Mount:
     text, place, *options = node.value.split(":")
-    if not place.startswith("/"):
-        raise reader.fail(node, f"{place!r} must be an absolute path on the nodes")
-    if ".." in place.split("/"):
-        raise reader.fail(node, f"{place!r}: '..' is not allowed on the nodes")
-    place = "/" + posixpath.normpath(place).lstrip("/")
+    wrong = problem(place)
+    if wrong:
+        raise reader.fail(node, wrong)
+    place = normal(place)
     check_not_tmpfs(reader, node, place)
-    if place == "/" or _is_in(OWNER_DEST, place) or _is_in(place, posixpath.dirname(OWNER_DEST)):
-        raise reader.fail(node, f"{place!r} on the nodes is in use: it would be hidden")
     host = reader.anywhere(node, text)
     if not os.path.exists(host):  # noqa: PTH110 (Path.exists raises for a name that is too long)
         message = f"{host} does not exist" if str(host) == text else f"{text!r}: {host} is missing"
@@ -168,7 +203,14 @@ def _kind_config(reader: Reader, node: Node) -> dict[str, Any]:
     path = reader.anywhere(node)
     if not os.path.isfile(path):  # noqa: PTH113 (Path.is_file raises for a name that is too long)
         raise reader.fail(node, f"there is no file {path}", "create it, or correct the path")
+    document = read_kind_file(path, name=node.value, base=reader.path.parent)
+    images = {each.get("image") for each in document.get("nodes", ())}
+    if len(images) > 1:
+        message = "its nodes are not all of one image, which a cluster of localloop has to be"
+        hint = "give each node the same `image`, or none"
+        raise UsageError("config_invalid", message, where=node.value, hint=hint)
     return {
         "kind_config": path,
-        "kind_document": read_kind_file(path, name=node.value, base=reader.path.parent),
+        "kind_document": document,
+        "node_image": next(iter(images), None),
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UsageError
 from .schema import SCHEMA
-from .validate import matches, near
+from .validate import form, matches, near
 
 MODES = ("auto", "full")
 
@@ -53,7 +53,7 @@ def _value(schema: Mapping[str, Any], text: str, variable: str) -> Any:
     if schema["type"] == "number":
         return _number(schema, text, variable)
     if not matches(schema["pattern"], text):
-        raise _refuse(variable, f"{text!r} is not valid", f"it must match {schema['pattern']}")
+        raise _refuse(variable, f"{text!r} is not valid", form(schema))
     return text
 
 

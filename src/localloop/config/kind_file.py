@@ -5,6 +5,7 @@ kind checks it too, but only once the cluster that is to be replaced is gone.
 
 from __future__ import annotations
 
+import ipaddress
 import os.path
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 from ..errors import UsageError
 from .containerd_patches import refuse_unusable_patches
 from .loader import MAX_BYTES, Node
-from .model import LOOPBACK_ADDRESS, Port
+from .loader import error as loader_error
+from .model import API_PORT, LOOPBACK_ADDRESS, Port
+from .node_places import TMPFS, normal, problem
 from .schema_words import obj
 from .validate import validate
 from .yaml_tree import load_tree
@@ -50,7 +53,11 @@ _PORT = obj(
         "containerPort": {"type": "integer", "minimum": 1, "maximum": 65535},
         "hostPort": {"type": "integer", "minimum": -1, "maximum": 65535},
         "listenAddress": _TEXT,
-        "protocol": {"type": "string", "pattern": "^([Tt][Cc][Pp]|[Uu][Dd][Pp]|[Ss][Cc][Tt][Pp])$"},
+        "protocol": {
+            "type": "string",
+            "pattern": "^([Tt][Cc][Pp]|[Uu][Dd][Pp]|[Ss][Cc][Tt][Pp])$",
+            "examples": ["TCP", "UDP", "SCTP"],
+        },
     },
     ("containerPort",),
 )
@@ -116,6 +123,9 @@ def read_kind_file(path: Path, *, name: str, base: Path) -> dict[str, Any]:
     for node in nodes:
         for mount in node.get("extraMounts", ()):
             mount["hostPath"] = os.path.normpath(base / mount["hostPath"])
+        _check_mounts(node, name)
+    _check_addresses(document, name)
+    _check_patches(root, name)
     _check_ports(document, name)
     return document
 
@@ -133,11 +143,77 @@ def ports_of(node: Mapping[str, Any]) -> tuple[Port, ...]:
     )
 
 
+def _check_mounts(node: dict[str, Any], name: str) -> None:
+    seen: set[str] = set()
+    for mount in node.get("extraMounts", ()):
+        place = mount["containerPath"]
+        wrong = problem(place)
+        if not wrong and normal(place) in TMPFS:
+            wrong = f"{place!r} is a tmpfs on every node"
+        if not wrong and normal(place) in seen:
+            wrong = f"two mounts of a node are at {normal(place)}"
+        if wrong:
+            raise UsageError("config_invalid", wrong, where=name)
+        seen.add(normal(place))
+
+
+def _check_addresses(document: dict[str, Any], name: str) -> None:
+    networking = document.get("networking", {})
+    addresses = [networking.get("apiServerAddress")]
+    addresses += [port.address for node in document.get("nodes", ()) for port in ports_of(node)]
+    for address in filter(None, addresses):
+        try:
+            ipaddress.ip_address(address)
+        except ValueError as error:
+            message = f"{address!r} is not an IP address"
+            raise UsageError("config_invalid", message, where=name) from error
+    for key in ("podSubnet", "serviceSubnet"):
+        for subnet in networking.get(key, "").split(",") if key in networking else ():
+            try:
+                ipaddress.ip_network(subnet.strip(), strict=False)
+            except ValueError as error:
+                message = f"networking.{key}: {error}"
+                raise UsageError("config_invalid", message, where=name) from error
+
+
+def _check_patches(root: Node, name: str) -> None:
+    """Refuse patches of kubeadm's configuration that kind cannot read."""
+    import yaml
+
+    merged, operations = "kubeadmConfigPatches", "kubeadmConfigPatchesJSON6902"
+    nodes = root.get("nodes")
+    for each in (root, *(nodes.value if nodes else ())):
+        texts = [(merged, patch) for patch in _items(each, merged)]
+        for patch in _items(each, operations):
+            texts += [(operations, text) for text in [patch.get("patch")] if text is not None]
+        for key, patch in texts:
+            wanted = yaml.MappingNode if key == merged else yaml.SequenceNode
+            try:
+                found = yaml.compose(patch.value, Loader=yaml.SafeLoader)
+            except (yaml.YAMLError, RecursionError) as error:
+                said = getattr(error, "problem", None) or str(error)
+                message = f"a patch in {key} is not valid YAML: {said}"
+                raise loader_error(name, patch.line, patch.column, message) from error
+            if not isinstance(found, wanted):
+                what = "a mapping" if key == merged else "a list of operations"
+                message = f"a patch in {key} must be {what}"
+                raise loader_error(name, patch.line, patch.column, message)
+
+
+def _items(node: Node, key: str) -> list[Node]:
+    found = node.get(key)
+    return list(found.value) if found is not None else []
+
+
 def _check_ports(document: dict[str, Any], name: str) -> None:
-    ports = [port for node in document.get("nodes", ()) for port in ports_of(node)]
+    networking = document.get("networking", {})
+    address = networking.get("apiServerAddress", LOOPBACK_ADDRESS)
+    ports = [Port(address, networking.get("apiServerPort") or None, API_PORT, "tcp")]
+    ports += [port for node in document.get("nodes", ()) for port in ports_of(node)]
     for number, port in enumerate(ports):
         if port.host is not None and any(port.clashes(other) for other in ports[:number]):
-            message = f"two nodes or mappings publish {port.address}:{port.host}/{port.protocol}"
+            place = f"{port.address}:{port.host}/{port.protocol}"
+            message = f"two nodes, mappings or the API server publish {place}"
             raise UsageError("config_invalid", message, where=name)
 
 

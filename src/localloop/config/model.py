@@ -9,19 +9,27 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class UnhashedArg:
-    """A build argument that no fingerprint contains; exactly one of the three is set."""
+    """A build argument that no fingerprint contains.
+
+    Exactly one of ``value``, ``command`` and ``env`` is set; ``timeout`` is the command's, in
+    seconds.
+    """
 
     value: str | None = None
     command: tuple[str, ...] | None = None
     env: str | None = None
+    timeout: float = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Secret:
-    """Where a build secret comes from: an absolute file or an environment variable, never both."""
+    """Where a build secret comes from: an absolute file, an environment variable, or this machine's
+    CA certificates (which are no secret, but travel in the same way). Exactly one of them is set.
+    """
 
     file: str = ""
     env: str = ""
+    ca_bundle: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +56,7 @@ class Image:
     unhashed_args: dict[str, UnhashedArg] = field(default_factory=dict)
     inputs: tuple[str, ...] | None = None
     cache_scope: tuple[str, ...] = ()
+    cache_scope_arg: str = "LOCALLOOP_CACHE_SCOPE"
     needs: tuple[str, ...] = ()
     platform: str | None = None
     secrets: dict[str, Secret] = field(default_factory=dict)
@@ -117,6 +126,7 @@ class Chart:
 
 
 LOOPBACK_ADDRESS = "127.0.0.1"
+API_PORT = 6443  # of the API server, on its node
 # Where every node has a folder with a hosts.toml for each registry.
 CERTS = "/etc/containerd/certs.d"
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 (recognised, not listened on)
@@ -161,14 +171,18 @@ class Mount:
 class ClusterConfig:
     """Where the cluster comes from, and what it has to have.
 
-    ``kubernetes`` is a minor version (``1.37``). ``kind_document`` is the content of the file
-    ``kind_config``, which excludes all from ``nodes`` to ``node_image``; its paths are absolute.
+    ``allow_server``: URLs of API servers elsewhere that may be deployed to; ``allow_exec``:
+    programs that may be started for credentials. ``kubernetes`` is a minor version (``1.37``).
+    ``kind_document`` is the content of the file ``kind_config``, which excludes all from ``nodes``
+    to ``kubernetes``; its paths are absolute, and ``node_image`` is that of its nodes.
     """
 
     provider: str = "auto"
     name: str
     context: str | None = None
     kubeconfig: Path | None = None
+    allow_server: tuple[str, ...] = ()
+    allow_exec: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     nodes: int | None = None
     ports: tuple[Port, ...] = ()
@@ -192,9 +206,15 @@ class ClusterConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryConfig:
-    """The local registry; without a port, one is chosen once and kept."""
+    """The registry; without a port, one is chosen once and kept for localloop's own.
+
+    For a cluster that localloop did not create: ``host`` (HOST:PORT) is a registry of the user's,
+    ``route`` how images reach the nodes (``auto``, ``advertised`` or ``load``).
+    """
 
     port: int | None = None
+    host: str | None = None
+    route: str = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from ..registry.published import PublishedImage
 from .model import Chart
 from .value_commands import is_command
 
-ATTRIBUTES = ("repository", "tag", "ref", "registry", "digest", "name")
+ATTRIBUTES = ("repository", "tag", "semver", "ref", "registry", "digest", "name")
 _PLACEHOLDER = re.compile(r"\$\$|\$([a-z0-9][-a-z0-9]*)\.([a-z]+)")
 
 

@@ -50,6 +50,18 @@ def load_project(
     return read_project(Reader(document.node, path), document.sha256, profile, environ)
 
 
+def position_of(project: Project, *path: str | int) -> str:
+    """``localloop.yml:LINE:COLUMN`` of a key, or of an item of a list, in the project's file."""
+    node, at = _document(project.config_path).node, (1, 1)
+    for step in path:
+        inner = node.get(step)
+        if inner is None:
+            break
+        at = node.keys[str(step)] if isinstance(node.value, dict) else (inner.line, inner.column)
+        node = inner
+    return f"{project.config_path.name}:{at[0]}:{at[1]}"
+
+
 @dataclass(frozen=True)
 class _Document:
     """A file's validated content; ``stamp`` is None if the file may change without showing it."""

@@ -17,9 +17,11 @@ from .schema_words import (
     PORT,
     PROFILE,
     REFERENCE,
+    REGISTRY_HOST,
     RELEASE,
     REPO,
     SELECTOR,
+    SERVER,
     SERVICE,
     STEP,
     URL_PATH,
@@ -143,8 +145,8 @@ SCHEMA: dict[str, Any] = {
                 "namespace": text("The release's namespace.", NAME),
                 "values": {
                     "type": "object",
-                    "description": "Values; $NAME.repository, .tag, .ref, .registry and .digest "
-                    "stand for an image's, $$ for a dollar sign.",
+                    "description": "Values; $NAME.repository, .tag, .semver, .ref, .registry and "
+                    ".digest stand for an image's, $$ for a dollar sign.",
                     "default": {},
                 },
                 "values_files": paths(
@@ -182,12 +184,30 @@ SCHEMA: dict[str, Any] = {
                 "name": text(
                     "The cluster's name. Default: the project's. CLUSTER_NAME overrides it.", NAME
                 ),
-                "context": text("The kubeconfig context (needed for existing).", CONTEXT),
+                "context": text(
+                    "The kubeconfig context of a cluster that is there already. The current "
+                    "context is never used.",
+                    CONTEXT,
+                ),
                 "kubeconfig": text(
-                    "The kubeconfig file (absolute, ~/… or relative to the project). "
-                    "Default: KUBECONFIG or ~/.kube/config.",
+                    "The kubeconfig file that has the context (absolute, ~/… or relative to the "
+                    "project). Default: KUBECONFIG or ~/.kube/config.",
                     PATH,
                 ),
+                "allow_server": {
+                    "type": "array",
+                    "description": "API servers, as their URLs in the kubeconfig, to which may be "
+                    "deployed although they are not on this machine.",
+                    "items": {"type": "string", "pattern": SERVER},
+                    "default": [],
+                },
+                "allow_exec": {
+                    "type": "array",
+                    "description": "Programs, as `command` in the kubeconfig, that may be started "
+                    "to get the context's credentials.",
+                    "items": {"type": "string", "pattern": CONTEXT},
+                    "default": [],
+                },
                 "inputs": paths(
                     "Files that the cluster is made from, as .dockerignore patterns relative to "
                     "the project.",
@@ -250,9 +270,22 @@ SCHEMA: dict[str, Any] = {
                     "minimum": 1024,
                     "maximum": 65535,
                     "default": None,
-                }
+                },
+                "host": text(
+                    "A registry of your own on this machine that the nodes of cluster.context pull "
+                    "from under the same name, as HOST:PORT.",
+                    REGISTRY_HOST,
+                    examples=["localhost:5001"],
+                ),
+                "route": {
+                    "enum": ["auto", "advertised", "load"],
+                    "description": "How images reach the nodes of cluster.context: through the "
+                    "registry that the cluster advertises, or loaded into the nodes. auto: the "
+                    "first of these that there is.",
+                    "default": "auto",
+                },
             },
-            description="The local registry.",
+            description="The registry.",
         ),
         "readiness": obj(
             {

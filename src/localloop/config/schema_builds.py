@@ -8,6 +8,7 @@ from .schema_words import (
     ARG,
     DEST,
     ID,
+    MODE,
     NAME,
     OWNER,
     PATH,
@@ -45,6 +46,11 @@ _BUILD: dict[str, Any] = {
         "Files, relative to the project, whose change starts a new compiler cache (lock files).",
         default=[],
     ),
+    "cache_scope_arg": text(
+        "The build argument that the scope of the compiler caches is passed as.",
+        ARG,
+        default="LOCALLOOP_CACHE_SCOPE",
+    ),
     "needs": {
         "type": "array",
         "description": "Images of this project that the Dockerfile refers to by name.",
@@ -53,12 +59,18 @@ _BUILD: dict[str, Any] = {
         "default": [],
     },
     "secrets": mapping(
-        "Secrets for RUN --mount=type=secret,id=NAME: a file or an environment variable.",
+        "Secrets for RUN --mount=type=secret,id=NAME: a file, an environment variable, or the CA "
+        "certificates that this machine trusts.",
         ID,
         obj(
             {
                 "file": text("The file (absolute, ~/… or relative to the project).", PATH),
                 "env": text("The environment variable.", ARG),
+                "ca_bundle": {
+                    "enum": ["host"],
+                    "description": "This machine's CA certificates, for downloads that a proxy "
+                    "decrypts.",
+                },
             },
             minProperties=1,
             maxProperties=1,
@@ -90,9 +102,9 @@ BUILD_DEFS: dict[str, Any] = {
                         "minItems": 1,
                     },
                     "env": text("The environment variable to pass on, if it is set.", ARG),
+                    "timeout": seconds("Seconds for the command.", default=30, exclusiveMinimum=0),
                 },
-                minProperties=1,
-                maxProperties=1,
+                **one_of(("command", "env")),
             ),
         ]
     },
@@ -133,7 +145,7 @@ BUILD_DEFS: dict[str, Any] = {
             "mode": {
                 "type": ["string", "integer"],
                 "description": "Octal permissions on the node.",
-                "pattern": r"^0?[0-7]{3}$",
+                "pattern": MODE,
                 "default": "0755",
             },
             "reconcile": {"$ref": "#/$defs/reconcile"},

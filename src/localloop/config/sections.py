@@ -8,7 +8,7 @@ from ..errors import UsageError
 from ..system.environ import in_ci
 from .builds import read_builds
 from .charts import read_charts
-from .cluster import check_node_files, read_cluster
+from .cluster import check_node_files, read_cluster, read_registry
 from .environment import builder, overrides
 from .loader import Node
 from .model import (
@@ -18,7 +18,6 @@ from .model import (
     PodScope,
     Project,
     Readiness,
-    RegistryConfig,
 )
 from .reader import Reader
 from .schema import default
@@ -56,7 +55,7 @@ def read_project(
         node_files=node_files,
         charts=charts,
         cluster=cluster,
-        registry=RegistryConfig(**reader.plain(items.get("registry"))),
+        registry=read_registry(reader, cluster),
         readiness=read_readiness(reader, environ),
         baseline=read_baseline(reader),
         builder=builder(environ) or (items["builder"].value if "builder" in items else None),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UsageError
 from .loader import Node, error
 from .schema import SCHEMA
+from .schema_words import WORDS
 
 _Error = tuple[int, int, str, "str | None"]  # line, column, message, hint
 
@@ -90,7 +92,7 @@ def _object(node: Node, schema: dict[str, Any], path: str, at: tuple[int, int]) 
         below = f"{path}.{key}" if path else key
         where = node.keys[key]
         if pattern and not matches(pattern, key):
-            hint = f"names match {pattern}"
+            hint = f"use {WORDS[pattern]}"
             errors.append((*where, f"{key!r} is not a valid name in {path}", hint))
         elif key in known:
             errors += _check(child, known[key], below, where)
@@ -148,11 +150,11 @@ def _scalar(
     return []
 
 
-def form(schema: dict[str, Any]) -> str:
+def form(schema: Mapping[str, Any]) -> str:
     """A hint: what text looks like that matches the schema's pattern."""
     if "examples" in schema:
         return f"write it like {' or '.join(map(repr, schema['examples']))}"
-    return f"it must match {schema['pattern']}"
+    return f"use {WORDS[schema['pattern']]}"
 
 
 def _is(value: Any, kind: str) -> bool:

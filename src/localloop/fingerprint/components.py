@@ -1,8 +1,9 @@
 """Fingerprints: sha256 of everything that can change a component's output, and of nothing else.
 
-What counts of an input is its type, the bytes of its relative path, its mode (for images), and its
-content or link text. Besides the inputs there are *facts*: arguments, target, platform, digests of
-base images and the like. Times, owners, the checkout path, the locale and git do not count.
+What counts of an input is its type, the bytes of its relative path, its content or link text, and
+for images its whole mode, which BuildKit copies. Besides the inputs there are *facts*: arguments,
+target, platform, digests of base images and the like. Times, owners, the checkout path, the locale
+and git do not count.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..config.model import Chart, Image, NodeFile, Project
+from ..config.project import position_of
 from ..errors import UsageError
+from ..inputs.chart_folders import ChartIgnore, chart_folders
 from ..inputs.chart_walk import walk_chart, walk_files
 from ..inputs.context import (
     BuildContext,
@@ -36,7 +40,7 @@ from ..inputs.tree import Tree, flatten, tree_digest
 from ..inputs.walk import walk_context
 from .folder_cache import InputCache
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,11 +202,16 @@ def _extent(analysis: Analysis) -> str:
 
 def _warnings(image: Image, analysis: Analysis, tree: Tree) -> tuple[str, ...]:
     if image.inputs is not None:
-        nothing = unmatched_inputs(image.inputs, tree)
-        return tuple(f"inputs: {pattern} matches nothing" for pattern in nothing)
+        return _unmatched("inputs", image.inputs, tree)
     return tuple(
         f"the whole context counts as input ({image.dockerfile} {reason})"
         for reason in analysis.reasons
+    )
+
+
+def _unmatched(key: str, inputs: Iterable[str], tree: Tree) -> tuple[str, ...]:
+    return tuple(
+        f"{key}: {one_line(pattern)} matches nothing" for pattern in unmatched_inputs(inputs, tree)
     )
 
 
@@ -257,16 +266,7 @@ def fingerprint_chart(
 def _chart_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> Tree:
     """The files that a chart is made of; none for a chart that comes from a repository."""
     if chart.path:
-        directory = path_in_project(project, chart.path, f"{key}.path")
-        if not (directory / "Chart.yaml").is_file():
-            message = f"{key}.path: {chart.path} holds no Chart.yaml"
-            raise UsageError("input_missing", message, where=project.config_path.name)
-        ignore = HelmIgnore()
-        if (directory / ".helmignore").exists():
-            relative = f"{chart.path}/.helmignore"
-            text = read_input(project, relative, key).decode("utf-8", "surrogateescape")
-            ignore = HelmIgnore(text, relative)
-        return walk_chart(os.fsencode(directory), ignore, os.fsencode(project.root), cache.files)
+        return _local_tree(project, chart, key, cache)
     tree: Tree = {}
     if chart.manifests or chart.kustomize:
         from ..inputs.manifests import folders_and_files
@@ -284,10 +284,24 @@ def _chart_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> 
     return tree
 
 
+def _local_tree(project: Project, chart: Chart, key: str, cache: InputCache) -> Tree:
+    """The chart's own folder, and those of its local dependencies by their way from there."""
+    *others, own = chart_folders(project, chart)
+    tree: Tree = {}
+    for folder in (own, *(each for each in others if not each.inside)):
+        name = posixpath.relpath(folder.path, own.path) if folder is not own else ""
+        ignore = ChartIgnore(project, folder, key)
+        place = os.fsencode(project.root / folder.path)
+        found = walk_chart(place, ignore, os.fsencode(project.root), cache.files)
+        tree[os.fsencode(name)] = found[b""]
+    return tree
+
+
 def fingerprint_cluster(project: Project, *, cache: InputCache | None = None) -> Fingerprint | None:
     """The fingerprint of ``cluster.inputs``; None if the project declares none.
 
-    Raises ``UsageError`` (``input_missing``) where nothing matches.
+    A pattern that matches nothing is among its warnings. Raises ``UsageError`` (``input_missing``)
+    where nothing matches at all.
     """
     if not project.cluster.inputs:
         return None
@@ -296,11 +310,21 @@ def fingerprint_cluster(project: Project, *, cache: InputCache | None = None) ->
     facts = {"schema": SCHEMA_VERSION, "kind": "cluster", "inputs": patterns}
     where = f"{project.config_path.name}: cluster.inputs"
     every = (*patterns, *builtin_patterns(inputs))
-    found = _Inputs(os.fsencode(project.root), every, where, for_buildkit=False)
+    found = _Inputs(os.fsencode(project.root), every, where, for_buildkit=False, modes=False)
     walked = _walked(facts, found, cache or InputCache(project.root), "cluster.inputs")
     if not walked.tree:
         raise nothing_declared("cluster.inputs", inputs, project)
-    return walked
+    return replace(walked, warnings=tuple(_unmatched_of_cluster(project, walked.tree)))
+
+
+def _unmatched_of_cluster(project: Project, tree: Tree) -> Iterator[str]:
+    inputs = project.cluster.inputs
+    for pattern in unmatched_inputs(inputs, tree):
+        from ..inputs.nearest_path import nearest_path
+
+        at = position_of(project, "cluster", "inputs", inputs.index(pattern))
+        near = nearest_path(os.fsencode(project.root), os.fsencode(pattern))
+        yield one_line(f"{at}: cluster.inputs: {pattern} matches nothing{near}")
 
 
 def nothing_declared(key: str, inputs: Iterable[str], project: Project) -> UsageError:
@@ -319,12 +343,13 @@ class _Inputs:
     where: str
     sources: set[bytes] | None = None
     for_buildkit: bool = True
+    modes: bool = True
 
     @property
     def view(self) -> bytes:
         """32 bytes that differ if another walk of the same tree could find something else."""
         sources = None if self.sources is None else sorted(path.hex() for path in self.sources)
-        text = json.dumps([SCHEMA_VERSION, self.patterns, sources, self.for_buildkit])
+        text = json.dumps([SCHEMA_VERSION, self.patterns, sources, self.for_buildkit, self.modes])
         return hashlib.sha256(text.encode()).digest()
 
 
@@ -337,6 +362,7 @@ def _walked(facts: dict[str, Any], inputs: _Inputs, cache: InputCache, name: str
         cache.files,
         cache.folders(name, inputs.view),
         for_buildkit=inputs.for_buildkit,
+        modes=inputs.modes,
     )
     cache.save()
     return Fingerprint(

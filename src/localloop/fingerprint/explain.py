@@ -17,7 +17,7 @@ from ..system.cache_files import cache_dir, read_checked, write_checked
 from .components import Fingerprint
 
 KEPT, KEPT_BYTES = 64, 256 << 20
-_KIND = "inputs 1"
+_KIND = "inputs 2"
 _FIRST = 5
 
 

@@ -17,7 +17,7 @@ from ..inputs.walk import CachedFolder, Subfolder
 from ..system.cache_files import cache_dir, read_checked, write_checked
 from .stat_cache import StatCache, settled
 
-_KIND = "folders 1"
+_KIND = "folders 2"
 _LENGTHS = struct.Struct("<IIII")
 
 
@@ -97,7 +97,7 @@ def _encode(kept: Mapping[bytes, CachedFolder]) -> bytes:
     parts = []
     for path, known in kept.items():
         skip = b"\0".join(sorted(known.skip))
-        below = b"\0".join(role + bits + name for name, bits, role in known.below)
+        below = b"\0".join(role + mode + name for name, mode, role in known.below)
         lengths = _LENGTHS.pack(len(path), len(known.section), len(skip), len(below))
         parts += [lengths, path, known.key, known.section, skip, below]
     return b"".join(parts)
@@ -118,7 +118,7 @@ def _decode(body: bytes) -> dict[bytes, CachedFolder]:
             key,
             section,
             frozenset(skip.split(b"\0")) if skip else frozenset(),
-            tuple(Subfolder(text[3:], text[1:3], text[:1]) for text in below.split(b"\0"))
+            tuple(Subfolder(text[5:], text[1:5], text[:1]) for text in below.split(b"\0"))
             if below
             else (),
         )

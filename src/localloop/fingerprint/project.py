@@ -39,18 +39,19 @@ class ProjectFingerprints:
         environ: Mapping[str, str],
         bases: Bases,
         writes: bool = True,
+        pulls: bool = True,
     ) -> None:
         """``platform`` (``linux/amd64``) is that of images that name none.
 
         ``environ`` chooses the buildx builder where the project names none. ``bases`` knows the
-        digests of base images. With ``writes=False`` nothing is written to the project's cache,
-        and no base image is pulled.
+        digests of base images, which are not pulled with ``pulls=False``. With ``writes=False``
+        nothing is written to the project's cache.
         """
         self._project = project
         self._platform = platform
         self._environ = environ
         self._bases = bases
-        self._writes = writes
+        self._pulls = pulls
         self._started = time.time_ns()
         self._inputs = InputCache(project.root, writes=writes)
         self._known: dict[str, Fingerprint] = {}
@@ -99,21 +100,26 @@ class ProjectFingerprints:
         Raises ``UsageError`` (``value_command_failed``).
         """
         values: dict[str, Any] = with_outputs(
-            chart.values, lambda command: self._output(chart.name, command)
+            chart.values, lambda command, path: self._output(chart.name, command, path)
         )
         return values
 
-    def _output(self, chart: str, command: Command) -> str:
+    def _output(self, chart: str, command: Command, path: str) -> str:
         if command not in self._outputs:
             from .value_output import run_value_command
 
-            self._outputs[command] = run_value_command(self._project.root, chart, command)
+            self._outputs[command] = run_value_command(self._project.root, chart, path, command)
         return self._outputs[command]
 
     @cached_property
     def of_cluster(self) -> Fingerprint | None:
         """The fingerprint of ``cluster.inputs``; None where the project declares none."""
         return fingerprint_cluster(self._project, cache=self._inputs)
+
+    @property
+    def cluster_warnings(self) -> tuple[str, ...]:
+        """What is to be said about ``cluster.inputs``."""
+        return self.of_cluster.warnings if self.of_cluster else ()
 
     def analysis(self, image: Image) -> Analysis:
         """What the image's Dockerfile reads and declares."""
@@ -133,7 +139,7 @@ class ProjectFingerprints:
 
         Raises ``LocalloopError`` (``base_image_missing``) where one cannot be pulled.
         """
-        missing = self.missing_bases(image) if self._writes else []
+        missing = self.missing_bases(image) if self._pulls else []
         if missing:
             self._bases.pull(missing, image.name)
             self._known.clear()

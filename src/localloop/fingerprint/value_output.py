@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import LocalloopError, UsageError
+from ..config.value_commands import SECONDS, TIMEOUT, Command
+from ..errors import UsageError
 
-_SECONDS = 30.0
 
+def run_value_command(root: Path, chart: str, path: str, command: Command) -> str:
+    """Run the command of the value at ``path``; its output without the newline at the end.
 
-def run_value_command(root: Path, chart: str, command: Sequence[str]) -> str:
-    """Run a command in the project's directory; its output without the newline at the end.
+    It runs in the project's directory.
 
-    Raises ``UsageError`` (``value_command_failed``) if it cannot be started, fails, or takes more
-    than 30 s.
+    Raises ``UsageError`` (``value_command_failed``) if it cannot be started, fails, or takes longer
+    than its timeout.
     """
-    from ..system import tools
+    from ..system.outputs import CommandError, output_of
 
     try:
-        done = tools.run(command, timeout=_SECONDS, cwd=root)
-        problem = f"ended with {done.returncode}: {done.stderr.strip()[-200:]}"
-    except OSError as error:
-        problem = f"cannot be started: {error.strerror}"
-    except LocalloopError as error:
-        problem = error.message
-    else:
-        if done.returncode == 0:
-            return done.stdout.rstrip("\n")
-    raise UsageError(
-        f"value_command_failed:{chart}",
-        f"the command of a value, `{' '.join(command)}`, {problem}",
-        component=chart,
-        hint=f"Run it in {root}.",
-    )
+        return output_of(command.words, timeout=command.timeout, root=root).rstrip("\n")
+    except CommandError as error:
+        raise UsageError(
+            f"value_command_failed:{chart}",
+            f"the command of the value {path}, {error}",
+            component=chart,
+            hint=f"Run it in {root}; if it only takes long, add `{TIMEOUT}: SECONDS` to the"
+            f" `$command` (default {SECONDS:g}).",
+        ) from error

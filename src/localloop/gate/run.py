@@ -25,7 +25,7 @@ from ..record.store import RecordStore
 from ..registry.published import PublishedImage
 from ..report.journal import attach
 from ..session import Session
-from .settle import noted_late
+from .settle import noted_late, remember_inputs
 
 # Said after a failed deploy, unless the project asks for a rollback.
 KEPT = "Then run the deploy again; nothing was rolled back."
@@ -106,6 +106,7 @@ def run(
     )
     _emit_spans(plan, result, time.monotonic() - started, emit)
     if not result.ready:
+        remember_inputs(session)  # so that the next plan can name what changed since
         raise _not_ready(result, owners, _forgotten(session, result, images))
     _require_files(session, plan, record)
     return result

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..cluster.identity import cluster_uid, pin
-from ..errors import BusyError
+from ..errors import BusyError, LocalloopError
 from ..events import Emit
 from ..fingerprint.explain import save_manifest
 from ..helm.live import live_release
 from ..kube.objects import ObjectRef
-from ..observe.charts import note_late
-from ..observe.gather import pin_of
+from ..observe.charts import note_late, since_noted
 from ..plan.compare import SAME
 from ..plan.model import Plan
 from ..record.model import ChartEntry, ImageEntry, Record
@@ -35,13 +34,15 @@ def settle(session: Session, plan: Plan, emit: Emit, completed: frozenset[str]) 
 
     ``completed``: the references of Jobs that completed. Also keeps the inputs' manifests and pins
     the cluster's identity. Raises ``BusyError`` (``record_moved``) if another run changed the
-    record.
+    record, and ``LocalloopError`` (``changed_by_hand``) if somebody changed an object since Helm
+    made it.
     """
     remember_inputs(session)
     remember_cluster(session)
     store = RecordStore(session.kube, session.project.name)
     before = store.load()
     record = with_images(before, plan).on_nodes(set(session.nodes))
+    record = _as_noted(session, plan, record, emit)
     settled = {part.name for part in plan.components.values() if part.steps and not part.moved}
     for part in plan.components.values():
         if part.kind == "chart" and part.steps:
@@ -60,6 +61,36 @@ def settle(session: Session, plan: Plan, emit: Emit, completed: frozenset[str]) 
     return True
 
 
+def _as_noted(session: Session, plan: Plan, record: Record, emit: Emit) -> Record:
+    """The record, with new versions of objects that only moved since they were noted.
+
+    Raises ``changed_by_hand`` if one was changed meanwhile: then the cluster does not run this
+    tree, however ready it is (it may have been scaled to 0).
+    """
+    for part in plan.components.values():
+        entry = record.charts.get(part.name)
+        if part.kind != "chart" or not part.steps or entry is None or not entry.target.revision:
+            continue
+        since = since_noted(session, part.name, entry.target)
+        _refuse_changed(part.name, since.changed)
+        for text in since.left:
+            emit({"event": "progress", "component": part.name, "step": "settle", "text": text})
+        if since.versions:
+            objects = {**entry.target.objects, **since.versions}
+            record = record.note(part.name, replace(entry.target, objects=objects))
+    return record
+
+
+def _refuse_changed(name: str, changed: Sequence[str]) -> None:
+    if changed:
+        raise LocalloopError(
+            f"changed_by_hand:{name}",
+            f"somebody changed it while it was deployed: {'; '.join(changed)}",
+            component=name,
+            hint="Run the deploy again: it puts this right.",
+        )
+
+
 def _settled(session: Session, record: Record, name: str, completed: frozenset[str]) -> Record:
     entry = record.charts.get(name)
     if entry is None:
@@ -69,7 +100,11 @@ def _settled(session: Session, record: Record, name: str, completed: frozenset[s
             hint="Run again, so that the plan is made from what runs now.",
         )
     if not entry.target.revision:
-        entry = noted_late(session, name, entry)
+        live = live_release(session.kube, session.project.charts[name])
+        known = replace(entry.target, completed_jobs=tuple(sorted(completed)))
+        target, changed = note_late(session, known, live)
+        _refuse_changed(name, changed)
+        entry = replace(entry, target=target)
     jobs = tuple(sorted(completed & set(entry.target.objects)))
     return record.settle(name, replace(entry.target, completed_jobs=jobs))
 
@@ -90,7 +125,7 @@ def save_object_versions(
 
 def remember_cluster(session: Session) -> None:
     """Pin the cluster's identity after a successful deploy."""
-    pin(pin_of(session), cluster_uid(session.kube))
+    pin(session.pin, cluster_uid(session.kube))
 
 
 def remember_inputs(session: Session) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 from ..errors import LocalloopError
 from ..kube.documents import write_document
+from ..kube.kubeconfig import server_host
 from ..system import tools
+from ..system.environ import uses_proxy, without_proxy
 from .releases import HISTORY_MAX
 
 OLDEST = (3, 18, 4)
@@ -20,6 +22,8 @@ INSTALL_HINT = (
 )
 # Helm gets this long beyond the time for hooks, to end by itself and say why.
 GRACE_SECONDS = 5.0
+TEMPLATE_SECONDS = 60.0
+DEPENDENCY_SECONDS = 300.0
 
 
 class HelmHungError(LocalloopError):
@@ -31,7 +35,13 @@ class Helm:
 
     def __init__(self, kubeconfig: Path, context: str) -> None:
         self.path = tools.find("helm", hint=INSTALL_HINT)
+        self._kubeconfig, self._context = kubeconfig, context
         self._target = ("--kubeconfig", str(kubeconfig), "--kube-context", context)
+
+    @property
+    def manager(self) -> str:
+        """The field manager under which it applies: it names itself after its program."""
+        return Path(self.path).name
 
     def identity(self) -> str:
         """A text that differs for another helm binary; found without starting it."""
@@ -65,6 +75,7 @@ class Helm:
     ) -> tools.Completed:
         """``helm upgrade --install``; the values go in by standard input, never on argv.
 
+        The namespace must exist.
         ``timeout`` is in seconds and bounds the hooks. Raises ``HelmHungError`` if Helm does not
         end soon after.
         """
@@ -80,6 +91,29 @@ class Helm:
             timeout=timeout,
         )
         return self._run(argv[1:], timeout, write_document(values).encode(), pass_fds)
+
+    def template(
+        self,
+        release: str,
+        chart: Path | str,
+        *,
+        namespace: str,
+        values: Mapping[str, Any],
+        values_files: Sequence[Path],
+        chart_flags: Sequence[str] = (),
+    ) -> tools.Completed:
+        """What ``upgrade`` would send, rendered here without tests; the cluster is not asked."""
+        argv = [self.path, "template", "--skip-tests", "--namespace", namespace]
+        for path in values_files:
+            argv += ["--values", _csv_field(str(path))]
+        argv += ["--values", "-", *chart_flags, "--", release, str(chart)]
+        content = write_document(values).encode()
+        return tools.run(argv, timeout=TEMPLATE_SECONDS, stdin=content, env=_environment())
+
+    def show_crds(self, chart: Path | str, flags: Sequence[str]) -> tools.Completed:
+        """What a chart and all of its subcharts have in ``crds/``, without rendering it."""
+        argv = [self.path, "show", "crds", *flags, "--", str(chart)]
+        return tools.run(argv, timeout=TEMPLATE_SECONDS, env=_environment())
 
     def rollback(
         self,
@@ -104,7 +138,7 @@ class Helm:
                 [self.path, *self._target, *argv],
                 timeout=timeout + GRACE_SECONDS,
                 stdin=stdin,
-                env=_environment(),
+                env=self._cluster_environment(),
                 pass_fds=pass_fds,
             )
         except LocalloopError as error:
@@ -112,11 +146,41 @@ class Helm:
                 raise
             raise HelmHungError(error.reason, error.message) from error
 
-    def uninstall(self, release: str, *, namespace: str, timeout: float) -> tools.Completed:
-        """Remove a release, if it exists. ``timeout`` as for ``upgrade``."""
+    def _cluster_environment(self) -> dict[str, str]:
+        environ = _environment()
+        if uses_proxy(environ):
+            return without_proxy(environ, [server_host(self._kubeconfig, self._context)])
+        return environ
+
+    def uninstall(
+        self,
+        release: str,
+        *,
+        namespace: str,
+        timeout: float,
+        hooks: bool = True,
+        pass_fds: Sequence[int] = (),
+    ) -> tools.Completed:
+        """Remove a release, if it exists. ``timeout`` as for ``upgrade``.
+
+        Without ``hooks`` its delete hooks are left out, and Helm waits until its objects are gone.
+        """
         argv = ["uninstall", "--namespace", namespace, "--ignore-not-found"]
-        argv += [f"--timeout={ceil(timeout)}s", "--", release]
-        return self._run(argv, timeout, None, ())
+        argv += [f"--timeout={ceil(timeout)}s"]
+        argv += [] if hooks else ["--no-hooks", "--wait"]
+        return self._run([*argv, "--", release], timeout, None, pass_fds)
+
+
+def build_dependencies(chart: Path, *, refresh: bool) -> tools.Completed:
+    """``helm dependency build`` in a chart's folder, which is written to.
+
+    ``refresh`` also brings the indexes of the user's repositories up to date. Raises
+    ``tool_missing`` and ``tool_timeout``.
+    """
+    argv = [tools.find("helm", hint=INSTALL_HINT), "dependency", "build"]
+    argv += [] if refresh else ["--skip-refresh"]
+    # The whole environment: HELM_* may say where the user's repositories and credentials are.
+    return tools.run([*argv, "--", str(chart)], timeout=DEPENDENCY_SECONDS)
 
 
 def upgrade_argv(
@@ -132,7 +196,7 @@ def upgrade_argv(
     timeout: float,
 ) -> list[str]:
     """The command line of an upgrade, without the flags that name the cluster."""
-    argv = [helm, "upgrade", "--install", "--namespace", namespace, "--create-namespace"]
+    argv = [helm, "upgrade", "--install", "--namespace", namespace]
     argv += ["--history-max", str(HISTORY_MAX), f"--timeout={ceil(timeout)}s"]
     argv += ["--labels", ",".join(f"{key}={value}" for key, value in sorted(labels.items()))]
     for path in values_files:

@@ -21,8 +21,7 @@ def differences(wanted: Object, live: Object) -> list[str]:
     """The paths of fields that the manifest sets and whose live values differ."""
     literal = not is_builtin(group_of(str(wanted.get("apiVersion") or "")))
     body = {key: value for key, value in wanted.items() if key not in ("metadata", "status")}
-    if wanted.get("kind") == "Secret" and not literal:
-        body = _with_string_data(body)
+    body = as_stored(body)
     metadata = as_map(wanted.get("metadata"))
     kept = {key: metadata[key] for key in ("labels", "annotations") if metadata.get(key)}
     return [
@@ -31,12 +30,14 @@ def differences(wanted: Object, live: Object) -> list[str]:
     ]
 
 
-def _with_string_data(secret: Object) -> Object:
-    """The Secret as the API server keeps it: its texts are in ``data``."""
-    texts = as_map(secret.get("stringData"))
+def as_stored(obj: Object) -> Object:
+    """The object; a Secret as the API server keeps it, with its texts in ``data``."""
+    if obj.get("kind") != "Secret" or group_of(str(obj.get("apiVersion") or "")):
+        return obj
+    texts = as_map(obj.get("stringData"))
     data = {key: _base64("" if value is None else str(value)) for key, value in texts.items()}
-    kept = {key: value for key, value in secret.items() if key != "stringData"}
-    return {**kept, "data": {**as_map(secret.get("data")), **data}} if data else kept
+    kept = {key: value for key, value in obj.items() if key != "stringData"}
+    return {**kept, "data": {**as_map(obj.get("data")), **data}} if data else kept
 
 
 def _base64(text: str) -> str:

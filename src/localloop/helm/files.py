@@ -9,6 +9,7 @@ from typing import Any
 
 from ..config.model import Chart, Project
 from ..errors import UsageError
+from ..inputs.chart_folders import chart_folders
 from ..kube.documents import DocumentError, read_documents
 from ..kube.objects import Object
 from .manifest import read_objects
@@ -20,14 +21,14 @@ def require_readable(project: Project, chart: Chart) -> None:
     ``input_unreadable``, ``input_invalid`` with file and line. Templates are left to Helm.
     """
     for relative in chart.values_files:
-        _map_of(project, project.root / relative)
+        map_of(project, project.root / relative)
     if not chart.path:
         return
-    root = project.root / chart.path
-    for directory in (root, *sorted(each.parent for each in root.glob("charts/*/Chart.yaml"))):
-        _map_of(project, directory / "Chart.yaml")
+    for folder in chart_folders(project, chart):
+        directory = project.root / folder.path
+        map_of(project, directory / "Chart.yaml")
         if (directory / "values.yaml").exists():
-            _map_of(project, directory / "values.yaml")
+            map_of(project, directory / "values.yaml")
         if (directory / "values.schema.json").exists():
             _require_json(project, directory / "values.schema.json")
         for path in sorted((directory / "crds").rglob("*.y*ml")):
@@ -42,7 +43,7 @@ def objects_of(project: Project, path: Path) -> Iterator[Object]:
         raise _invalid(project, path, error.line, error.problem) from None
 
 
-def _map_of(project: Project, path: Path) -> dict[str, Any]:
+def map_of(project: Project, path: Path) -> dict[str, Any]:
     """The first document of a file, as Helm reads it; it must be a map, or empty."""
     try:
         line, found = next(read_documents(_bytes(project, path)), (1, {}))

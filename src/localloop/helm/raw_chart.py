@@ -23,7 +23,7 @@ def write_chart(project: Project, chart: Chart, images: Mapping[str, PublishedIm
 
     Raises the errors of ``raw_objects``.
     """
-    objects = [_with_images(found, images) for found in raw_objects(project, chart)]
+    objects = replaced_objects(project, chart, images)
     text = "".join(f"---\n{write_document(found)}\n" for found in objects)
     directory = cache_dir(project.root, "charts", chart.name)
     templates = cache_dir(project.root, "charts", chart.name, "templates")
@@ -33,6 +33,13 @@ def write_chart(project: Project, chart: Chart, images: Mapping[str, PublishedIm
     # The manifests are data, not templates.
     write_atomically(templates / "all.yaml", b'{{ .Files.Get "objects.yaml" }}\n')
     return directory
+
+
+def replaced_objects(
+    project: Project, chart: Chart, images: Mapping[str, PublishedImage]
+) -> list[Object]:
+    """The objects of ``raw_objects`` with their images replaced, and its errors."""
+    return [_with_images(found, images) for found in raw_objects(project, chart)]
 
 
 def raw_objects(project: Project, chart: Chart) -> list[Object]:

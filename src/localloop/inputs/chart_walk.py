@@ -1,4 +1,7 @@
-"""Walking a chart: the files that Helm reads, following links as Helm does."""
+"""Walking a chart: the files that Helm reads, following links as Helm does.
+
+Helm renders bytes, so modes do not count here.
+"""
 
 # Paths are bytes here: names need not be valid text.
 # ruff: noqa: PTH118
@@ -11,7 +14,7 @@ from typing import Protocol
 from ..system.cache_files import OWN_CACHES
 from .names import input_error, path_text, refuse_special, unreadable
 from .sources import list_names, read_link
-from .tree import Folder, Tree, file_bits, tree_entry
+from .tree import NO_MODE, Folder, Tree, tree_entry
 from .walk import FileHasher, FileToHash, file_to_hash
 
 _OWN = tuple(b"/.cache/" + name.encode() for name in OWN_CACHES)
@@ -32,15 +35,22 @@ def walk_chart(root: bytes, ignore: IgnoreRules, boundary: bytes, files: FileHas
     """
     walk = _ChartWalk(ignore, os.path.realpath(boundary))
     walk.folder(root, b"", frozenset((os.path.realpath(root),)))
-    digests = files.digests([found for _, _, found in walk.files])
-    items = [(path, b"l", tree_entry(b"l", b"--", path, text)) for path, text in walk.links]
+    digests = files.digests([found for _, found in walk.files])
+    items = [(path, b"l", tree_entry(b"l", NO_MODE, path, text)) for path, text in walk.links]
     items += [
-        (path, b"f", tree_entry(b"f", bits, path, digest))
-        for (path, bits, _), (digest, _) in zip(walk.files, digests, strict=True)
+        (path, b"f", tree_entry(b"f", NO_MODE, path, digest))
+        for (path, _), (digest, _) in zip(walk.files, digests, strict=True)
         if digest
     ]
     items.sort(key=lambda found: (found[0], found[1] == b"f"))
     return {b"": Folder(b"", b"".join(text for _, _, text in items))}
+
+
+def chart_files(root: bytes, ignore: IgnoreRules, boundary: bytes) -> list[tuple[bytes, bytes]]:
+    """The files of ``walk_chart``: the path of each in the chart, and where its bytes are."""
+    walk = _ChartWalk(ignore, os.path.realpath(boundary))
+    walk.folder(root, b"", frozenset((os.path.realpath(root),)))
+    return [(path, found.real) for path, found in walk.files]
 
 
 def walk_files(root: bytes, paths: list[bytes], files: FileHasher) -> Folder:
@@ -51,11 +61,11 @@ def walk_files(root: bytes, paths: list[bytes], files: FileHasher) -> Folder:
         info = _lstat(place, path)
         if info is not None:
             refuse_special(path, info.st_mode)
-            found.append((path, file_bits(info.st_mode), file_to_hash(place, path, info)))
-    digests = files.digests([job for _, _, job in found])
+            found.append((path, file_to_hash(place, path, info)))
+    digests = files.digests([job for _, job in found])
     section = (
-        tree_entry(b"f", bits, path, digest)
-        for (path, bits, _), (digest, _) in zip(found, digests, strict=True)
+        tree_entry(b"f", NO_MODE, path, digest)
+        for (path, _), (digest, _) in zip(found, digests, strict=True)
         if digest
     )
     return Folder(b"", b"".join(section))
@@ -66,7 +76,7 @@ class _ChartWalk:
         self.ignore = ignore
         self.boundary = boundary
         self.links: list[tuple[bytes, bytes]] = []
-        self.files: list[tuple[bytes, bytes, FileToHash]] = []
+        self.files: list[tuple[bytes, FileToHash]] = []
 
     def folder(self, real: bytes, prefix: bytes, above: frozenset[bytes]) -> None:
         """Add everything below a directory; ``above`` are the real paths of its parents."""
@@ -92,7 +102,7 @@ class _ChartWalk:
             return
         refuse_special(path, info.st_mode)
         if not directory:
-            self.files.append((path, file_bits(info.st_mode), file_to_hash(place, path, info)))
+            self.files.append((path, file_to_hash(place, path, info)))
             return
         resolved = os.path.realpath(place)
         if resolved in above:

@@ -102,8 +102,7 @@ def build_context(project: Project, image: Image, *, copy: str = "") -> BuildCon
         ]
         if any(pattern.startswith("!") for pattern in user):
             warnings = (
-                f"{image.name}: its ignore file re-includes paths with '!', so the declared "
-                "inputs replace it",
+                "its ignore file re-includes paths with '!', so the declared inputs replace it",
             )
         else:
             patterns += user

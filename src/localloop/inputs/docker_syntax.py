@@ -24,7 +24,7 @@ _VARIABLE = re.compile(
 _WORD = re.compile(
     rf"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^{GO_WHITESPACE}"'\\]|["'\\])+""", re.DOTALL
 )
-_AUTOMATIC = re.compile("(BUILD|TARGET)(PLATFORM|OS|ARCH|VARIANT|STAGE)")
+AUTOMATIC = re.compile("(BUILD|TARGET)(PLATFORM|OS|ARCH|VARIANT|STAGE)")
 
 
 class DockerfileError(ValueError):
@@ -169,12 +169,27 @@ def substitute(text: str, variables: Mapping[str, str], hidden: Collection[str] 
 
     ``hidden`` variables have values that only the builder knows, so their defaults do not apply.
     """
+    return expand(text, variables, hidden) or None
+
+
+def expand(
+    text: str,
+    variables: Mapping[str, str],
+    hidden: Collection[str] = (),
+    *,
+    complete: bool = True,
+) -> str | None:
+    """Like ``substitute``, but the result may be empty.
+
+    Without ``complete`` any variable that is not among ``variables`` may have a value.
+    """
     unknown = False
 
     def replace(match: re.Match[str]) -> str:
         nonlocal unknown
         name = match["name"] or match["braced"]
-        if name in hidden or (_AUTOMATIC.fullmatch(name) and name not in variables):
+        missing = name not in variables
+        if name in hidden or (missing and (not complete or AUTOMATIC.fullmatch(name))):
             unknown = True
         value = variables.get(name)
         op, word = match["op"], match["word"] or ""
@@ -188,6 +203,6 @@ def substitute(text: str, variables: Mapping[str, str], hidden: Collection[str] 
         return value or ""
 
     result = _VARIABLE.sub(replace, text)
-    if unknown or "$" in result or not result or any(char in result for char in "\\\"'"):
+    if unknown or "$" in result or any(char in result for char in "\\\"'"):
         return None
     return result

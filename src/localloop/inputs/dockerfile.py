@@ -1,7 +1,8 @@
 """What a Dockerfile reads: the sources, base images and arguments that its target can reach.
 
-Where that cannot be decided from the text (ONBUILD, a variable in a source, a frontend that is not
-Docker's), the answer is the whole context: a fingerprint may be too wide, but never too narrow.
+Where that cannot be decided from the text (ONBUILD, a source with a variable of the base image, a
+frontend that is not Docker's), the answer is the whole context: a fingerprint may be too wide, but
+never too narrow.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .docker_syntax import (
+    AUTOMATIC,
     BLANK,
     HEREDOC,
     Dockerfile,
@@ -22,6 +24,7 @@ from .docker_syntax import (
     substitute,
 )
 from .go_match import clean_path
+from .stage_variables import BuildArguments, StageVariables
 
 _FRONTEND = re.compile(r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?\Z")
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
@@ -46,6 +49,19 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Copied:
+    """A source in the context, and the instruction that takes it: ``words`` of line ``line``.
+
+    ``optional``: it is a pattern beside other sources, so that it may match nothing.
+    """
+
+    line: int
+    words: str
+    source: str
+    optional: bool = False
+
+
+@dataclass(frozen=True)
 class Analysis:
     """What a target reads.
 
@@ -53,7 +69,8 @@ class Analysis:
     None means that only the whole context is safe, for these ``reasons``. ``args`` are the
     declared build arguments; None means that any may count. ``images`` are the references of
     external images, ``needs`` the named contexts that are used, and ``untracked`` what can change
-    the result but is not part of the fingerprint.
+    the result but is not part of the fingerprint. ``copied`` has the sources with their lines,
+    as far as they are known.
     """
 
     sources: tuple[str, ...] | None
@@ -62,6 +79,7 @@ class Analysis:
     args: frozenset[str] | None
     untracked: tuple[str, ...]
     reasons: tuple[str, ...]
+    copied: tuple[Copied, ...] = ()
 
     def effective_args(self, given: Mapping[str, str]) -> dict[str, str]:
         """The build arguments that can change the result."""
@@ -70,6 +88,30 @@ class Analysis:
             for key, value in given.items()
             if self.args is None or key in self.args or _ALWAYS.match(key)
         }
+
+
+def declared_arguments(text: str) -> frozenset[str] | None:
+    """The build arguments that a Dockerfile can take: those of all its stages, used or not.
+
+    None where another frontend than Docker's reads it, or it cannot be read.
+    """
+    try:
+        parsed = Dockerfile(text)
+    except DockerfileError:
+        return None
+    if parsed.syntax and not _FRONTEND.match(parsed.syntax):
+        return None
+    return frozenset(
+        word.strip("'\"").partition("=")[0]
+        for item in parsed.instructions
+        if item.keyword == "ARG"
+        for word in shell_words(item.rest)
+    )
+
+
+def is_predefined(argument: str) -> bool:
+    """Whether BuildKit takes a build argument of this name without any ARG."""
+    return bool(_ALWAYS.match(argument) or AUTOMATIC.fullmatch(argument))
 
 
 def analyse(
@@ -90,7 +132,7 @@ def analyse(
     args = build_args or {}
     try:
         parsed = Dockerfile(text)
-        stages, declared = _stages(parsed.instructions, args, hidden_args, platform)
+        stages, declared, arguments = _stages(parsed.instructions, args, hidden_args, platform)
     except DockerfileError as exc:
         return Analysis(None, (), (), None, ("what it is built from",), (str(exc),))
     untracked = []
@@ -104,7 +146,7 @@ def analyse(
     if start is None:
         names = ", ".join(stage.name for stage in stages if stage.name) or "none has a name"
         raise DockerfileError(f"no stage {target!r} (stages: {names})")
-    return _Reach(stages, set(needs), declared, untracked).run(start)
+    return _Reach(stages, set(needs), declared, untracked, arguments).run(start)
 
 
 def _stages(
@@ -112,9 +154,10 @@ def _stages(
     build_args: Mapping[str, str],
     hidden: Collection[str],
     platform: str | None,
-) -> tuple[list[Stage], set[str]]:
+) -> tuple[list[Stage], set[str], BuildArguments]:
     variables = automatic_arguments(platform)
     declared: set[str] = set()
+    unknown: set[str] = set()
     stages: list[Stage] = []
     for item in instructions:
         if item.keyword == "FROM":
@@ -138,9 +181,10 @@ def _stages(
                     text = substitute(value.strip("'\""), variables, hidden)
                     if text is None:
                         variables.pop(key, None)
+                        unknown.add(key)
                     else:
                         variables[key] = text
-    return stages, declared
+    return stages, declared, BuildArguments(build_args, variables, {*hidden, *unknown})
 
 
 def _find(stages: list[Stage], name: str, before: int) -> Stage | None:
@@ -156,16 +200,23 @@ class _Reach:
     """Collects the stages that a target reaches, and what they read."""
 
     def __init__(
-        self, stages: list[Stage], needs: set[str], declared: set[str], untracked: list[str]
+        self,
+        stages: list[Stage],
+        needs: set[str],
+        declared: set[str],
+        untracked: list[str],
+        arguments: BuildArguments,
     ) -> None:
         self.stages = stages
         self.known = needs
         self.args = set(declared)
+        self.arguments = arguments
         self.sources: dict[str, None] = {}
         self.images: dict[str, None] = {}
         self.needs: dict[str, None] = {}
         self.untracked: dict[str, None] = dict.fromkeys(untracked)
         self.reasons: dict[str, None] = {}
+        self.copied: list[Copied] = []
 
     def run(self, start: Stage) -> Analysis:
         queue, seen = [start], {start.index}
@@ -181,6 +232,7 @@ class _Reach:
             args=frozenset(self.args),
             untracked=tuple(sorted(self.untracked)),
             reasons=tuple(self.reasons),
+            copied=tuple(sorted(self.copied, key=lambda each: each.line)),
         )
 
     def give_up(self, item: Instruction, why: str) -> None:
@@ -199,8 +251,22 @@ class _Reach:
             self.images[name] = None
         return []
 
+    def variables(self, stage: Stage) -> StageVariables:
+        """The variables at the start of a stage: those of the stage that it is built FROM."""
+        base = stage.base or ""
+        known = base.lower().removesuffix(":latest") in self.known or base.isdigit()
+        origin = None if known else _find(self.stages, base, stage.index)
+        if origin is None:
+            return StageVariables(self.arguments)
+        found = self.variables(origin)
+        for item in origin.instructions:
+            if item.keyword in ("ARG", "ENV"):
+                found.declare(item)
+        return found
+
     def stage(self, stage: Stage) -> list[Stage]:
         found: list[Stage] = []
+        variables = self.variables(stage)
         if stage.base is None:
             self.untracked[f"FROM {stage.origin}"] = None
             self.reasons[f"stage {stage.name or stage.index}: its FROM cannot be resolved"] = None
@@ -211,17 +277,20 @@ class _Reach:
         for item in stage.instructions:
             if item.keyword == "ARG":
                 self.args.update(word.partition("=")[0] for word in shell_words(item.rest))
+                variables.declare(item)
+            elif item.keyword == "ENV":
+                variables.declare(item)
             elif item.keyword == "ONBUILD":
                 self.give_up(item, "ONBUILD")
             elif item.keyword in ("COPY", "ADD"):
-                found += self.copy(item, stage)
+                found += self.copy(item, stage, variables)
             elif item.keyword == "RUN":
                 for flag in item.flags:
                     if flag.startswith("--mount="):
-                        found += self.mount(item, flag.removeprefix("--mount="), stage)
+                        found += self.mount(item, flag.removeprefix("--mount="), stage, variables)
         return found
 
-    def copy(self, item: Instruction, stage: Stage) -> list[Stage]:
+    def copy(self, item: Instruction, stage: Stage, variables: StageVariables) -> list[Stage]:
         for flag in item.flags:
             key, _, value = flag.partition("=")
             if key == "--from":
@@ -236,18 +305,21 @@ class _Reach:
             return []
         pinned = any(flag.startswith("--checksum=") for flag in item.flags)
         whole = any(flag.partition("=")[0] == "--parents" for flag in item.flags)
-        for word in found[:-1]:
-            if HEREDOC.match(word):
+        for written in found[:-1]:
+            if HEREDOC.match(written):
                 continue
-            if item.keyword == "ADD" and _REMOTE.match(word):
+            word = variables.expand(written)
+            if word is None:
+                self.give_up(item, f"{written} cannot be resolved")
+            elif item.keyword == "ADD" and _REMOTE.match(word):
                 if not pinned:
                     self.untracked[f"ADD {word}"] = None
-            elif any(char in word for char in "$\\\"'"):
-                self.give_up(item, f"the source {word} is not literal")
             elif whole:  # the parent folders are copied too
                 self.source(clean_path("/" + word)[1:].partition("/")[0])
+                self.note(item, written, word)
             else:
                 self.source(word)
+                self.note(item, written, word, others=len(found) > 2)
         return []
 
     @staticmethod
@@ -269,7 +341,14 @@ class _Reach:
     def source(self, path: str) -> None:
         self.sources[clean_path("/" + path).removeprefix("/")] = None
 
-    def mount(self, item: Instruction, text: str, stage: Stage) -> list[Stage]:
+    def note(self, item: Instruction, written: str, path: str, *, others: bool = False) -> None:
+        optional = others and any(char in path for char in "*?[")
+        source = clean_path("/" + path).removeprefix("/")
+        self.copied.append(Copied(item.line, f"{item.keyword} {written}", source, optional))
+
+    def mount(
+        self, item: Instruction, text: str, stage: Stage, variables: StageVariables
+    ) -> list[Stage]:
         if '"' in text or "'" in text or "\\" in text:
             self.give_up(item, "cannot read a --mount")
             return []
@@ -286,8 +365,10 @@ class _Reach:
         elif origin:
             return self.refer(origin, stage.index)
         elif kind == "bind":
-            if "$" in source:
-                self.give_up(item, f"the source {source} is not literal")
+            resolved = variables.expand(source) if source else ""
+            if resolved is None:
+                self.give_up(item, f"the source {source} cannot be resolved")
             else:
-                self.source(source)
+                self.source(resolved)
+                self.note(item, f"--mount={text}", resolved)
         return []

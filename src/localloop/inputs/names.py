@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterable
 
 from ..errors import UsageError
 
@@ -30,6 +31,14 @@ def one_line(text: str) -> str:
     Bytes that are not UTF-8 are expected as lone surrogates (``surrogateescape``).
     """
     return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`` (did you mean …?)`` with the nearest of the names; empty if none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(names), 1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _printable(char: str) -> str:

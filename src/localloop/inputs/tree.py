@@ -1,8 +1,8 @@
-"""A tree of inputs as bytes: per folder its mode bits and a section with its files and links.
+"""A tree of inputs as bytes: per folder its mode and a section with its files and links.
 
-A section is a sequence of length-prefixed entries: the kind (``f`` or ``l``), two mode bits (others
-may read; the owner may execute), the name, and a file's sha256 or a link's target. Sections are
-compared, stored and hashed as they are, and parsed only to show what changed.
+A section is a sequence of length-prefixed entries: the kind (``f`` or ``l``), the mode (four octal
+digits; ``----`` where it does not count), the name, and a file's sha256 or a link's target.
+Sections are compared, stored and hashed as they are, and parsed only to show what changed.
 """
 
 from __future__ import annotations
@@ -16,40 +16,37 @@ from .names import path_text
 
 
 class Folder(NamedTuple):
-    """``bits`` are empty if the folder is not an input itself (the root, the way to a source)."""
+    """``mode`` is empty if the folder is not an input itself (the root, the way to a source)."""
 
-    bits: bytes
+    mode: bytes
     section: bytes
 
 
-WORLD_READABLE = b"r-"
-"""The bits of a folder that everyone may read and enter."""
+NO_MODE = b"----"
+"""The mode of a link, and of whatever counts without its mode."""
+
+_KIND_AND_MODE = 5
 
 Tree = dict[bytes, Folder]
 """Folders by their path relative to what was walked; ``b""`` is the root."""
 
 
-def file_bits(mode: int) -> bytes:
-    """The part of a file's mode that counts: the same under umask 002 and 022."""
-    return (b"r" if mode & 0o004 else b"-") + (b"x" if mode & 0o100 else b"-")
+def mode_text(st_mode: int) -> bytes:
+    """All twelve bits of a mode, as BuildKit copies them: ``0644``."""
+    return b"%04o" % (st_mode & 0o7777)
 
 
-def folder_bits(mode: int) -> bytes:
-    """The part of a directory's mode that counts: whether others may read and enter it."""
-    return WORLD_READABLE if mode & 0o005 == 0o005 else b"--"
-
-
-def tree_entry(kind: bytes, bits: bytes, name: bytes, content: bytes) -> bytes:
+def tree_entry(kind: bytes, mode: bytes, name: bytes, content: bytes) -> bytes:
     """A section's entry for one file or link."""
-    return b"%s%s%d\0%s%d\0%s" % (kind, bits, len(name), name, len(content), content)
+    return b"%s%s%d\0%s%d\0%s" % (kind, mode, len(name), name, len(content), content)
 
 
 def tree_digest(head: bytes, tree: Tree) -> str:
     """The sha256 (hex) of ``head`` and the tree, sorted by path bytes, with all lengths."""
     total = hashlib.sha256(b"localloop\0%d\0" % len(head) + head)
     for path in sorted(tree):
-        bits, section = tree[path]
-        total.update(b"%d\0%s%d\0%s%d\0" % (len(path), path, len(bits), bits, len(section)))
+        mode, section = tree[path]
+        total.update(b"%d\0%s%d\0%s%d\0" % (len(path), path, len(mode), mode, len(section)))
         total.update(section)
     return total.hexdigest()
 
@@ -58,8 +55,8 @@ def tree_entries(section: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The names in a section, each with bytes that differ whenever its entry differs."""
     place = 0
     while place < len(section):
-        kind = section[place : place + 3]
-        name, place = _counted(section, place + 3)
+        kind = section[place : place + _KIND_AND_MODE]
+        name, place = _counted(section, place + _KIND_AND_MODE)
         content, place = _counted(section, place)
         yield name, kind + content
 
@@ -76,9 +73,9 @@ def _counted(data: bytes, place: int) -> tuple[bytes, int]:
 def flatten(tree: Tree) -> dict[str, bytes]:
     """Every file, link and folder by its path; of a followed link, ``path@`` is the target."""
     found: dict[str, bytes] = {}
-    for folder, (bits, section) in tree.items():
-        if bits:
-            found[path_text(folder)] = b"d" + bits
+    for folder, (mode, section) in tree.items():
+        if mode:
+            found[path_text(folder)] = b"d" + mode
         prefix = folder + b"/" if folder else b""
         for name, word in tree_entries(section):
             path = path_text(prefix + name)
@@ -90,6 +87,7 @@ def differences(before: Tree, now: Tree) -> dict[str, list[str]]:
     """The paths that were ``added``, ``changed`` and ``removed``, sorted.
 
     A folder (``name/``) is listed if its own mode changed, or if it was added or removed empty.
+    Where nothing but the mode changed, both are shown: ``name (mode 600 → 644)``.
     """
     found: dict[str, list[str]] = {"added": [], "changed": [], "removed": []}
     for path in before.keys() | now.keys():
@@ -99,15 +97,38 @@ def differences(before: Tree, now: Tree) -> dict[str, list[str]]:
         one = flatten({path: old}) if old else {}
         two = flatten({path: new}) if new else {}
         name = path_text(path)
-        bits = one.pop(name, None), two.pop(name, None)
+        was, has = one.pop(name, b""), two.pop(name, b"")
         found["added"] += two.keys() - one.keys()
         found["removed"] += one.keys() - two.keys()
-        found["changed"] += [key for key in one.keys() & two.keys() if one[key] != two[key]]
-        if all(bits) and bits[0] != bits[1]:
-            found["changed"].append(name + "/")
-        elif any(bits) and not all(bits):
-            found["added" if bits[1] else "removed"].append(name + "/")
+        found["changed"] += [
+            key + _modes(one[key], two[key])
+            for key in one.keys() & two.keys()
+            if one[key] != two[key]
+        ]
+        if was and has and was != has:
+            found["changed"].append(name + "/" + _modes(was, has))
+        elif bool(was) != bool(has):
+            found["added" if has else "removed"].append(name + "/")
     return {word: list(_without_filled(sorted(names))) for word, names in found.items()}
+
+
+def removed_below(folder: str, before: Tree, now: Tree) -> list[str]:
+    """The files in any ``folder`` that are gone, sorted; not those that only moved."""
+    one, two = flatten(before), flatten(now)
+    there = set(two.values())
+    return sorted(
+        path
+        for path, word in one.items()
+        if path not in two and word not in there and folder in path.split("/")[:-1]
+    )
+
+
+def _modes(old: bytes, new: bytes) -> str:
+    """The modes, if they alone differ (``old`` and ``new`` as ``flatten`` returns them)."""
+    if old[:1] + old[_KIND_AND_MODE:] != new[:1] + new[_KIND_AND_MODE:]:
+        return ""
+    was, has = (each[1:_KIND_AND_MODE].decode().lstrip("0") or "0" for each in (old, new))
+    return f" (mode {was} → {has})"
 
 
 def _without_filled(names: list[str]) -> Iterator[str]:
@@ -119,8 +140,8 @@ def _without_filled(names: list[str]) -> Iterator[str]:
 def encode(tree: Tree) -> bytes:
     """The tree as bytes, for ``decode``."""
     parts = []
-    for path, (bits, section) in tree.items():
-        parts.append(b"%d\0%s%d\0%s%d\0" % (len(path), path, len(bits), bits, len(section)))
+    for path, (mode, section) in tree.items():
+        parts.append(b"%d\0%s%d\0%s%d\0" % (len(path), path, len(mode), mode, len(section)))
         parts.append(section)
     return b"".join(parts)
 
@@ -131,7 +152,7 @@ def decode(data: bytes) -> Tree:
     place = 0
     while place < len(data):
         path, place = _counted(data, place)
-        bits, place = _counted(data, place)
+        mode, place = _counted(data, place)
         section, place = _counted(data, place)
-        tree[path] = Folder(bits, section)
+        tree[path] = Folder(mode, section)
     return tree

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 from .ignore import Matcher
 from .names import path_text, refuse_special, require_utf8, unreadable
 from .sources import read_link
-from .tree import Folder, Tree, file_bits, folder_bits, tree_entry
+from .tree import NO_MODE, Folder, Tree, mode_text, tree_entry
 
 INPUT = b"+"  # the folder is an input itself
 PASSAGE = b"."  # it only leads to a source
@@ -25,10 +25,10 @@ REINCLUDED = b"?"  # it is ignored: an input only if the ignore file re-includes
 
 
 class Subfolder(NamedTuple):
-    """A folder to visit: its name, its mode bits and its role (``INPUT``, …)."""
+    """A folder to visit: its name, its mode and its role (``INPUT``, …)."""
 
     name: bytes
-    bits: bytes
+    mode: bytes
     role: bytes
 
 
@@ -83,7 +83,7 @@ class _Draft:
     skip: set[bytes] = field(default_factory=set)
     below: list[Subfolder] = field(default_factory=list)
     links: list[tuple[bytes, bytes]] = field(default_factory=list)
-    files: list[tuple[bytes, bytes, int]] = field(default_factory=list)  # name, bits, index
+    files: list[tuple[bytes, bytes, int]] = field(default_factory=list)  # name, mode, index
     newest: int = 0
 
 
@@ -95,16 +95,18 @@ def walk_context(
     folders: FolderStore | None = None,
     *,
     for_buildkit: bool = True,
+    modes: bool = True,
 ) -> Tree:
     """The inputs in ``root`` that the ignore patterns leave.
 
     ``sources`` (from ``resolve_sources``) limits them to these paths; None means no limit.
-    ``for_buildkit`` refuses names that are not UTF-8. Raises UsageError for an input that cannot
-    be read or used.
+    ``for_buildkit`` refuses names that are not UTF-8; ``modes`` says whether modes count. Raises
+    UsageError for an input that cannot be read or used.
     """
     check = require_utf8 if for_buildkit else lambda _path: None
     wanted = frozenset((b"",) if sources is None else sources)
-    return _Walk(root, matcher, wanted, files, folders, check).run()
+    mode = mode_text if modes else lambda _mode: NO_MODE
+    return _Walk(root, matcher, wanted, files, folders, check, mode).run()
 
 
 @dataclass
@@ -115,6 +117,7 @@ class _Walk:
     files: FileHasher
     folders: FolderStore | None
     check_name: Callable[[bytes], None]
+    mode: Callable[[int], bytes]
     tree: Tree = field(default_factory=dict)
     reincluded: dict[bytes, bytes] = field(default_factory=dict)
     drafts: list[_Draft] = field(default_factory=list)
@@ -132,16 +135,16 @@ class _Walk:
                 section, below = known.section, list(known.below)
             else:
                 section, below = b"", self._read(path, inside)
-            self.tree[path] = Folder(own.bits if own.role == INPUT else b"", section)
+            self.tree[path] = Folder(own.mode if own.role == INPUT else b"", section)
             if own.role == REINCLUDED:
-                self.reincluded[path] = own.bits
+                self.reincluded[path] = own.mode
             prefix = path + b"/" if path else b""
             for child in below:
                 place = prefix + child.name
                 stack.append((place, child, inside or place in self.wanted))
         self._finish_drafts()
         self._add_reincluded()
-        return {path: found for path, found in self.tree.items() if found.bits or found.section}
+        return {path: found for path, found in self.tree.items() if found.mode or found.section}
 
     def _real(self, path: bytes) -> bytes:
         return self.root + b"/" + path if path else self.root
@@ -170,7 +173,7 @@ class _Walk:
                 role = (REINCLUDED if ignored else INPUT) if counts else PASSAGE
                 if role == INPUT:
                     self.check_name(place)
-                draft.below.append(Subfolder(entry.name, folder_bits(info.st_mode), role))
+                draft.below.append(Subfolder(entry.name, self.mode(info.st_mode), role))
             elif counts and not ignored:
                 self.check_name(place)
                 refuse_special(place, info.st_mode)
@@ -185,19 +188,19 @@ class _Walk:
             draft.links.append((name, read_link(real, path)))
             self.files.link(path, info.st_ctime_ns)
         else:
-            draft.files.append((name, file_bits(info.st_mode), len(self.to_hash)))
+            draft.files.append((name, self.mode(info.st_mode), len(self.to_hash)))
             self.to_hash.append(file_to_hash(real, path, info))
 
     def _finish_drafts(self) -> None:
         hashed = self.files.digests(self.to_hash)
         for draft in self.drafts:
-            found = [(name, tree_entry(b"l", b"--", name, text)) for name, text in draft.links]
+            found = [(name, tree_entry(b"l", NO_MODE, name, text)) for name, text in draft.links]
             same = True
-            for name, bits, number in draft.files:
+            for name, mode, number in draft.files:
                 digest, unchanged = hashed[number]
                 same = same and unchanged
                 if digest:
-                    found.append((name, tree_entry(b"f", bits, name, digest)))
+                    found.append((name, tree_entry(b"f", mode, name, digest)))
             section = b"".join(text for _, text in sorted(found))
             self.tree[draft.path] = self.tree[draft.path]._replace(section=section)
             if self.folders is not None:
@@ -210,13 +213,13 @@ class _Walk:
         if not self.reincluded:
             return
         kept: set[bytes] = set()
-        for path, (bits, section) in self.tree.items():
-            up = path if bits or section else b""
+        for path, (mode, section) in self.tree.items():
+            up = path if mode or section else b""
             while up and up not in kept:
                 kept.add(up)
                 up = up.rpartition(b"/")[0]
         for path in kept & self.reincluded.keys():
-            self.tree[path] = self.tree[path]._replace(bits=self.reincluded[path])
+            self.tree[path] = self.tree[path]._replace(mode=self.reincluded[path])
 
 
 def _folder_key(real: bytes, skip: frozenset[bytes]) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import http.client
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,17 +13,24 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from .errors import ApiError, ApiUnreachable, api_error
+from .credentials import Credentials
+from .errors import ApiError, ApiUnreachable, api_error, unreachable
 from .kinds import known_resource
-from .kubeconfig import KubeConfig
+from .kubeconfig import Credential, KubeConfig
 from .objects import Object, ObjectRef, group_of, ref_of
 from .transport import CONNECTION_LOST, Transport
 from .watch import WatchStream
 
-__all__ = ["ApiError", "ApiUnreachable", "Kube", "Response", "WatchStream"]
+__all__ = ["ApiError", "ApiUnreachable", "Kube", "Response", "WatchStream", "unreachable"]
 
 _JSON = "application/json"
 _METADATA = ";g=meta.k8s.io;v=v1"
+# A server that starts, or has no leader for a moment, fails with these.
+_PASSING = (500, 502, 503, 504)
+# Changes that make nothing new when they are sent twice; others only if the server took none.
+_REPEATABLE = ("GET", "PATCH", "DELETE")
+# How often a call is sent to such a server, and the pauses in between, in seconds.
+_TRIES, _FIRST_PAUSE = 4, 0.5
 _PATCHES = {
     "merge": "application/merge-patch+json",
     "strategic": "application/strategic-merge-patch+json",
@@ -57,9 +66,20 @@ class Kube:
         self.config = config
         self.timeout = timeout
         self.server_date: float | None = None
+        self.credentials = Credentials(config)
         self.transport = Transport(config)
         self._discovered: dict[tuple[str, str], tuple[str, bool]] = {}
         self.sleep = time.sleep
+        self.retries = True
+
+    def without_retries(self) -> Kube:
+        """The same server and connections, for callers that try again in their own way.
+
+        Errors of the server (5xx) are raised at once.
+        """
+        other = copy.copy(self)
+        other.retries = False
+        return other
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -73,23 +93,46 @@ class Kube:
         content_type: str = _JSON,
         accept: str = _JSON,
         timeout: float | None = None,
+        retries: bool = True,
     ) -> Response:
         """Make one call, taking at most ``timeout`` seconds.
 
-        429 is retried after the server's ``Retry-After`` as long as there is time. A GET is
-        retried once if a reused connection turns out to be closed.
+        429 is retried after the server's ``Retry-After`` as long as there is time. So are errors of
+        the server (500, 502, 503, 504), three times, unless ``retries`` is false; POST and PUT only
+        after 503, since another error may come after the change was made. 401 is retried once with
+        new credentials if there are any, and a GET once if a reused connection turns out to be
+        closed.
         """
         deadline = time.monotonic() + (timeout or self.timeout)
         payload = _encode(body)
-        headers = self._headers(accept, content_type if payload is not None else None)
         target = self.transport.prefix + path + (f"?{urlencode(query)}" if query else "")
+        renewed = False
+        failures = 0
         while True:
-            response = self._send(method, target, payload, headers, deadline)
+            credential = self.credentials.current()
+            headers = self._headers(
+                credential, accept, content_type if payload is not None else None
+            )
+            response = self._send(
+                method, target, payload, headers=headers, deadline=deadline, credential=credential
+            )
             if response.status < 400:
                 return response
             error = _response_error(response, f"{method} {path}")
-            pause = error.retry_after if error.retry_after is not None else 1.0
-            if error.status != 429 or time.monotonic() + pause >= deadline:
+            if error.status == 401:
+                if not renewed and self.credentials.renew(credential):
+                    renewed = True
+                    continue
+                raise self._unauthorized(error, credential)
+            pause = 1.0
+            if error.status != 429:
+                failures += 1
+                pause = _FIRST_PAUSE * 2 ** (failures - 1)
+                passes = retries and self.retries and _passes(method, error.status)
+                if not passes or failures >= _TRIES:
+                    raise error
+            pause = error.retry_after if error.retry_after is not None else pause
+            if time.monotonic() + pause >= deadline:
                 raise error
             self.sleep(pause + (time.time_ns() % 100) / 1000)  # a little jitter
 
@@ -112,7 +155,7 @@ class Kube:
     def ready(self, timeout: float | None = None) -> bool:
         """Whether the API server reports that it is ready (``/readyz``)."""
         try:
-            self.request("GET", "/readyz", accept="*/*", timeout=timeout)
+            self.request("GET", "/readyz", accept="*/*", timeout=timeout, retries=False)
         except ApiError as error:
             if error.status >= 500:
                 return False
@@ -200,12 +243,13 @@ class Kube:
         }
         path = self.path_for(api_version, kind, namespace)
         accept = f"{_JSON};as=PartialObjectMetadata{_METADATA}" if metadata_only else _JSON
-        connection = self.transport.connect(self.timeout)
+        credential = self.credentials.current()
+        connection = self.transport.connect(self.timeout, credential)
         try:
             connection.request(
                 "GET",
                 f"{self.transport.prefix}{path}?{urlencode(query)}",
-                headers=self._headers(accept, None),
+                headers=self._headers(credential, accept, None),
             )
             plain = connection.sock
             plain.settimeout(timeout + 5)
@@ -303,12 +347,15 @@ class Kube:
         method: str,
         target: str,
         payload: bytes | None,
+        *,
         headers: dict[str, str],
         deadline: float,
+        credential: Credential,
     ) -> Response:
         retry = method == "GET"
         while True:
-            connection, reused = self.transport.connection(max(0.1, deadline - time.monotonic()))
+            left = max(0.1, deadline - time.monotonic())
+            connection, reused = self.transport.connection(left, credential)
             try:
                 connection.request(method, target, body=payload, headers=headers)
                 answer = connection.getresponse()
@@ -330,12 +377,14 @@ class Kube:
                 self.transport.close()
             return Response(answer.status, _lower(answer.headers), body)
 
-    def _headers(self, accept: str, content_type: str | None) -> dict[str, str]:
-        headers = {"Accept": accept, "User-Agent": "localloop"}
+    def _headers(
+        self, credential: Credential, accept: str, content_type: str | None
+    ) -> dict[str, str]:
+        headers = {"Accept": accept, "User-Agent": "localloop", **dict(self.config.headers)}
         if content_type:
             headers["Content-Type"] = content_type
-        if self.config.token:
-            headers["Authorization"] = f"Bearer {self.config.token}"
+        if credential.token:
+            headers["Authorization"] = f"Bearer {credential.token}"
         return headers
 
     def _resource(self, api_version: str, kind: str) -> tuple[str, bool]:
@@ -362,10 +411,33 @@ class Kube:
         except (TypeError, ValueError):
             return
 
+    def _unauthorized(self, error: ApiError, credential: Credential) -> ApiError:
+        ran_out = _ran_out(credential.cert) if credential.cert else ""
+        why = f": its client certificate ran out on {ran_out}" if ran_out else ""
+        error.message = (
+            f"the API server does not accept the credentials of context {self.config.context}{why}"
+        )
+        error.hint = "Log in to the cluster again, or fetch its kubeconfig anew; then run again."
+        return error
+
     def _unreachable(self, error: Exception) -> ApiUnreachable:
         if isinstance(error, TimeoutError):
-            return ApiUnreachable(self.config.server, "timed out")
-        return ApiUnreachable(self.config.server, str(error) or type(error).__name__)
+            return unreachable(self.config.server, "timed out")
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return ApiUnreachable(
+                "apiserver_untrusted",
+                "the certificate of what answers there does not fit the kubeconfig:"
+                f" {error.verify_message}",
+                where=self.config.server,
+                hint="If the cluster was made anew, or its certificate renewed, fetch its"
+                " kubeconfig again.",
+            )
+        return unreachable(self.config.server, str(error) or type(error).__name__)
+
+
+def _passes(method: str, status: int) -> bool:
+    """Whether a call may succeed if it is sent again, and does no harm."""
+    return status == 503 or (status in _PASSING and method in _REPEATABLE)
 
 
 def _encode(body: Any) -> bytes | None:
@@ -374,6 +446,19 @@ def _encode(body: Any) -> bytes | None:
     from .documents import write_document
 
     return write_document(body).encode()  # server-side apply reads YAML
+
+
+def _ran_out(certificate: bytes) -> str:
+    """When a certificate ran out, if it has; empty if not, or if it cannot be read."""
+    from datetime import UTC, datetime
+
+    try:
+        from cryptography import x509
+
+        until = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+    except (ImportError, ValueError):
+        return ""
+    return f"{until:%Y-%m-%d %H:%M} UTC" if until < datetime.now(UTC) else ""
 
 
 def _lower(headers: http.client.HTTPMessage) -> dict[str, str]:

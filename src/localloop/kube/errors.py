@@ -41,15 +41,17 @@ class ApiError(LocalloopError):
 
 
 class ApiUnreachable(LocalloopError):
-    """The API server did not answer."""
+    """The API server did not answer, or could not be asked."""
 
-    def __init__(self, server: str, cause: str) -> None:
-        super().__init__(
-            "apiserver_unreachable",
-            f"the API server does not answer: {cause}",
-            where=server,
-            hint="is the cluster running? `localloop status` shows it",
-        )
+
+def unreachable(server: str, cause: str) -> ApiUnreachable:
+    """The error for a server that does not answer."""
+    return ApiUnreachable(
+        "apiserver_unreachable",
+        f"the API server does not answer: {cause}",
+        where=server,
+        hint="is the cluster running? `localloop status` shows it",
+    )
 
 
 def api_error(

@@ -4,20 +4,59 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import UsageError
+from .merged import Entry, choose, invalid
 
-_LOCAL_NAMES = {"localhost", "host.docker.internal", "kubernetes.docker.internal"}
-_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+_CREDENTIALS = ("token", "tokenFile", "username", "client-certificate", "client-certificate-data")
+_TEXTS = (
+    *("server", "tls-server-name", "proxy-url", "certificate-authority", "token", "tokenFile"),
+    *("certificate-authority-data", "client-certificate", "client-certificate-data"),
+    *("client-key", "client-key-data", "username", "password", "as", "as-uid", "namespace"),
+)
+_PROXIES = ("http", "https", "socks5")
+
+
+@dataclass(frozen=True)
+class ExecPlugin:
+    """A program that prints credentials; ``name`` is its command as it stands in the kubeconfig.
+
+    ``cluster`` is what it is told of the cluster, None if it did not ask for that.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: dict[str, str] = field(repr=False)
+    api_version: str
+    hint: str = ""
+    cluster: dict[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What a request proves itself with: a token, a client certificate, both or neither.
+
+    ``until`` is when it runs out (Unix time)."""
+
+    token: str | None = field(default=None, repr=False)
+    cert: bytes | None = field(default=None, repr=False)
+    key: bytes | None = field(default=None, repr=False)
+    until: float | None = None
 
 
 @dataclass(frozen=True)
 class KubeConfig:
-    """One context of a kubeconfig, with every file that it refers to already read."""
+    """One context of a kubeconfig, with every file that it refers to already read.
+
+    Only ``token_file`` is read again: what is in there runs out. ``headers`` go with each request.
+    ``document`` is the same as a kubeconfig that needs no other file.
+    """
 
     context: str
     server: str
@@ -28,201 +67,230 @@ class KubeConfig:
     namespace: str = "default"
     insecure: bool = False
     server_name: str | None = None
+    proxy_url: str = field(default="", repr=False)
+    token_file: Path | None = None
+    plugin: ExecPlugin | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    document: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
-def load_kubeconfig(
-    path: str | Path | Sequence[str | Path], context: str | None = None
-) -> KubeConfig:
-    """Read a context (default: the current one) from one or several kubeconfig files.
+def load_kubeconfig(path: str | Path | Sequence[str | Path], context: str) -> KubeConfig:
+    """Read a context from one or several kubeconfig files, as kubectl does.
 
-    Several files are merged as kubectl does: the first file that defines a name wins. Credential
-    plugins are refused, because a deploy must not start programs that a kubeconfig names.
-    Raises ``UsageError`` (``kubeconfig_…`` or ``context_missing``).
+    No program is started and nothing is asked. Raises ``UsageError``: ``kubeconfig_missing``,
+    ``kubeconfig_invalid``, ``kubeconfig_ambiguous``, ``kubeconfig_proxy``,
+    ``kubeconfig_credential_plugin``, ``context_missing``.
     """
     paths = [path] if isinstance(path, str | Path) else list(path)
-    merged = _Merged([Path(entry).expanduser() for entry in paths])
-    name = context or merged.current
-    if not name:
-        raise UsageError(
-            "context_missing",
-            "the kubeconfig has no current context",
-            where=merged.where,
-            hint="name one: cluster: {context: NAME} in localloop.yml",
-        )
-    entry, _ = merged.find("contexts", name)
-    cluster, cluster_dir = merged.find("clusters", str(entry.get("cluster")), context=name)
-    user, user_dir = (
-        merged.find("users", str(entry["user"]), context=name)
-        if entry.get("user")
-        else ({}, Path())
-    )
-    _refuse_unsupported(name, user, cluster, merged.where)
-    server = cluster.get("server")
-    if not isinstance(server, str) or not server.startswith(("https://", "http://")):
-        raise _invalid(merged.where, f"context {name!r}: its cluster has no http(s) server")
-    token = user.get("token")
-    if not token and user.get("tokenFile"):
-        token = _read(user_dir / str(user["tokenFile"]), name).decode().strip()
+    chosen = choose([Path(each).expanduser().absolute() for each in paths], context)
+    for entry in (chosen.context, chosen.cluster, chosen.user):
+        _check_types(entry, context)
+    cluster = _self_contained(chosen.cluster, ("certificate-authority",), context)
+    user = _self_contained(chosen.user, ("client-certificate", "client-key"), context)
+    _check_cluster(cluster, context, chosen.cluster.file)
+    _check_user(user, context, chosen.user.file)
+    plugin = _plugin(user, cluster, chosen.user, context)
+    token, token_file = user.get("token"), user.get("tokenFile")
+    if token_file:
+        token = read_token(Path(token_file), context)
     return KubeConfig(
-        context=name,
-        server=server.rstrip("/"),
-        ca_data=_inline_or_file(cluster, "certificate-authority", cluster_dir, name),
-        client_cert=_inline_or_file(user, "client-certificate", user_dir, name),
-        client_key=_inline_or_file(user, "client-key", user_dir, name),
-        token=str(token) if token else None,
-        namespace=str(entry.get("namespace") or "default"),
-        insecure=bool(cluster.get("insecure-skip-tls-verify", False)),
+        context=context,
+        server=cluster["server"].rstrip("/"),
+        ca_data=_decoded(cluster, "certificate-authority"),
+        client_cert=_decoded(user, "client-certificate"),
+        client_key=_decoded(user, "client-key"),
+        token=_printable(token, "token", context, chosen.user.file) if token else None,
+        namespace=str(chosen.context.body.get("namespace") or "default"),
+        insecure=cluster.get("insecure-skip-tls-verify") or False,
         server_name=cluster.get("tls-server-name") or None,
+        proxy_url=cluster.get("proxy-url") or "",
+        token_file=Path(token_file) if token_file else None,
+        plugin=plugin,
+        headers=_headers(user, context, chosen.user.file),
+        document={
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": context,
+            "clusters": [{"name": "cluster", "cluster": cluster}],
+            "users": [{"name": "user", "user": user}],
+            "contexts": [
+                {
+                    "name": context,
+                    "context": {**chosen.context.body, "cluster": "cluster", "user": "user"},
+                }
+            ],
+        },
     )
 
 
-def is_local(server: str) -> bool:
-    """Whether a server URL is on a loopback or private address.
+def read_token(path: Path, context: str) -> str:
+    """The token in a file; ``UsageError`` (``kubeconfig_invalid``) if there is none."""
+    text = _read(path, context).decode(errors="replace").strip()
+    if not text:
+        raise invalid(str(path), f"context {context!r} needs the token in this file: it is empty")
+    return _printable(text, "token", context, path)
 
-    Of host names only localhost and Docker's own names for it count.
-    """
-    import ipaddress
-    from urllib.parse import urlsplit
 
+def server_host(path: Path, context: str) -> str:
+    """The host of a context's server; empty where the kubeconfig does not say."""
     try:
-        host = (urlsplit(server).hostname or "").rstrip(".")
-    except ValueError:
-        return False
-    if host in _LOCAL_NAMES or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
-    # k3d writes 0.0.0.0 for this machine.
-    return (
-        address.is_loopback
-        or address.is_unspecified
-        or any(
-            address in network
-            for network in map(ipaddress.ip_network, _PRIVATE)
-            if network.version == address.version
-        )
-    )
+        return urlsplit(load_kubeconfig(path, context).server).hostname or ""
+    except UsageError:
+        return ""
 
 
-class _Merged:
-    """The entries of one or more kubeconfig files, each with its file's directory."""
-
-    def __init__(self, paths: list[Path]) -> None:
-        self.where = ":".join(map(str, paths))
-        self.current = ""
-        self._entries: dict[str, dict[str, tuple[dict[str, Any], Path]]] = {
-            "contexts": {},
-            "clusters": {},
-            "users": {},
-        }
-        existing = [path for path in paths if path.exists()]
-        if not existing:
-            raise UsageError(
-                "kubeconfig_missing",
-                "the kubeconfig does not exist",
-                where=self.where or "(none given)",
-            )
-        for path in existing:
-            self._add(path)
-
-    def _add(self, path: Path) -> None:
-        document = _parse(path)
-        self.current = self.current or str(document.get("current-context") or "")
-        for section, singular in (
-            ("contexts", "context"),
-            ("clusters", "cluster"),
-            ("users", "user"),
-        ):
-            for item in document.get(section) or ():
-                if not isinstance(item, dict) or not isinstance(item.get("name"), str):
-                    raise _invalid(str(path), f"an entry of {section!r} has no name")
-                body = item.get(singular) or {}
-                if not isinstance(body, dict):
-                    raise _invalid(str(path), f"{singular} {item['name']!r} is not a mapping")
-                self._entries[section].setdefault(item["name"], (body, path.parent))
-
-    def find(
-        self, section: str, name: str, *, context: str | None = None
-    ) -> tuple[dict[str, Any], Path]:
-        """The entry of that name; the error suggests the most similar one."""
-        found = self._entries[section].get(name)
-        if found:
-            return found
-        from difflib import get_close_matches
-
-        names = list(self._entries[section])
-        near = get_close_matches(name, names, 1, 0.5)
-        what = section[:-1]
-        if context:
-            raise _invalid(
-                self.where, f"context {context!r} refers to {what} {name!r}, which does not exist"
-            )
-        raise UsageError(
-            "context_missing",
-            f"no {what} {name!r} in the kubeconfig",
-            where=self.where,
-            hint=f"did you mean {near[0]!r}?"
-            if near
-            else f"there are: {', '.join(names) or 'none'}",
-        )
+def _check_types(entry: Entry, context: str) -> None:
+    for key in _TEXTS:
+        if not isinstance(entry.body.get(key) or "", str):
+            raise invalid(str(entry.file), f"context {context!r}: {key} is not text")
+    if not isinstance(entry.body.get("insecure-skip-tls-verify") or False, bool):
+        message = f"context {context!r}: insecure-skip-tls-verify is neither true nor false"
+        raise invalid(str(entry.file), message)
 
 
-def _parse(path: Path) -> dict[str, Any]:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        document = yaml.load(path.read_bytes(), Loader=loader)  # noqa: S506 (a safe loader)
-    except OSError as error:
-        raise UsageError(
-            "kubeconfig_missing", f"cannot read it: {error.strerror}", where=str(path)
-        ) from error
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise _invalid(str(path), f"not YAML: {str(error).splitlines()[0]}") from error
-    if not isinstance(document, dict):
-        raise _invalid(str(path), "not a kubeconfig: it is not a mapping")
-    return document
-
-
-def _refuse_unsupported(
-    name: str, user: dict[str, Any], cluster: dict[str, Any], where: str
-) -> None:
-    for plugin in ("exec", "auth-provider"):
-        if user.get(plugin):
-            raise UsageError(
-                "kubeconfig_credential_plugin",
-                f"context {name!r} gets its credentials from a plugin ({plugin})",
-                where=where,
-                hint="give the context a client certificate or a token",
-            )
-    if cluster.get("proxy-url"):
-        raise UsageError(
-            "kubeconfig_proxy", f"context {name!r} uses a proxy (proxy-url)", where=where
-        )
-
-
-def _inline_or_file(entry: dict[str, Any], key: str, base: Path, context: str) -> bytes | None:
-    encoded = entry.get(f"{key}-data")
-    if encoded:
+def _self_contained(entry: Entry, files: Sequence[str], context: str) -> dict[str, Any]:
+    """An entry with its files' contents and absolute paths."""
+    body = {key: value for key, value in entry.body.items() if value not in (None, "")}
+    for key in files:
+        path = body.pop(key, None)
+        if path and f"{key}-data" not in body:
+            body[f"{key}-data"] = base64.b64encode(_read(entry.path(path), context)).decode()
         try:
-            return base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError, TypeError) as error:
-            raise _invalid(None, f"context {context!r}: {key}-data is not base64") from error
-    return _read(base / str(entry[key]), context) if entry.get(key) else None
+            _decoded(body, key)
+        except (binascii.Error, ValueError) as error:
+            message = f"context {context!r}: {key}-data is not base64"
+            raise invalid(str(entry.file), message) from error
+    if "tokenFile" in body:
+        body["tokenFile"] = str(entry.path(body["tokenFile"]))
+    return body
+
+
+def _check_cluster(cluster: dict[str, Any], context: str, file: Path) -> None:
+    server = cluster.get("server") or ""
+    try:
+        parts = urlsplit(server)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+        usable = usable and (parts.port or 443) > 0 and "@" not in parts.netloc
+    except ValueError:
+        usable = False
+    if not usable or not server.isprintable() or " " in server:
+        raise invalid(str(file), f"context {context!r}: its cluster has no http(s) server")
+    if cluster.get("insecure-skip-tls-verify") and "certificate-authority-data" in cluster:
+        message = f"context {context!r}: a CA contradicts insecure-skip-tls-verify"
+        raise invalid(str(file), message)
+    proxy = cluster.get("proxy-url")
+    if not proxy:
+        return
+    try:
+        found = urlsplit(proxy)
+        usable = found.scheme in _PROXIES and bool(found.hostname) and (found.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(
+            "kubeconfig_proxy",
+            f"context {context!r}: its proxy-url is no URL of an HTTP or SOCKS proxy",
+            where=str(file),
+            hint="Write it as http://HOST:PORT or socks5://HOST:PORT.",
+        )
+
+
+def _check_user(user: dict[str, Any], context: str, file: Path) -> None:
+    if user.get("auth-provider"):
+        raise UsageError(
+            "kubeconfig_credential_plugin",
+            f"context {context!r} gets its credentials from an auth-provider, which kubectl no"
+            " longer has either",
+            where=str(file),
+            hint="Give the context an exec plugin, a client certificate or a token.",
+        )
+    if "client-certificate-data" in user and "client-key-data" not in user:
+        raise invalid(str(file), f"context {context!r}: its client certificate has no key")
+    others = [key.removesuffix("-data") for key in _CREDENTIALS if key in user]
+    if user.get("exec") and others:
+        raise invalid(str(file), f"context {context!r} has both exec and {others[0]}")
+
+
+def _plugin(
+    user: dict[str, Any], cluster: dict[str, Any], entry: Entry, context: str
+) -> ExecPlugin | None:
+    """The user's exec plugin; its command in ``user`` becomes absolute where it is a path."""
+    found = user.get("exec")
+    if not found:
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("command"), str):
+        raise invalid(str(entry.file), f"context {context!r}: its exec plugin has no command")
+    name = found["command"]
+    args = found.get("args") or []
+    env = found.get("env") or []
+    if not isinstance(args, list) or not isinstance(env, list):
+        raise invalid(str(entry.file), f"context {context!r}: its exec plugin's lists are none")
+    try:
+        pairs = {str(each["name"]): str(each["value"]) for each in env}
+    except (KeyError, TypeError):
+        message = f"context {context!r}: an entry of its exec plugin's env has no name or value"
+        raise invalid(str(entry.file), message) from None
+    command = str(entry.path(name)) if os.sep in name else name
+    user["exec"] = {**found, "command": command}
+    if found.get("interactiveMode") == "Always":
+        raise UsageError(
+            "exec_plugin_interactive",
+            f"context {context!r}: its exec plugin {name} asks on a terminal",
+            where=str(entry.file),
+            hint="Log in with it first; if it then asks nothing, set interactiveMode: IfAvailable.",
+        )
+    wants = found.get("provideClusterInfo") or False
+    return ExecPlugin(
+        name,
+        (command, *map(str, args)),
+        pairs,
+        str(found.get("apiVersion") or ""),
+        str(found.get("installHint") or "").strip(),
+        _told(cluster) if wants else None,
+    )
+
+
+def _told(cluster: dict[str, Any]) -> dict[str, Any]:
+    """What an exec plugin is told of the cluster."""
+    extensions = cluster.get("extensions") or []
+    own = [each for each in extensions if each.get("name") == "client.authentication.k8s.io/exec"]
+    told = {key: value for key, value in cluster.items() if key != "extensions"}
+    return {**told, **({"config": own[0].get("extension")} if own else {})}
+
+
+def _headers(user: dict[str, Any], context: str, file: Path) -> tuple[tuple[str, str], ...]:
+    """Basic authentication, and the user that is acted for."""
+    headers: list[tuple[str, str]] = []
+    if user.get("username") and not (user.get("token") or user.get("tokenFile")):
+        pair = f"{user['username']}:{user.get('password') or ''}".encode()
+        headers.append(("Authorization", f"Basic {base64.b64encode(pair).decode()}"))
+    for key in ("as-groups", "as-user-extra"):
+        if user.get(key):
+            message = f"context {context!r}: {key} is not supported"
+            raise invalid(str(file), message)
+    for key, header in (("as", "Impersonate-User"), ("as-uid", "Impersonate-Uid")):
+        if user.get(key):
+            headers.append((header, _printable(user[key], key, context, file)))
+    return tuple(headers)
+
+
+def _printable(text: str, what: str, context: str, file: Path) -> str:
+    if not text.isascii() or not text.isprintable():
+        raise invalid(
+            str(file), f"context {context!r}: its {what} has characters that no {what} has"
+        )
+    return text
+
+
+def _decoded(entry: dict[str, Any], key: str) -> bytes | None:
+    encoded = entry.get(f"{key}-data")
+    return base64.b64decode("".join(encoded.split()), validate=True) if encoded else None
 
 
 def _read(path: Path, context: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _invalid(
+        raise invalid(
             str(path), f"context {context!r} needs this file: {error.strerror}"
         ) from error
-
-
-def _invalid(where: str | None, message: str) -> UsageError:
-    return UsageError("kubeconfig_invalid", message, where=where)

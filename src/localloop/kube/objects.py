@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from .fields import map_at, maps_at
+from .managed_fields import metadata_digest
 
 Object = dict[str, Any]
 ObjectKey = tuple[str, str, str, str]
@@ -96,13 +97,15 @@ class Snapshot:
     """Objects of the cluster at one moment, indexed by key, kind and owner.
 
     ``now`` is the API server's time (epoch seconds), ``gate_started`` its time when the gate began
-    (``None`` outside a gate); ``initial_restarts`` the restart counts by (pod uid, container) when
-    a pod was first seen.
+    (``None`` outside a gate), ``run_started`` when the run began that changed something (``None``
+    without one); ``initial_restarts`` the restart counts by (pod uid, container) when a pod was
+    first seen.
     """
 
     objects: tuple[Object, ...] = ()
     now: float = 0.0
     gate_started: float | None = None
+    run_started: float | None = None
     initial_restarts: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @cached_property
@@ -147,11 +150,16 @@ class Snapshot:
 
 
 def object_version(live: Mapping[str, Any]) -> dict[str, Any]:
-    """What identifies a version of a live object: uid and generation.
+    """What identifies a version of a live object: uid, generation, and a digest of its metadata.
 
-    The resourceVersion takes the place of a generation where the kind has none.
+    Labels and annotations move no generation. The resourceVersion, which everything moves, takes
+    the place of both where the kind has no generation.
     """
     metadata = live["metadata"]
     if metadata.get("generation"):
-        return {"uid": uid_of(dict(live)), "generation": metadata["generation"]}
+        return {
+            "uid": uid_of(dict(live)),
+            "generation": metadata["generation"],
+            "metadata": metadata_digest(live),
+        }
     return {"uid": uid_of(dict(live)), "resource_version": metadata.get("resourceVersion", "")}

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .kubeconfig import KubeConfig
+from ..errors import UsageError
+from .kubeconfig import Credential, KubeConfig
 
 CONNECTION_LOST = (
     http.client.RemoteDisconnected,
@@ -35,26 +36,35 @@ class Transport:
         self.host = parts.hostname or ""
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
         self.prefix = parts.path.rstrip("/")
-        self._server_name = config.server_name or self.host
-        self._tls = _tls(config) if parts.scheme == "https" else None
+        self._config = config
+        self._encrypted = parts.scheme == "https"
+        self._tls: tuple[Credential, ssl.SSLContext] | None = None
         self._local = threading.local()
 
-    def connect(self, timeout: float) -> http.client.HTTPConnection:
-        """A new connection, not opened yet; ``timeout`` in seconds."""
-        if self._tls is None:
-            return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
-        return _TLSConnection(self.host, self.port, timeout, self._tls, self._server_name)
+    def connect(self, timeout: float, credential: Credential) -> Connection:
+        """A new connection, not opened yet; ``timeout`` in seconds.
 
-    def connection(self, timeout: float) -> tuple[http.client.HTTPConnection, bool]:
-        """This thread's connection, and whether it has been used before."""
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        Raises ``UsageError`` (``kubeconfig_invalid``) for a certificate or key that is none.
+        """
+        tls = None
+        if self._encrypted:
+            known = self._tls
+            if known is None or known[0] != credential:
+                known = self._tls = (credential, _tls(self._config, credential))
+            tls = known[1]
+        address = (self.host, self.port)
+        return Connection(address, timeout, self._config, tls=tls, credential=credential)
+
+    def connection(self, timeout: float, credential: Credential) -> tuple[Connection, bool]:
+        """This thread's connection with that credential, and whether it has been used before."""
+        connection: Connection | None = getattr(self._local, "connection", None)
         if connection is not None and connection.sock is not None:
-            if not _readable(connection.sock):
+            if connection.credential == credential and not _readable(connection.sock):
                 connection.timeout = timeout
                 connection.sock.settimeout(timeout)
                 return connection, True
             connection.close()
-        connection = self._local.connection = self.connect(timeout)
+        connection = self._local.connection = self.connect(timeout, credential)
         return connection, False
 
     def close(self) -> None:
@@ -65,19 +75,41 @@ class Transport:
             connection.close()
 
 
-class _TLSConnection(http.client.HTTPConnection):
-    """HTTPS with our own TLS context and server name, which ``http.client`` does not take."""
+class Connection(http.client.HTTPConnection):
+    """A connection with a context's proxy and server name, which ``http.client`` does not take.
+
+    ``tls`` is None for plain HTTP; ``credential`` is what it was made with.
+    """
 
     def __init__(
-        self, host: str, port: int, timeout: float, context: ssl.SSLContext, server_name: str
+        self,
+        address: tuple[str, int],
+        timeout: float,
+        config: KubeConfig,
+        *,
+        tls: ssl.SSLContext | None,
+        credential: Credential,
     ) -> None:
-        super().__init__(host, port, timeout=timeout)
-        self._tls = context
-        self._server_name = server_name
+        super().__init__(*address, timeout=timeout)
+        self.credential = credential
+        self._tls = tls
+        self._server_name = config.server_name or self.host
+        self._proxy = config.proxy_url
+        self._ca = config.ca_data
 
     def connect(self) -> None:
         """Open the socket and do the TLS handshake."""
-        super().connect()
+        if self._proxy:
+            from .proxy import open_through
+
+            self.sock = open_through(
+                self._proxy, self.host, self.port, timeout=self.timeout or 10.0, ca=self._ca
+            )
+            self.sock.settimeout(self.timeout)
+        else:
+            super().connect()
+        if self._tls is None:
+            return
         plain = self.sock
         try:
             self.sock = self._tls.wrap_socket(plain, server_hostname=self._server_name)
@@ -101,20 +133,33 @@ def _readable(connection_socket: socket.socket) -> bool:
         return True
 
 
-def _tls(config: KubeConfig) -> ssl.SSLContext:
+def _tls(config: KubeConfig, credential: Credential) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if config.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif config.ca_data:
-        context.load_verify_locations(cadata=config.ca_data.decode("ascii", "ignore"))
+        try:
+            context.load_verify_locations(cadata=config.ca_data.decode("ascii", "ignore"))
+        except (ssl.SSLError, ValueError) as error:
+            raise _unusable(config, "certificate-authority") from error
     else:
         context.load_default_certs()
-    if config.client_cert and config.client_key:
-        # OpenSSL loads client certificates from a path only.
-        with _readable_path(config.client_cert + b"\n" + config.client_key) as path:
-            context.load_cert_chain(path)
+    if credential.cert and credential.key:
+        try:
+            # OpenSSL loads client certificates from a path only, and asks on the terminal for the
+            # password of a key that has one.
+            with _readable_path(credential.cert + b"\n" + credential.key) as path:
+                context.load_cert_chain(path, password="")
+        except (ssl.SSLError, ValueError) as error:
+            raise _unusable(config, "client certificate, or its key,") from error
     return context
+
+
+def _unusable(config: KubeConfig, what: str) -> UsageError:
+    return UsageError(
+        "kubeconfig_invalid", f"context {config.context!r}: its {what} cannot be used by TLS"
+    )
 
 
 @contextlib.contextmanager

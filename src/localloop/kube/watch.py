@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 
-from .errors import ApiError, ApiUnreachable
+from .errors import ApiError, unreachable
 from .objects import Object
 from .transport import CONNECTION_LOST, shut_down
 
@@ -73,7 +73,7 @@ class WatchStream(Iterator[tuple[str, Object]]):
                 self._release()
                 if self._closed.is_set():
                     return None
-                raise ApiUnreachable(self._server, str(error) or "timed out") from error
+                raise unreachable(self._server, str(error) or "timed out") from error
             if not chunk:
                 return None
             self._buffer += chunk

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.placeholders import consumed_images
+from ..fingerprint.explain import explain, load_manifest
 from ..helm import releases as helm_releases
-from ..helm.live import LiveRelease, read_live
+from ..helm.live import LiveRelease, live_release, read_live
+from ..inputs.names import one_line
+from ..inputs.tree import removed_below
 from ..kube.collections import Collection, fetch_collections
 from ..kube.kinds import WORKLOADS
-from ..kube.objects import ObjectRef, Snapshot, object_version
+from ..kube.objects import ObjectRef, Snapshot, group_of, object_version
 from ..readiness.image_proof import expected_digests, image_proof
 from ..readiness.look import collections_to_read, observe_once
 from ..readiness.result import GateResult
 from ..readiness.revisions import current_pods
 from ..record.model import ChartState, Record
-from ..record.notes import object_refs, state_of
+from ..record.notes import noted_version, object_refs, state_of
 from ..session import Session
 from . import declared
 from .facts import ChartFacts, is_live
-from .images import changes_since
 from .network_policies import policy_warnings
 
 
@@ -51,11 +53,11 @@ def snapshot(session: Session, record: Record) -> Snapshot:
 
 def _view(session: Session, refs: list[ObjectRef]) -> Snapshot:
     wanted = collections_to_read(refs)
-    known = {(source.kind, source.namespace) for source in wanted}
+    known = {(group_of(each.api_version), each.kind, each.namespace) for each in wanted}
     others = {
         (ref.api_version, ref.kind, ref.namespace)
         for ref in refs
-        if (ref.kind, ref.namespace) not in known
+        if (ref.group, ref.kind, ref.namespace) not in known
     }
     wanted += [Collection(*key, metadata_only=True) for key in sorted(others)]
     return fetch_collections(session.kube, wanted)
@@ -80,7 +82,10 @@ def chart_facts(
         warnings=(*found.warnings, *policy_warnings(session, chart, entry, found.value)),
     )
     if entry is not None and entry.target.fingerprint != found.value:
-        facts = replace(facts, changes=changes_since(session, entry.target.fingerprint, found))
+        before = load_manifest(session.project.root, entry.target.fingerprint)
+        gone = removed_below("crds", before.tree, found.tree) if before else []
+        left = (f"{one_line(path)} is gone: what it defined stays in the cluster" for path in gone)
+        facts = replace(facts, changes=explain(before, found), warnings=(*facts.warnings, *left))
     if entry is None or release is None:
         return facts
     target = entry.target
@@ -95,6 +100,7 @@ def chart_facts(
         facts,
         manifest_same=proof.manifest_same(),
         drift=drift,
+        warnings=(*facts.warnings, *proof.left),
         new_versions=proof.new_versions,
         other_pods=tuple(proof.other_pods()),
         seen=seen,
@@ -130,6 +136,43 @@ def note_late(
     return replace(state, objects=unseen | proof.new_versions), drift
 
 
+@dataclass(frozen=True)
+class Since:
+    """What became of a release's objects since they were noted.
+
+    ``changed``: fields that were changed by hand. ``versions``: the new notes of what only moved.
+    ``left``: what is not as the manifest has it and left alone, if it was not told yet.
+    """
+
+    changed: list[str]
+    versions: dict[str, dict[str, Any]]
+    left: list[str]
+
+
+def since_noted(session: Session, name: str, state: ChartState) -> Since:
+    """What became of the objects of a chart's release since it was noted.
+
+    One LIST for each kind and namespace; Helm's Secret is read only if something moved. What is
+    gone is for the gate to say. Raises ``release_gone``.
+    """
+    kinds = {
+        Collection(ref.api_version, ref.kind, ref.namespace, metadata_only=True)
+        for ref in object_refs(state)
+    }
+    view = fetch_collections(session.kube, sorted(kinds))
+    moved = {
+        text: note
+        for text, note in state.objects.items()
+        if (found := view.get(ObjectRef.parse(text)))
+        and object_version(found) != noted_version(note)
+    }
+    if not moved:
+        return Since([], {}, [])
+    live = live_release(session.kube, session.project.charts[name])
+    proof = _Proof(session, replace(state, objects=moved), live.release, view, live)
+    return Since(proof.drift(), proof.new_versions, proof.left)
+
+
 class _Proof:
     """Whether the cluster still runs a settled state."""
 
@@ -147,6 +190,7 @@ class _Proof:
         self._view = view
         self._live = live
         self.new_versions: dict[str, dict[str, Any]] = {}
+        self.left: list[str] = []
         self._expected = expected_digests(target.images)
 
     def manifest_same(self) -> bool:
@@ -169,28 +213,33 @@ class _Proof:
             if live is None:
                 if text not in self._target.completed_jobs:
                     found.append(f"{ref.kind} {ref.name} is gone")
-            elif object_version(live) != noted:
+            elif object_version(live) != noted_version(noted):
                 moved.append(ref)
         if moved:
             found += self._compare(moved)
         return found
 
     def _compare(self, moved: list[ObjectRef]) -> list[str]:
-        from .drift import drifted_fields
+        from .drift import Drift, drift_of, unnoted
 
         kube, wanted = self._session.kube, self._read().objects
         found = []
         for ref in moved:
             live = kube.read(ref)
-            fields = (
-                drifted_fields(kube, ref, wanted[ref], live)
+            noted = self._target.objects[str(ref)]
+            drift = (
+                drift_of(kube, ref, wanted[ref], live, noted)
                 if live is not None and ref in wanted
-                else [""]
+                else Drift(("",), ())
             )
-            if fields or live is None:
-                found.append(f"{ref.kind} {ref.name}: {', '.join(fields[:3])}".rstrip(": "))
+            if drift.fields or live is None:
+                fields = ", ".join(drift.fields[:3])
+                found.append(f"{ref.kind} {ref.name}: {fields}".rstrip(": "))
             else:
-                self.new_versions[str(ref)] = object_version(live)
+                self.left += [f"{ref.kind} {ref.name}: {text}" for text in unnoted(drift, noted)]
+                kept = {key: noted[key] for key in ("by_hand",) if key in noted}
+                left = {"left": list(drift.left)} if drift.left else {}
+                self.new_versions[str(ref)] = object_version(live) | kept | left
         return found
 
     def other_pods(self) -> list[str]:

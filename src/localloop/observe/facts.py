@@ -21,6 +21,8 @@ class ImageFacts:
     ``changes``: what changed since the recorded fingerprint (see ``explain.explain``).
     ``untracked``: what can change the output without changing the fingerprint.
     ``kept``: by consuming chart, the image in that chart's entry, if the registry still holds it.
+    ``loads``: images are written into the nodes; ``lacking``: the nodes that do not hold
+    ``published``.
     """
 
     fingerprint: str
@@ -30,6 +32,8 @@ class ImageFacts:
     kept: dict[str, PublishedImage] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     untracked: tuple[str, ...] = ()
+    loads: bool = False
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-from ..cluster.identity import pin_path, pinned_uid
+from ..cluster.identity import pinned_uid
 from ..readiness.result import GateResult
 from ..record.store import RecordStore
 from ..session import Session
@@ -25,7 +24,7 @@ def gather(session: Session, wanted: Request, *, new_cluster: bool = False) -> F
     project = session.project
     uid = session.identify()
     record = RecordStore(session.kube, project.name).load()
-    before = pinned_uid(pin_of(session))
+    before = pinned_uid(session.pin)
     images = {name: image_facts(session, name, record, wanted) for name in project.images}
     if wanted.targets:
         images = with_kept(session, images, record)
@@ -74,8 +73,3 @@ def _with_declared(charts: dict[str, ChartFacts], seen: GateResult | None) -> di
         return charts
     why = f"{seen.reason} {seen.detail}".strip()
     return {name: replace(chart, not_ready=why) for name, chart in charts.items()}
-
-
-def pin_of(session: Session) -> Path:
-    """The file that keeps the uid of the cluster that this project was deployed to."""
-    return pin_path(session.provider, session.cluster_name, session.project.name)

@@ -40,6 +40,19 @@ def image_facts(session: Session, name: str, record: Record, wanted: Request) ->
         changes=changes,
         warnings=found.warnings,
         untracked=found.untracked,
+        loads=session.route.loads,
+        lacking=_lacking(session, published),
+    )
+
+
+def _lacking(session: Session, published: PublishedImage | None) -> tuple[str, ...]:
+    """The nodes into which the image has to be loaded, by one request for each node."""
+    if published is None or not session.route.loads:
+        return ()
+    from ..cluster import image_store
+
+    return tuple(
+        node for node in session.nodes if not image_store.holds(session.docker, node, published)
     )
 
 
@@ -53,8 +66,7 @@ def held(session: Session, name: str, reference: str) -> PublishedImage | None:
     found = session.registry.manifest(session.repository_name(name), reference)
     if found is None:
         return None
-    platform = session.project.builds[name].platform or session.platform
-    return found.published(session.repository(name), platform)
+    return session.published(found, name)
 
 
 def with_kept(

@@ -16,7 +16,7 @@ from ..readiness.pod_rule import pod_ready
 from ..readiness.result import GateResult, ObjectResult
 from ..readiness.revisions import current_pods, desired_pods
 from ..record.model import ChartEntry, ChartState
-from ..record.notes import note_release, object_refs
+from ..record.notes import note_release, noted_version, object_refs
 from ..session import Session
 from . import declared
 from .facts import Facts
@@ -93,7 +93,7 @@ def _untouched(session: Session, state: ChartState) -> bool:
     view = fetch_collections(session.kube, sorted(kinds))
     for ref in refs:
         live = view.get(ref)
-        if live is None or object_version(live) != state.objects[str(ref)]:
+        if live is None or object_version(live) != noted_version(state.objects[str(ref)]):
             return False
     return True
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..cluster.registry_state import registry_not_ours
 from ..cluster.state import not_ours
 from ..errors import LocalloopError, UsageError
 from ..kube.client import ApiUnreachable
@@ -47,14 +48,10 @@ def container_verdict(session: Session) -> ClusterVerdict:
     Raises ``UsageError`` for containers that localloop did not make.
     """
     cluster = session.cluster
-    if cluster.nodes and not cluster.ours:
+    if cluster.nodes and not cluster.ours and not cluster.adopted:
         raise not_ours(cluster.name)
-    if cluster.registry_verdict != "create" and not cluster.registry_ours:
-        raise UsageError(
-            "registry_not_ours",
-            f"container {session.registry_container_name} was not made by localloop",
-            hint="Remove or rename it, or choose another cluster name (CLUSTER_NAME).",
-        )
+    if cluster.registry_verdict == "refuse":
+        raise registry_not_ours(session.cluster_name)
     if cluster.verdict != "ok":
         found = {"verdict": cluster.verdict, "reason": cluster.reason}
         away = ", ".join(node.name for node in cluster.nodes if node.state != "running")
@@ -70,9 +67,14 @@ def cluster_verdict(
     """The verdict on the cluster; declared inputs cost one more request.
 
     A cluster whose API server does not answer is to be restarted. Raises ``UsageError`` if a
-    cluster is to be replaced on which others are deployed.
+    cluster is to be replaced on which others are deployed, or by one of a version that there is no
+    image of (``kubernetes_unavailable``).
     """
+    if choice.answer == "recreate":
+        require_own(session, "recreated")
     found = container_verdict(session)
+    if found["verdict"] == "create":
+        _require_known_version(session)
     if found["verdict"] != "ok":
         return found
     if not _answers(session):
@@ -89,6 +91,8 @@ def cluster_verdict(
     found = judge(choice, noted, current.value if current else "", lacks)
     if found["verdict"] != "bootstrap":
         return found
+    if session.provider.owns:
+        _require_known_version(session)
     from ..observe.others import goes_with, others_on
 
     if current is not None and noted is not None and found.get("inputs") == "changed":
@@ -96,9 +100,17 @@ def cluster_verdict(
         found["detail"] = "; ".join(filter(None, (changed, found.get("detail"))))
     others = others_on(session.kube, session.project.name)
     found = guard(found, choice, session.cluster_name, ours=session.cluster.ours, others=others)
+    if session.cluster.adopted:
+        found["adopted"] = session.context
     if found["verdict"] == "bootstrap":
         found["loses"] = ", ".join(goes_with(session.kube))
     return found
+
+
+def _require_known_version(session: Session) -> None:
+    from ..cluster.node_images import require_known
+
+    require_known(session.project.cluster)
 
 
 def _answers(session: Session) -> bool:
@@ -201,6 +213,12 @@ def require_possible(cluster: Mapping[str, str], name: str, *, bootstraps: bool 
             hint="`localloop deploy` or playbooks/bootstrap.yml replaces the cluster;"
             " `localloop bootstrap --reuse-ok` keeps it.",
         )
+    if cluster.get("adopted"):
+        raise LocalloopError(
+            cluster["reason"],
+            f"{message}; it is not replaced, because localloop did not create it",
+            hint="`localloop bootstrap --reuse-ok` keeps it as it is.",
+        )
     others = cluster.get("others")
     why = f"it also has {others}" if others else "its nodes are not localloop's"
     raise LocalloopError(
@@ -211,14 +229,37 @@ def require_possible(cluster: Mapping[str, str], name: str, *, bootstraps: bool 
     )
 
 
+def require_own(session: Session, what: str) -> None:
+    """Raise ``UsageError`` (``cluster_not_ours``) for what is done to clusters of localloop only.
+
+    ``what`` is that, as in ``it is not stopped``.
+    """
+    if session.provider.owns:
+        return
+    raise UsageError(
+        "cluster_not_ours",
+        f"localloop did not create the cluster of context {session.context}, so it is not {what}",
+        hint="`localloop down` removes what this project deployed there, and nothing else.",
+    )
+
+
 def require_answer(session: Session, choice: BootstrapChoice) -> None:
     """Raise ``UsageError`` for a bootstrap over an existing cluster without an answer.
 
     Also if it is to be replaced and does not run, unless forced: what is on it is not known.
     """
-    name, found = session.cluster_name, container_verdict(session)
+    if choice.answer == "recreate":
+        require_own(session, "recreated")
+    name, found = session.cluster.name, container_verdict(session)
     if found["verdict"] == "create":
         return
+    if choice.answer == "auto" and session.cluster.adopted:
+        raise UsageError(
+            "cluster_exists",
+            f"the cluster of context {name} was not created by localloop: it can only be kept",
+            hint="`localloop deploy` deploys to it; `localloop bootstrap --reuse-ok` also accepts"
+            " its inputs as they are now.",
+        )
     if choice.answer == "auto":
         raise UsageError(
             "cluster_exists",

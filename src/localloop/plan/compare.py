@@ -28,7 +28,7 @@ def _chart(part: ComponentPlan, components: Mapping[str, ComponentPlan]) -> Comp
     built = {
         name: image
         for name in part.consumes
-        if (image := components[name].image) is not None and components[name].steps
+        if (image := components[name].image) is not None and "build" in components[name].steps
     }
     complete = replace(part, images={**part.images, **built})
     if part.only_if_digest_differs and complete.images == part.deployed:

@@ -14,7 +14,7 @@ from ..fingerprint.explain import summary_of
 from ..observe.facts import ChartFacts, Facts, ImageFacts, NodeFileFacts, Request, is_live
 from ..record.model import ChartEntry, ChartState, NodeFileEntry, Record
 from ..registry.published import PublishedImage
-from .model import ON_A_NEW_CLUSTER, ComponentPlan, FilePlan, Reason
+from .model import ON_A_NEW_CLUSTER, ComponentPlan, FilePlan, Reason, Step
 
 
 def make_components(facts: Facts, wanted: Request) -> dict[str, ComponentPlan]:
@@ -86,9 +86,13 @@ def _plan_image(
         reasons.append(_why_build(image, previous))
         if needed_by:
             reasons.append(Reason("required_by", needed_by))
+    if not reasons and image.lacking:
+        why = Reason("node_lacks_image", f"{', '.join(image.lacking)} does not hold it")
+        return replace(plan, steps=("load",), reasons=(why,))
     if not reasons:
         return replace(plan, skip="unchanged" if previous == image.fingerprint else "in_registry")
-    return replace(plan, steps=("build", "publish"), reasons=tuple(reasons), image=None)
+    steps: tuple[Step, ...] = ("build", "publish", *(("load",) if image.loads else ()))
+    return replace(plan, steps=steps, reasons=tuple(reasons), image=None)
 
 
 def _forced(name: str, wanted: Request) -> Reason | None:
@@ -217,7 +221,7 @@ def _plan_chart(
     plan = replace(plan, images=_images_to_run(name, chart, facts, wanted, images))
 
     forced = _forced(name, wanted)
-    building = [image for image in chart.consumes if images[image].steps]
+    building = [image for image in chart.consumes if "build" in images[image].steps]
     consuming = [Reason("consumes", image) for image in building]
     reasons = _why_release(chart, entry, facts, plan)
     if forced and (forced.name == "full" or not consuming):
@@ -245,7 +249,7 @@ def _images_to_run(
 ) -> dict[str, PublishedImage]:
     found = {}
     for image in chart.consumes:
-        if images[image].steps:
+        if "build" in images[image].steps:
             continue
         kept = _kept(facts, name, image) if wanted.targets else None
         published = kept or images[image].image
@@ -260,7 +264,10 @@ def _why_release(
     if entry is None:
         return [_why_no_entry(chart, facts)]
     if chart.release is None:
-        return [Reason("release_missing", "Helm no longer has a release of that name")]
+        said = "Helm no longer has a release of that name"
+        if entry.state == "settling" and entry.last_good is None and not entry.target.revision:
+            said = f"{entry.target.transaction} did not get as far as a release"
+        return [Reason("release_missing", said)]
     if entry.state == "settling":
         if is_live(chart.release, entry.target) and _wants(plan, entry.target):
             unfinished = Reason("settling", f"{entry.target.transaction} was not finished")

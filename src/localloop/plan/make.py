@@ -32,6 +32,10 @@ def make_plan(
     """
     project = session.project
     started = time.monotonic()
+    if not session.provider.owns:
+        from .found_cluster import require_usable
+
+        require_usable(session)
     plan = Plan(
         project=project.name,
         root=str(project.root),
@@ -41,6 +45,9 @@ def make_plan(
         cluster=cluster_verdict(session, choice),
         config_sha256=project.config_sha256,
         platform=session.platform,
+        provider=session.provider_facts(),
+        route=session.route,
+        warnings=session.fingerprints.cluster_warnings,
     )
     facts = None
     verdict = plan.cluster["verdict"]

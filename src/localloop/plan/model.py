@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from ..cluster.route import OURS, Route
 from ..observe.facts import Request
 from ..registry.published import PublishedImage, images_from_dict
 
 Step = Literal[
-    "build", "publish", "put", "reconcile", "release", "rollback", "settle", "prune", "remove"
+    "build",
+    "publish",
+    "load",
+    "put",
+    "reconcile",
+    "release",
+    "rollback",
+    "settle",
+    "prune",
+    "remove",
 ]
 STEPS: tuple[Step, ...] = get_args(Step)
 """Everything that a component's plan may ask for: the loop in its order, then what clears away."""
@@ -111,8 +121,10 @@ class Plan:
 
     ``root`` is the project's directory. ``cluster``: the verdict on the cluster (see
     cluster_verdict.py); if it has to be started or made first, the components are planned after
-    that. ``serial``: the record's; the run's first change fails if the record moved since.
-    ``unchecked``: what could not be looked at, and what was assumed instead.
+    that. ``provider``: ``name``, ``context`` and ``why`` it was chosen. ``route``: how images reach
+    the nodes. ``serial``: the record's; the run's first change fails if the record moved since.
+    ``unchecked``: what could not be looked at, and what was assumed instead. ``warnings``: those
+    that are about no component.
     """
 
     project: str
@@ -126,7 +138,10 @@ class Plan:
     config_sha256: str = ""
     platform: str = ""
     registry: str = ""
+    provider: dict[str, str] = field(default_factory=dict)
+    route: Route = OURS
     unchecked: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def request(self) -> Request:
@@ -175,6 +190,8 @@ class Plan:
                 **data,
                 "targets": tuple(data["targets"]),
                 "unchecked": tuple(data["unchecked"]),
+                "warnings": tuple(data["warnings"]),
+                "route": Route(**data["route"]),
                 "components": components,
             }
         )

@@ -34,4 +34,6 @@ def other_plan(
         config_sha256=project.config_sha256,
         platform=session.platform,
         registry="" if cluster else session.registry_address,
+        provider=session.provider_facts(),
+        route=session.route,
     )

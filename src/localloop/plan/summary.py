@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UsageError
-from .model import STEPS, UNCHECKED
+from .model import STEPS, UNCHECKED, Plan
 
 
 def components_with_step(plan: Any, step: str) -> list[str]:
@@ -38,6 +38,20 @@ def component_summary(component: Any) -> str:
         return f"skip: {component.get('skip') or 'nothing to do'}"
     reasons = "; ".join(reason_text(reason) for reason in _list(component, "reasons"))
     return f"{', '.join(steps)}: {reasons}" if reasons else ", ".join(steps)
+
+
+def images_text(plan: Plan) -> str:
+    """How the plan's images reach the nodes: ``load (the cluster names no registry, …)``."""
+    route = plan.route
+    through = f" {route.push}" if route.push else ""
+    through += f", on the nodes {route.pull}" if route.pull not in ("", route.push) else ""
+    return f"{route.name}{through} ({route.why})"
+
+
+def cluster_text(plan: Plan) -> str:
+    """Which cluster the plan is for, and why it was chosen."""
+    found = plan.provider
+    return f"{found['name']}, context {found['context']} ({found['why']})" if found else ""
 
 
 def _steps(component: Any, name: str | None = None) -> list[str]:

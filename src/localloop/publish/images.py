@@ -162,13 +162,14 @@ def _publish(
         )
     if on_nodes:
         _refuse_other_platform(session, session.project.builds[part.name], manifest)
-    registry.put_manifest(name, pushed.tag, manifest)
+    for tag in pushed.tags:
+        registry.put_manifest(name, tag, manifest)
     image = session.project.builds[part.name]
     after = session.fingerprints.of_image(image, fresh=True)
     moved = bool(after.moved) or after.value != part.fingerprint
     if not moved:
         registry.put_manifest(name, fingerprint_tag(part.fingerprint), manifest)
-    return manifest.published(pushed.repository, image.platform or session.platform), moved
+    return session.published(manifest, part.name), moved
 
 
 def _refuse_other_platform(session: Session, image: Image, manifest: Manifest) -> None:

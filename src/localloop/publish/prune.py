@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..errors import LocalloopError
+from ..errors import LocalloopError, UsageError
 from ..events import Emit
 from ..helm.releases import PROJECT_LABEL
 from ..kube.client import Kube
@@ -37,6 +37,12 @@ def prune_plan(session: Session, *, keep: int) -> Plan:
             f"cluster {session.cluster_name} or its registry does not run, so there is no telling"
             " which images are in use",
             hint="`localloop deploy` starts both.",
+        )
+    if not session.route.keeps_store:
+        raise UsageError(
+            "registry_not_prunable",
+            f"the images are in the registry {session.registry_address}, which is not localloop's",
+            hint="Remove old images there as that registry's own documentation says.",
         )
     session.identify()
     registry, references = session.registry, References(_texts(session.kube))

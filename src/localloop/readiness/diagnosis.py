@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..kube.objects import ObjectRef
+from ..kube.objects import ObjectRef, timestamp
 from .causes import CAUSES, EVENT, LOG, PROBE_FAILS, TERMINATED, WAITING, Cause
 from .reasons import reason_named
+from .scheduling import first_decisive
 
 Evidence = dict[str, Any]
 _LOG_LINES = 8
 _EVENTS = 3
-# Events that no longer matter once a container runs.
+# Events of the pod that no longer matter once a container runs.
 _BEFORE_START = ("FailedMount", "FailedAttachVolume", "FailedScheduling", "FailedCreatePodSandBox")
+# Events that no longer matter once the container that they are about has started.
+_STARTING = ("Failed", "InspectFailed", "ErrImageNeverPull")
+_PROBE = re.compile(r"(liveness|readiness|startup) probe ")
+_KILLED = ("exit 137,", "exit 143,")
+_KILLING_PROBE = "liveness probe failed"
+_READINESS_PROBE = "readiness probe "
 _NORMAL_WAITS = ("ContainerCreating", "PodInitializing")
 
 
@@ -83,8 +91,12 @@ def diagnose(
 
 
 def _culprit(entry: Evidence) -> tuple[Evidence | None, Evidence | None]:
-    """The pod and container to blame: one that waits or has terminated, else the first."""
-    pairs = [(pod, container) for pod in entry["pods"] for container in pod["containers"]]
+    """The pod and container to blame: one that waits or has terminated, else the first.
+
+    One that is ready is to blame only if all are.
+    """
+    every = [(pod, container) for pod in entry["pods"] for container in pod["containers"]]
+    pairs = [pair for pair in every if not pair[1].get("ready")] or every
     for pod, container in pairs:
         waiting = container["waiting"].partition(" ")[0]
         if (waiting and waiting not in _NORMAL_WAITS) or container["terminated"]:
@@ -100,28 +112,80 @@ def _cause(reason: str, detail: str, entry: Evidence, container: Evidence | None
         WAITING: [c["waiting"] for pod in entry["pods"] for c in pod["containers"]],
         TERMINATED: [c["terminated"] for pod in entry["pods"] for c in pod["containers"]],
         LOG: list(_log(container)) if container and container["terminated"] else [],
-        EVENT: [
-            f"{head} {detail}",
-            *(text for pod in entry["pods"] for text in pod["conditions"]),
-            *(
-                f"{event['reason']} {event['message']}"
-                for event in entry["events"]
-                if not (_is_running(container) and event["reason"] in _BEFORE_START)
-            ),
-        ],
+        EVENT: list(first_decisive(_reported(f"{head} {detail}", entry, container))),
     }
     for cause in CAUSES:
         if cause.explains(head, texts):
             return cause
     if container is None or head not in PROBE_FAILS.only or not container["readiness_probe"]:
         return None
-    return PROBE_FAILS if _is_running(container) else None
+    return PROBE_FAILS if _is_running(container) and not container.get("ready") else None
+
+
+def _reported(failure: str, entry: Evidence, container: Evidence | None) -> Iterator[str]:
+    """What the failure, the pods' conditions and the events say, the newest first."""
+    yield failure
+    for pod in entry["pods"]:
+        yield from pod["conditions"]
+    for event in _newest(entry["events"], container):
+        if _is_past(event, container):
+            continue
+        if _ended_by_itself(container) and _KILLING_PROBE in event["message"].lower():
+            continue
+        yield f"{event['reason']} {event['message']}"
+
+
+def _newest(events: Iterable[Evidence], container: Evidence | None) -> Iterator[Evidence]:
+    """The events, without those that a newer one about the same thing supersedes.
+
+    A readiness probe that was refused while the program started, and is now answered with 404,
+    fails because of the 404.
+    """
+    seen: set[tuple[str, ...]] = set()
+    for event in events:
+        about = event["object"], event.get("part", ""), event["reason"], _topic(event, container)
+        if about not in seen:
+            seen.add(about)
+            yield event
+
+
+def _topic(event: Evidence, container: Evidence | None) -> str:
+    """What an event is about: the beginning of its message, or the probe.
+
+    The probes of a container that has never ended are one topic: none of them has stopped it.
+    """
+    message = event["message"].lower()
+    if probe := _PROBE.match(message):
+        return probe.group() if container and container["terminated"] else "probe"
+    return str(message.partition(":")[0])
+
+
+def _is_past(event: Evidence, container: Evidence | None) -> bool:
+    """Whether it tells nothing of the container any more: it has started since, or it has ended."""
+    if container is None:
+        return False
+    if event["reason"] in _BEFORE_START and _is_running(container):
+        return True
+    of_it = str(event.get("part", "")).endswith(f"{{{container['name']}}}")
+    probed = of_it and event["message"].lower().startswith(_READINESS_PROBE)
+    if probed and not _is_running(container) and container["terminated"]:
+        return True
+    started, last = timestamp(container.get("started")), timestamp(event.get("last"))
+    if started is None or last is None or last >= started:
+        return False
+    return event["reason"] in _BEFORE_START or probed or (event["reason"] in _STARTING and of_it)
 
 
 def _is_running(container: Evidence | None) -> bool:
     if container is None:
         return False
     return not container["waiting"] and not container["terminated"]
+
+
+def _ended_by_itself(container: Evidence | None) -> bool:
+    """Whether it last ended without one of the signals that the kubelet sends."""
+    ended = container["terminated"] if container else ""
+    return bool(ended) and not ended.startswith(_KILLED)
 
 
 def _cause_label(cause: Cause, container: Evidence | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import LocalloopError
 from ..kube.client import ApiError, Kube
 from ..kube.fields import as_int, map_at, maps_at
-from ..kube.objects import Object, ObjectRef, Snapshot, ref_of, timestamp
+from ..kube.objects import Object, ObjectRef, Snapshot, ref_of, timestamp, uid_of
 from .pod_rule import container_statuses, pod_ready, terminating
 from .revisions import all_pods, current_pods
 
@@ -25,6 +25,11 @@ _EVENTS = 10
 _BUDGET = 8.0  # seconds
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# The kubelet's answers, instead of a log, for a container that it has removed.
+_NO_LOG = (
+    "unable to retrieve container logs for ",
+    'failed to try resolving symlinks in path "/var/log/pods/',
+)
 _NODE_FILE = re.compile(r"hostPath type check failed: (\S+) is not a file")
 
 
@@ -55,10 +60,11 @@ def collect_evidence(
         pods = _relevant_pods(obj, view)
         if ref.namespace not in events:
             events[ref.namespace] = _warning_events(kube, ref.namespace, deadline)
-        names = {(ref.kind, ref.name)} | {("Pod", str(p["metadata"]["name"])) for p in pods}
+        uids = {(ref.kind, ref.name): uid_of(obj) if obj else ""}
+        uids |= {("Pod", str(pod["metadata"]["name"])): uid_of(pod) for pod in pods}
         if obj is not None and ref.key[:2] == ("apps", "Deployment"):
-            names |= {
-                ("ReplicaSet", str(owner.get("name")))
+            uids |= {
+                ("ReplicaSet", str(owner.get("name"))): str(owner.get("uid") or "")
                 for pod in pods
                 for owner in maps_at(pod, "metadata", "ownerReferences")
             }
@@ -66,7 +72,7 @@ def collect_evidence(
             {
                 "ref": str(ref),
                 "pods": [_pod_evidence(kube, pod, deadline) for pod in pods[:_PODS]],
-                "events": _events_about(events[ref.namespace], names),
+                "events": _events_about(events[ref.namespace], uids),
             }
         )
     return tuple(found)
@@ -81,6 +87,11 @@ def _with_fresh_pods(
         with suppress(LocalloopError):
             pods += kube.list("v1", "Pod", namespace, timeout=_time_left(deadline))[0]
     return replace(view, objects=(*view.objects, *pods))
+
+
+def pod_evidence(kube: Kube, pod: Object, *, budget: float = _BUDGET) -> dict[str, Any]:
+    """One pod of ``collect_evidence``, read within ``budget`` seconds; never raises."""
+    return _pod_evidence(kube, pod, time.monotonic() + budget)
 
 
 def missing_node_file(evidence: Iterable[dict[str, Any]]) -> str | None:
@@ -192,9 +203,12 @@ def _container_evidence(kube: Kube, pod: ObjectRef, status: Any, deadline: float
     name = str(status.get("name"))
     restarts = as_int(status.get("restartCount"))
     started = bool(state.get("running") or state.get("terminated") or restarts)
+    since = map_at(state, "running").get("startedAt") or ended.get("startedAt")
     return {
         "name": name,
         "restarts": restarts,
+        "ready": status.get("ready") is True,
+        "started": since if isinstance(since, str) else "",
         "waiting": sanitize(
             f"{waiting.get('reason') or ''} {waiting.get('message') or ''}".strip()
         ),
@@ -230,7 +244,7 @@ def _log(
     except LocalloopError as error:
         return [sanitize(f"(no log: {error.message})")]
     lines = body[:_LOG_BYTES].decode("utf-8", "replace").splitlines()
-    return [sanitize(line) for line in lines[-LOG_LINES:]]
+    return [sanitize(line) for line in lines[-LOG_LINES:] if not line.startswith(_NO_LOG)]
 
 
 def _warning_events(kube: Kube, namespace: str, deadline: float) -> list[Object]:
@@ -245,21 +259,20 @@ def _warning_events(kube: Kube, namespace: str, deadline: float) -> list[Object]
     return items
 
 
-def _events_about(events: Sequence[Object], names: set[tuple[str, str]]) -> list[dict[str, Any]]:
-    chosen = [event for event in events if _about(event) in names]
+def _events_about(
+    events: Sequence[Object], uids: Mapping[tuple[str, str], str]
+) -> list[dict[str, Any]]:
+    """The newest events about these objects, and not about earlier ones of the same names."""
+    chosen = [event for event in events if _is_about(event, uids)]
     chosen.sort(key=_event_time, reverse=True)
     return [
         {
             "object": sanitize("/".join(_about(event))),
+            "part": sanitize(str(map_at(event, "involvedObject").get("fieldPath") or "")),
             "reason": sanitize(str(event.get("reason") or "")),
             "message": sanitize(str(event.get("message") or "")),
             "count": as_int(event.get("count") or map_at(event, "series").get("count")) or 1,
-            "last": str(
-                event.get("lastTimestamp")
-                or event.get("eventTime")
-                or map_at(event, "metadata").get("creationTimestamp")
-                or ""
-            ),
+            "last": str(_last_seen(event)),
         }
         for event in chosen[:_EVENTS]
     ]
@@ -271,9 +284,27 @@ def _about(event: Object) -> tuple[str, str]:
     return str(about.get("kind")), str(about.get("name"))
 
 
-def _event_time(event: Object) -> float:
-    last = event.get("lastTimestamp") or event.get("eventTime")
-    return timestamp(last or map_at(event, "metadata").get("creationTimestamp")) or 0.0
+def _is_about(event: Object, uids: Mapping[tuple[str, str], str]) -> bool:
+    uid = str(map_at(event, "involvedObject").get("uid") or "")
+    wanted = uids.get(_about(event))
+    return wanted is not None and (not uid or not wanted or uid == wanted)
+
+
+def _last_seen(event: Object) -> Any:
+    """When it last happened. What repeats is told in ``series`` or by ``lastTimestamp``."""
+    return (
+        map_at(event, "series").get("lastObservedTime")
+        or event.get("lastTimestamp")
+        or event.get("eventTime")
+        or map_at(event, "metadata").get("creationTimestamp")
+        or ""
+    )
+
+
+def _event_time(event: Object) -> tuple[float, int]:
+    """Within one second, which is all that most times tell, the last one written is the newest."""
+    version = as_int(map_at(event, "metadata").get("resourceVersion"))
+    return timestamp(_last_seen(event)) or 0.0, version
 
 
 def _time_left(deadline: float) -> float:

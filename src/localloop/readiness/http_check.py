@@ -41,7 +41,7 @@ def _through_api(kube: Kube, service: str, path: str, timeout: float) -> tuple[i
     path, _, query = path.partition("?")
     target = root + quote(path, safe="/%:@!$&'()*+,;=~-._") + (f"?{query}" if query else "")
     try:
-        answer = kube.request("GET", target, accept="*/*", timeout=timeout)
+        answer = kube.request("GET", target, accept="*/*", timeout=timeout, retries=False)
     except ApiError as error:
         if error.kube_reason:
             raise

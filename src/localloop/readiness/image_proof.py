@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..kube.fields import map_at, maps_at
 from ..kube.objects import Object
 from ..registry.published import PublishedImage
-from ..registry.tags import digest_tag, is_digest_tag
+from ..registry.tags import digest_tags, is_digest_tag
 from .pod_rule import container_statuses
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}$")
@@ -82,7 +82,7 @@ def template_findings(
 ) -> list[ImageFinding]:
     """Image references in a pod template that pin a digest other than the expected ones.
 
-    Digests and our own ``d-…`` tags pin an image; with any other tag only the pods can tell.
+    Digests and our own tags of digests pin an image; with any other tag only the pods can tell.
     ``expected`` as in ``image_proof``; ``name`` is the workload's, for the finding.
     """
     findings: list[ImageFinding] = []
@@ -95,7 +95,7 @@ def template_findings(
         if digest:
             right = digest in allowed
         elif is_digest_tag(tag):
-            right = tag in map(digest_tag, allowed)
+            right = any(tag in digest_tags(each) for each in allowed)
         else:
             continue
         if not right:

@@ -21,6 +21,7 @@ from .pod_rule import (
     container_statuses,
     terminating,
 )
+from .resources import ready_endpoints
 from .result import GateResult, ObjectResult
 from .revisions import all_pods, current_pods, template_labels
 from .verdict import Verdict
@@ -248,7 +249,8 @@ def _with_selected_workloads(kube: Kube, scope: Iterable[ObjectRef], view: Snaps
         for ref in scope
         if ref.key[:2] == ("", "Service")
         and (service := view.get(ref)) is not None
-        and judge(service, view).reason == "no_endpoints"
+        and map_at(service, "spec").get("selector")
+        and ready_endpoints(service, view) == 0
     ]
     if not without_endpoints:
         return view

@@ -6,13 +6,16 @@ gate measures that.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UsageError
 from ..kube.fields import as_int, as_map, map_at, maps_at
-from ..kube.objects import Object, ObjectRef, condition, ref_of, uid_of
+from ..kube.objects import Object, ObjectRef, Snapshot, condition, ref_of, timestamp, uid_of
+from .held import holder
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,13 @@ class Thresholds:
     """The gate's thresholds. Times are in seconds.
 
     ``hold`` is how long an ordinary cause must last before it is fatal; ``replica_failure`` the
-    same for a Deployment's ReplicaFailure; ``load_balancers`` whether they need an address.
+    same for a Deployment's ReplicaFailure; ``others_turn`` the same where something else may still
+    help: a controller that makes a Secret, pods that leave a quota, a webhook that starts.
+    ``load_balancers``: whether they need an address.
     """
 
     hold: float = 20.0
+    others_turn: float = 60.0
     max_restarts: int = 3
     unschedulable_warn: float = 15.0
     unschedulable_fail: float = 60.0
@@ -40,7 +46,7 @@ class Suspect:
 
     ``key`` identifies the cause across observations; ``ref`` is the object to read again;
     ``warn_after`` is when to warn, in seconds. A ``sticky`` cause comes and goes, and its time
-    counts from when it was first seen.
+    counts from when it was first seen. ``hold`` is ``GOES_ON`` where Kubernetes goes on trying.
     """
 
     key: tuple[str, str, str]
@@ -52,6 +58,7 @@ class Suspect:
     sticky: bool = False
 
 
+GOES_ON = math.inf
 CRASH_LOOP = "crash_loop"
 IMAGE_PULL_FAILED = "image_pull_failed"
 # The kubelet's waiting reason → our name for it, and whether waiting can help.
@@ -69,8 +76,17 @@ _WAITING: dict[str, tuple[str, bool]] = {
     "PreCreateHookError": ("hook_failed", True),
     "PreStartHookError": ("hook_failed", True),
     "PostStartHookError": ("hook_failed", True),
-    "CrashLoopBackOff": (CRASH_LOOP, True),
 }
+_BACK_OFF = "CrashLoopBackOff"
+# The container shows these in turn with CrashLoopBackOff.
+_COMES_AND_GOES = ("container_start_failed", "hook_failed")
+_DOES_NOT_EXIST = re.compile(r"\b(?:secret|configmap) \"[^\"]*\" not found", re.IGNORECASE)
+# Exit statuses of a shell, and what a container runtime says: the program cannot be run at all.
+_NEVER_RUNS = (126, 127)
+_CANNOT_RUN = re.compile(
+    r"exec format error|executable file not found"
+    r"|exec: .*: (?:no such file or directory|permission denied|is a directory)"
+)
 
 
 def container_statuses(pod: Object) -> Iterator[Mapping[str, Any]]:
@@ -109,50 +125,101 @@ def pod_finished(pod: Object) -> bool:
 
 def pod_suspects(
     pod: Object,
-    initial_restarts: Mapping[tuple[str, str], int],
+    view: Snapshot,
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
     *,
     crashes: bool = True,
 ) -> list[Suspect]:
     """What keeps this pod from becoming ready.
 
-    ``initial_restarts`` are the restart counts by (pod uid, container) when the pod was first seen;
-    only restarts since then count. ``crashes=False`` for Jobs, which limit retries themselves.
+    Only the restarts since ``view`` first had the pod count. ``crashes=False`` for Jobs, which
+    limit retries themselves.
     """
     if terminating(pod) or pod_ready(pod):
         return []
-    ref, uid = ref_of(pod), uid_of(pod)
     found: list[Suspect] = []
     for status in container_statuses(pod):
-        name = str(status.get("name"))
-        waiting = map_at(status, "state", "waiting")
-        waiting_reason = str(waiting.get("reason") or "")
-        reason, may_recover = _WAITING.get(waiting_reason, ("", True))
-        restarts = as_int(status.get("restartCount"))
-        new_restarts = restarts - initial_restarts.get((uid, name), restarts)
-        if reason and reason != CRASH_LOOP:
-            message = f": {waiting['message']}" if waiting.get("message") else ""
-            text = f"{name}: {waiting_reason}{message}"
-            hold = thresholds.hold if may_recover else 0.0
-            found.append(Suspect((reason, uid, name), reason, text, hold, ref))
-        elif crashes and (reason == CRASH_LOOP or new_restarts >= thresholds.max_restarts):
-            state = waiting_reason or "restarted"
-            text = f"{name}: {state}, {_last_exit(status)}, {restarts} restarts"
-            key = (CRASH_LOOP, uid, name)
-            found.append(Suspect(key, CRASH_LOOP, text, thresholds.hold, ref, sticky=True))
+        crash = _crash(pod, status, view, thresholds) if crashes else None
+        waiting = _waiting(pod, status, thresholds)
+        if crash is not None and (crash.hold != GOES_ON or waiting is None):
+            found.append(crash)
+        elif waiting is not None:
+            found.append(waiting)
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
-        found.append(
-            Suspect(
-                ("unschedulable", uid, ""),
-                "unschedulable",
-                str(scheduled.get("message") or "no node can run the pod"),
-                thresholds.unschedulable_fail,
-                ref,
-                warn_after=thresholds.unschedulable_warn,
-            )
-        )
+        text = str(scheduled.get("message") or "no node can run the pod")
+        found.append(_unschedulable(pod, text, view, thresholds))
     return found
+
+
+def _waiting(pod: Object, status: Mapping[str, Any], thresholds: Thresholds) -> Suspect | None:
+    """What the kubelet waits for, if that is a cause."""
+    waiting = map_at(status, "state", "waiting")
+    kubelet_reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
+    if kubelet_reason not in _WAITING:
+        return None
+    reason, may_recover = _WAITING[kubelet_reason]
+    hold = thresholds.hold if may_recover else 0.0
+    if reason == "container_config_error" and _DOES_NOT_EXIST.search(message):
+        hold = thresholds.others_turn
+    name = str(status.get("name"))
+    text = f"{name}: {kubelet_reason}{f': {message}' if message else ''}"
+    key = (reason, uid_of(pod), name)
+    return Suspect(key, reason, text, hold, ref_of(pod), sticky=reason in _COMES_AND_GOES)
+
+
+def _crash(
+    pod: Object, status: Mapping[str, Any], view: Snapshot, thresholds: Thresholds
+) -> Suspect | None:
+    """A container that keeps exiting. The kubelet goes on starting it, at growing intervals."""
+    name, uid = str(status.get("name")), uid_of(pod)
+    restarts = as_int(status.get("restartCount"))
+    new_restarts = restarts - view.initial_restarts.get((uid, name), restarts)
+    waiting = str(map_at(status, "state", "waiting").get("reason") or "")
+    ended = map_at(status, "state", "terminated")
+    if ended and ended.get("exitCode") == 0:
+        return None  # an init container that has succeeded, after however many tries
+    if new_restarts > 0 and _cannot_run(status):
+        hold = 0.0
+    elif new_restarts >= thresholds.max_restarts:
+        # The last start gets its chance while it runs.
+        hold = 0.0 if ended or waiting == _BACK_OFF else thresholds.hold
+    elif waiting == _BACK_OFF:
+        hold = GOES_ON
+    else:
+        return None
+    text = f"{name}: {waiting or 'restarted'}, {_last_exit(status)}, {restarts} restarts"
+    # The pauses before the last start do not count as its time.
+    pauses = f"{name} pauses" if hold == GOES_ON else name
+    return Suspect(
+        (CRASH_LOOP, uid, pauses),
+        CRASH_LOOP,
+        text,
+        hold,
+        ref_of(pod),
+        warn_after=thresholds.hold if hold == GOES_ON else None,
+        sticky=True,
+    )
+
+
+def _unschedulable(pod: Object, text: str, view: Snapshot, thresholds: Thresholds) -> Suspect:
+    """No node for the pod; its time begins once no pod that is ending holds what it asks for."""
+    leaving = [other for other in view.pods(ref_of(pod).namespace) if _grace_runs(other, view.now)]
+    held_by = holder(pod, text, leaving)
+    return Suspect(
+        ("unschedulable", uid_of(pod), held_by),
+        "unschedulable",
+        f"{text} (held by {held_by}, which is ending)" if held_by else text,
+        GOES_ON if held_by else thresholds.unschedulable_fail,
+        ref_of(pod),
+        warn_after=thresholds.unschedulable_warn,
+    )
+
+
+def _grace_runs(pod: Object, now: float) -> bool:
+    """Whether it is being deleted and still has time to end (its deletionTimestamp says when)."""
+    ends = timestamp(map_at(pod, "metadata").get("deletionTimestamp"))
+    return ends is not None and now < ends and not pod_finished(pod)
 
 
 def has_any_probe(pod_spec: Mapping[str, Any]) -> bool:
@@ -182,9 +249,20 @@ def long_running(pod_spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [*maps_at(pod_spec, "containers"), *sidecars]
 
 
+def _cannot_run(status: Mapping[str, Any]) -> bool:
+    """Whether its last end shows that it cannot be run, so that another try cannot help."""
+    ended = _last_end(status)
+    waiting = map_at(status, "state", "waiting")
+    said = f"{ended.get('message') or ''} {waiting.get('message') or ''}"
+    return as_int(ended.get("exitCode")) in _NEVER_RUNS or bool(_CANNOT_RUN.search(said))
+
+
+def _last_end(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    return map_at(status, "state", "terminated") or map_at(status, "lastState", "terminated")
+
+
 def _last_exit(status: Mapping[str, Any]) -> str:
-    for state in ("lastState", "state"):
-        ended = map_at(status, state, "terminated")
-        if ended:
-            return f"exit {ended.get('exitCode')} ({ended.get('reason') or 'no reason'})"
-    return "exit unknown"
+    ended = _last_end(status)
+    if not ended:
+        return "exit unknown"
+    return f"exit {ended.get('exitCode')} ({ended.get('reason') or 'no reason'})"

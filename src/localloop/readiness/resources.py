@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..kube.fields import annotations_of, as_int, as_map, as_maps, map_at, maps_at
-from ..kube.objects import Object, condition, uid_of
+from ..kube.fields import annotations_of, as_int, as_map, as_maps, labels_of, map_at, maps_at
+from ..kube.kinds import WORKLOADS
+from ..kube.objects import Object, Snapshot, condition, ref_of, uid_of
 from ..kube.selectors import selects
-from .pod_rule import Suspect
+from .pod_rule import Suspect, terminating
 from .revisions import desired_pods, generation_observed, generation_of, template_labels
 from .verdict import NOT_GATED, Case, Verdict, with_suspects
+
+_WITH_TEMPLATES = (*(("apps", kind) for kind in (*WORKLOADS, "ReplicaSet")), ("batch", "Job"))
 
 
 def cronjob(case: Case) -> Verdict:
@@ -63,13 +66,15 @@ def service(case: Case) -> Verdict:
     selector = as_map(case.spec.get("selector"))
     if not selector:
         return case.ready("no selector")
-    endpoints = case.view.endpoints(case.ref.namespace, case.ref.name)
-    ready = sum(len(maps_at(subset, "addresses")) for subset in maps_at(endpoints, "subsets"))
+    ready = ready_endpoints(case.obj, case.view)
     if ready:
         return case.ready(f"{ready} endpoints")
+    if not _selects_anything(case, selector):
+        warning = f"Service {case.ref.name} selects no workload that is here: it has no endpoint"
+        return case.ready("0 endpoints", warning)
     backends = [
         workload
-        for kind in ("Deployment", "StatefulSet", "DaemonSet")
+        for kind in WORKLOADS
         for workload in case.view.of_kind("apps", kind, case.ref.namespace)
         if selects(selector, template_labels(workload))
     ]
@@ -80,6 +85,24 @@ def service(case: Case) -> Verdict:
             "0 endpoints", f"Service {case.ref.name}: the workloads it selects want no pods"
         )
     return case.progressing("no_endpoints", "no ready endpoint")
+
+
+def ready_endpoints(service: Object, view: Snapshot) -> int:
+    """How many ready addresses a Service has."""
+    ref = ref_of(service)
+    endpoints = view.endpoints(ref.namespace, ref.name)
+    return sum(len(maps_at(subset, "addresses")) for subset in maps_at(endpoints, "subsets"))
+
+
+def _selects_anything(case: Case, selector: Mapping[str, Any]) -> bool:
+    """Whether it selects the pods of a workload that was read, or a pod of its own."""
+    templates = [
+        template_labels(workload)
+        for group, kind in _WITH_TEMPLATES
+        for workload in case.view.of_kind(group, kind, case.ref.namespace)
+    ]
+    pods = [labels_of(pod) for pod in case.view.pods(case.ref.namespace) if not terminating(pod)]
+    return any(selects(selector, labels) for labels in (*templates, *pods))
 
 
 def custom_resource(case: Case) -> Verdict:

@@ -13,6 +13,8 @@ from ..kube.collections import Collection
 from ..kube.fields import as_int
 from ..kube.objects import Object, ObjectRef, Snapshot, condition, group_of, ref_of, uid_of
 from .pod_rule import container_statuses
+from .verdict import EndedJob
+from .workloads import job_failure
 
 _WATCH_SECONDS = 60.0
 _REFUSED = (401, 403)
@@ -23,21 +25,28 @@ _MAX_REFUSALS = 5
 class Store:
     """Objects by collection; every change increments ``version`` and notifies ``changed``.
 
-    ``clock`` is monotonic, in seconds. ``completed`` maps Jobs that were seen complete to their
-    uids, even those deleted since. ``hopeless`` is set once something can never be watched.
+    ``clock`` is monotonic, in seconds; ``run_age`` is how long ago the run began that changed
+    something, ``None`` without one. ``ended`` maps Jobs that were seen to end to how they
+    did, even those deleted since. ``hopeless`` is set once something can never be watched.
     """
 
-    def __init__(self, collections: Sequence[Collection], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        collections: Sequence[Collection],
+        clock: Callable[[], float],
+        run_age: float | None = None,
+    ) -> None:
         self.changed = threading.Condition()
         self.version = 0
         self.gate_started: float | None = None
         self._clock = clock
+        self._run_age = run_age
         self._objects: dict[Collection, dict[str, Object]] = {}
         self._collections = tuple(collections)
         self._outages: dict[str, LocalloopError] = {}
         self._initial_restarts: dict[tuple[str, str], int] = {}
         self._pods: set[str] = set()
-        self.completed: dict[ObjectRef, str] = {}
+        self.ended: dict[ObjectRef, EndedJob] = {}
         self.hopeless = False
         self._offset: float | None = None
 
@@ -49,7 +58,7 @@ class Store:
         """Replace a collection by a fresh list; ``server_date`` is the server's clock (epoch)."""
         with self.changed:
             self._objects[collection] = {_name(item): item for item in items}
-            self._note_completed(items)
+            self._note_ended(items)
             self._note_restarts(items)
             if server_date is not None:
                 self._offset = server_date - self._clock()
@@ -64,7 +73,7 @@ class Store:
         with self.changed:
             objects = self._objects.setdefault(collection, {})
             have = objects.get(_name(obj))
-            self._note_completed([obj])
+            self._note_ended([obj])
             if kind == "DELETED":
                 if have is not None and uid_of(have) == uid_of(obj):
                     del objects[_name(obj)]
@@ -89,10 +98,10 @@ class Store:
 
     # Called by the gate.
 
-    def note_completed(self, ref: ObjectRef, uid: str) -> None:
-        """Note that a Job completed before it was deleted."""
+    def note_ended(self, ref: ObjectRef, ended: EndedJob) -> None:
+        """Note how a Job ended before it was deleted."""
         with self.changed:
-            self.completed[ref] = uid
+            self.ended[ref] = ended
             self._wake()
 
     def apply_read(self, ref: ObjectRef, obj: Object | None) -> None:
@@ -121,8 +130,19 @@ class Store:
                 return self.version, None, outage
             objects = tuple(o for entries in self._objects.values() for o in entries.values())
             now = self._clock() + (self._offset or 0.0)
-            view = Snapshot(objects, now, self.gate_started, dict(self._initial_restarts))
+            view = Snapshot(
+                objects,
+                now,
+                self.gate_started,
+                self._run_started(),
+                dict(self._initial_restarts),
+            )
             return self.version, view, outage
+
+    def _run_started(self) -> float | None:
+        if self.gate_started is None or self._run_age is None:
+            return None
+        return self.gate_started - self._run_age
 
     def _note_restarts(self, items: list[Object]) -> None:
         """Note the restart counts of new pods; a container that appears later started with 0."""
@@ -135,11 +155,13 @@ class Store:
                 self._initial_restarts.setdefault((uid, str(status.get("name"))), restarts)
             self._pods.add(uid)
 
-    def _note_completed(self, items: list[Object]) -> None:
+    def _note_ended(self, items: list[Object]) -> None:
         for item in items:
             ref = ref_of(item)
-            if ref.key[:2] == ("batch", "Job") and _complete(item):
-                self.completed[ref] = uid_of(item)
+            if ref.key[:2] == ("batch", "Job"):
+                failure = job_failure(item)
+                if failure or _complete(item):
+                    self.ended[ref] = EndedJob(uid_of(item), failure)
 
     def _wake(self) -> None:
         self.version += 1

@@ -11,7 +11,7 @@ from .look import has_pods, judge_ref, seconds_until_stable, stability_window
 from .pod_rule import Thresholds, container_statuses
 from .result import ObjectResult
 from .revisions import current_pods
-from .verdict import Expected, Verdict
+from .verdict import EndedJob, Expected, Verdict
 
 
 @dataclass
@@ -54,14 +54,14 @@ class Tracker:
     """Judges objects by name, and checks that they stay ready for their window.
 
     Most fields are parameters of ``run_gate``. ``touched`` are the keys of the objects that this
-    run changed; ``seen_complete`` the uids of the Jobs that this gate saw complete.
+    run changed; ``ended`` the Jobs that this gate saw end.
     """
 
     expected: Expected
     expected_by_object: Mapping[ObjectRef, Expected]
     touched: frozenset[tuple[str, str, str, str]]
     completed: frozenset[ObjectRef]
-    seen_complete: Mapping[ObjectRef, str]
+    ended: Mapping[ObjectRef, EndedJob]
     thresholds: Thresholds
     stable_for: float | None
     objects: dict[ObjectRef, Tracked] = field(default_factory=dict)
@@ -72,14 +72,18 @@ class Tracker:
         if entry is None:
             entry = self.objects[ref] = Tracked(ref, ref.key in self.touched)
         completed = self.completed
-        uid = self.seen_complete.get(ref)
-        if uid is not None and entry.uid in ("", uid):
+        ended = self.ended.get(ref)
+        if ended is not None and entry.uid not in ("", ended.uid):
+            ended = None
+        if ended is not None and not ended.failure:
             completed |= {ref}
         expected = self.expected_by_object.get(ref, self.expected)
         verdict = judge_ref(
             ref, view, expected=expected, thresholds=self.thresholds, completed=completed
         )
         obj = view.get(ref)
+        if obj is None and ended is not None and ended.failure:
+            verdict = Verdict("failed", "job_failed", f"{ended.failure} (deleted since)", ref)
         if obj is not None:
             if entry.uid and uid_of(obj) != entry.uid:
                 entry.recreated += 1

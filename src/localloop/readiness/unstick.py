@@ -25,15 +25,11 @@ _BACKED_OFF = (CRASH_LOOP, IMAGE_PULL_FAILED)
 
 @dataclass
 class Unsticker:
-    """``warn`` shows a warning; ``run_age`` is how many seconds before the gate this run began.
-
-    Without ``run_age`` no pod counts as an earlier run's.
-    """
+    """``warn`` shows a warning."""
 
     kube: Kube
     thresholds: Thresholds
     warn: Callable[[str], None]
-    run_age: float | None = None
     deleted: set[str] = field(default_factory=set)
 
     def delete_blocking_pods(self, entry: Tracked, view: Snapshot) -> None:
@@ -50,18 +46,10 @@ class Unsticker:
             return
         for suspect in verdict.suspects:
             pod = view.get(suspect.ref) if suspect.reason in _BACKED_OFF else None
-            if pod is not None and self._is_from_an_earlier_run(pod, view):
+            if pod is not None and _is_from_an_earlier_run(pod, view):
                 self._delete(pod, f"left by an earlier run: {suspect.reason}")
         if entry.ref.kind == "StatefulSet":
             self._unblock_rollout(obj, view)
-
-    def _is_from_an_earlier_run(self, pod: Object, view: Snapshot) -> bool:
-        created = timestamp(map_at(pod, "metadata").get("creationTimestamp"))
-        if created is None or view.gate_started is None or self.run_age is None:
-            return False
-        return (
-            created + 1 < view.gate_started - self.run_age
-        )  # the server's times are whole seconds
 
     def _unblock_rollout(self, obj: Object, view: Snapshot) -> None:
         strategy = map_at(obj, "spec", "updateStrategy")
@@ -71,7 +59,7 @@ class Unsticker:
         for pod in all_pods(obj, view):
             if uid_of(pod) in current or terminating(pod):
                 continue
-            suspects = pod_suspects(pod, view.initial_restarts, self.thresholds)
+            suspects = pod_suspects(pod, view, self.thresholds)
             if suspects and not _below_partition(pod, strategy):
                 self._delete(pod, f"stuck on an older revision: {suspects[0].reason}")
 
@@ -86,6 +74,13 @@ class Unsticker:
             self.warn(f"could not delete pod {name} ({why}): {error.message}")
             return
         self.warn(f"deleted pod {name} ({why})")
+
+
+def _is_from_an_earlier_run(pod: Object, view: Snapshot) -> bool:
+    created = timestamp(map_at(pod, "metadata").get("creationTimestamp"))
+    if created is None or view.run_started is None:
+        return False
+    return created + 1 < view.run_started  # the server's times are whole seconds
 
 
 def _below_partition(pod: Object, strategy: Mapping[str, Any]) -> bool:

@@ -39,6 +39,14 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class EndedJob:
+    """A Job that has ended, and may be deleted since. ``failure`` is empty if it completed."""
+
+    uid: str
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class Case:
     """An object, and everything that its verdict may depend on."""
 

@@ -14,15 +14,15 @@ from typing import Any
 
 from ..config.model import HttpCheck, PodScope
 from ..errors import LocalloopError
-from ..kube.client import ApiError, ApiUnreachable, Kube
+from ..kube.client import ApiError, ApiUnreachable, Kube, unreachable
 from ..kube.fields import as_int, map_at
 from ..kube.objects import ObjectRef, Snapshot
-from .completed_jobs import CompletedJobs
 from .diagnosis import diagnose
+from .ended_jobs import EndedJobs
 from .evidence import collect_evidence, missing_node_file
 from .http_check import http_failure
 from .look import HTTP_CHECK_SECONDS, collections_to_read, expand_scope, not_gated
-from .pod_rule import DEFAULT_THRESHOLDS, Suspect, Thresholds
+from .pod_rule import CRASH_LOOP, DEFAULT_THRESHOLDS, Suspect, Thresholds
 from .result import READINESS_TIMEOUT, GateResult
 from .store import Store, Watchers, refused
 from .suspects import Suspects
@@ -72,34 +72,36 @@ def run_gate(
       that differ from it.
     - ``touched``: the objects that this run changed. The others pass by one observation.
     - ``also``: selectors whose workloads and pods must be ready too.
-    - ``completed``: Jobs known to have completed earlier; ``jobs``: Jobs that may complete and be
+    - ``completed``: Jobs known to have completed earlier; ``jobs``: Jobs that may end and be
       deleted unseen, with the server's time after which they were created.
     - ``checks``: sent once everything else is ready, and repeated until they pass.
-    - ``unstick``: whether pods that hold up what this run has fixed may be deleted; ``run_age``:
-      how long ago this run began.
+    - ``unstick``: whether pods that hold up what this run has fixed may be deleted.
+    - ``run_age``: how long ago the run began that changed something. What an earlier run left
+      broken is not this one's failure.
     - ``emit``: receives ``progress`` events, and one ``gate`` event at the end.
     - ``backoff``: the pause after the first error of the API server.
 
     A cluster in trouble raises nothing: it is reported in the result's ``status``.
     """
+    kube = kube.without_retries()
     watched = collections_to_read(scope, also, selected=True)
     clock = clock or Clock()
-    store = Store(watched, clock.now)
+    store = Store(watched, clock.now, run_age)
     tracker = Tracker(
         expected=expected or {},
         expected_by_object=expected_by_object or {},
         touched=frozenset(ref.key for ref in touched),
         completed=completed,
-        seen_complete=store.completed,
+        ended=store.ended,
         thresholds=thresholds,
         stable_for=stable_for,
     )
     emit = emit or (lambda _event: None)
     gate = _Gate(kube, store, tracker, clock, emit, timeout=timeout, backoff=backoff)
     gate.scope, gate.also, gate.checks = tuple(scope), tuple(also), tuple(checks)
-    gate.completed_jobs = CompletedJobs(kube, store, jobs or {})
+    gate.ended_jobs = EndedJobs(kube, store, jobs or {})
     if unstick:
-        gate.unsticker = Unsticker(kube, thresholds, gate.warn, run_age)
+        gate.unsticker = Unsticker(kube, thresholds, gate.warn)
     with Watchers(kube, store, watched, backoff=backoff):
         result = gate.run()
     emit({"event": "gate", **result.as_dict()})
@@ -110,7 +112,7 @@ class _Gate:
     scope: tuple[ObjectRef, ...] = ()
     also: tuple[PodScope, ...] = ()
     checks: tuple[HttpCheck, ...] = ()
-    completed_jobs: CompletedJobs
+    ended_jobs: EndedJobs
     unsticker: Unsticker | None = None
 
     def __init__(
@@ -191,8 +193,8 @@ class _Gate:
 
     def _judge(self, ref: ObjectRef, view: Snapshot) -> Tracked:
         entry = self.tracker.judge(ref, view)
-        if entry.verdict and entry.verdict.reason == "missing" and ref in self.completed_jobs.since:
-            self._wake_at(self.completed_jobs.look_for(ref, self.clock.now()))
+        if entry.verdict and entry.verdict.reason == "missing" and ref in self.ended_jobs.since:
+            self._wake_at(self.ended_jobs.look_for(ref, self.clock.now()))
             entry = self.tracker.judge(ref, view)
         return entry
 
@@ -228,9 +230,7 @@ class _Gate:
             return None
         try:
             if not self.kube.ready(timeout=3.0):
-                raise ApiUnreachable(
-                    self.kube.config.server, "/readyz reports that it is not ready"
-                )
+                raise unreachable(self.kube.config.server, "/readyz reports that it is not ready")
         except (ApiError, ApiUnreachable):
             self._retry_later()
             return None
@@ -280,7 +280,7 @@ class _Gate:
         """The deadline has passed: unknown if the API server cannot be asked, else failed."""
         try:
             if trouble is None and not self.kube.ready(timeout=2.0):
-                trouble = ApiUnreachable(
+                trouble = unreachable(
                     self.kube.config.server, "/readyz reports that it is not ready"
                 )
         except (ApiError, ApiUnreachable) as error:
@@ -295,6 +295,9 @@ class _Gate:
         reason = f"timeout:{detail.partition(':')[0]}"
         if verdict is not None and verdict.ready:
             reason = "timeout:not stable"
+        for suspect in verdict.suspects if verdict else ():
+            if suspect.reason == CRASH_LOOP:  # Kubernetes goes on trying, but the time is over
+                reason, detail = f"{CRASH_LOOP}:{pending[0].ref.name}", suspect.detail
         evidence = collect_evidence(self.kube, [entry.ref for entry in pending[:3]], view)
         path = missing_node_file(evidence)
         if path:

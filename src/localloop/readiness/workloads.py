@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from ..kube.fields import as_int, map_at
-from ..kube.objects import Snapshot, condition, timestamp, uid_of
+from ..kube.objects import Object, condition, timestamp, uid_of
 from .image_proof import ImageFinding, image_proof, template_findings
 from .pod_rule import Suspect, has_any_probe, pod_finished, pod_ready, pod_suspects, terminating
-from .revisions import current_pods, desired_pods, generation_observed, label_of
+from .revisions import all_pods, current_pods, desired_pods, generation_observed, label_of
 from .verdict import Case, Problem, Verdict, with_suspects
 
 _NO_DEADLINE = 2**31 - 1
+_QUOTA = "exceeded quota"
+# A webhook whose pods have not started: what the API server says by its Endpoints, by its address.
+_WEBHOOK_STARTS = re.compile(
+    r"calling webhook.*(?:no endpoints available for service|connection refused)"
+)
 
 
 def deployment(case: Case) -> Verdict:
@@ -24,28 +30,44 @@ def deployment(case: Case) -> Verdict:
         return _workload(case, ("not_observed", "not yet observed by its controller"), want, want)
     progress = condition(case.obj, "Progressing")
     extra: list[Suspect] = []
-    if progress.get("reason") == "ProgressDeadlineExceeded":
+    exceeded = progress.get("reason") == "ProgressDeadlineExceeded"
+    if exceeded and not _is_of_an_earlier_run(progress, case):
         text = str(progress.get("message") or "progress deadline exceeded")
-        if not _stale(progress, case.view):
-            return case.failed("progress_deadline", text)
-        key = ("progress_deadline", uid_of(case.obj), "")
-        extra.append(Suspect(key, "progress_deadline", text, case.thresholds.hold, case.ref))
+        return case.failed("progress_deadline", text)
     failure = condition(case.obj, "ReplicaFailure")
     if failure.get("status") == "True":
         text = str(failure.get("message") or failure.get("reason") or "pods cannot be created")
-        key = ("replica_failure", uid_of(case.obj), "")
-        hold = case.thresholds.replica_failure
-        extra.append(Suspect(key, "replica_failure", text, hold, case.ref))
+        extra.append(_replica_failure(case, text))
     return _workload(case, _deployment_problem(case, want, progress), want, want, tuple(extra))
 
 
-def _stale(progress: Mapping[str, Any], view: Snapshot) -> bool:
-    """Whether the condition dates from before the gate began.
+def _replica_failure(case: Case, text: str) -> Suspect:
+    """Pods that cannot be created; its time begins again with each new pod."""
+    pods = all_pods(case.obj, case.view)
+    leaving = any(terminating(pod) for pod in case.view.pods(case.ref.namespace))
+    hold = case.thresholds.replica_failure
+    if (leaving and _QUOTA in text) or _WEBHOOK_STARTS.search(text):
+        hold = case.thresholds.others_turn
+    newest = max(
+        (str(map_at(pod, "metadata").get("creationTimestamp")) for pod in pods), default=""
+    )
+    key = ("replica_failure", uid_of(case.obj), newest)
+    return Suspect(key, "replica_failure", text, hold, case.ref)
 
-    After going back from a broken revision, the first status still carries its condition.
+
+def _is_of_an_earlier_run(progress: Mapping[str, Any], case: Case) -> bool:
+    """Whether the Deployment's deadline passed, or began to run, before what this run changed.
+
+    The condition stays when only the deadline is raised, and in the first status after going
+    back. A change outside of the pods' template, which mends the pods, does not restart the clock.
     """
-    updated = timestamp(progress.get("lastUpdateTime"))
-    return view.gate_started is not None and updated is not None and updated < view.gate_started
+    updated, view = timestamp(progress.get("lastUpdateTime")), case.view
+    if updated is None or view.gate_started is None:
+        return False
+    if view.run_started is None:
+        return updated < view.gate_started
+    began = updated - as_int(case.spec.get("progressDeadlineSeconds"))
+    return updated < view.gate_started or began + 1 < view.run_started
 
 
 def _deployment_problem(case: Case, want: int, progress: Mapping[str, Any]) -> Problem | None:
@@ -142,10 +164,9 @@ def job(case: Case) -> Verdict:
     """Complete. A Job limits its retries itself."""
     if condition(case.obj, "Complete").get("status") == "True":
         return case.ready("complete")
-    failure = condition(case.obj, "Failed")
-    if failure.get("status") == "True":
-        text = failure.get("message") or failure.get("reason") or "the Job failed"
-        return case.failed("job_failed", str(text))
+    failure = job_failure(case.obj)
+    if failure:
+        return case.failed("job_failed", failure)
     if case.spec.get("suspend"):
         return case.progressing("suspended", "the Job is suspended")
     pods = current_pods(case.obj, case.view)
@@ -153,10 +174,18 @@ def job(case: Case) -> Verdict:
         suspect
         for pod in pods
         if not pod_finished(pod)
-        for suspect in pod_suspects(pod, case.view.initial_restarts, case.thresholds, crashes=False)
+        for suspect in pod_suspects(pod, case.view, case.thresholds, crashes=False)
     ]
     done = f"{case.count('succeeded')}/{case.spec.get('completions') or 1} complete"
     return with_suspects(case.progressing("job_running", done), suspects)
+
+
+def job_failure(obj: Object) -> str:
+    """Why a Job has failed; empty if it has not."""
+    failure = condition(obj, "Failed")
+    if failure.get("status") != "True":
+        return ""
+    return str(failure.get("message") or failure.get("reason") or "the Job failed")
 
 
 def pod(case: Case) -> Verdict:
@@ -173,7 +202,7 @@ def pod(case: Case) -> Verdict:
             return case.progressing("pod_ended", "it has ended, but should keep running")
         return case.ready("succeeded")
     if not pod_ready(case.obj):
-        suspects.extend(pod_suspects(case.obj, case.view.initial_restarts, case.thresholds))
+        suspects.extend(pod_suspects(case.obj, case.view, case.thresholds))
         return with_suspects(case.progressing("not_ready", "ready 0/1"), suspects)
     if findings:
         wrong = any(finding.kind == "different" for finding in findings)
@@ -219,7 +248,7 @@ def _workload(
         problem = ("wrong_image" if wrong else "image_unknown", str((wrong or findings)[0]))
     if problem is not None:
         for pod in pods:
-            suspects.extend(pod_suspects(pod, case.view.initial_restarts, case.thresholds))
+            suspects.extend(pod_suspects(pod, case.view, case.thresholds))
         return with_suspects(case.progressing(problem[0], _join(detail, problem[1])), suspects)
     warnings = []
     if want == 0:

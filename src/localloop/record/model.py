@@ -36,8 +36,10 @@ class ChartState:
 
     Known once Helm is done: ``revision`` and when it was ``created`` (RFC 3339); ``manifest``, its
     sha256; ``secret``, {uid, resource_version} of Helm's Secret; ``objects``, by reference {uid,
-    generation}, or {uid, resource_version} for kinds without a generation, or nothing for an object
-    that was not seen as the manifest has it. ``completed_jobs``: references of Jobs that completed.
+    generation, metadata}, or {uid, resource_version} for kinds without a generation, or nothing for
+    an object that was not seen as the manifest has it; with ``by_hand``, fields that were the
+    chart's hooks' doing, and ``left``, what was told and left alone.
+    ``completed_jobs``: references of Jobs that completed.
     ``settled``: the record's serial at the time.
     """
 
@@ -52,6 +54,13 @@ class ChartState:
     completed_jobs: tuple[str, ...] = ()
     settled: int = 0
     created: str = ""
+
+    def same_content(self, other: ChartState) -> bool:
+        """Whether both put the same into the cluster: same inputs, or the same manifest."""
+        if self.manifest and self.manifest == other.manifest:
+            return True
+        digests, others = ({n: i.digest for n, i in s.images.items()} for s in (self, other))
+        return self.fingerprint == other.fingerprint and digests == others
 
 
 @dataclass(frozen=True)

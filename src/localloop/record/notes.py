@@ -9,24 +9,50 @@ from typing import Any
 from ..helm.live import LiveRelease
 from ..kube.client import Kube
 from ..kube.collections import Collection, fetch_collections
-from ..kube.objects import ObjectRef, object_version
+from ..kube.managed_fields import touched_by_hand
+from ..kube.objects import Object, ObjectRef, object_version
 from .model import ChartState
 
+Notes = Mapping[str, Mapping[str, Any]]
+EMPTY: Notes = {}
 
-def note_release(kube: Kube, live: LiveRelease, target: ChartState) -> ChartState:
+
+def note_release(
+    kube: Kube, live: LiveRelease, target: ChartState, before: Notes = EMPTY
+) -> ChartState:
     """``target`` completed right after Helm: its revision, its manifest, its objects.
 
     One LIST for each kind and namespace. An object that is gone already gets an empty note, so that
-    it is still in the gate's scope.
+    it is still in the gate's scope. What looks as if it was done by hand by then was done by the
+    chart's hooks, which is noted and no drift; if it has none, by somebody meanwhile: the note is
+    empty, so that the object is compared later. ``before``: the notes of the state before.
     """
     collections = {(ref.api_version, ref.kind, ref.namespace) for ref in live.objects}
     view = fetch_collections(
         kube, [Collection(*key, metadata_only=True) for key in sorted(collections)]
     )
-    notes = {
-        str(ref): object_version(found) if (found := view.get(ref)) else {} for ref in live.objects
-    }
+    notes = {}
+    for ref, wanted in live.objects.items():
+        found = view.get(ref)
+        note = object_version(found) if found else {}
+        if touched_by_hand(found):
+            note = note | _by_hand(kube, ref, wanted) if live.stored.hooks else {}
+        if left := before.get(str(ref), {}).get("left"):
+            note["left"] = left  # was told once
+        notes[str(ref)] = note
     return state_of(live, target, notes)
+
+
+def _by_hand(kube: Kube, ref: ObjectRef, wanted: Object) -> dict[str, Any]:
+    from ..helm.additions import additions
+
+    fields = [each.field for each in additions(wanted, kube.read(ref) or {})]
+    return {"by_hand": fields} if fields else {}
+
+
+def noted_version(note: Mapping[str, Any]) -> dict[str, Any]:
+    """The version that a note names, as ``object_version`` gives it."""
+    return {key: value for key, value in note.items() if key not in ("by_hand", "left")}
 
 
 def state_of(

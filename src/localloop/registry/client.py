@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from ..errors import LocalloopError
 from .published import PublishedImage
@@ -100,12 +101,65 @@ class Registry:
             )
         return body
 
+    def open_blob(self, repository: str, digest: str) -> tuple[int, Iterator[bytes]]:
+        """A blob's size, and its bytes in pieces, which have to be read before anything else.
+
+        They are not compared with the digest. A registry that sends fewer raises
+        ``registry_unreachable``.
+        """
+        path = f"/v2/{repository}/blobs/{digest}"
+        held: list[http.client.HTTPResponse] = []
+
+        def keep(response: http.client.HTTPResponse) -> bytes:
+            if response.status != 200:
+                return response.read()
+            held.append(response)
+            return b""
+
+        mine = self.new_connection()
+        status, headers, body = mine._request("GET", path, read=keep)
+        self._expect(status, 200, f"reading {repository}@{digest}", body)
+        size = int(headers["content-length"])
+        return size, mine._pieces(held[0], size, f"{repository}@{digest}")
+
+    def _pieces(self, response: http.client.HTTPResponse, size: int, what: str) -> Iterator[bytes]:
+        left = size
+        while left:
+            try:
+                piece = response.read(min(left, 1 << 20))
+            except (OSError, http.client.HTTPException) as error:
+                raise self._unreachable(error) from error
+            if not piece:
+                raise self._unreachable(f"{what} ended {left} bytes early")
+            left -= len(piece)
+            yield piece
+
     def has_bytes_of(self, repository: str, digest: str) -> bool:
         """Whether a blob's bytes match its digest; they are not kept in memory."""
         path = f"/v2/{repository}/blobs/{digest}"
         status, _, found = self._request("GET", path, read=_sha256)
         self._expect(status, 200, f"reading {repository}@{digest}", found)
         return found.decode() == digest
+
+    def answers(self) -> bool:
+        """Whether a registry answers here that wants no account."""
+        status, headers, _ = self._request("GET", "/v2/")
+        return status == 200 and "docker-distribution-api-version" in headers
+
+    def push_blob(self, repository: str, content: bytes) -> str:
+        """Upload a blob, unless the registry has it; its digest."""
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        if self.size(repository, digest) == len(content):
+            return digest
+        status, headers, body = self._request("POST", f"/v2/{repository}/blobs/uploads/")
+        self._expect(status, 202, f"uploading to {repository}", body)
+        parts = urlsplit(headers["location"])
+        query = f"{parts.query}&" if parts.query else ""
+        path = f"{parts.path}?{query}digest={quote(digest)}"
+        sent = {"Content-Type": "application/octet-stream"}
+        status, _, body = self._request("PUT", path, body=content, headers=sent)
+        self._expect(status, 201, f"uploading {repository}@{digest}", body)
+        return digest
 
     def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:
         """Give a manifest that the registry already holds another tag."""
@@ -172,12 +226,15 @@ class Registry:
                     self._connection.close()
                 self._connection = None
                 if fresh or attempt == 2:
-                    raise LocalloopError(
-                        "registry_unreachable",
-                        f"the registry at {self.address} does not answer: {error}",
-                        hint="`localloop deploy` starts or repairs the cluster's own registry.",
-                    ) from error
+                    raise self._unreachable(error) from error
         raise AssertionError("unreachable")
+
+    def _unreachable(self, error: object) -> LocalloopError:
+        return LocalloopError(
+            "registry_unreachable",
+            f"the registry at {self.address} does not answer: {error}",
+            hint="`localloop deploy` starts or repairs the cluster's own registry.",
+        )
 
     def _expect(self, status: int, wanted: int, doing: str, body: bytes) -> None:
         if status != wanted:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .tags import digest_tag
+from .tags import digest_tag, digest_tags, semver_tag
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,14 @@ class PublishedImage:
     ``digest`` that of the manifest. ``configs`` has the digest of the image's configuration by
     platform (``linux/amd64``; empty if not recorded), which some runtimes report instead.
     All digests are written ``sha256:…``. Two images are equal if repository and digest are, because
-    the digest covers the configurations.
+    the digest covers the configurations. ``loaded``: it is written into the nodes, which pull
+    nothing, so that only its tag names it there.
     """
 
     repository: str
     digest: str
     configs: Mapping[str, str] = field(default_factory=dict, compare=False)
+    loaded: bool = field(default=False, compare=False)
 
     @property
     def registry(self) -> str:
@@ -36,13 +38,25 @@ class PublishedImage:
 
     @property
     def ref(self) -> str:
-        """The reference by digest, REPOSITORY@sha256:…"""
+        """The reference by digest, REPOSITORY@sha256:…; of a loaded image REPOSITORY:d-…"""
+        if self.loaded:
+            return f"{self.repository}:{self.tag}"
         return f"{self.repository}@{self.digest}"
 
     @property
     def tag(self) -> str:
         """The tag of these bytes, for charts that only take tags; it never moves."""
         return digest_tag(self.digest)
+
+    @property
+    def semver(self) -> str:
+        """The tag as a semantic version, for charts that compare it (``semverCompare``)."""
+        return semver_tag(self.digest)
+
+    @property
+    def tags(self) -> tuple[str, str]:
+        """The tags under which these bytes are published; they never move."""
+        return digest_tags(self.digest)
 
     @property
     def digests(self) -> frozenset[str]:
@@ -58,7 +72,7 @@ class PublishedImage:
         """
         known = data["configs"] if "configs" in data else {"": data["config"]}
         configs = {platform: config for platform, config in known.items() if config}
-        return cls(data["repository"], data["digest"], configs)
+        return cls(data["repository"], data["digest"], configs, bool(data.get("loaded", False)))
 
 
 def images_from_dict(data: Mapping[str, Any]) -> dict[str, PublishedImage]:

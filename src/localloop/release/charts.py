@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..cluster.state import context_name
 from ..config.model import Chart, Project
 from ..config.placeholders import resolve_values
 from ..errors import BusyError, LocalloopError
@@ -22,11 +21,12 @@ from ..helm import releases
 from ..helm.live import LiveRelease, live_release, newest, revision_after
 from ..helm.releases import PROJECT_LABEL, Release, is_pending
 from ..helm.values import keeping, value_at
-from ..kube.client import ApiUnreachable
+from ..kube.client import ApiUnreachable, Kube
 from ..plan.model import ComponentPlan, Plan
 from ..plan.preflight import helm_version
+from ..publish.load import load_images
 from ..record.model import ChartState, Record
-from ..record.notes import note_release
+from ..record.notes import Notes, note_release
 from ..record.store import RecordStore, cluster_moved, refuse_moved
 from ..registry.published import PublishedImage
 from ..report.journal import Journal
@@ -35,9 +35,12 @@ from ..system.locks import step_lock
 from ..system.redact import Redactor
 from ..system.tools import Completed
 from ..transaction.transaction import step_lock_path
-from .failure import ReleaseFailedError, release_failed
-from .immutable import Immutable, find_immutable, remove
-from .namespaces import await_end
+from . import by_hand
+from .failure import release_failed
+from .first_install import failed_install, may_go, remove_hooks
+from .hook_pods import HookPods
+from .immutable import find_immutable, immutable_error, remove
+from .namespaces import await_end, ensure, take_over, went_along
 
 # How long a chart's hooks may take on top of the readiness timeout.
 HOOK_SECONDS = 60.0
@@ -114,7 +117,7 @@ class _Run:
         self._plan = plan
         self._journal = journal
         self._store = RecordStore(session.kube, session.project.name)
-        self._helm = helm.Helm(session.kubeconfig, context_name(session.cluster_name))
+        self._helm = helm.Helm(session.kubeconfig, session.context)
         self._apply_flags = helm.apply_flags(helm_version(session, self._helm)[0])
         self.record = self._store.load()
         refuse_moved(self.record.serial, plan.serial)
@@ -122,7 +125,10 @@ class _Run:
     def release(self, part: ComponentPlan) -> ChartState:
         """Release one chart: the state that Helm made; it is settling until it passes the gate."""
         kube, chart = self._session.kube, self._session.project.charts[part.name]
+        load_images(self._session, part.images, self._emit)
         before = self._check_live(chart, part)
+        if before is not None and not part.back_to.revision and self._start_over(chart, before):
+            before = None
         part = replace(part, base_revision=before.revision if before else 0)
         # A rollback keeps the earlier revision's labels, and so its transaction.
         target = ChartState(
@@ -131,15 +137,19 @@ class _Run:
             images=part.images,
             base_revision=part.base_revision,
         )
+        notes = self._notes(part.name)
         self._save(with_images(self.record, self._plan).unsettle(part.name, target))
-        done, left = self._call(
-            chart, part, lambda: releases.stored(kube, before).values if before else {}
-        )
-        if done is not None and done.returncode and self._made_way(chart, part.name, target, left):
-            target = self.record.charts[part.name].target
-            kept = left.stored.values if left is not None and target.base_revision else {}
-            part = replace(part, base_revision=min(part.base_revision, target.base_revision))
-            done, left = self._call(chart, part, lambda: kept)
+        added = by_hand.added(kube, before, notes) if before else []
+        for each in added if self._apply_flags else ():
+            by_hand.hand_over(kube, each, self._helm.manager)
+        with HookPods(kube, chart.namespace) as pods:
+            done, left = self._call(chart, part, lambda: _values_of(kube, before))
+            failed = done is not None and done.returncode
+            if done and failed and self._made_way(chart, part.name, target, left, done.stderr):
+                target = self.record.charts[part.name].target
+                part = replace(part, base_revision=min(part.base_revision, target.base_revision))
+                last = (left or before) if target.base_revision else None
+                done, left = self._call(chart, part, lambda: _values_of(kube, last))
         if done is None or done.returncode:
             raise release_failed(
                 self._session,
@@ -149,38 +159,97 @@ class _Run:
                 verb=_verb(part),
                 bound=hook_bound(self._session.project),
                 emit=self._emit,
+                pods=pods,
             )
-        state = note_release(kube, live_release(kube, chart), target)
+        live = live_release(kube, chart)
+        for each in added if not self._apply_flags else ():
+            by_hand.take_away(kube, live.objects, each, self._helm.manager)
+        state = note_release(kube, live, target, notes)
         self._save(self.record.note(part.name, state))
         return state
+
+    def _notes(self, name: str) -> Notes:
+        """What the record last noted of the chart's objects."""
+        entry = self.record.charts.get(name)
+        states = [entry.target, entry.last_good] if entry is not None else []
+        return next((state.objects for state in states if state and state.objects), {})
 
     def _check_live(self, chart: Chart, part: ComponentPlan) -> Release | None:
         """The live revision; None if there is none, or if its namespace was deleted meanwhile."""
         live = newest(self._session.kube, chart)
         if live is None and not part.back_to.revision and self._namespace_ended(chart):
             return None
-        _check_live(self._session, chart, part, self.record, live)
-        return live
+        freed = _check_live(self._session, chart, part, self.record, live)
+        return replace(live, status="failed") if live is not None and freed else live
+
+    def _start_over(self, chart: Chart, before: Release) -> bool:
+        """Whether a failed first install was uninstalled, so that Helm installs the chart anew."""
+        left = failed_install(self._session.kube, chart, before)
+        if left is None or not may_go(self._session.kube, chart, left):
+            return False
+        self._emit(
+            _progress(
+                chart.name,
+                "its first install failed: uninstalled and installed again, so that its install"
+                " hooks run",
+            )
+        )
+        bound = hook_bound(self._session.project)
+        done: Completed | None = None
+        with self._helm_lock() as descriptor, suppress(helm.HelmHungError):
+            done = self._helm.uninstall(
+                chart.release,
+                namespace=chart.namespace,
+                timeout=bound,
+                hooks=False,
+                pass_fds=(descriptor,),
+            )
+        if done is not None and not done.returncode:
+            remove_hooks(self._session.kube, left)
+            return True
+        timeout = self._session.project.readiness.timeout
+        if not went_along(self._session.kube, chart, done, timeout, self._say(chart)):
+            raise release_failed(
+                self._session,
+                chart,
+                done,
+                live=left,
+                verb="uninstall",
+                bound=bound,
+                emit=self._emit,
+            )
+        return True
+
+    def _helm_lock(self) -> AbstractContextManager[int]:
+        """Held while Helm is at work, by Helm too."""
+        holder = {"pid": os.getpid(), "transaction": self._journal.id, "tool": "helm"}
+        return step_lock(step_lock_path(self._journal.project_lock), holder)
 
     def _namespace_ended(self, chart: Chart) -> bool:
         """Whether the chart's namespace was being deleted; if so it is gone now."""
         timeout = self._session.project.readiness.timeout
-        return await_end(
-            self._session.kube, chart, timeout, lambda text: self._emit(_progress(chart.name, text))
-        )
+        return await_end(self._session.kube, chart, timeout, self._say(chart))
+
+    def _say(self, chart: Chart) -> Callable[[str], None]:
+        return lambda text: self._emit(_progress(chart.name, text))
 
     def _save(self, record: Record) -> None:
         self.record = self._store.save(record)
 
     def _made_way(
-        self, chart: Chart, name: str, target: ChartState, left: LiveRelease | None
+        self, chart: Chart, name: str, target: ChartState, left: LiveRelease | None, said: str
     ) -> bool:
-        """Whether Helm can try again, because what was in its way is gone.
+        """Whether Helm can try again, because what was in its way no longer is.
 
-        That is a namespace that was being deleted, or Jobs and bare Pods, which are deleted.
-        ``left`` is the revision that Helm left behind.
+        That is a namespace that was being deleted, or that the chart contains itself, or Jobs and
+        bare Pods, which are deleted. ``left`` is the revision that Helm left behind, ``said`` its
+        error.
         """
         try:
+            if take_over(self._session.kube, chart, said):
+                taken = f"namespace {chart.namespace} becomes part of the release that contains it"
+                self._emit(_progress(name, taken))
+                return True
             ended = self._namespace_ended(chart)
         except ApiUnreachable:
             return False  # Helm's own message says more
@@ -191,7 +260,7 @@ class _Run:
             return False
         found = find_immutable(self._session.kube, left)
         if fixed := [each for each in found if not each.expendable]:
-            raise _immutable(chart, fixed)
+            raise immutable_error(chart, fixed)
         for each in found:
             self._emit(_progress(name, f"{each} cannot be changed: replaced"))
             remove(self._session.kube, each)
@@ -219,8 +288,7 @@ class _Run:
         self, chart: Chart, part: ComponentPlan, deployed: Callable[[], Mapping[str, Any]]
     ) -> Completed:
         project, journal = self._session.project, self._journal
-        holder = {"pid": os.getpid(), "transaction": journal.id, "tool": "helm"}
-        with step_lock(step_lock_path(journal.project_lock), holder) as descriptor:
+        with self._helm_lock() as descriptor:
             if part.back_to.revision:
                 return self._helm.rollback(
                     chart.release,
@@ -231,30 +299,56 @@ class _Run:
                     pass_fds=(descriptor,),
                 )
             values = self._values(chart, part.images, deployed)
-            done = self._helm.upgrade(
-                chart.release,
-                self._chart(chart, part.images),
-                namespace=chart.namespace,
-                values=values,
-                values_files=[project.root / path for path in chart.values_files],
-                chart_flags=helm.chart_flags(chart.chart, chart.repo, chart.version)
-                if chart.chart
-                else (),
-                labels={PROJECT_LABEL: project.name, releases.TRANSACTION_LABEL: journal.id},
-                apply_flags=self._apply_flags,
-                timeout=hook_bound(self._session.project),
-                pass_fds=(descriptor,),
-            )
+            ensure(self._session.kube, chart.namespace, project.name)
+            with self._chart(chart, part.images) as source:
+                if chart.path or chart.chart:
+                    self._apply_crds(chart, part, source, values)
+                done = self._helm.upgrade(
+                    chart.release,
+                    source,
+                    namespace=chart.namespace,
+                    values=values,
+                    values_files=[project.root / path for path in chart.values_files],
+                    chart_flags=helm.chart_flags(chart.chart, chart.repo, chart.version)
+                    if chart.chart
+                    else (),
+                    labels={PROJECT_LABEL: project.name, releases.TRANSACTION_LABEL: journal.id},
+                    apply_flags=self._apply_flags,
+                    timeout=hook_bound(self._session.project),
+                    pass_fds=(descriptor,),
+                )
         hidden = Redactor(str(value_at(values, path)) for path in chart.generate)
         return replace(done, stderr=hidden(done.stderr))
 
-    def _chart(self, chart: Chart, images: Mapping[str, PublishedImage]) -> Path | str:
-        """Where Helm finds the chart; a chart of manifests is written first."""
+    @contextmanager
+    def _chart(self, chart: Chart, images: Mapping[str, PublishedImage]) -> Iterator[Path | str]:
+        """Where Helm finds the chart; what has to be written or built for it comes first."""
         if chart.manifests or chart.kustomize:
             from ..helm.raw_chart import write_chart
 
-            return write_chart(self._session.project, chart, images)
-        return chart.chart or self._session.project.root / chart.path
+            yield write_chart(self._session.project, chart, images)
+            return
+        from ..helm.dependencies import chart_source
+
+        with chart_source(self._session.project, chart) as source:
+            yield source
+
+    def _apply_crds(
+        self, chart: Chart, part: ComponentPlan, source: Path | str, values: Mapping[str, Any]
+    ) -> None:
+        from ..helm.crds import read_crds
+        from .crds import apply_crds
+
+        kube, root = self._session.kube, self._session.project.root
+        files = [root / path for path in chart.values_files]
+        found = read_crds(kube, self._helm, chart, source, values=values, values_files=files)
+        apply_crds(
+            kube,
+            chart,
+            found,
+            upgrade=part.base_revision > 0,
+            say=lambda text: self._emit(_progress(chart.name, text)),
+        )
 
     def _values(
         self,
@@ -268,16 +362,10 @@ class _Run:
         return keeping(values, chart, deployed())
 
 
-def _immutable(chart: Chart, found: Sequence[Immutable]) -> ReleaseFailedError:
-    first = found[0].ref
-    where = f"-n {first.namespace} " if first.namespace else ""
-    return ReleaseFailedError(
-        f"field_immutable:{chart.name}",
-        f"these fields cannot be changed once the object exists: {'; '.join(map(str, found))}",
-        component=chart.name,
-        hint="Undo the change; or, if its data may be lost, delete the object and run the"
-        f" deploy again: kubectl {where}delete {first.kind.lower()} {first.name}",
-    )
+def _values_of(kube: Kube, last: Release | LiveRelease | None) -> Mapping[str, Any]:
+    if isinstance(last, LiveRelease):
+        return last.stored.values
+    return releases.stored(kube, last).values if last else {}
 
 
 def _check_live(
@@ -286,15 +374,18 @@ def _check_live(
     part: ComponentPlan,
     record: Record,
     live: Release | None,
-) -> None:
-    """Check that the release is still what the plan saw; free one that a dead run left pending."""
+) -> bool:
+    """Check that the release is still what the plan saw; free one that a dead run left pending.
+
+    Returns whether it was freed: it counts as failed now.
+    """
     if (live.revision if live else 0) != part.base_revision:
         raise cluster_moved(
             f"release {chart.release} is at revision {live.revision if live else 0},"
             f" the plan saw {part.base_revision}"
         )
     if live is None or not is_pending(live):
-        return
+        return False
     entry = record.charts.get(part.name)
     ours = live.labels.get(releases.TRANSACTION_LABEL)
     if (
@@ -315,3 +406,4 @@ def _check_live(
         )
     # The locks are free: that run is gone, and its helm with it.
     releases.mark_failed(session.kube, live)
+    return True

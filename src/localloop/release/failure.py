@@ -16,13 +16,19 @@ from ..kube.client import Kube
 from ..kube.kinds import WORKLOADS
 from ..kube.objects import ObjectRef, Snapshot
 from ..readiness.diagnosis import diagnose
-from ..readiness.evidence import collect_evidence
+from ..readiness.evidence import collect_evidence, sanitize
 from ..readiness.judge import judge
 from ..readiness.look import fetch_scope
 from ..session import Session
 from ..system.tools import Completed
+from .hook_pods import HookPods, has_lines
+from .namespaces import is_refused, taking_over
 
+_WITH_PODS = {*(("apps", kind) for kind in WORKLOADS), ("batch", "Job"), ("", "Pod")}
 _MOST = 3  # objects to gather evidence of
+_LINES, _LINE_LENGTH = 5, 500
+_REPORTED = 10_000  # characters of each line of Helm's that the report has
+_CUT = "(the rest is in the report)"
 _MEND = "Fix the chart or what Helm names, then run the command again."
 _HUNG = (
     "Fix what hangs (activeDeadlineSeconds bounds a hook's Job), or raise"
@@ -58,18 +64,25 @@ def release_failed(
     verb: str,
     bound: float,
     emit: Emit,
+    pods: HookPods | None = None,
     reason: str = "release_failed",
 ) -> ReleaseFailedError:
     """The error for a Helm that failed, or (if ``done`` is None) was killed after its time.
 
     What the release's hooks and pods say is gathered now, before anything is undone, and emitted as
     ``evidence``. ``live`` is the revision that Helm left behind; None if it made none or it cannot
-    be read. ``bound``: how many seconds the hooks had. ``verb`` and ``reason`` name the action.
+    be read. ``bound``: how many seconds the hooks had. ``pods``: what hooks said while Helm ran.
+    ``verb`` and ``reason`` name the action.
     """
     hooks, evidence = _look(session.kube, live)
+    if pods is not None:
+        evidence = tuple(_with_pods_gone(entry, pods) for entry in evidence)
     if evidence:
         emit({"event": "evidence", "evidence": list(evidence)})
     said = helm_said(done.stderr) if done else ""
+    if done and said.endswith(_CUT):
+        lines = [sanitize(line, _REPORTED) for line in done.stderr.strip().splitlines()]
+        emit({"event": "helm_output", "component": chart.name, "lines": lines})
     hung = done is None or done.duration_s >= bound
     hints = [_HUNG if hung else _MEND]
     if hung:
@@ -79,6 +92,11 @@ def release_failed(
         text = f"helm {verb} failed: {said}"
     if done and _TOO_LARGE.search(done.stderr):
         hints = ["Helm stores the whole chart in one Secret: list large files in its .helmignore."]
+    if done and is_refused(chart, done.stderr):
+        hints = [
+            "Leave the Namespace out of the chart; or, if all that is in it may go with the"
+            f" release: {taking_over(chart)}"
+        ]
     reason = f"{reason}:{chart.name}"
     if hooks:
         found = diagnose(reason, "", evidence, meaning="; ".join(map(str, hooks)))
@@ -100,10 +118,13 @@ def _end(ref: ObjectRef) -> str:
 
 
 def helm_said(stderr: str) -> str:
-    """Helm's error, or its last lines if it prints none."""
+    """The first lines of Helm's error, or its last ones if it prints none; each bounded."""
     lines = [line for line in stderr.strip().splitlines() if line.strip()]
     errors = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
-    kept = lines[errors[-1] :][:5] if errors else lines[-5:]
+    said = lines[errors[-1] :] if errors else lines[-_LINES:]
+    kept = [sanitize(line, _LINE_LENGTH) for line in said[:_LINES]]
+    if len(said) > _LINES or any(len(line) > _LINE_LENGTH for line in said):
+        kept.append(_CUT)
     return "\n  ".join(kept) if kept else "no message"
 
 
@@ -133,13 +154,21 @@ def _look(
         return [], ()
 
 
+def _with_pods_gone(entry: dict[str, Any], pods: HookPods) -> dict[str, Any]:
+    """The evidence, where it has no log with that of the pod while there was one."""
+    kept = pods.kept(ObjectRef.parse(entry["ref"]))
+    if kept is None or any(map(has_lines, entry["pods"])):
+        return entry
+    return {**entry, "pods": [kept]}
+
+
 def _objects_of(text: str, namespace: str) -> list[ObjectRef]:
     return [manifest.located(obj, namespaced=True) for obj in manifest.parse(text, namespace)]
 
 
 def _with_pods(refs: Iterable[ObjectRef]) -> list[ObjectRef]:
     """The objects whose pods may have something to say."""
-    return [ref for ref in refs if ref.kind in (*WORKLOADS, "Job", "Pod")]
+    return [ref for ref in refs if (ref.group, ref.kind) in _WITH_PODS]
 
 
 def _failed_hook(ref: ObjectRef, event: str, view: Snapshot) -> _FailedHook:

@@ -24,7 +24,8 @@ def run_hooks(session: Session, when: str, emit: Emit) -> list[dict[str, Any]]:
     """
     project = session.project
     hooks = {"before_deploy": project.before_deploy, "after_deploy": project.after_deploy}[when]
-    environ = {**for_commands(os.environ), "KUBECONFIG": str(session.kubeconfig)}
+    environ = for_commands(os.environ, session.direct_hosts)
+    environ["KUBECONFIG"] = str(session.kubeconfig)
     return [_run(session, hook, when, environ, emit) for hook in hooks]
 
 

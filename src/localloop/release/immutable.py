@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ..config.model import Chart
 from ..errors import LocalloopError
 from ..helm.differences import differences
 from ..helm.live import LiveRelease
 from ..kube.client import ApiError, Kube
 from ..kube.objects import Object, ObjectRef, uid_of
+from .failure import ReleaseFailedError
 
 # Kinds that are replaced without asking, because only their run is lost.
 EXPENDABLE = (("batch", "Job"), ("", "Pod"))
@@ -50,11 +52,28 @@ def _refused(kube: Kube, wanted: Mapping[ObjectRef, Object]) -> Iterator[Immutab
         try:
             kube.patch(ref, body, dry_run=True)
         except ApiError as error:
-            if error.status == _INVALID:
-                yield Immutable(ref, uid_of(live), _fields(error))
+            fields = _fields(error)
+            invalid = _invalid(kube, ref, obj) if fields else ()
+            if fields := tuple(field for field in fields if field not in invalid):
+                yield Immutable(ref, uid_of(live), fields)
+
+
+def _invalid(kube: Kube, ref: ObjectRef, obj: Object) -> tuple[str, ...]:
+    """The fields that would be refused in a new object too: to delete the old one is no help."""
+    name = f"{ref.name[:40]}-new"
+    metadata = {"name": name, **({"namespace": ref.namespace} if ref.namespace else {})}
+    body = {key: value for key, value in obj.items() if key != "status"} | {"metadata": metadata}
+    try:
+        kube.patch(replace(ref, name=name), body, strategy="apply", dry_run=True)
+    except ApiError as error:
+        return _fields(error)
+    return ()
 
 
 def _fields(error: ApiError) -> tuple[str, ...]:
+    """What the server calls invalid; nothing if that is not why it refused."""
+    if error.status != _INVALID:
+        return ()
     causes: Any = error.details.get("causes") or ()
     return tuple(dict.fromkeys(str(cause.get("field", "")) for cause in causes)) or ("spec",)
 
@@ -72,3 +91,22 @@ def remove(kube: Kube, found: Immutable) -> None:
                 hint="See its finalizers: kubectl get -o yaml.",
             )
         time.sleep(0.1)
+
+
+def immutable_error(chart: Chart, found: Sequence[Immutable]) -> ReleaseFailedError:
+    """The error for objects that only a deletion can change, with the command for all of them."""
+    commands = [f"kubectl delete {_deletion(each.ref)}" for each in found]
+    return ReleaseFailedError(
+        f"field_immutable:{chart.name}",
+        f"these fields cannot be changed once the object exists: {'; '.join(map(str, found))}",
+        component=chart.name,
+        hint="Undo the change; or, if their data may be lost, delete the objects and run the"
+        f" deploy again: {' && '.join(commands)}",
+    )
+
+
+def _deletion(ref: ObjectRef) -> str:
+    """What ``kubectl delete`` needs to know of an object."""
+    where = f"-n {ref.namespace} " if ref.namespace else ""
+    kind = f"{ref.kind}.{ref.group}" if ref.group else ref.kind
+    return f"{where}{kind.lower()} {ref.name}"

@@ -6,22 +6,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from ..cluster.state import LABEL_CLUSTER, context_name
+from ..cluster.containers import list_nodes
+from ..cluster.registry_state import LABEL_CLUSTER
+from ..cluster.state import inspect_registry
 from ..config.model import Chart, Project
 from ..errors import LocalloopError, UsageError
 from ..events import Emit
 from ..helm.command import Helm, HelmHungError
-from ..helm.live import revision_after
+from ..helm.live import live_release, revision_after
 from ..helm.releases import Release, all_releases, mark_failed
+from ..kube.client import ApiUnreachable
 from ..observe.others import left_behind, others_on
 from ..plan.model import ComponentPlan, Plan, Reason
 from ..plan.other_runs import other_plan
 from ..plan.preflight import require_helm
 from ..record.model import ChartEntry, ImageEntry, NodeFileEntry, Record
 from ..record.store import RecordStore
+from ..registry.client import Registry
 from ..session import Session
 from .charts import hook_bound
 from .failure import release_failed
+from .leftovers import Left, may_stay, that_stayed
+from .namespaces import owners, went_along
 
 WITH_CLUSTER = Reason("down", "with the cluster")
 
@@ -42,12 +48,19 @@ def removal_plan(session: Session, *, with_cluster: bool, force: bool = False) -
         parts = [replace(part, skip="cluster_missing") for part in _components(project)]
         absent = {"verdict": "absent", "reason": cluster.reason}
         return other_plan(session, "down", parts, cluster=absent)
-    if cluster.verdict != "ok":
-        _require_unseen(session, with_cluster=with_cluster, force=force)
+    verdict, reason = cluster.verdict, cluster.reason
+    if verdict == "ok":
+        try:
+            session.identify()
+        except ApiUnreachable:
+            if not with_cluster:
+                raise
+            verdict, reason = "restart", "cluster_not_answering"
+    if verdict != "ok":
+        _require_unseen(session, reason, with_cluster=with_cluster, force=force)
         parts = [_goes(part, WITH_CLUSTER) for part in _components(project)]
-        stopped = {"verdict": cluster.verdict, "reason": cluster.reason}
+        stopped = {"verdict": verdict, "reason": reason}
         return other_plan(session, "down", parts, cluster=stopped)
-    session.identify()
     if with_cluster and not force:
         _require_unshared(session)
     record = _record(session, with_cluster=with_cluster)
@@ -65,9 +78,9 @@ def has_remains(session: Session) -> bool:
     return session.docker.has_labelled(f"{LABEL_CLUSTER}={session.cluster_name}")
 
 
-def _require_unseen(session: Session, *, with_cluster: bool, force: bool) -> None:
+def _require_unseen(session: Session, reason: str, *, with_cluster: bool, force: bool) -> None:
     """Refuse a cluster that does not run, unless it goes as a whole, whatever is on it."""
-    name, reason = session.cluster_name, session.cluster.reason
+    name = session.cluster_name
     if not with_cluster:
         raise LocalloopError(
             reason,
@@ -187,9 +200,32 @@ def remove_project(session: Session, plan: Plan, emit: Emit) -> Plan:
         plan = _uninstall_all(session, plan, leaving, emit)
     if plan.serial:
         RecordStore(session.kube, session.project.name).delete()
-    if leaving or plan.serial:
+    with_store = not session.provider.owns and remove_store(session, emit)
+    if leaving or plan.serial or with_store:
         emit({"event": "removed"})
     return plan
+
+
+def remove_store(session: Session, emit: Emit) -> bool:
+    """Remove localloop's registry beside a cluster which it did not create, whatever its route is.
+
+    It stays if another project has images there, or a kind cluster of localloop's uses it too.
+    Returns whether there was one to remove.
+    """
+    docker, name = session.docker, session.registry_container_name
+    found = inspect_registry(docker, session.cluster_name, network="")
+    if found.verdict == "create" or not found.ours or list_nodes(docker, session.cluster_name):
+        return False
+    if found.verdict == "ok":
+        registry, prefix = Registry(f"127.0.0.1:{found.port}"), session.repository_name("")
+        others = [each for each in registry.repositories() if not each.startswith(prefix)]
+        if any(map(registry.tags, others)):
+            emit(_progress("", f"registry {name} stays: other projects have images there"))
+            return False
+    docker.engine.remove_container(name)
+    docker.engine.remove_volume(name)
+    emit(_progress("", f"registry {name} removed, with its volume"))
+    return True
 
 
 def goes_with_cluster(session: Session, plan: Plan, emit: Emit) -> Plan:
@@ -206,15 +242,29 @@ def _uninstall_all(
     session: Session, plan: Plan, leaving: Sequence[ComponentPlan], emit: Emit
 ) -> Plan:
     require_helm(session)
-    runner = Helm(session.kubeconfig, context_name(session.cluster_name))
-    for part in leaving:
-        chart = _chart_of(session.project, part)
+    runner = Helm(session.kubeconfig, session.context)
+    # With a namespace Helm loses the other releases in it: what contains one goes last.
+    last = owners(session.kube)
+    charts = {part.name: _chart_of(session.project, part) for part in leaving}
+    for part in sorted(leaving, key=lambda each: charts[each.name].place in last):
+        chart = charts[part.name]
         emit(_progress(part.name, f"helm uninstall {chart.place}"))
+        left = _may_stay(session, runner, chart)
         _uninstall(session, runner, chart, emit)
+        for words in that_stayed(session.kube, left):
+            emit(_progress(part.name, words))
         done = replace(part, changed=True)
         plan = replace(plan, components={**plan.components, part.name: done})
         emit({"event": "plan", "plan": plan.as_dict()})
     return plan
+
+
+def _may_stay(session: Session, runner: Helm, chart: Chart) -> Left:
+    """Nothing where that cannot be read: what is damaged can be uninstalled all the same."""
+    with suppress(LocalloopError):
+        live = live_release(session.kube, chart)
+        return may_stay(session.kube, runner, session.project, chart, live)
+    return {}
 
 
 def _chart_of(project: Project, part: ComponentPlan) -> Chart:
@@ -234,6 +284,14 @@ def _uninstall(session: Session, runner: Helm, chart: Chart, emit: Emit) -> None
     with suppress(HelmHungError):
         done = runner.uninstall(chart.release, namespace=chart.namespace, timeout=bound)
     if done is not None and not done.returncode:
+        return
+    if went_along(
+        session.kube,
+        chart,
+        done,
+        session.project.readiness.timeout,
+        lambda text: emit(_progress(chart.name, text)),
+    ):
         return
     live = None
     with suppress(LocalloopError):  # the cluster may be what failed

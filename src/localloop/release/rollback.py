@@ -23,9 +23,10 @@ from .charts import release_charts
 
 
 def states_of(record: Record, transaction: str | None) -> dict[str, ChartState]:
-    """Each chart's state after a transaction; by default the state before the current one.
+    """Each chart's state after a transaction; by default the newest that differs from the current.
 
-    If a deploy is unfinished or failed, that is the state that was last ready. Raises
+    States differ by content (see ``ChartState.same_content``): a repaired drift makes none. If a
+    deploy is unfinished or failed, it is the state that was last ready. Raises
     ``UsageError``: ``nothing_before`` or ``unknown_transaction``.
     """
     past = {name: entry.history for name, entry in record.charts.items()}
@@ -41,8 +42,8 @@ def states_of(record: Record, transaction: str | None) -> dict[str, ChartState]:
             raise _unknown(transaction, past)
         moment = max(named)
     else:
-        unfinished = any(entry.state == "settling" for entry in record.charts.values())
-        known = known if unfinished else known[1:]
+        if not any(entry.state == "settling" for entry in record.charts.values()):
+            known = [moment for moment in known if _differs(record, _states_at(past, moment))]
         if not known:
             raise UsageError(
                 "nothing_before",
@@ -50,11 +51,21 @@ def states_of(record: Record, transaction: str | None) -> dict[str, ChartState]:
                 hint="Each deploy that became ready is one; `localloop history` lists them.",
             )
         moment = known[0]
+    return _states_at(past, moment)
+
+
+def _states_at(past: Mapping[str, tuple[ChartState, ...]], moment: int) -> dict[str, ChartState]:
+    """What each chart ran when the record had this serial."""
     found = {
         name: next((state for state in states if state.settled <= moment), None)
         for name, states in past.items()
     }
     return {name: state for name, state in found.items() if state is not None}
+
+
+def _differs(record: Record, states: Mapping[str, ChartState]) -> bool:
+    """Whether a chart would run something else than now in one of these states."""
+    return any(not state.same_content(record.charts[name].target) for name, state in states.items())
 
 
 def _unknown(transaction: str, past: Mapping[str, tuple[ChartState, ...]]) -> UsageError:
@@ -97,7 +108,8 @@ def _part(session: Session, record: Record, name: str, state: ChartState) -> Com
         deployed=entry.target.images,
         base_revision=newest,
     )
-    if entry.state == "settled" and entry.target.revision == state.revision == newest:
+    runs = entry.state == "settled" and entry.target.revision == newest
+    if runs and state.same_content(entry.target):
         return replace(part, skip="unchanged")
     _require_kept(chart.release, name, state, kept)
     for image, published in state.images.items():

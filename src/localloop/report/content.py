@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,7 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
         "bootstrap": bootstrap_section(events, parts, durations["total"]),
         "components": {name: _component(part) for name, part in parts.items()},
         "unchecked": list(plan.unchecked) if plan else [],
+        "warnings": list(plan.warnings) if plan else [],
         "fingerprints": {
             name: {
                 "previous": part.previous,
@@ -144,7 +145,9 @@ def build_report(events: list[dict[str, Any]]) -> dict[str, Any]:
             if event.get("event") == "hook"
         ],
         "rollback": _rollback(events),
-        "evidence": render_evidence(_evidence(events, gate)),
+        "evidence": "\n".join(
+            filter(None, (*_helm_output(events), render_evidence(_evidence(events, gate))))
+        ),
         "error": errors[0] if errors else None,
         "durations_ms": durations,
     }
@@ -154,6 +157,13 @@ def _evidence(events: Iterable[Event], gate: Event) -> list[dict[str, Any]]:
     """The evidence that was gathered when Helm failed, and by the gate."""
     of_helm = [event["evidence"] for event in events if event.get("event") == "evidence"]
     return [entry for found in (*of_helm, gate.get("evidence", ())) for entry in found]
+
+
+def _helm_output(events: Iterable[Event]) -> Iterator[str]:
+    """What Helm said, where the message has only its first lines."""
+    for event in events:
+        if event.get("event") == "helm_output":
+            yield "\n  ".join((f"helm, {event['component']}", *event["lines"]))
 
 
 def _rollback(events: Iterable[Event]) -> dict[str, Any]:
@@ -193,6 +203,7 @@ def _header(
         "project": opened.get("project", ""),
         "cluster_name": opened.get("cluster_name", ""),
         "container_name": opened.get("container_name", ""),
+        **_provider_keys(asked),
         "profile": profile,
         "mode": mode,
         "explicit_target": bool(targets),
@@ -201,6 +212,20 @@ def _header(
         # Other names of the mode and the profile, for readers of OpenShell's reports.
         "deploy_fast_mode": mode,
         "cargo_build_profile": profile,
+    }
+
+
+def _provider_keys(plan: Event) -> dict[str, Any]:
+    """Which cluster it was and how images reached it, and why; empty if that was not settled."""
+    provider, route = plan.get("provider"), plan.get("route")
+    if not provider or not route:
+        return {}
+    return {
+        "cluster_provider": provider["name"],
+        "cluster_context": provider["context"],
+        "cluster_chosen": provider["why"],
+        "image_route": route["name"],
+        "image_route_reason": route["why"],
     }
 
 

@@ -68,6 +68,7 @@ def render(report: Mapping[str, Any]) -> str:
         lines += [f"- removes: {_value(name)}: {_value(text)}" for text in part["removes"]]
         lines += [f"- warning: {_value(name)}: {_value(text)}" for text in part["warnings"]]
         lines += [f"- not tracked: {_value(name)}: {_value(text)}" for text in part["untracked"]]
+    lines += [f"- warning: {_value(text)}" for text in report["warnings"]]
     lines += [f"- {_value(text)}" for text in report["unchecked"]]
     lines.append("")
     lines += ["## Fingerprints", ""]

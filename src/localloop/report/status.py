@@ -12,13 +12,14 @@ from ..observe.others import left_behind
 from ..observe.running import Running, running_charts
 from ..plan.make import make_plan
 from ..plan.model import Plan
+from ..plan.summary import images_text
 from ..record.model import ChartEntry
 from ..session import Session
 
 Status = dict[str, Any]
-"""``project``, ``cluster`` ({name, provider, verdict, reason, nodes,
-kubernetes, image, ports, kubeconfig, inputs}), ``components``
-(empty if no cluster is running) and ``left_behind``, releases as NAMESPACE/RELEASE."""
+"""``project``, ``cluster`` ({name, provider, context, why, images, verdict, reason, nodes,
+kubernetes, image, ports, kubeconfig, inputs}), ``components`` (empty if no cluster is running) and
+``left_behind``, releases as NAMESPACE/RELEASE."""
 
 # The reasons in a plan for what has been changed by hand since it was deployed.
 _DRIFT = ("drift", "pods_run_another_digest")
@@ -38,8 +39,11 @@ def what_runs(session: Session) -> Status:
     return {
         "project": session.project.name,
         "cluster": {
-            "name": session.cluster_name,
-            "provider": session.provider,
+            "name": cluster.name,
+            "provider": session.provider.name,
+            "context": session.context,
+            "why": plan.provider["why"],
+            "images": images_text(plan),
             "verdict": state["verdict"],
             "reason": state["reason"],
             "nodes": [node.name for node in cluster.nodes],
@@ -65,6 +69,8 @@ def cluster_lines(status: Status) -> list[str]:
     made = ", ".join(filter(None, (version, cluster["image"])))
     return [
         f"{status['project']} on cluster {name} ({provider}): {state}",
+        f"chosen because {cluster['why']}",
+        f"images: {cluster['images']}",
         *([f"nodes: {', '.join(cluster['nodes'])} ({made})"] if cluster["nodes"] else []),
         *([f"ports: {', '.join(cluster['ports'])}"] if cluster["ports"] else []),
         f"kubeconfig: {cluster['kubeconfig']}",

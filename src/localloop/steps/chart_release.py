@@ -17,13 +17,14 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     the new revisions. Needs an open transaction. Check mode returns the plan unchanged.
 
     Raises:
-        LocalloopError (exit 1): ``release_failed``, ``field_immutable``, ``not_deleted``,
-            ``namespace_terminating``, ``release_undecodable``, ``manifest_unreadable``,
-            ``tool_missing``, ``config_moved``; a reason of the gate if a chart that another one
-            ``needs`` is not ready. With ``on_failure: rollback`` charts have been rolled back by
-            then.
-        UsageError (exit 2): ``plan_unreadable``, ``no_transaction``; ``kustomize_failed`` or a
-            reason of an input if a file has changed since the plan was made.
+        LocalloopError (exit 1): ``release_failed``, ``first_install_failed``,
+            ``field_immutable``, ``not_deleted``, ``namespace_terminating``, ``crd_failed``,
+            ``crds_unreadable``, ``release_undecodable``, ``manifest_unreadable``, ``tool_missing``,
+            ``config_moved``; a reason of the gate if a chart that another one ``needs`` is not
+            ready. With ``on_failure: rollback`` charts have been rolled back by then.
+        UsageError (exit 2): ``plan_unreadable``, ``no_transaction``; ``kustomize_failed``,
+            ``dependencies_failed``, ``crd_version_stored`` or a reason of an input if a file has
+            changed since the plan was made.
         BusyError (exit 75): ``release_pending``, ``record_moved``, ``cluster_moved``.
     """
     plan = plan_of(params["plan"])

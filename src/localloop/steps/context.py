@@ -61,7 +61,9 @@ def session_of(plan: Plan, environ: Mapping[str, str]) -> Session:
 
     project = load_project(Path(plan.root), profile=plan.profile or None, environ=environ)
     refuse_moved_config(plan, project)
-    return Session(project, environ, registry=plan.registry, platform=plan.platform)
+    return Session(
+        project, environ, registry=plan.registry, platform=plan.platform, route=plan.route
+    )
 
 
 def refuse_moved_config(plan: Plan, project: Project) -> None:

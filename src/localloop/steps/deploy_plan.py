@@ -48,7 +48,9 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             ``base_image_missing``.
         UsageError (exit 2): ``config_missing``, ``config_invalid``, ``profile_unknown``,
             ``unknown_target``, ``input_missing``, ``input_invalid``, ``input_unreadable``,
-            ``kustomize_failed``, ``release_not_ours``, ``cluster_not_ours``, ``cluster_shared``,
+            ``kustomize_failed``, ``dependency_circle``, ``dependencies_failed``,
+            ``crd_version_stored``, ``crd_refused``, ``values_invalid``, ``program_missing``,
+            ``release_not_ours``, ``cluster_not_ours``, ``cluster_shared``,
             ``record_unreadable``, ``tool_missing``, ``tool_too_old``;
             ``plan_mismatch`` if ``made`` or ``built`` is of another run or request,
             ``plan_unreadable``, ``conflicting_parameters``.
@@ -71,7 +73,12 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _make(session: Session, wanted: Request, params: dict[str, Any], context: Context) -> Plan:
     from ..plan.make import make_plan
-    from ..plan.preflight import require_files, require_tools
+    from ..plan.preflight import (
+        remember_first_use,
+        require_charts,
+        require_files,
+        require_tools,
+    )
 
     refuse = params["bootstrap"] == "refuse"
     answer = "auto" if refuse else params["bootstrap"]
@@ -81,6 +88,8 @@ def _make(session: Session, wanted: Request, params: dict[str, Any], context: Co
     require_files(session, plan)
     if not context.check:
         require_tools(session, plan)
+        require_charts(session, plan)
+        remember_first_use(session, plan)
     elif not plan.components:  # there will be no cluster to observe
         from ..plan.unseen import with_inputs
 

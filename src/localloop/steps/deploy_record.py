@@ -21,7 +21,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     and ``plan`` as it was given. Needs an open transaction. Check mode writes nothing.
 
     Raises:
-        LocalloopError (exit 1): ``config_moved``, ``apiserver_unreachable``, ``release_gone``.
+        LocalloopError (exit 1): ``config_moved``, ``apiserver_unreachable``, ``release_gone``,
+            ``changed_by_hand``.
         UsageError (exit 2): ``plan_unreadable``, ``no_transaction``.
         BusyError (exit 75): ``record_moved``.
     """

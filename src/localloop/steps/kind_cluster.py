@@ -35,7 +35,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         LocalloopError (exit 1): ``api_port_taken``, ``port_taken``, ``kind_failed``,
             ``cluster_not_ready``, ``tool_timeout``, ``docker_unreachable``, ``docker_error``.
         UsageError (exit 2): ``cluster_not_ours``, ``tool_missing``, ``tool_too_old``,
-            ``image_missing``, ``config_missing``, ``config_invalid``.
+            ``port_address_missing``, ``image_missing``, ``config_missing``, ``config_invalid``.
     """
     from ..cluster import lifecycle
 

@@ -31,6 +31,7 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
         LocalloopError (exit 1): ``node_image_missing``, ``image_build_failed``,
             ``base_image_failed``, ``tool_missing``, ``tool_timeout``, ``docker_unreachable``.
         UsageError (exit 2): ``kubernetes_unavailable``, ``kind_config_unsupported``,
+            ``node_image_unusable``,
             ``docker_host_refused``, ``config_missing``, ``config_invalid``.
     """
     from ..build.kind_node import have_node_image

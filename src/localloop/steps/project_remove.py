@@ -28,11 +28,12 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
     Raises:
         LocalloopError (exit 1): the cluster's reason where it does not run (``cluster_stopped``),
             unless the whole cluster goes; ``uninstall_failed``, and the record stays then.
-        UsageError (exit 2): ``cluster_shared``, ``cluster_unseen``, ``record_unreadable``,
-            ``tool_missing``, ``tool_too_old``, ``no_transaction``, ``not_exclusive``,
-            ``config_missing``, ``config_invalid``, ``profile_unknown``.
+        UsageError (exit 2): ``cluster_not_ours``, ``cluster_shared``, ``cluster_unseen``,
+            ``record_unreadable``, ``tool_missing``, ``tool_too_old``, ``no_transaction``,
+            ``not_exclusive``, ``config_missing``, ``config_invalid``, ``profile_unknown``.
     """
     from ..config.project import load_project
+    from ..plan.cluster_verdict import require_own
     from ..release.remove import goes_with_cluster, removal_plan, remove_project
     from ..report.journal import attach_or_refuse
     from ..session import Session
@@ -44,6 +45,8 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             journal.require_exclusive()
     project = load_project(Path(params["project"]), profile=params.get("profile") or None)
     session = Session(project, os.environ, writes=not context.check)
+    if with_cluster:
+        require_own(session, "removed")
     plan = removal_plan(session, with_cluster=with_cluster, force=params["force"])
     emit_plan(plan, context)
     changed = bool(plan.with_step("remove") or plan.serial) and not with_cluster

@@ -94,6 +94,10 @@ class Docker:
         """What ``docker inspect`` shows of an image; None if it does not exist."""
         return self._inspect(f"/images/{quote(reference, safe='/:@')}/json")
 
+    def inspect_network(self, name: str) -> dict[str, Any] | None:
+        """What ``docker network inspect`` shows of a network; None if it does not exist."""
+        return self._inspect(f"/networks/{quote(name, safe='')}")
+
     def stat_path(self, container: str, path: str) -> dict[str, Any] | None:
         """``name``, ``size``, ``mode``, ``mtime`` of a file in a container; None if missing."""
         status, _, headers = self._request("HEAD", _archive(container, path))
@@ -102,6 +106,19 @@ class Docker:
         _require(status, b"", f"HEAD {path}")
         found: dict[str, Any] = json.loads(b64decode(headers["X-Docker-Container-Path-Stat"]))
         return found
+
+    def read_path(self, container: str, path: str) -> bytes | None:
+        """The content of a small regular file in a container, running or not; None if missing."""
+        from .archives import ArchiveError, read_member
+
+        status, body, _ = self._request("GET", _archive(container, path))
+        if status == 404:
+            return None
+        _require(status, body, f"GET {path}")
+        try:
+            return read_member(body, path.rpartition("/")[2])
+        except ArchiveError:
+            return None
 
     def close(self) -> None:
         """Close the connections; the next call connects again."""

@@ -10,7 +10,7 @@ import json
 import os
 import posixpath
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,26 @@ class Engine:
             return _exit_status(api, number), _demultiplexed(answer.content).decode(
                 errors="replace"
             )
+
+    def feed(
+        self, container: str, argv: Sequence[str], chunks: Iterable[bytes], *, timeout: float
+    ) -> tuple[int, str]:
+        """As ``execute``, with ``chunks`` as the command's standard input, which then ends.
+
+        ``timeout`` bounds the whole. A command that ends before it has read all is no error here.
+        """
+        from .docker_stream import feed
+
+        with self._asking(f"to run {argv[0]} in {container}", timeout) as api:
+            number = api.exec_create(container, list(argv), stdin=True)["Id"]
+            path = f"/v{api.api_version}/exec/{number}/start"
+            output = feed(self.socket, path, chunks, seconds=timeout)
+            return _exit_status(api, number), _demultiplexed(output).decode(errors="replace")
+
+    def logs(self, container: str, lines: int) -> str:
+        """The last lines of a container's stdout and stderr as one text."""
+        with self._asking(f"for the logs of {container}") as api:
+            return bytes(api.logs(container, tail=lines)).decode(errors="replace")
 
     def start(self, container: str) -> None:
         """Start a stopped container; no error if it runs."""
@@ -156,6 +176,22 @@ class Engine:
         with self._asking(f"to remove {reference}", 60) as api:
             try:
                 api.remove_image(reference)
+            except NotFound:
+                return
+
+    def remove_container(self, name: str) -> None:
+        """Remove a container, running or not; no error if it is absent."""
+        with self._asking(f"to remove {name}", STATE_SECONDS) as api:
+            try:
+                api.remove_container(name, force=True)
+            except NotFound:
+                return
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume with its content; no error if it is absent."""
+        with self._asking(f"to remove the volume {name}", STATE_SECONDS) as api:
+            try:
+                api.remove_volume(name)
             except NotFound:
                 return
 

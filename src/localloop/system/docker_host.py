@@ -44,17 +44,25 @@ def socket_path(environ: Mapping[str, str]) -> str:
     )
 
 
+def client_config(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The configuration of Docker's client; empty where there is none or it is damaged."""
+    return _read_json(_config_dir(environ) / "config.json")
+
+
+def _config_dir(environ: Mapping[str, str]) -> Path:
+    home = environ.get("HOME") or str(Path.home())
+    return Path(environ.get("DOCKER_CONFIG") or f"{home}/.docker")
+
+
 def _context_host(environ: Mapping[str, str]) -> tuple[str, str]:
     """The endpoint of the docker client's current context, and where it is configured."""
-    home = environ.get("HOME") or str(Path.home())
-    config = Path(environ.get("DOCKER_CONFIG") or f"{home}/.docker")
     name = environ.get("DOCKER_CONTEXT", "")
     if not name:
-        name = str(_read_json(config / "config.json").get("currentContext", ""))
+        name = str(client_config(environ).get("currentContext", ""))
     if name in ("", "default"):
         return "", ""
     folder = hashlib.sha256(name.encode()).hexdigest()
-    meta = _read_json(config / "contexts" / "meta" / folder / "meta.json")
+    meta = _read_json(_config_dir(environ) / "contexts" / "meta" / folder / "meta.json")
     host = meta.get("Endpoints", {}).get("docker", {}).get("Host", "")
     return str(host), f"docker context {name!r}"
 

@@ -1,8 +1,12 @@
-"""Which environment variables localloop passes on: the usual ones of the system and its own."""
+"""Which environment variables localloop's children get, and what they ask no proxy for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+# Programs differ in what they understand: names, single addresses or networks.
+_LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1", "0.0.0.0")  # noqa: S104 (no bind)
 
 _USUAL = frozenset(
     {
@@ -26,11 +30,7 @@ _USUAL = frozenset(
         "TZ",
         "USER",
     }
-    | {
-        name
-        for proxy in ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
-        for name in (proxy, proxy.upper())
-    }
+    | {name for proxy in (*_PROXIES, "NO_PROXY") for name in (proxy, proxy.lower())}
 )
 _USUAL_PREFIXES = ("DOCKER_", "LC_", "XDG_")
 _OURS = ("DEPLOY_", "LOCALLOOP_")
@@ -45,12 +45,71 @@ def for_playbooks(environ: Mapping[str, str]) -> dict[str, str]:
     return {**_usual(environ), **ours}
 
 
-def for_commands(environ: Mapping[str, str]) -> dict[str, str]:
+def for_commands(environ: Mapping[str, str], direct: Iterable[str] = ()) -> dict[str, str]:
     """The variables for the project's own commands.
 
-    Without localloop's own: a localloop started by such a command would join this run.
+    Without localloop's own: a localloop started by such a command would join this run. ``direct``
+    as for ``without_proxy``.
     """
-    return {**_usual(environ), "PATH": environ.get("PATH", "")}
+    return without_proxy({**_usual(environ), "PATH": environ.get("PATH", "")}, direct)
+
+
+def for_containers(environ: Mapping[str, str], direct: Iterable[str] = ()) -> dict[str, str]:
+    """The proxy's variables for builds and nodes, in both spellings; none without a proxy.
+
+    A proxy on loopback is left out: a container that asks its own loopback finds nothing there.
+    ``direct`` as for ``without_proxy``.
+    """
+    found = {}
+    for name in _PROXIES:
+        value = environ.get(name) or environ.get(name.lower(), "")
+        if value and not _is_on_loopback(value):
+            found[name] = found[name.lower()] = value
+    given = {name: environ.get(name, "") for name in ("NO_PROXY", "no_proxy")}
+    return without_proxy({**given, **found}, direct) if found else {}
+
+
+def uses_proxy(environ: Mapping[str, str]) -> bool:
+    """Whether a variable names a proxy."""
+    return any(environ.get(name) or environ.get(name.lower()) for name in _PROXIES)
+
+
+def without_proxy(environ: Mapping[str, str], direct: Iterable[str] = ()) -> dict[str, str]:
+    """All variables, with loopback and ``direct`` in NO_PROXY and no_proxy after what is there.
+
+    ``direct`` are names, addresses or networks in CIDR notation. Where no proxy is configured
+    nothing is added.
+    """
+    if not uses_proxy(environ):
+        return dict(environ)
+    upper, lower = environ.get("NO_PROXY", ""), environ.get("no_proxy", "")
+    wanted = [*_LOOPBACK, *direct]
+    return {
+        **environ,
+        "NO_PROXY": _extended(upper or lower, wanted),
+        "no_proxy": _extended(lower or upper, wanted),
+    }
+
+
+def _extended(given: str, wanted: Iterable[str]) -> str:
+    if given.strip() == "*":  # some programs take it for everything only while it stands alone
+        return given
+    entries = [entry.strip() for entry in given.split(",") if entry.strip()]
+    for host in wanted:
+        if host and host not in entries:
+            entries.append(host)
+    return ",".join(entries)
+
+
+def _is_on_loopback(proxy: str) -> bool:
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    try:
+        host = urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname or ""
+        return host.rstrip(".") == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def _usual(environ: Mapping[str, str]) -> dict[str, str]:

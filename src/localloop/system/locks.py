@@ -35,10 +35,13 @@ def lock_path(kind: str, *parts: str) -> Path:
     return state_dir() / "locks" / f"{kind}-{readable}-{digest}.lock"
 
 
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
 def _open(path: Path) -> int:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return os.open(path, _FLAGS, 0o600)
     except OSError as error:
         raise LocalloopError(
             "state_unwritable",
@@ -65,12 +68,24 @@ def _try_for_a_moment(descriptor: int, mode: int) -> bool:
 
 
 def holder_of(path: Path) -> dict[str, Any]:
-    """What the lock's last holder wrote about itself; empty if that cannot be read."""
+    """What the last that took the lock wrote about itself; empty if that cannot be read."""
+    return next(reversed(_written(path)), {})
+
+
+def _written(path: Path) -> list[dict[str, Any]]:
+    # Shared holders write a line each.
     try:
-        found = json.loads(path.read_text())
+        found = [json.loads(line) for line in path.read_text().splitlines()]
     except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return []
+    return [entry for entry in found if isinstance(entry, dict)]
+
+
+def _another_holder(path: Path, me: dict[str, Any]) -> dict[str, Any]:
+    """The last other one that took the lock, preferably one whose process lives; else empty."""
+    others = [entry for entry in _written(path) if entry != me]
+    alive = [entry for entry in others if Path(f"/proc/{entry.get('pid')}").exists()]
+    return next(reversed(alive or others), {})
 
 
 def is_held(path: Path) -> bool:
@@ -99,18 +114,20 @@ class Lock:
         (``state_unwritable``) if its file cannot be opened.
         """
         descriptor = self._descriptor if self._descriptor is not None else _open(self.path)
+        alone = _try(descriptor, fcntl.LOCK_EX)
         if not _try_for_a_moment(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
             if self._descriptor is None:
                 os.close(descriptor)
             else:  # a flock that cannot be converted is lost: take back what was held
                 _try(descriptor, fcntl.LOCK_SH)
-            raise self._busy()
+            raise self._busy(holder)
         self._descriptor = descriptor
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        if alone or exclusive:
+            os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{json.dumps(holder)}\n".encode())
 
-    def _busy(self) -> BusyError:
-        other = holder_of(self.path)
+    def _busy(self, holder: dict[str, Any]) -> BusyError:
+        other = _another_holder(self.path, holder)
         who = (
             f"{other.get('command', 'a run')} {other.get('transaction', '?')}"
             f" of {other.get('root', '?')} (pid {other.get('pid', '?')})"

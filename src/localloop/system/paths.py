@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import LocalloopError, UsageError
 
 
 def content_dir() -> Path:
@@ -86,11 +86,33 @@ def _output_dir(root: Path, given: str, where: str) -> Path:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Replace a file by rename, readable by the user only, in two directories of mode 0700."""
-    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    """Replace a file by rename, readable by the user only, in two directories of mode 0700.
+
+    Raises ``LocalloopError`` (``state_unwritable``).
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    temporary.replace(path)
+    try:
+        path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600
+        )
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> LocalloopError:
+    """The failure of writing or removing a file of the local state."""
+    hint = "Make the directory writable or set XDG_STATE_HOME to one that is."
+    if isinstance(error, IsADirectoryError):
+        hint = "Remove that directory: localloop writes a file there."
+    return LocalloopError(
+        "state_unwritable",
+        f"cannot write {path}: {error.strerror} (errno {error.errno})",
+        hint=hint,
+    )

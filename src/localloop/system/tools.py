@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from types import FrameType
 from typing import IO, Any
 
 from ..errors import LocalloopError
+from .environ import without_proxy
 
 CAPTURE_BYTES = 1 << 20
 LINE_BYTES = 1 << 20  # a longer line is passed on in pieces
@@ -57,6 +59,7 @@ def run(
 ) -> Completed:
     """Run a tool to its end, whatever its exit status.
 
+    Its environment is ``env``, by default ours; in either case loopback is asked without a proxy.
     After ``timeout`` seconds the tool's process group gets the signal ``end_by``, another ``grace``
     seconds later (default 5) SIGKILL, and ``LocalloopError`` (``tool_timeout``) is raised. On any
     other exception (such as Ctrl-C) the group is ended in the same way before it propagates.
@@ -70,12 +73,14 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
-            env=dict(env) if env is not None else None,
+            env=without_proxy(os.environ if env is None else env),
             start_new_session=True,
             pass_fds=tuple(pass_fds),
         )
-    except BaseException:
+    except BaseException as error:
         interrupt.release()
+        if isinstance(error, ValueError):  # a NUL in a word
+            raise OSError(errno.EINVAL, str(error)) from error
         raise
     out, err = _Tail(on_stdout_line), _Tail(on_stderr_line)
     readers = [

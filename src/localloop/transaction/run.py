@@ -24,15 +24,15 @@ def open_run(
 
     ``started``: the ``time.monotonic()`` from which the run counts its seconds (default: now).
     """
-    project = session.project
-    return open_transaction(
+    project, provider = session.project, session.provider
+    transaction = open_transaction(
         project.root,
         command=command,
         project=project.name,
-        cluster=f"{session.provider}/{session.cluster_name}",
+        cluster=f"{provider.name}/{provider.address}",
         details={
             "cluster_name": session.cluster_name,
-            "container_name": session.container_name,
+            "container_name": session.container_name if provider.owns else "",
             "profile": project.profile,
             "mode": mode,
             "targets": list(targets),
@@ -42,6 +42,14 @@ def open_run(
         environ=session.environ,
         started=started,
     )
+    try:
+        frozen = provider.freeze(transaction.project_lock)
+    except LocalloopError as error:
+        transaction.close(error=error)
+        raise
+    if frozen is not None:
+        transaction.remove_at_end(frozen)
+    return transaction
 
 
 def run_to_its_end(

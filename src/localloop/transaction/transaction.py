@@ -59,6 +59,7 @@ class Transaction(Journal):
         self.root = root
         self.reports = reports
         self._holder = holder
+        self._private: list[Path] = []
 
     def environment(self) -> dict[str, str]:
         """The variables that a child process needs in order to ``attach``."""
@@ -76,6 +77,10 @@ class Transaction(Journal):
         self._cluster_lock.acquire(self._holder, exclusive=True)
         self.emit({"event": "exclusive"})
 
+    def remove_at_end(self, path: Path) -> None:
+        """Have a file of this run removed when it is closed."""
+        self._private.append(path)
+
     def close(self, *, error: LocalloopError | None = None) -> Path:
         """Write the report (markdown and JSON) and release the locks; the markdown file's path.
 
@@ -90,6 +95,8 @@ class Transaction(Journal):
             self.emit({"event": "closed"})
             return write_report(self.path)
         finally:
+            for path in self._private:
+                path.unlink(missing_ok=True)
             self._project_lock.release()
             self._cluster_lock.release()
 

@@ -164,6 +164,7 @@ def _restarts(world: World, pod: Object) -> None:
     set_condition(pod, "Ready", "False")
     status = world.rng.choice(_statuses(world, pod))
     status["restartCount"] += world.rng.randint(3, 9)
+    status["state"] = {"running": {}}
 
 
 def _unscheduled(world: World, pod: Object) -> None:
@@ -308,6 +309,10 @@ def _phase(phase: str) -> Callable[[World], None]:
 
 
 def _no_endpoints(world: World) -> None:
+    metadata = {**world.judged["metadata"], "name": "backend", "uid": "backend"}
+    template = {"metadata": {"labels": dict(world.spec["selector"])}}
+    backend = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata}
+    world.others.append({**backend, "spec": {"template": template}})
     endpoints = next(obj for obj in world.others if obj["kind"] == "Endpoints")
     if world.rng.random() < 0.3:
         world.others.remove(endpoints)

@@ -52,7 +52,8 @@ class State:
     set: Mapping[str, Any] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
     add: Mapping[str, Any] = field(default_factory=dict)
-    since: str | None = None
+    since: str | None = None  # when the gate began
+    run: str | None = None  # when the run began
     baseline: Mapping[str, int] = field(default_factory=dict)
     load_balancers: bool = False
 
@@ -93,6 +94,7 @@ class State:
         view = Snapshot(
             tuple(objects.values()),
             gate_started=timestamp(self.since),
+            run_started=timestamp(self.run),
             initial_restarts=baseline,
             now=0.0,
         )

@@ -10,21 +10,32 @@ import (
 	"time"
 )
 
+// listen opens one port for both protocols. One that is free for packets may be in use for
+// connections: then another is tried, where the address does not name one.
+func listen(t *testing.T, address string) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for attempt := 1; ; attempt++ {
+		packets, err := net.ListenPacket("udp", address)
+		if err != nil {
+			t.Skipf("no second loopback address here: %v", err)
+		}
+		connections, err := net.Listen("tcp", packets.LocalAddr().String())
+		if err == nil {
+			t.Cleanup(func() { packets.Close(); connections.Close() })
+			return packets, connections
+		}
+		packets.Close()
+		if attempt == 20 || !strings.HasSuffix(address, ":0") {
+			t.Fatal(err)
+		}
+	}
+}
+
 // echoServer answers every query with its own name before what was asked, on UDP and TCP.
 func echoServer(t *testing.T, address, name string) (port string) {
 	t.Helper()
-	packets, err := net.ListenPacket("udp", address)
-	if err != nil {
-		t.Skipf("no second loopback address here: %v", err)
-	}
-	t.Cleanup(func() { packets.Close() })
+	packets, connections := listen(t, address)
 	_, port, _ = net.SplitHostPort(packets.LocalAddr().String())
-	host, _, _ := net.SplitHostPort(address)
-	connections, err := net.Listen("tcp", net.JoinHostPort(host, port))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { connections.Close() })
 	go func() {
 		buffer := make([]byte, datagram)
 		for {
@@ -54,16 +65,8 @@ func start(t *testing.T, port string, servers ...string) (address, resolvConf st
 	t.Helper()
 	resolvConf = filepath.Join(t.TempDir(), "resolv.conf")
 	write(t, resolvConf, servers...)
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	packets, connections := listen(t, "127.0.0.1:0")
 	address = packets.LocalAddr().String()
-	connections, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { packets.Close(); connections.Close() })
 	running := forwarder{resolvConf: resolvConf, port: port, places: make(chan struct{}, 2)}
 	go running.serveUDP(packets)
 	go running.serveTCP(connections)
