@@ -84,7 +84,7 @@ def wrong_arguments() -> list[Call]:
     """For each module: one argument too few, one too many, and one of the wrong type."""
     table = []
     seen: set[str] = set()
-    values: dict[str, Any] = {"str": "x", "path": NOWHERE, "dict": {}}
+    values: dict[str, Any] = {"str": "x", "path": NOWHERE, "dict": {}, "list": []}
     wrong: dict[str, Any] = {"dict": "no dict", "int": "many", "str": None, "path": None}
     for module, spec in SPECS.items():
         required = [name for name, option in spec.items() if option.get("required")]
