@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: registry_mirrors
 short_description: Write the files by which the nodes know a registry of this host
 description:
-  - Writes the same C(hosts.toml) into each directory on each node, by one request to Docker for a node.
+  - Writes the same C(hosts.toml) into each directory on each node, with one request to Docker each.
   - A node that has them all as they are to be is left alone.
 requirements:
   - python >= 3.11
