@@ -57,6 +57,31 @@ spec:
     metadata: {labels: {app: fixed}}
     spec: {containers: [{name: a, image: a}]}
 """
+# The API server fills in `rollingUpdate`, and does not allow it beside the other types.
+STRATEGIES = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: one}
+spec:
+  replicas: 0
+  strategy: {type: {{ .Values.deployment }}}
+  selector: {matchLabels: {app: one}}
+  template:
+    metadata: {labels: {app: one}}
+    spec: {containers: [{name: a, image: a}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: one}
+spec:
+  replicas: 0
+  serviceName: one
+  updateStrategy: {type: {{ .Values.set }}}
+  selector: {matchLabels: {app: one}}
+  template:
+    metadata: {labels: {app: one}}
+    spec: {containers: [{name: a, image: a}]}
+"""
 WORDS = """\
 apiVersion: v1
 kind: ConfigMap
@@ -151,6 +176,23 @@ def registry_of(text: str) -> str:
     found = re.search(r"127\.0\.0\.1:\d+|[\w.-]+:\d+(?=/)", text)
     assert found, text
     return found[0]
+
+
+def test_an_update_strategy_may_change(chart: Project) -> None:
+    chart.write("chart/templates/one.yaml", STRATEGIES)
+    rolling = "{said: a, deployment: RollingUpdate, set: RollingUpdate}"
+    chart.edit("localloop.yml", "{said: a}", rolling)
+    chart.deploy()
+    chart.edit("localloop.yml", rolling, "{said: a, deployment: Recreate, set: OnDelete}")
+    assert "a default that cannot stay, taken away" in chart.deploy().text
+    found = chart.cluster.get("deployment", "one", "-n", chart.name)["spec"]["strategy"]
+    assert found == {"type": "Recreate"}
+    found = chart.cluster.get("statefulset", "one", "-n", chart.name)["spec"]["updateStrategy"]
+    assert found["type"] == "OnDelete"
+    assert "Nothing to do" in chart.deploy().text
+    chart.localloop("rollback")
+    found = chart.cluster.get("deployment", "one", "-n", chart.name)["spec"]["strategy"]
+    assert found["type"] == "RollingUpdate"
 
 
 def test_one_command_deletes_all_objects_with_immutable_fields(chart: Project) -> None:

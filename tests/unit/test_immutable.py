@@ -16,6 +16,7 @@ from localloop.helm.live import LiveRelease, read_live
 from localloop.helm.releases import Release
 from localloop.kube.objects import ref_of
 from localloop.release.immutable import Immutable, find_immutable, immutable_error, remove
+from localloop.release.refused import Refused, find_refused
 
 Object = dict[str, Any]
 
@@ -36,6 +37,10 @@ SET = obj("apps/v1", "StatefulSet", "db", "old")
 WEB = obj("apps/v1", "Deployment", "web", "old")
 SAME = obj("apps/v1", "Deployment", "same", "new")
 NEW = obj("apps/v1", "Deployment", "not-there-yet", "new")
+
+
+def refused(api: FakeApi, *objects: Object) -> list[Refused]:
+    return find_refused(api.kube(), stored(api, *objects))
 
 
 def stored(api: FakeApi, *objects: Object) -> LiveRelease:
@@ -66,14 +71,14 @@ def test_what_the_server_refuses_is_found_with_its_fields(api: FakeApi) -> None:
     refuse(api, JOB, 422, "spec.template", "spec.template")
     refuse(api, SET, 422, "spec.volumeClaimTemplates", "spec.podManagementPolicy")
     refuse(api, WEB, 409)
-    job, db = find_immutable(api.kube(), stored(api, JOB, SET, WEB, SAME, NEW))
+    job, db = find_immutable(api.kube(), refused(api, JOB, SET, WEB, SAME, NEW))
     assert str(job) == "Job migrate: spec.template"
     assert (job.expendable, db.expendable) == (True, False)
     assert str(db) == "StatefulSet db: spec.volumeClaimTemplates, spec.podManagementPolicy"
     patches = [request for request in api.requests if request[0] == "PATCH"]
     # Neither of what is as it should be, nor of what is not there; of what is refused a second one.
     assert [request[1].rpartition("/")[2] for request in patches] == [
-        *("migrate", "migrate-new", "db", "db-new", "web"),
+        *("migrate", "db", "web", "migrate-new", "db-new"),
     ]
     assert all(request[2].get("dryRun") == "All" for request in patches)
 
@@ -85,7 +90,7 @@ def test_what_is_invalid_in_a_new_object_too_is_not_deleted_for_it(api: FakeApi)
     for found, field in ((JOB, "spec.template.spec.restartPolicy"), (SET, "spec.replicas")):
         name = f"{found['metadata']['name']}-new"
         refuse(api, {**found, "metadata": {**found["metadata"], "name": name}}, 422, field)
-    (found,) = find_immutable(api.kube(), stored(api, JOB, SET))
+    (found,) = find_immutable(api.kube(), refused(api, JOB, SET))
     assert str(found) == "StatefulSet db: spec.serviceName"
 
 
@@ -116,6 +121,6 @@ def test_each_object_has_its_own_command() -> None:
 def test_removed_until_it_is_gone(api: FakeApi) -> None:
     api.put(JOB)
     refuse(api, JOB, 422, "spec.template")
-    (found,) = find_immutable(api.kube(), stored(api, JOB))
+    (found,) = find_immutable(api.kube(), refused(api, JOB))
     remove(api.kube(), found)
     assert api.kube().read(ref_of(JOB)) is None

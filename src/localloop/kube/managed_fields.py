@@ -195,15 +195,35 @@ def handed_over(live: Any, paths: Iterable[Path], to: str) -> list[dict[str, Any
                 tree = _without(tree, path)
         if tree:
             kept.append({**entry, "fieldsV1": tree})
-    if not given:
-        return kept
-    for entry in kept:
-        if entry.get("manager") == to and entry.get("operation") == "Apply":
+    return _applied(live, kept, given, to) if given else kept
+
+
+def with_applied(live: Any, fields: Mapping[Path, Any], by: str) -> list[dict[str, Any]]:
+    """The managedFields with these fields, by path, as if ``by`` had applied their values."""
+    given: dict[str, Any] = {}
+    for path, value in fields.items():
+        given = _merged(given, _under(path, _tree_of(value)))
+    return _applied(
+        live, [dict(each) for each in maps_at(live, "metadata", "managedFields")], given, by
+    )
+
+
+def _applied(
+    live: Any, entries: list[dict[str, Any]], given: Tree, by: str
+) -> list[dict[str, Any]]:
+    for entry in entries:
+        if entry.get("manager") == by and entry.get("operation") == "Apply":
             entry["fieldsV1"] = _merged(as_map(entry.get("fieldsV1")), given)
-            return kept
+            return entries
     version = as_map(live).get("apiVersion")
-    applied = {"manager": to, "operation": "Apply", "apiVersion": version}
-    return [*kept, {**applied, "fieldsType": "FieldsV1", "fieldsV1": given}]
+    applied = {"manager": by, "operation": "Apply", "apiVersion": version}
+    return [*entries, {**applied, "fieldsType": "FieldsV1", "fieldsV1": given}]
+
+
+def _tree_of(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {}
+    return {".": {}, **{f"f:{name}": _tree_of(below) for name, below in value.items()}}
 
 
 def _under(path: Path, tree: Any) -> Any:

@@ -41,6 +41,8 @@ from .first_install import failed_install, may_go, remove_hooks
 from .hook_pods import HookPods
 from .immutable import find_immutable, immutable_error, remove
 from .namespaces import await_end, ensure, take_over, went_along
+from .refused import find_refused
+from .server_defaults import find_in_the_way, hand_to_helm
 
 # How long a chart's hooks may take on top of the readiness timeout.
 HOOK_SECONDS = 60.0
@@ -241,9 +243,9 @@ class _Run:
     ) -> bool:
         """Whether Helm can try again, because what was in its way no longer is.
 
-        That is a namespace that was being deleted, or that the chart contains itself, or Jobs and
-        bare Pods, which are deleted. ``left`` is the revision that Helm left behind, ``said`` its
-        error.
+        That is a namespace that was being deleted, or that the chart contains itself, defaults of
+        the API server, or Jobs and bare Pods, which are deleted. ``left`` is the revision that Helm
+        left behind, ``said`` its error.
         """
         try:
             if take_over(self._session.kube, chart, said):
@@ -258,15 +260,20 @@ class _Run:
             return True
         if left is None:
             return False
-        found = find_immutable(self._session.kube, left)
+        refused = find_refused(self._session.kube, left)
+        defaults = find_in_the_way(self._session.kube, refused)
+        for default in defaults:
+            self._emit(_progress(name, f"{default}: a default that cannot stay, taken away"))
+            hand_to_helm(self._session.kube, default, self._helm.manager)
+        found = [] if defaults else find_immutable(self._session.kube, refused)
         if fixed := [each for each in found if not each.expendable]:
             raise immutable_error(chart, fixed)
         for each in found:
             self._emit(_progress(name, f"{each} cannot be changed: replaced"))
             remove(self._session.kube, each)
-        if found:
+        if defaults or found:
             self._save(self.record.note(name, replace(target, base_revision=left.revision)))
-        return bool(found)
+        return bool(defaults or found)
 
     def _call(
         self, chart: Chart, part: ComponentPlan, deployed: Callable[[], Mapping[str, Any]]

@@ -1,24 +1,21 @@
-"""Which fields of a release's objects the API server refuses to change, found by dry runs."""
+"""Objects of a release that only a deletion can change: Jobs and Pods go, others are named."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..config.model import Chart
 from ..errors import LocalloopError
-from ..helm.differences import differences
-from ..helm.live import LiveRelease
 from ..kube.client import ApiError, Kube
 from ..kube.objects import Object, ObjectRef, uid_of
 from .failure import ReleaseFailedError
+from .refused import Refused, invalid_fields
 
 # Kinds that are replaced without asking, because only their run is lost.
 EXPENDABLE = (("batch", "Job"), ("", "Pod"))
 GONE_SECONDS = 60.0
-_INVALID = 422
 
 
 @dataclass(frozen=True)
@@ -38,24 +35,16 @@ class Immutable:
         return f"{self.ref.kind} {self.ref.name}: {', '.join(self.fields)}"
 
 
-def find_immutable(kube: Kube, failed: LiveRelease) -> list[Immutable]:
-    """The objects of a failed revision that cannot be updated to what its manifest says."""
-    return list(_refused(kube, failed.objects))
+def find_immutable(kube: Kube, refused: Sequence[Refused]) -> list[Immutable]:
+    """The objects that only a deletion can change to what their manifest says."""
+    return list(_immutable(kube, refused))
 
 
-def _refused(kube: Kube, wanted: Mapping[ObjectRef, Object]) -> Iterator[Immutable]:
-    for ref, obj in wanted.items():
-        live = kube.read(ref)
-        if live is None or not differences(obj, live):
-            continue
-        body = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
-        try:
-            kube.patch(ref, body, dry_run=True)
-        except ApiError as error:
-            fields = _fields(error)
-            invalid = _invalid(kube, ref, obj) if fields else ()
-            if fields := tuple(field for field in fields if field not in invalid):
-                yield Immutable(ref, uid_of(live), fields)
+def _immutable(kube: Kube, refused: Sequence[Refused]) -> Iterator[Immutable]:
+    for each in refused:
+        invalid = _invalid(kube, each.ref, each.wanted)
+        if fields := tuple(field for field in each.fields if field not in invalid):
+            yield Immutable(each.ref, uid_of(each.live), fields)
 
 
 def _invalid(kube: Kube, ref: ObjectRef, obj: Object) -> tuple[str, ...]:
@@ -66,16 +55,8 @@ def _invalid(kube: Kube, ref: ObjectRef, obj: Object) -> tuple[str, ...]:
     try:
         kube.patch(replace(ref, name=name), body, strategy="apply", dry_run=True)
     except ApiError as error:
-        return _fields(error)
+        return invalid_fields(error)
     return ()
-
-
-def _fields(error: ApiError) -> tuple[str, ...]:
-    """What the server calls invalid; nothing if that is not why it refused."""
-    if error.status != _INVALID:
-        return ()
-    causes: Any = error.details.get("causes") or ()
-    return tuple(dict.fromkeys(str(cause.get("field", "")) for cause in causes)) or ("spec",)
 
 
 def remove(kube: Kube, found: Immutable) -> None:
