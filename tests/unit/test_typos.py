@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,41 @@ def test_paths_that_the_chart_does_not_have(
         "localloop.yml:10:16: chart has no value auth.pasword (did you mean auth.password?)",
         "localloop.yml:10:69: chart has no value read.onl",
         "localloop.yml:11:89: chart has no value inner.siez (did you mean inner.size?)",
+    ]
+
+
+def test_values_of_the_charts_in_a_chart(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Packed, under an alias, beside the chart, and in charts of charts; read only by templates."""
+    chart = project / "chart"
+    about = "apiVersion: v2\nname: {}\nversion: 0.1.0\n{}"
+    db = "{name: postgres, alias: db, version: 0.1.0}"
+    common = "{name: common, repository: 'file://../common'}"
+    write(chart / "Chart.yaml", about.format("web", f"dependencies: [{db}, {common}]\n"))
+    write(project / "common/Chart.yaml", about.format("common", ""))
+    write(project / "common/values.yaml", "token: x\n")
+    packed = project / "packed/postgres"
+    write(packed / "Chart.yaml", about.format("postgres", ""))
+    write(packed / "values.yaml", "auth: {password: x}\n")
+    write(packed / "templates/a.yaml", "a: {{ .Values.read.only }}\n")
+    write(packed / "charts/deep/Chart.yaml", about.format("deep", ""))
+    write(packed / "charts/deep/values.yaml", "size: 1\n")
+    (chart / "charts").mkdir()
+    with tarfile.open(chart / "charts/postgres-0.1.0.tgz", "w:gz") as package:
+        package.add(packed, "postgres")
+    write(chart / "charts/broken-0.1.0.tgz", "no package")
+    paths = (
+        *("db.auth.password", "postgres.read.only", "db.deep.size", "common.token"),
+        *("db.auth.pasword", "db.deep.siez", "common.tokn", "db.read.onl"),
+    )
+    config = CHART.replace("infar/**", "infra/**").replace("    values_files: [more.yaml]\n", "")
+    config = config[: config.index("    generate")] + f"    generate: [{', '.join(paths)}]\n"
+    write(project / "infra/a")
+    write(project / "localloop.yml", config)
+    assert [line.partition(": ")[2] for line in named(project, capsys)] == [
+        "chart has no value db.auth.pasword (did you mean db.auth.password?)",
+        "chart has no value db.deep.siez (did you mean db.deep.size?)",
+        "chart has no value common.tokn (did you mean common.token?)",
+        "chart has no value db.read.onl",
     ]
 
 
