@@ -19,7 +19,13 @@ from ..kube.kubeconfig import KubeConfig, load_kubeconfig
 from ..kube.objects import Object
 from ..system.docker import Docker
 from ..system.paths import cluster_dir, write_private
-from .containers import CONTROL_PLANE, Listed, NodeContainer, node_container
+from .containers import (
+    CONTROL_PLANE,
+    Listed,
+    NodeContainer,
+    networks_of,
+    node_container,
+)
 from .frozen import freeze, frozen_path
 from .identity import require_allowed
 from .node_match import Matched, match_nodes, platform_of, role_of
@@ -116,11 +122,14 @@ class ExistingProvider:
         matched = match_nodes(nodes, listed, _MachineIds(self._docker, self._config.name, nodes))
         local = [each for each in matched if each.container is not None]
         remote = tuple(each.name for each in matched if each.container is None)
-        route = self._route([each.name for each in local], remote)
+        route = self._route(local, remote)
         registry = RegistryState(verdict="ok", ours=True)
         if route.keeps_store:
             registry = inspect_registry(
-                self._docker, self._config.name, registry_port=self._registry.port, network=""
+                self._docker,
+                self._config.name,
+                registry_port=self._registry.port,
+                network=route.network,
             )
         containers = tuple(sorted(map(_node_container, local), key=_order))
         return ClusterState(
@@ -180,16 +189,17 @@ class ExistingProvider:
             if port and str(port) in published:
                 yield str(each["Names"][0]).lstrip("/"), str(each.get("State"))
 
-    def _route(self, nodes: Sequence[str], remote: Sequence[str]) -> Route:
+    def _route(self, local: Sequence[Matched], remote: Sequence[str]) -> Route:
         advertised = None
-        if not self._registry.host and self._registry.route != "load":
+        if not self._registry.host and self._registry.route in ("auto", "advertised"):
             advertised = self._kube.get(ADVERTISED, timeout=ANSWER_SECONDS)
         return choose_route(
             host=self._registry.host or "",
             wanted=self._registry.route,
             advertised=advertised,
-            nodes=nodes,
+            nodes=[each.name for each in local],
             remote=remote,
+            networks=_shared_networks(local),
         )
 
 
@@ -219,6 +229,12 @@ class _MachineIds:
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
+
+
+def _shared_networks(local: Sequence[Matched]) -> list[str]:
+    """The networks that every node's container is in."""
+    each = [{*networks_of(found.container or {})} for found in local]
+    return sorted(set.intersection(*each)) if each else []
 
 
 def _node_container(found: Matched) -> NodeContainer:
