@@ -1,7 +1,7 @@
 """The files by which a node's containerd knows localloop's registry under its address on the host.
 
-A node pulls from 127.0.0.1:PORT, as this machine pushes there; its ``hosts.toml`` for that name leads
-to the registry's container.
+A node pulls from 127.0.0.1:PORT, as this machine pushes there; its ``hosts.toml`` for that name
+leads to the registry's container.
 """
 
 from __future__ import annotations
@@ -68,22 +68,26 @@ def require_wireable(docker: Docker, name: str, nodes: Sequence[str], port: int 
             )
 
 
-def unwire(docker: Docker, name: str, node: str) -> bool:
-    """Remove the registry's mirrors from a running node, whatever their port; whether it had any.
+def written(docker: Docker, name: str, node: str) -> list[str]:
+    """The files on a node, running or not, that lead to the registry, whatever their port.
 
-    Those whose content is another by now are left. Raises ``LocalloopError`` (``docker_error``).
+    One request. Not those whose content is another by now.
     """
     wanted = hosts_toml(name).encode()
-    files = [path for path, found in docker.read_folder(node, CERTS).items() if found == wanted]
-    if not files:
-        return False
+    return [path for path, found in docker.read_folder(node, CERTS).items() if found == wanted]
+
+
+def unwire(docker: Docker, node: str, files: Sequence[str]) -> None:
+    """Remove mirrors from a running node, each with its folder if nothing else is in that.
+
+    Raises ``LocalloopError`` (``docker_error``).
+    """
     argv = ["rm", "-f", "--", *files]
     code, said = docker.engine.execute(node, argv, timeout=_EXEC_SECONDS)
     if code:
         raise LocalloopError("docker_error", f"{' '.join(argv)} on node {node}: {said.strip()}")
     folders = [path.rpartition("/")[0] for path in files]
-    docker.engine.execute(node, ["rmdir", "--", *folders], timeout=_EXEC_SECONDS)  # if empty
-    return True
+    docker.engine.execute(node, ["rmdir", "--", *folders], timeout=_EXEC_SECONDS)
 
 
 def _contents(docker: Docker, node: str, port: int) -> Iterator[bytes | None]:

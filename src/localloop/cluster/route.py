@@ -15,7 +15,7 @@ NAMES: tuple[RouteName, ...] = get_args(RouteName)
 ADVERTISED = "/api/v1/namespaces/kube-public/configmaps/local-registry-hosting"
 ADVERTISED_KEY = "localRegistryHosting.v1"
 _LOOPBACK = ("localhost", "127.0.0.1")
-_CONFIGMAP = "ConfigMap kube-public/local-registry-hosting"
+CONFIGMAP = "ConfigMap kube-public/local-registry-hosting"
 # Docker finds containers by name in a network of the user's, and in none of these.
 _NAMELESS = ("bridge", "host", "none")
 OVERRIDE = (
@@ -77,7 +77,7 @@ def choose_route(
     if wanted == "advertised" and advertised is None:
         raise UsageError(
             "no_image_route",
-            f"registry.route is advertised, and the cluster has no {_CONFIGMAP}",
+            f"registry.route is advertised, and the cluster has no {CONFIGMAP}",
             hint=OVERRIDE,
         )
     if advertised is not None and wanted in ("auto", "advertised"):
@@ -134,8 +134,8 @@ def _advertised(found: Mapping[str, Any]) -> Route:
         raise _unusable("host", "it is missing")
     return Route(
         name="advertised",
-        why=f"{_CONFIGMAP}: host {host}",
-        push=checked_host(host, f"{_CONFIGMAP}, host"),
+        why=f"{CONFIGMAP}: host {host}",
+        push=checked_host(host, f"{CONFIGMAP}, host"),
         pull=str(fields.get("hostFromContainerRuntime") or host).strip(),
     )
 
@@ -158,6 +158,6 @@ def _unusable(field: str, why: str) -> UsageError:
     return UsageError(
         "registry_advertised_unusable",
         f"{field}: {why}",
-        where=_CONFIGMAP,
+        where=CONFIGMAP,
         hint=OVERRIDE,
     )
