@@ -282,12 +282,7 @@ def test_the_registry_role_is_told_what_a_found_cluster_needs(
     assert inspect(world, monkeypatch)["hosting"] == ""
     world.session(registry={"route": "load"})
     found = inspect(world, monkeypatch)
-    assert (found["network"], found["nodes"], found["wired"], found["hosting"]) == (
-        "",
-        [],
-        True,
-        "",
-    )
+    assert [found[key] for key in ("network", "nodes", "wired", "hosting")] == ["", [], True, ""]
 
 
 def test_a_node_that_cannot_be_wired_is_refused_before_anything_is_done(
