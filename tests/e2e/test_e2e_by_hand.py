@@ -1,5 +1,4 @@
-"""A kind cluster made by hand, whose nodes pull from localloop's registry (``registry.route: ours``)."""
-
+"""A kind cluster made by hand, whose nodes pull from localloop's own registry."""
 from __future__ import annotations
 
 import json
