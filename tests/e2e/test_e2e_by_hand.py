@@ -1,4 +1,5 @@
 """A kind cluster made by hand, whose nodes pull from localloop's own registry."""
+
 from __future__ import annotations
 
 import json
