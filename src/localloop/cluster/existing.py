@@ -153,7 +153,7 @@ class ExistingProvider:
         try:
             return self._kube.list("v1", "Node", "", timeout=ANSWER_SECONDS)[0]
         except ApiUnreachable as error:
-            raise self._unreachable(error) from error
+            raise self.away(error) from error
         except ApiError as error:
             if error.status != 403:
                 raise
@@ -163,13 +163,14 @@ class ExistingProvider:
                 hint="Give its user the verb list on nodes, or name another context.",
             ) from error
 
-    def _unreachable(self, error: ApiUnreachable) -> UsageError:
+    def away(self, error: ApiUnreachable) -> UsageError:
+        """A refusal, also in mid-run; it names the node that is stopped or paused, if one is."""
         if error.reason != "apiserver_unreachable":
             return UsageError(error.reason, error.message, where=error.where, hint=error.hint)
         message = f"context {self.context}: {error.message}"
         hint = "Start the cluster, or correct `cluster.context` in localloop.yml."
         try:
-            away = list(self._away())
+            away = list(self._stopped())
         except LocalloopError:
             away = []  # what is wrong with Docker is another matter
         if away:
@@ -179,7 +180,7 @@ class ExistingProvider:
             hint = f"`docker {verb} {names}`, then run again."
         return UsageError("cluster_unreachable", message, where=self._kube_config.server, hint=hint)
 
-    def _away(self) -> Iterator[tuple[str, str]]:
+    def _stopped(self) -> Iterator[tuple[str, str]]:
         """The containers that publish the API server's port when they run, and their states."""
         port = urlsplit(self._kube_config.server).port
         for each in self._docker.containers({"status": ["exited", "paused", "created", "dead"]}):
