@@ -615,6 +615,13 @@ REFUSED = (
         "Name a registry (`registry.host`), or use a cluster whose nodes run in this Docker.",
     ),
     Row(
+        "node_not_wireable",
+        "a node of `cluster.context` cannot be made to pull from localloop's registry"
+        " (`registry.route: ours`): its containerd does not read `/etc/containerd/certs.d`, asks a"
+        " proxy, or has somebody else's `hosts.toml` for that address",
+        "Load images (`registry.route: load`), or mend what the message says.",
+    ),
+    Row(
         "pull_policy_unserved",
         "an `imagePullPolicy` of one of the project's images can never start a pod: `Always` where"
         " images are loaded into the nodes, `Never` where nodes pull them",

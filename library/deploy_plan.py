@@ -268,6 +268,7 @@ plan:
         why: {type: str, description: "Why that way, in a few words."}
         push: {type: str, description: "The registry on this host; empty for localloop's own."}
         pull: {type: str, description: "The registry as the nodes name it; empty likewise."}
+        network: {type: str, description: "Docker's, in which nodes pull from localloop's own."}
     unchecked:
       description: What could not be looked at, and what was assumed instead.
       type: list

@@ -68,11 +68,15 @@ class Session:
         """The API server; its kubeconfig is read once and frozen for the run.
 
         Raises ``UsageError`` for a server or a program that is not allowed, before it is asked, and
-        for a cluster that is another than before (``cluster_replaced``).
+        for a cluster that localloop did not create and that is another than before
+        (``cluster_replaced``, ``apiserver_untrusted``) or does not answer.
         """
         kube = self.provider.connect(self.cluster if self.provider.owns else None)
         if not self.provider.owns:  # also in mid-run: each step has its own session
-            self._uid = cluster_uid(kube)
+            try:
+                self._uid = cluster_uid(kube)
+            except ApiUnreachable as error:
+                raise self.provider.away(error) from error
             require_pinned(self.pin, self._uid, kube.config)
         return kube
 

@@ -20,7 +20,10 @@ from localloop.observe.facts import Request
 from localloop.plan.cluster_verdict import BootstrapChoice, require_answer, require_own
 from localloop.plan.found_cluster import require_usable
 from localloop.plan.make import make_plan
+from localloop.plan.preflight import require_route
 from localloop.session import Session
+from localloop.steps import registry_inspect
+from localloop.steps.context import Context
 from localloop.system.docker import Docker
 
 NODE = "box-control-plane"
@@ -35,6 +38,7 @@ class FakeDocker:
         self.inspected: dict[str, dict[str, Any]] = {}
         self.files: dict[tuple[str, str], bytes] = {}
         self.read: list[str] = []
+        self.containerd = ""
         self.engine = self
 
     def containers(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -43,6 +47,13 @@ class FakeDocker:
 
     def inspect_container(self, name: str) -> dict[str, Any] | None:
         return self.inspected.get(name)
+
+    def read_path(self, container: str, path: str) -> bytes | None:
+        return self.files.get((container, path))
+
+    def execute(self, _node: str, argv: list[str], **_: Any) -> tuple[int, str]:
+        assert argv == ["sh", "-c", "containerd config dump 2>/dev/null"]
+        return 0, self.containerd
 
     def read_file(self, container: str, path: str) -> bytes | None:
         self.read.append(f"{container} {path}")
@@ -100,6 +111,14 @@ def node(name: str = NODE, architecture: str = "amd64", machine: str = "m") -> d
     return {
         "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels},
         "status": {"nodeInfo": info},
+    }  # fmt: skip
+
+
+def advertising(text: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "local-registry-hosting", "namespace": "kube-public"},
+        "data": {"localRegistryHosting.v1": text},
     }  # fmt: skip
 
 
@@ -197,19 +216,86 @@ def test_one_made_anew_under_the_same_context_is_refused_before_its_registry_is_
 
 def test_an_advertised_registry_has_different_names_here_and_on_the_nodes(world: World) -> None:
     text = "host: localhost:5001\nhostFromContainerRuntime: registry:5000\n"
-    world.api.put(
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "local-registry-hosting", "namespace": "kube-public"},
-            "data": {"localRegistryHosting.v1": text},
-        }
-    )
+    world.api.put(advertising(text))
     session = world.session()
     assert session.route.name == "advertised"
     assert session.push_repository("web") == "localhost:5001/demo/web"
     assert session.repository("web") == "registry:5000/demo/web"
     assert world.session(registry={"route": "load"}).route.name == "load"
+
+
+def in_network(*networks: str, **more: Any) -> dict[str, Any]:
+    return container(**more, NetworkSettings={"Networks": {name: {} for name in networks}})
+
+
+OURS = {"route": "ours"}
+READS_CERTS = (
+    '[plugins."io.containerd.cri.v1.images".registry]\nconfig_path = "/etc/containerd/certs.d"\n'
+)
+
+
+def test_nodes_pull_from_ours_where_that_is_asked_for(world: World) -> None:
+    world.docker.listed = [in_network("bridge", "mine")]
+    session = world.session(registry=OURS)
+    assert (session.route.name, session.route.network) == ("ours", "mine")
+    assert [each.name for each in session.cluster.pulling] == [NODE]
+    assert session.cluster.registry_verdict == "create"
+    assert world.session(registry={"route": "load"}).cluster.pulling == ()
+    world.docker.listed = [in_network("bridge")]
+    assert refused(world.session(registry=OURS)).reason == "no_image_route"
+
+
+def test_a_registry_in_another_network_than_the_nodes_is_made_anew(world: World) -> None:
+    world.docker.listed = [in_network("mine")]
+    binding = {"HostIp": "127.0.0.1", "HostPort": "25001"}
+    world.docker.inspected["localloop-demo-registry"] = {
+        "Id": "2",
+        "State": {"Status": "exited", "Running": False},
+        "Config": {"Labels": {"localloop.cluster": "demo"}},
+        "HostConfig": {"PortBindings": {"5000/tcp": [binding]}},
+        "NetworkSettings": {"Networks": {"bridge": {}}},
+    }
+    found = world.session(registry=OURS).cluster
+    assert (found.registry_verdict, found.registry_reason) == ("recreate", "registry_wrong_network")
+    assert world.session(registry={"route": "load"}).cluster.registry_verdict == "start"
+
+
+def inspect(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr("localloop.session.Docker", lambda: world.docker)
+    monkeypatch.setattr(registry_inspect, "Docker", lambda: world.docker)
+    params = {"name": "demo", "port": 0, "project": str(world.root), "tried": "", "wait": 0}
+    return registry_inspect.run(params, Context(lambda _event: None))
+
+
+def test_the_registry_role_is_told_what_a_found_cluster_needs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = container("box-worker", "exited", Id="3")
+    world.docker.listed = [in_network("kind"), {**stopped, **in_network("kind", name="box-worker")}]
+    world.docker.containerd = READS_CERTS
+    world.session(registry=OURS)
+    found = inspect(world, monkeypatch)
+    assert (found["network"], found["nodes"], found["wired"]) == ("kind", [NODE], False)
+    assert (found["unwired"], found["registry"]["verdict"]) == ([NODE], "create")
+    assert found["address"] in found["hosting"]
+    world.api.put(advertising("host: localhost:5001\n"))
+    assert inspect(world, monkeypatch)["hosting"] == ""
+    world.session(registry={"route": "load"})
+    found = inspect(world, monkeypatch)
+    assert [found[key] for key in ("network", "nodes", "wired", "hosting")] == ["", [], True, ""]
+
+
+def test_a_node_that_cannot_be_wired_is_refused_before_anything_is_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.docker.listed = [in_network("kind")]
+    session = world.session(registry=OURS)
+    for look in (lambda: inspect(world, monkeypatch), lambda: require_route(session)):
+        with pytest.raises(UsageError) as caught:
+            look()
+        assert caught.value.reason == "node_not_wireable"
+    world.docker.containerd = READS_CERTS
+    require_route(session)
 
 
 def test_nodes_of_two_platforms_are_refused(world: World) -> None:

@@ -50,6 +50,7 @@ HOSTED = advertised(host="localhost:5001")
         ),
         ({}, "load", "", None),
         ({"advertised": HOSTED, "wanted": "load"}, "load", "", None),
+        ({"advertised": HOSTED, "wanted": "ours", "networks": ["kind"]}, "ours", "", None),
     ],
 )
 def test_the_first_route_that_there_is(
@@ -67,6 +68,9 @@ def test_the_first_route_that_there_is(
         ({"nodes": []}, "no_image_route", "no nodes that are containers"),
         ({"remote": ["far"]}, "no_image_route", "far is no container"),
         ({"remote": ["far", "off"], "wanted": "load"}, "no_image_route", "far, off are no"),
+        ({"remote": ["far"], "wanted": "ours"}, "no_image_route", "registry.route is ours"),
+        ({"nodes": [], "wanted": "ours"}, "no_image_route", "no nodes that are containers"),
+        ({"wanted": "ours", "networks": ["bridge", "host"]}, "no_image_route", "a share no Docker"),
         ({"wanted": "advertised"}, "no_image_route", "no ConfigMap"),
         ({"advertised": {}}, "registry_advertised_unusable", "localRegistryHosting.v1"),
         ({"advertised": {"data": {"localRegistryHosting.v1": " "}}}, "registry_advertised_unusable",
@@ -95,3 +99,20 @@ def test_what_is_of_no_use_is_refused_with_the_way_out(
     assert caught.value.reason == reason
     assert says in str(caught.value)
     assert "registry: {" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("networks", "network"),
+    [
+        (["kind"], "kind"),
+        (["bridge", "mine"], "mine"),
+        (["a", "kind"], "kind"),
+        (["b", "a"], "a"),
+    ],
+)
+def test_nodes_pull_from_ours_in_a_network_that_knows_names(
+    networks: list[str], network: str
+) -> None:
+    found = choose(wanted="ours", networks=networks)
+    assert (found.network, found.keeps_store, found.why) == (network, True, "registry.route")
+    assert choose(networks=networks).network == ""

@@ -16,7 +16,7 @@ from ..system.docker import Docker
 from ..system.environ import uses_proxy
 from ..system.paths import cluster_dir, write_private
 from . import image_store
-from .containers import NodeContainer
+from .containers import NodeContainer, environ_of
 from .route import OVERRIDE, Route
 
 REPOSITORY = "localloop/probe"
@@ -126,9 +126,7 @@ def _pull(docker: Docker, node: str, route: Route, reference: str, config: str) 
 
 def _node_proxy(docker: Docker, node: str) -> str:
     """What the node's containerd asks a proxy for, if it was started with one."""
-    container = docker.inspect_container(node) or {}
-    pairs = (each.partition("=") for each in (container.get("Config") or {}).get("Env") or ())
-    environ = {name: value for name, _, value in pairs}
+    environ = environ_of(docker.inspect_container(node) or {})
     if not uses_proxy(environ):
         return ""
     direct = environ.get("NO_PROXY") or environ.get("no_proxy")

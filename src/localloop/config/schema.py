@@ -278,10 +278,11 @@ SCHEMA: dict[str, Any] = {
                     examples=["localhost:5001"],
                 ),
                 "route": {
-                    "enum": ["auto", "advertised", "load"],
+                    "enum": ["auto", "advertised", "ours", "load"],
                     "description": "How images reach the nodes of cluster.context: through the "
-                    "registry that the cluster advertises, or loaded into the nodes. auto: the "
-                    "first of these that there is.",
+                    "registry that the cluster advertises, through localloop's own, which the "
+                    "nodes are told to pull from, or loaded into the nodes. auto: what the cluster "
+                    "advertises, else load.",
                     "default": "auto",
                 },
             },

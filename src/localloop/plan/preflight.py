@@ -103,11 +103,18 @@ def _require_files_of(project: Project, chart: Chart) -> None:
 
 
 def require_route(session: Session) -> None:
-    """Raise ``UsageError`` (``registry_unusable``) if a node cannot pull what is pushed here.
+    """Raise ``UsageError`` if a node cannot pull what is pushed here.
 
-    Only of a registry that is not localloop's own; each container of a node is asked once.
+    ``registry_unusable``, of a registry that is not localloop's own; each container of a node is
+    asked once. ``node_not_wireable``: a node of somebody else's that is to pull from localloop's.
     """
     if session.route.keeps_store:
+        if session.route.network and not session.provider.owns:
+            from ..cluster.mirrors import require_wireable
+
+            cluster = session.cluster
+            nodes = [node.name for node in cluster.pulling]
+            require_wireable(session.docker, session.cluster_name, nodes, cluster.registry_port)
         return
     from ..cluster.registry_probe import require_pulls
 

@@ -120,6 +120,24 @@ class Docker:
         except ArchiveError:
             return None
 
+    def read_folder(self, container: str, path: str) -> dict[str, bytes]:
+        """The content of each regular file below a folder of small files, by its absolute path.
+
+        Empty if there is no such folder. Links are not followed.
+        """
+        from .archives import ArchiveError, read_members
+
+        status, body, _ = self._request("GET", _archive(container, path))
+        if status == 404:
+            return {}
+        _require(status, body, f"GET {path}")
+        try:
+            found = read_members(body)
+        except ArchiveError as error:
+            raise LocalloopError("docker_error", f"{path} in {container}: {error}") from error
+        above = path.rstrip("/").rpartition("/")[0]
+        return {f"{above}/{name}": content for name, content in found.items()}
+
     def close(self) -> None:
         """Close the connections; the next call connects again."""
         self._drop()
