@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from localloop.cluster import image_store
-from localloop.cluster.route import OURS, Route
+from localloop.cluster.node_stores import NodeStores
 from localloop.errors import LocalloopError
 from localloop.publish import load
 from localloop.publish.load import load_images
@@ -106,18 +106,14 @@ class FakeNodes:
         return 0, ""
 
 
-def session(nodes: FakeNodes, route: Route = Route(name="load")) -> Any:  # noqa: B008 (frozen)
-    return SimpleNamespace(
-        docker=nodes,
-        nodes=tuple(nodes.blobs),
-        registry=FakeRegistry(),
-        repository_name=lambda name: f"demo/{name}",
-        route=route,
-    )
+def session(nodes: FakeNodes) -> Any:
+    registry: Any = FakeRegistry()
+    stores = NodeStores(nodes, tuple(nodes.blobs), registry)  # type: ignore[arg-type]
+    return SimpleNamespace(stores=stores, registry=registry)
 
 
-def run(nodes: FakeNodes, **more: Any) -> list[str]:
-    return load_images(session(nodes, **more), {"web": IMAGE}, lambda _event: None)
+def run(nodes: FakeNodes) -> list[str]:
+    return load_images(session(nodes), {"web": IMAGE}, lambda _event: None)
 
 
 @pytest.fixture(autouse=True)
@@ -188,9 +184,8 @@ def test_a_store_that_lost_it_is_named() -> None:
 
 
 def test_nothing_is_loaded_where_nodes_pull() -> None:
-    nodes = FakeNodes("a")
-    assert run(nodes, route=OURS) == []
-    assert nodes.archives == []
+    pulls: Any = SimpleNamespace(stores=None)
+    assert load_images(pulls, {"web": IMAGE}, lambda _event: None) == []
 
 
 @pytest.mark.parametrize(

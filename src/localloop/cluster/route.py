@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from ..errors import UsageError
 
-RouteName = Literal["ours", "registry", "advertised", "load"]
+RouteName = Literal["ours", "registry", "advertised", "shared", "load"]
 NAMES: tuple[RouteName, ...] = get_args(RouteName)
 
 ADVERTISED = "/api/v1/namespaces/kube-public/configmaps/local-registry-hosting"
@@ -26,9 +26,11 @@ class Route:
     """The way from a build to the nodes.
 
     ``name``: ``ours`` (localloop's registry, which the nodes pull from), ``registry`` (a configured
-    one), ``advertised`` (the one that the cluster names) or ``load`` (localloop's registry keeps
-    the images, and each is written into the nodes). ``why`` is in a few words. ``push`` is the
-    registry's HOST:PORT on this machine, ``pull`` that on the nodes; empty for localloop's own.
+    one), ``advertised`` (the one that the cluster names), ``shared`` (localloop's registry keeps
+    the images, and this Docker pulls each into its own store, which is the nodes' too) or ``load``
+    (localloop's registry keeps them, and each is written into the nodes). ``why`` is in a few
+    words. ``push`` is the registry's HOST:PORT on this machine, ``pull`` that on the nodes; empty
+    for localloop's own.
     """
 
     name: RouteName
@@ -38,13 +40,37 @@ class Route:
 
     @property
     def loads(self) -> bool:
-        """Whether images are written into the nodes, which then pull nothing."""
+        """Whether images are brought to where the nodes find them, which then pull nothing."""
+        return self.name in ("shared", "load")
+
+    @property
+    def by_tag(self) -> bool:
+        """Whether the nodes know an image by its tag alone."""
         return self.name == "load"
 
     @property
     def keeps_store(self) -> bool:
         """Whether localloop's own registry keeps the images."""
-        return self.name in ("ours", "load")
+        return self.name in ("ours", "shared", "load")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodePlace:
+    """Where a node is, as far as images are concerned.
+
+    ``container``: it is a container of this Docker. ``runtime`` is what it reports
+    (``containerd://2.1.3``). ``unlike`` is why its store is not this Docker's, empty if it is.
+    """
+
+    name: str
+    container: bool
+    runtime: str = ""
+    unlike: str = ""
+
+    @property
+    def loadable(self) -> bool:
+        """Whether images can be written into it."""
+        return self.container and not self.runtime.startswith("docker://")
 
 
 OURS = Route(name="ours", why="the cluster is localloop's own")
@@ -55,15 +81,13 @@ def choose_route(
     host: str,
     wanted: str,
     advertised: Mapping[str, Any] | None,
-    nodes: Sequence[str],
-    remote: Sequence[str],
+    nodes: Sequence[NodePlace],
 ) -> Route:
     """The route of a cluster that was found.
 
     ``host`` and ``wanted`` are ``registry.host`` and ``registry.route``; ``advertised`` is the
-    ConfigMap of KEP-1755, if there is one; ``nodes`` are those that are containers of this Docker,
-    ``remote`` the others. Raises ``UsageError``: ``registry_advertised_unusable``,
-    ``no_image_route``.
+    ConfigMap of KEP-1755, if there is one. Raises ``UsageError``: ``registry_advertised_unusable``,
+    ``registry_host_refused``, ``no_image_route``.
     """
     if host:
         return Route(name="registry", why="registry.host", push=host, pull=host)
@@ -75,18 +99,42 @@ def choose_route(
         )
     if advertised is not None and wanted in ("auto", "advertised"):
         return _advertised(advertised)
-    if nodes and not remote:
+    if wanted in ("auto", "shared") and nodes and not any(node.unlike for node in nodes):
+        why = "the cluster names no registry, and its nodes use this Docker's own store"
+        return Route(name="shared", why="registry.route" if wanted == "shared" else why)
+    if wanted != "shared" and nodes and all(node.loadable for node in nodes):
         why = "the cluster names no registry, and its nodes are containers here"
         return Route(name="load", why="registry.route" if wanted == "load" else why)
-    what = f"{', '.join(remote)} {'is no container' if len(remote) == 1 else 'are no containers'}"
-    raise UsageError(
+    raise _no_route(wanted, nodes)
+
+
+def _no_route(wanted: str, nodes: Sequence[NodePlace]) -> UsageError:
+    asked = "it names no registry (KEP-1755)"
+    if wanted != "auto":
+        asked = f"registry.route is {wanted}"
+    against = "; ".join(filter(None, (_why_not(node, wanted) for node in nodes)))
+    return UsageError(
         "no_image_route",
-        f"no image can reach the cluster: it names no registry (KEP-1755), and"
-        f" {what if remote else 'it has no nodes that are containers'} of this Docker",
+        f"no image can reach the cluster: {asked}, and {against or 'it has no nodes'}",
         hint="Name a registry that its nodes pull from and that this machine pushes to:"
         " `registry: {host: HOST:PORT}` in localloop.yml; or use a cluster whose nodes run in this"
         " Docker (leave `cluster.context` out, and localloop creates one).",
     )
+
+
+def _why_not(node: NodePlace, wanted: str) -> str:
+    """Why neither ``shared`` nor ``load``, or the one that is asked for, reaches a node."""
+    of_docker = node.runtime.startswith("docker://")
+    if wanted == "shared":
+        return f"{node.name} does not use this Docker's store ({node.unlike})" * bool(node.unlike)
+    if node.loadable:
+        return ""
+    if node.container:
+        return f"{node.name} runs {node.runtime}, and images are loaded into containerd only"
+    found = f"{node.name} is no container of this Docker"
+    if of_docker and node.unlike:
+        found += f", and does not use its store either ({node.unlike})"
+    return found
 
 
 def _advertised(found: Mapping[str, Any]) -> Route:

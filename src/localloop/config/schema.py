@@ -278,10 +278,10 @@ SCHEMA: dict[str, Any] = {
                     examples=["localhost:5001"],
                 ),
                 "route": {
-                    "enum": ["auto", "advertised", "load"],
+                    "enum": ["auto", "advertised", "shared", "load"],
                     "description": "How images reach the nodes of cluster.context: through the "
-                    "registry that the cluster advertises, or loaded into the nodes. auto: the "
-                    "first of these that there is.",
+                    "registry that the cluster advertises, by Docker's own store where the nodes "
+                    "share it, or loaded into the nodes. auto: the first of these that there is.",
                     "default": "auto",
                 },
             },
