@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from ..errors import UsageError
 
 RouteName = Literal["ours", "registry", "advertised", "shared", "load"]
-NAMES: tuple[RouteName, ...] = get_args(RouteName)
 
 ADVERTISED = "/api/v1/namespaces/kube-public/configmaps/local-registry-hosting"
 _KEY = "localRegistryHosting.v1"
