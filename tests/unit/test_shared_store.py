@@ -31,7 +31,7 @@ def node(name: str = "box", **reported: Any) -> dict[str, Any]:
         pytest.param(node("minikube", machineID="m", bootID="b"), "not that of Docker's host (Box)",
                      id="another machine"),
         pytest.param(node("minikube"), "not that of Docker's host", id="no ids are no proof"),
-        pytest.param(node(kernelVersion="6.2.0"), "kernel is 6.2.0", id="another machine, our name"),
+        pytest.param(node(kernelVersion="6.2.0"), "kernel is 6.2.0", id="our name elsewhere"),
         pytest.param(node(containerRuntimeVersion="docker://27.0.0"), "this Docker is 28.1.0",
                      id="another Docker"),
         pytest.param(node(containerRuntimeVersion="containerd://2.1.3", bootID="boot"),
