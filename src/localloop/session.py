@@ -146,7 +146,7 @@ class Session:
         if self.route.name == "load":
             from .cluster.node_stores import NodeStores
 
-            return NodeStores(self.docker, self.nodes, self.registry)
+            return NodeStores(self.docker, self.nodes, self.registry, self.environ)
         if self.route.name == "shared":
             from .cluster.daemon_store import DaemonStore
 

@@ -110,7 +110,7 @@ def test_it_is_tried_twice(kind: str, says: str) -> None:
     with pytest.raises(LocalloopError) as caught:
         run(docker)
     assert caught.value.reason == "image_not_loaded:web"
-    assert "this Docker did not take the image in 2 tries" in caught.value.message
+    assert "this Docker did not take the image in two tries" in caught.value.message
     assert says in caught.value.message
     assert caught.value.hint and "docker system df" in caught.value.hint
     assert "Nothing was released" in caught.value.hint

@@ -31,7 +31,7 @@ class DaemonStore:
         names = {f"{image.repository}:{tag}" for tag in image.tags}
         return str(found.get("Id") or "") if names <= {*(found.get("RepoTags") or ())} else ""
 
-    def write(self, place: str, image: PublishedImage) -> None:
+    def write(self, place: str, image: PublishedImage, *, again: bool) -> None:
         """Pull it by its digest, and tag it."""
         engine, reference = self._docker.engine, f"{image.repository}@{image.digest}"
         engine.pull(reference, timeout=PULL_SECONDS, anonymous=True)

@@ -25,8 +25,11 @@ class ImageStores(Protocol):
     def known_as(self, place: str, image: PublishedImage) -> str:
         """The digest that a pod gets for the image's names; empty if it would get nothing."""
 
-    def write(self, place: str, image: PublishedImage) -> None:
-        """Bring the image there from the registry, within a bound, or raise ``LocalloopError``."""
+    def write(self, place: str, image: PublishedImage, *, again: bool) -> None:
+        """Bring the image there from the registry, within a bound, or raise ``LocalloopError``.
+
+        ``again``: a first try has not done it, so another way is taken if there is one.
+        """
 
     def require_startable(self, place: str, component: str, image: PublishedImage) -> None:
         """Raise ``LocalloopError`` if a pod could not start although the image is there."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from ..errors import LocalloopError
 from ..registry.client import Registry
@@ -10,6 +11,7 @@ from ..registry.oci_archive import layers_of, oci_archive
 from ..registry.published import PublishedImage
 from ..system.docker import Docker
 from . import image_store
+from .containers import CLUSTER_LABEL
 
 LOAD_SECONDS = 300.0
 
@@ -17,8 +19,15 @@ LOAD_SECONDS = 300.0
 class NodeStores:
     """A store for each node; an ``ImageStores``. Only what a node lacks is sent to it."""
 
-    def __init__(self, docker: Docker, nodes: Sequence[str], registry: Registry) -> None:
+    def __init__(
+        self,
+        docker: Docker,
+        nodes: Sequence[str],
+        registry: Registry,
+        environ: Mapping[str, str],
+    ) -> None:
         self._docker = docker
+        self._environ = environ
         self._registry = registry
         self.places = nodes
 
@@ -30,22 +39,49 @@ class NodeStores:
         """The id that the node's runtime has for the image's reference. One command there."""
         return image_store.known_as(self._docker, place, image.ref)
 
-    def write(self, place: str, image: PublishedImage) -> None:
-        """Import it with all its names, without the layers that the node has."""
+    def write(self, place: str, image: PublishedImage, *, again: bool) -> None:
+        """Import it with all its names, without the layers that the node has.
+
+        ``again``: the whole image, by the own loader of the tool that made the node if it is kind.
+        """
         manifest = self._registry.manifest(image.name, image.digest)
         if manifest is None:
             raise LocalloopError(
                 "registry_lost", f"the registry no longer has {image.name}@{image.digest}"
             )
-        held = [
-            layer
-            for layer in layers_of(manifest)
-            if image_store.has_blob(self._docker, place, layer)
-        ]
+        held = () if again else self._held(place, layers_of(manifest))
         tagged = (f"{image.repository}:{tag}" for tag in image.tags)
         names = (*tagged, f"{image.repository}@{image.digest}")
         archive = oci_archive(self._registry, image.name, manifest, names, without=held)
-        image_store.write(self._docker, place, archive, seconds=LOAD_SECONDS)
+        if again and (cluster := self._kind_cluster(place)):
+            self._load_by_kind(cluster, place, archive)
+        else:
+            image_store.write(self._docker, place, archive, seconds=LOAD_SECONDS)
+
+    def _held(self, place: str, layers: Sequence[str]) -> list[str]:
+        return [each for each in layers if image_store.has_blob(self._docker, place, each)]
+
+    def _kind_cluster(self, place: str) -> str:
+        """The cluster that kind knows the node by; empty without a kind that can be used."""
+        from . import kind
+
+        container = self._docker.inspect_container(place) or {}
+        labels = (container.get("Config") or {}).get("Labels") or {}
+        cluster = str(labels.get(CLUSTER_LABEL) or "")
+        try:
+            return cluster if cluster and kind.require_kind() else ""
+        except LocalloopError:
+            return ""
+
+    def _load_by_kind(self, cluster: str, place: str, archive: Iterable[bytes]) -> None:
+        from tempfile import NamedTemporaryFile
+
+        from .kind import load_archive
+
+        with NamedTemporaryFile(prefix="localloop-", suffix=".tar") as file:
+            file.writelines(archive)
+            file.flush()
+            load_archive(cluster, place, Path(file.name), environ=self._environ)
 
     def require_startable(self, place: str, component: str, image: PublishedImage) -> None:
         """Raise ``image_pulled_before`` if the kubelet would insist on pulling the image."""

@@ -13,7 +13,6 @@ from ..plan.model import Plan
 from ..registry.published import PublishedImage
 from ..session import Session
 
-TRIES = 2
 KNOWN_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 
@@ -64,22 +63,21 @@ def _knows(stores: ImageStores, place: str, image: PublishedImage) -> bool:
 def _load(
     stores: ImageStores, place: str, component: str, image: PublishedImage, emit: Emit
 ) -> None:
-    seen = ""
-    for number in range(1, TRIES + 1):
-        again = "" if number == 1 else " again"
-        emit(_progress(component, f"loads {image.tag} into {place}{again}"))
+    seen: dict[str, None] = {}
+    for again in (False, True):
+        emit(_progress(component, f"loads {image.tag} into {place}{' again' if again else ''}"))
         try:
-            stores.write(place, image)
+            stores.write(place, image, again=again)
         except LocalloopError as error:
-            seen = error.message
+            seen[error.message] = None
             continue
         if _is_known_soon(stores, place, image):
             return
         found = stores.known_as(place, image)
-        seen = f"its runtime has {found or 'nothing'} under {image.ref}"
+        seen[f"its runtime has {found or 'nothing'} under {image.ref}"] = None
     raise LocalloopError(
         f"image_not_loaded:{component}",
-        f"{place} did not take the image in {TRIES} tries: {seen}",
+        f"{place} did not take the image in two tries: {'; then '.join(seen)}",
         component=component,
         hint=f"{stores.look(place)}. Nothing was released.",
     )
