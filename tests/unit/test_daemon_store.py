@@ -29,9 +29,11 @@ class FakeDocker:
         self.names: dict[str, str] = {}
         self.pulls: list[str] = []
         self.fails, self.drops, self.gets = fails, drops, gets
+        self.asked = 0
         self.engine = self
 
     def inspect_image(self, reference: str) -> dict[str, Any] | None:
+        self.asked += 1
         found = self.names.get(reference)
         tags = [name for name, each in self.names.items() if each == found and "@" not in name]
         return {"Id": found, "RepoTags": tags} if found else None
@@ -74,9 +76,16 @@ def test_it_is_pulled_once_by_its_digest_and_has_all_its_names(identity: str) ->
     assert run(docker) == ["this Docker"]
     assert docker.pulls == [IMAGE.ref]
     assert set(docker.names) == {IMAGE.ref, *(f"{REPOSITORY}:{tag}" for tag in IMAGE.tags)}
-    assert holds(docker)
     assert run(docker) == []
     assert docker.pulls == [IMAGE.ref]
+
+
+def test_that_it_is_there_is_proven_by_one_request() -> None:
+    docker = FakeDocker()
+    run(docker)
+    docker.asked = 0
+    assert holds(docker)
+    assert docker.asked == 1
 
 
 @pytest.mark.parametrize("lost", [IMAGE.ref, *(f"{REPOSITORY}:{tag}" for tag in IMAGE.tags)])
