@@ -45,9 +45,9 @@ def require_shared(
     if not left:
         return
     unseen = _without_containers(kube, docker, left)
-    if unseen and registry is None:
-        return
-    if unseen and registry is not None:
+    if unseen:
+        if registry is None:
+            return
         _require_seen(kube, docker, registry, platform, [_name(node) for node in unseen])
     seen = {_uid(node): daemon for node in nodes}
     write_private(path, json.dumps(seen).encode())
