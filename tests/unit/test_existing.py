@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 import yaml
 from fake_api import FakeApi
 
+from localloop.cluster.daemon_store import DaemonStore
 from localloop.cluster.existing import ExistingProvider, frozen_path
+from localloop.cluster.node_stores import NodeStores
 from localloop.cluster.provider import provider_of
 from localloop.config.project import load_project
 from localloop.errors import UsageError
@@ -25,6 +28,7 @@ from localloop.session import Session
 from localloop.steps import registry_inspect
 from localloop.steps.context import Context
 from localloop.system.docker import Docker
+from localloop.system.paths import cluster_dir
 
 NODE = "box-control-plane"
 CONTEXT = "my cluster/one"
@@ -39,7 +43,14 @@ class FakeDocker:
         self.files: dict[tuple[str, str], bytes] = {}
         self.read: list[str] = []
         self.containerd = ""
+        self.asked_info = 0
         self.engine = self
+
+    def info(self) -> dict[str, Any]:
+        self.asked_info += 1
+        return {
+            "Name": "Box", "ServerVersion": "28.1.0", "KernelVersion": "6.1.0", "ID": "a daemon",
+        }  # fmt: skip
 
     def containers(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
         states = filters.get("status")
@@ -102,10 +113,12 @@ def container(name: str = NODE, state: str = "running", **more: Any) -> dict[str
     return {"Id": "1", "Names": [f"/{name}"], "State": state, "Image": "node:1", **more}
 
 
-def node(name: str = NODE, architecture: str = "amd64", machine: str = "m") -> dict[str, Any]:
+def node(
+    name: str = NODE, architecture: str = "amd64", machine: str = "m", **more: str
+) -> dict[str, Any]:
     info = {
         "machineID": machine, "operatingSystem": "linux", "architecture": architecture,
-        "kubeletVersion": "v1.37.2",
+        "kubeletVersion": "v1.37.2", **more,
     }  # fmt: skip
     labels = {"node-role.kubernetes.io/control-plane": ""}
     return {
@@ -296,6 +309,56 @@ def test_a_node_that_cannot_be_wired_is_refused_before_anything_is_done(
         assert caught.value.reason == "node_not_wireable"
     world.docker.containerd = READS_CERTS
     require_route(session)
+
+
+def test_a_node_that_uses_this_dockers_own_store(world: World) -> None:
+    """The node's status is a fake of what a kubelet with cri-dockerd reports."""
+    world.api.objects.clear()
+    world.api.put(node("box", containerRuntimeVersion="docker://28.1.0", kernelVersion="6.1.0"))
+    session = world.session(registry={"port": 5000})
+    assert (session.route.name, session.cluster.remote, session.nodes) == ("shared", ("box",), ())
+    assert session.cluster.registry_verdict == "create"
+    assert isinstance(session.stores, DaemonStore)
+    assert world.session(registry={"route": "shared"}).route.name == "shared"
+    assert refused(world.session(registry={"route": "load"})).reason == "no_image_route"
+    world.api.put(node("box", containerRuntimeVersion="docker://28.1.0", kernelVersion="6.2.0"))
+    error = refused(world.session(registry={"route": "shared"}))
+    assert error.reason == "no_image_route"
+    assert "its kernel is 6.2.0" in error.message
+
+
+def test_it_has_to_be_seen_to_use_it_before_anything_is_built(world: World) -> None:
+    world.api.objects.clear()
+    made = node("box", containerRuntimeVersion="docker://28.1.0", kernelVersion="6.1.0")
+    made["metadata"]["uid"] = "node-1"
+    pod = {"apiVersion": "v1", "kind": "Pod",
+           "metadata": {"name": "dns", "namespace": "kube-system", "uid": "pod-1"}}  # fmt: skip
+    world.api.put(made, pod)
+    world.docker.listed = [container("k8s_dns", Labels={"io.kubernetes.pod.uid": "pod-1"})]
+    session = world.session()
+    require_route(session)
+    remembered = cluster_dir("demo") / "shared.json"
+    assert json.loads(remembered.read_bytes()) == {"node-1": "a daemon"}
+
+
+def test_nodes_with_containerd_cost_no_look_at_docker_itself(world: World) -> None:
+    world.api.put(node(containerRuntimeVersion="containerd://2.1.3"))
+    session = world.session()
+    assert isinstance(session.stores, NodeStores)
+    assert world.docker.asked_info == 0
+    error = refused(world.session(registry={"route": "shared"}))
+    assert (error.reason, "it is a container here" in error.message) == ("no_image_route", True)
+
+
+def test_a_node_that_is_a_container_with_a_docker_of_its_own(world: World) -> None:
+    world.api.put(node(containerRuntimeVersion="docker://28.1.0", kernelVersion="6.1.0"))
+    error = refused(world.session())
+    assert error.reason == "no_image_route"
+    assert f"{NODE} runs docker://28.1.0" in error.message
+
+
+def test_nodes_that_pull_have_no_stores_to_fill(world: World) -> None:
+    assert world.session(registry={"host": "localhost:5001"}).stores is None
 
 
 def test_nodes_of_two_platforms_are_refused(world: World) -> None:

@@ -30,12 +30,14 @@ from .frozen import freeze, frozen_path
 from .identity import require_allowed
 from .node_match import Matched, match_nodes, platform_of, role_of
 from .registry_state import RegistryState
-from .route import ADVERTISED, Route, choose_route
+from .route import ADVERTISED, NodePlace, Route, choose_route
+from .shared_store import DOCKER_RUNTIME, Daemon, runtime_of, this_daemon, why_unlike
 from .state import ClusterState, inspect_registry
 from .user_kubeconfig import user_kubeconfigs
 
 ANSWER_SECONDS = 8.0
 _MACHINE_ID = "/etc/machine-id"
+_A_CONTAINER = "it is a container here, with a store of its own"
 
 
 class ExistingProvider:
@@ -122,7 +124,7 @@ class ExistingProvider:
         matched = match_nodes(nodes, listed, _MachineIds(self._docker, self._config.name, nodes))
         local = [each for each in matched if each.container is not None]
         remote = tuple(each.name for each in matched if each.container is None)
-        route = self._route(local, remote)
+        route = self._route(local, self._places(matched))
         registry = RegistryState(verdict="ok", ours=True)
         if route.keeps_store:
             registry = inspect_registry(
@@ -190,7 +192,23 @@ class ExistingProvider:
             if port and str(port) in published:
                 yield str(each["Names"][0]).lstrip("/"), str(each.get("State"))
 
-    def _route(self, local: Sequence[Matched], remote: Sequence[str]) -> Route:
+    def _places(self, matched: Sequence[Matched]) -> list[NodePlace]:
+        """Where the nodes are; one more request to Docker where it may run their containers."""
+        remote = [each.node for each in matched if each.container is None]
+        daemon = Daemon()
+        if any(runtime_of(node).startswith(DOCKER_RUNTIME) for node in remote):
+            daemon = this_daemon(self._docker.info())
+        return [
+            NodePlace(
+                name=each.name,
+                container=each.container is not None,
+                runtime=runtime_of(each.node),
+                unlike=_A_CONTAINER if each.container else why_unlike(each.node, daemon),
+            )
+            for each in matched
+        ]
+
+    def _route(self, local: Sequence[Matched], nodes: Sequence[NodePlace]) -> Route:
         advertised = None
         if not self._registry.host and self._registry.route in ("auto", "advertised"):
             advertised = self._kube.get(ADVERTISED, timeout=ANSWER_SECONDS)
@@ -198,8 +216,7 @@ class ExistingProvider:
             host=self._registry.host or "",
             wanted=self._registry.route,
             advertised=advertised,
-            nodes=[each.name for each in local],
-            remote=remote,
+            nodes=nodes,
             networks=_shared_networks(local),
         )
 

@@ -94,6 +94,12 @@ class Docker:
         """What ``docker inspect`` shows of an image; None if it does not exist."""
         return self._inspect(f"/images/{quote(reference, safe='/:@')}/json")
 
+    def image_names(self) -> frozenset[str]:
+        """The names of all images, by tag and by digest."""
+        found: list[dict[str, Any]] = json.loads(self._get("/images/json"))
+        keys = ("RepoTags", "RepoDigests")
+        return frozenset(str(name) for each in found for key in keys for name in each[key] or ())
+
     def inspect_network(self, name: str) -> dict[str, Any] | None:
         """What ``docker network inspect`` shows of a network; None if it does not exist."""
         return self._inspect(f"/networks/{quote(name, safe='')}")
