@@ -219,8 +219,12 @@ class Outside:
             process.wait(10)
 
     def page(self) -> str:
-        """The page that the cluster serves through its Service."""
-        return self.get_raw(f"services/{self.release}:http/proxy/")
+        """The page that the cluster serves through its Service.
+
+        It is never empty; the API server's proxy returns nothing if the connection ends too early.
+        """
+        path = f"services/{self.release}:http/proxy/"
+        return next(filter(None, (self.get_raw(path) for _ in range(5))), "")
 
     def history(self) -> list[dict[str, Any]]:
         """``helm history``; empty if there is no release."""
