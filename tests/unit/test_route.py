@@ -140,8 +140,8 @@ def test_what_charts_get(tmp_path: Path, route: Route, repository: str, by_tag: 
         ({"nodes": [SHARING], "wanted": "load"}, "no_image_route", "box is no container"),
         ({"nodes": [OTHER]}, "no_image_route", "not use its store either (this Docker is 28.1.0)"),
         ({"nodes": [SHARING, OTHER]}, "no_image_route", "other is no container"),
-        ({"nodes": [NESTED]}, "no_image_route", "nested runs docker://28.1.0, and images are"
-         " loaded into containerd only"),
+        ({"nodes": [NESTED]}, "no_image_route", "nested runs docker://28.1.0, and localloop"
+          " brings images to containerd only"),
         ({"nodes": [HERE, NESTED], "wanted": "load"}, "no_image_route", "nested runs docker"),
         ({"wanted": "shared"}, "no_image_route", "registry.route is shared, and a does not use this"
          " Docker's store (it is a container)"),
