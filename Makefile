@@ -22,7 +22,7 @@ PYTHON ?= $(shell \
 VERSION ?= 1.37
 
 .PHONY: help venv tools demo test test-fast test-kubernetes real-world lint bench bench-relay bench-build \
-	bench-gate bench-fingerprint docs gate-report dist down
+	bench-gate bench-load bench-fingerprint docs gate-report dist down
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -109,6 +109,10 @@ bench-build: venv ## measure one bake of three against the three one after anoth
 
 bench-gate: venv ## measure the delay of the gate's verdict
 	@$(BIN)/python -m benchmarks.gate
+
+bench-load: venv ## measure an edit in a large image: pulled by the node, or loaded into it
+	@$(COMPILE)
+	@$(BIN)/python -m benchmarks.load
 
 bench-fingerprint: venv ## measure fingerprints of many files (no Docker)
 	@$(COMPILE)

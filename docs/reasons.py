@@ -166,8 +166,10 @@ FAILED = (
     ),
     Row(
         "image_not_loaded",
-        "a node did not take an image in two tries; nothing was released",
-        "The message has what the node said; see its disk and `crictl images` there.",
+        "a node, or Docker where the nodes share its store, did not take an image in two tries;"
+        " nothing was released",
+        "The message has what was said; see the node's disk and `crictl images` there, or `docker"
+        " system df`.",
     ),
     Row(
         "image_pulled_before",
@@ -611,13 +613,21 @@ REFUSED = (
     ),
     Row(
         "no_image_route",
-        "no image can reach the nodes of `cluster.context`",
+        "no image can reach the nodes of `cluster.context`; the message has what is against each"
+        " way",
         "Name a registry (`registry.host`), or use a cluster whose nodes run in this Docker.",
+    ),
+    Row(
+        "node_not_wireable",
+        "a node of `cluster.context` cannot be made to pull from localloop's registry"
+        " (`registry.route: ours`): its containerd does not read `/etc/containerd/certs.d`, asks a"
+        " proxy, or has somebody else's `hosts.toml` for that address",
+        "Load images (`registry.route: load`), or mend what the message says.",
     ),
     Row(
         "pull_policy_unserved",
         "an `imagePullPolicy` of one of the project's images can never start a pod: `Always` where"
-        " images are loaded into the nodes, `Never` where nodes pull them",
+        " images are loaded, `Never` where nodes pull them",
         "Use `imagePullPolicy: IfNotPresent`.",
     ),
     Row(
@@ -1062,7 +1072,10 @@ PLANNED = (
     Row("settling", "an earlier run did everything but the gate"),
     Row("not_ready", "everything is deployed, but not ready now; the brackets name the object"),
     Row("node_lost", "a node no longer holds the file"),
-    Row("node_lacks_image", "a node does not hold an image that is loaded into the nodes"),
+    Row(
+        "node_lacks_image",
+        "a node (or Docker, where the nodes share its store) does not hold an image that is loaded",
+    ),
     Row("node_changed", "a node holds other bytes than were put"),
     Row("pending", "pods still use the earlier bytes of a node file"),
     Row("record_missing", "the cluster's record does not know what is deployed"),

@@ -95,10 +95,11 @@ cluster:
       type: dict
       description: How images reach the nodes.
       contains:
-        name: {type: str, description: "C(ours), C(registry), C(advertised) or C(load)."}
+        name: {type: str, description: "C(ours), C(registry), C(advertised), C(shared) or C(load)."}
         why: {type: str, description: "Why that way, in a few words."}
         push: {type: str, description: "The registry on this host; empty for localloop's own."}
         pull: {type: str, description: "The registry as the nodes name it; empty likewise."}
+        network: {type: str, description: "Docker's, in which nodes pull from localloop's own."}
   sample:
     name: hello
     verdict: start
@@ -123,7 +124,7 @@ cluster:
     adopted: false
     remote: []
     platform: ""
-    route: {name: ours, why: "the cluster is localloop's own", push: "", pull: ""}
+    route: {name: ours, why: "the cluster is localloop's own", push: "", pull: "", network: kind}
 kubeconfig:
   description: The path of the user's kubeconfig for this cluster.
   type: str

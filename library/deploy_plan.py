@@ -264,10 +264,11 @@ plan:
       description: How images reach the nodes.
       type: dict
       contains:
-        name: {type: str, description: "C(ours), C(registry), C(advertised) or C(load)."}
+        name: {type: str, description: "C(ours), C(registry), C(advertised), C(shared) or C(load)."}
         why: {type: str, description: "Why that way, in a few words."}
         push: {type: str, description: "The registry on this host; empty for localloop's own."}
         pull: {type: str, description: "The registry as the nodes name it; empty likewise."}
+        network: {type: str, description: "Docker's, in which nodes pull from localloop's own."}
     unchecked:
       description: What could not be looked at, and what was assumed instead.
       type: list

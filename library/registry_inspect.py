@@ -13,7 +13,8 @@ description:
     pushes, and every running node whether it reaches it and has its mirrors.
   - Changes nothing, but remembers the port of a registry that is kept, so that one that replaces it
     gets it too, and which nodes reach it, so that they are asked once.
-  - Fails with C(registry_not_ours) for a container of its name that localloop did not create.
+  - Fails with C(registry_not_ours) for a container of its name that localloop did not create, and
+    with C(node_not_wireable) for a node of somebody else's that cannot be made to pull from it.
 requirements:
   - python >= 3.11
   - Docker >= 23
@@ -30,8 +31,8 @@ options:
     description:
       - For a cluster that localloop did not create, the directory of the project whose
         C(localloop.yml) names its context.
-      - No node pulls from the registry then. Where the cluster has one of its own, there is nothing
-        to do.
+      - Its nodes pull from the registry if C(registry.route) is C(ours) there. Where the images are
+        in another registry, there is nothing to do.
     type: path
   tried:
     description:
@@ -91,12 +92,13 @@ unwired:
   elements: str
   returned: success
   sample: []
-pulled:
-  description: Whether nodes pull from it; if not, it only keeps images.
-  type: bool
+network:
+  description: Docker's network in which nodes pull from it; empty if it only keeps images.
+  type: str
   returned: success
+  sample: kind
 nodes:
-  description: The cluster's nodes, which are containers.
+  description: The nodes that pull from it, which are containers.
   type: list
   elements: str
   returned: success
@@ -119,6 +121,12 @@ mirrors:
   sample: ["/etc/containerd/certs.d/localhost:5001", "/etc/containerd/certs.d/127.0.0.1:5001"]
 hosts_toml:
   description: What that file has to say.
+  type: str
+  returned: success
+hosting:
+  description:
+    - What the ConfigMap C(local-registry-hosting) (KEP-1755) has to say of it.
+    - Empty where no node pulls from it, or the ConfigMap there is somebody else's.
   type: str
   returned: success
 reason:

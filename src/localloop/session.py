@@ -9,6 +9,7 @@ from pathlib import Path
 from platform import machine
 
 from .cluster.identity import cluster_uid, pin_path, require_pinned
+from .cluster.image_stores import ImageStores
 from .cluster.provider import Provider, provider_of
 from .cluster.registry_state import registry_container
 from .cluster.route import OURS, Route
@@ -68,11 +69,15 @@ class Session:
         """The API server; its kubeconfig is read once and frozen for the run.
 
         Raises ``UsageError`` for a server or a program that is not allowed, before it is asked, and
-        for a cluster that is another than before (``cluster_replaced``).
+        for a cluster that localloop did not create and that is another than before
+        (``cluster_replaced``, ``apiserver_untrusted``) or does not answer.
         """
         kube = self.provider.connect(self.cluster if self.provider.owns else None)
         if not self.provider.owns:  # also in mid-run: each step has its own session
-            self._uid = cluster_uid(kube)
+            try:
+                self._uid = cluster_uid(kube)
+            except ApiUnreachable as error:
+                raise self.provider.away(error) from error
             require_pinned(self.pin, self._uid, kube.config)
         return kube
 
@@ -139,6 +144,19 @@ class Session:
             return self._route
         return OURS if self.provider.owns else self.cluster.route
 
+    @cached_property
+    def stores(self) -> ImageStores | None:
+        """The stores that images are brought to; None where the nodes pull them."""
+        if self.route.name == "load":
+            from .cluster.node_stores import NodeStores
+
+            return NodeStores(self.docker, self.nodes, self.registry, self.environ)
+        if self.route.name == "shared":
+            from .cluster.daemon_store import DaemonStore
+
+            return DaemonStore(self.docker)
+        return None
+
     @property
     def registry_address(self) -> str:
         """HOST:PORT of the registry that this machine pushes to."""
@@ -192,7 +210,7 @@ class Session:
         """The image that a manifest in the registry describes, as charts refer to it."""
         platform = self.project.builds[component].platform or self.platform
         found = manifest.published(self.repository(component), platform)
-        return replace(found, loaded=True) if self.route.loads else found
+        return replace(found, loaded=True) if self.route.by_tag else found
 
 
 def host_platform() -> str:

@@ -73,6 +73,37 @@ def test_images_are_loaded_into_the_nodes(project: Project, tmp_path: Path) -> N
     assert docker("inspect", "-f", "{{.Id}}", project.cluster.registry_container) == registry
 
 
+# ctr on a node that takes no archive as localloop imports it, but one as kind does.
+PICKY_CTR = """\
+#!/bin/sh
+case " $* " in
+*" import "*--all-platforms*) ;;
+*" import "*) echo "ctr: no such snapshotter" >&2; exit 1 ;;
+esac
+for path in /usr/bin/ctr /usr/local/bin/ctr; do
+  [ -x "$path" ] && exec "$path" "$@"
+done
+"""
+
+
+def test_where_ctr_fails_kinds_own_loader_takes_its_place(project: Project) -> None:
+    node = project.cluster.node
+    find_cluster(project, route="load")
+    project.set_page("Loaded by kind")
+    place = "/usr/local/sbin/ctr"  # before the real one on PATH
+    docker("exec", node, "sh", "-c", f"cat > {place} <<'END'\n{PICKY_CTR}END\nchmod +x {place}")
+    try:
+        run = project.deploy()
+    finally:
+        docker("exec", node, "rm", place)
+    assert f"into {node} again" in run.text
+    now = project.outside.see()
+    assert "Loaded by kind" in now.page
+    assert image_id(project, now.image)
+    assert project.deploy().report["outcome"] == "unchanged"
+    assert project.outside.see() == now
+
+
 def test_images_come_from_the_registry_that_the_cluster_names(project: Project) -> None:
     find_cluster(project)
     first = project.deploy()

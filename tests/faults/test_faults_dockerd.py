@@ -6,6 +6,7 @@ The registry is the cluster's; nothing else of the machine's own Docker takes pa
 from __future__ import annotations
 
 import json
+import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,9 +25,15 @@ from localloop.build import retry as baking
 from localloop.build.bake import Target
 from localloop.build.command import build
 from localloop.build.retry import Pushed, bake
+from localloop.cluster import daemon_store
+from localloop.cluster.daemon_store import DaemonStore
+from localloop.cluster.probe_image import REPOSITORY, push_probe, remove_probe
 from localloop.errors import LocalloopError
 from localloop.publish.check import broken_blobs
+from localloop.publish.load import load_images
 from localloop.registry.client import Registry
+from localloop.registry.published import PublishedImage
+from localloop.session import host_platform
 from localloop.system.docker import Docker
 from localloop.system.redact import Redactor
 
@@ -273,6 +280,70 @@ def test_digest_is_that_of_the_manifest_in_both_stores(
     registry = Registry(builder.address)
     assert broken_blobs(registry, builder.repository, found.digest) == []
     assert builder.build("echo content > /file") == (digests, [])
+
+
+def taken(builder: Builder, image: PublishedImage) -> list[str]:
+    session: Any = SimpleNamespace(stores=DaemonStore(builder.session.docker))
+    return load_images(session, {"web": image}, lambda _event: None)
+
+
+@pytest.mark.parametrize("store", ["dockerd", "containerd_store"])
+def test_docker_takes_an_image_into_its_own_store(
+    store: str, make_builder: MakeBuilder, request: pytest.FixtureRequest
+) -> None:
+    """Nodes whose containers it runs find it there by its digest and by each of its tags."""
+    builder = make_builder(request.getfixturevalue(store))
+    pushed = builder.build("echo shared > /file")[0]["web"]
+    repository, daemon = f"{builder.address}/{builder.repository}", builder.daemon
+    image = PublishedImage(repository, pushed.digest, pushed.configs)
+    stores = DaemonStore(builder.session.docker)
+    assert not stores.holds("this Docker", image)
+    assert taken(builder, image) == ["this Docker"]
+    for name in (image.ref, *(f"{repository}:{tag}" for tag in image.tags)):
+        shown = daemon.docker("run", "--rm", "--network=none", "--pull=never", name, "cat", "/file")
+        assert shown == "shared"
+    assert stores.holds("this Docker", image)
+    assert taken(builder, image) == []
+    daemon.docker("rmi", f"{repository}:{image.tag}")
+    assert not stores.holds("this Docker", image)
+    assert taken(builder, image) == ["this Docker"]
+    assert stores.holds("this Docker", image)
+    unknown = PublishedImage(repository, "sha256:" + "0" * 64, pushed.configs)
+    with pytest.raises(LocalloopError) as caught:
+        taken(builder, unknown)
+    assert caught.value.reason == "image_not_loaded:web"
+    assert "not found" in caught.value.message or "manifest unknown" in caught.value.message
+
+
+def test_docker_does_not_wait_for_ever_for_an_image(
+    dockerd: PrivateDockerd, make_builder: MakeBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon_store, "PULL_SECONDS", 2.0)
+    builder = make_builder(dockerd)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        image = PublishedImage(f"{address}/demo/web", "sha256:" + "0" * 64, {})
+        started = time.monotonic()
+        with pytest.raises(LocalloopError) as caught:
+            taken(builder, image)
+    assert caught.value.reason == "image_not_loaded:web"
+    assert time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize("store", ["dockerd", "containerd_store"])
+def test_docker_pulls_a_probe(
+    store: str, make_builder: MakeBuilder, request: pytest.FixtureRequest
+) -> None:
+    """An image without content, which tells whose store a node uses, is pulled and removed."""
+    builder = make_builder(request.getfixturevalue(store))
+    registry, engine = Registry(builder.address), builder.session.docker.engine
+    probe = push_probe(registry, host_platform())
+    reference = f"{builder.address}/{REPOSITORY}:{probe.tag}"
+    engine.pull(reference, timeout=30.0, anonymous=True)
+    assert reference in builder.session.docker.image_names()
+    engine.remove_image(reference)
+    assert reference not in builder.session.docker.image_names()
+    remove_probe(registry, probe)
 
 
 def test_disk_of_docker_is_full(make_builder: MakeBuilder) -> None:

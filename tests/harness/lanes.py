@@ -28,6 +28,7 @@ OWN_CLUSTER = (
     "test_scenarios",
     "test_e2e_bootstrap",
     "test_e2e_behind_a_proxy",
+    "test_e2e_by_hand",
     "test_e2e_three_nodes",
 )
 DISTURBING = (

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from localloop.system.archives import ArchiveError, read_member
+from localloop.system.archives import ArchiveError, read_member, read_members
 
 
 def archive(*members: tuple[tarfile.TarInfo, bytes], mode: str = "w") -> bytes:
@@ -75,3 +75,17 @@ def test_a_file_is_bounded_by_its_size_before_it_is_read() -> None:
 def test_a_damaged_archive_is_an_error(damaged: bytes) -> None:
     with pytest.raises(ArchiveError):
         read_member(damaged, "tool")
+
+
+def test_all_regular_files_of_a_folder() -> None:
+    made = archive(
+        (member("certs.d", tarfile.DIRTYPE), b""),
+        (member("certs.d/a:1/hosts.toml"), b"one"),
+        (member("certs.d/b/ca.crt"), b"two"),
+        (member("certs.d/link", tarfile.SYMTYPE, "/etc/passwd"), b""),
+    )
+    assert read_members(made) == {"certs.d/a:1/hosts.toml": b"one", "certs.d/b/ca.crt": b"two"}
+    with pytest.raises(ArchiveError):
+        read_members(made, largest=2)
+    with pytest.raises(ArchiveError):
+        read_members(b"no archive")

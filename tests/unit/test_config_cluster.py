@@ -473,7 +473,7 @@ def test_a_context(tmp_path: Path, text: str) -> None:
         ("cluster: {context: c}\nregistry: {host: 'localhost:5001', port: 5001}\n", "port has no"),
         ("cluster: {context: c}\nregistry: {host: 'localhost:1', route: load}\n", "route has no"),
         ("cluster: {context: c}\nregistry: {host: 'registry.example.com:443'}\n", "host"),
-        ("cluster: {context: c}\nregistry: {route: shared}\n", "must be one of"),
+        ("cluster: {context: c}\nregistry: {route: mine}\n", "must be one of"),
     ],
 )
 def test_keys_that_do_not_fit_are_refused_by_name(tmp_path: Path, text: str, says: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import socketserver
+import tarfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -17,6 +19,16 @@ import pytest
 from localloop.errors import LocalloopError, UsageError
 from localloop.system.docker import Docker
 from localloop.system.docker_host import DEFAULT_SOCKET, socket_path
+
+
+def folder() -> bytes:
+    """A folder ``b`` with one file in a folder, as Docker packs it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as made:
+        found = tarfile.TarInfo("b/c/d")
+        found.size = 3
+        made.addfile(found, io.BytesIO(b"one"))
+    return buffer.getvalue()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -32,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
             "/images/127.0.0.1:5001/a/b:c/json": (200, b'{"Id": "2"}'),
             "/containers/broken/json": (500, b'{"message": "layer not known"}'),
             "/containers/demo/archive?path=/f": (200, b""),
+            "/containers/demo/archive?path=/a/b": (200, folder()),
+            "/containers/demo/archive?path=/a/x": (200, b"no archive"),
         }
         status, body = routes.get(self.path, (404, b'{"message": "not found"}'))
         self.send_response(status)
@@ -83,6 +97,14 @@ def test_calls(docker: Docker, server: Server) -> None:
     assert docker.stat_path("demo", "/f") == {"name": "f", "size": 3}
     assert docker.stat_path("demo", "/g") is None
     assert len(server.seen) == 6
+
+
+def test_a_folder_of_small_files(docker: Docker) -> None:
+    assert docker.read_folder("demo", "/a/b") == {"/a/b/c/d": b"one"}
+    assert docker.read_folder("demo", "/a/none") == {}
+    with pytest.raises(LocalloopError, match="/a/x in demo") as caught:
+        docker.read_folder("demo", "/a/x")
+    assert caught.value.reason == "docker_error"
 
 
 def test_reconnects_after_the_daemon_closed_the_connection(docker: Docker, server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 import yaml
 from fake_api import FakeApi
 
+from localloop.cluster.daemon_store import DaemonStore
 from localloop.cluster.existing import ExistingProvider, frozen_path
+from localloop.cluster.node_stores import NodeStores
 from localloop.cluster.provider import provider_of
 from localloop.config.project import load_project
 from localloop.errors import UsageError
@@ -20,8 +23,12 @@ from localloop.observe.facts import Request
 from localloop.plan.cluster_verdict import BootstrapChoice, require_answer, require_own
 from localloop.plan.found_cluster import require_usable
 from localloop.plan.make import make_plan
+from localloop.plan.preflight import require_route
 from localloop.session import Session
+from localloop.steps import registry_inspect
+from localloop.steps.context import Context
 from localloop.system.docker import Docker
+from localloop.system.paths import cluster_dir
 
 NODE = "box-control-plane"
 CONTEXT = "my cluster/one"
@@ -35,7 +42,15 @@ class FakeDocker:
         self.inspected: dict[str, dict[str, Any]] = {}
         self.files: dict[tuple[str, str], bytes] = {}
         self.read: list[str] = []
+        self.containerd = ""
+        self.asked_info = 0
         self.engine = self
+
+    def info(self) -> dict[str, Any]:
+        self.asked_info += 1
+        return {
+            "Name": "Box", "ServerVersion": "28.1.0", "KernelVersion": "6.1.0", "ID": "a daemon",
+        }  # fmt: skip
 
     def containers(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
         states = filters.get("status")
@@ -43,6 +58,13 @@ class FakeDocker:
 
     def inspect_container(self, name: str) -> dict[str, Any] | None:
         return self.inspected.get(name)
+
+    def read_path(self, container: str, path: str) -> bytes | None:
+        return self.files.get((container, path))
+
+    def execute(self, _node: str, argv: list[str], **_: Any) -> tuple[int, str]:
+        assert argv == ["sh", "-c", "containerd config dump 2>/dev/null"]
+        return 0, self.containerd
 
     def read_file(self, container: str, path: str) -> bytes | None:
         self.read.append(f"{container} {path}")
@@ -91,15 +113,25 @@ def container(name: str = NODE, state: str = "running", **more: Any) -> dict[str
     return {"Id": "1", "Names": [f"/{name}"], "State": state, "Image": "node:1", **more}
 
 
-def node(name: str = NODE, architecture: str = "amd64", machine: str = "m") -> dict[str, Any]:
+def node(
+    name: str = NODE, architecture: str = "amd64", machine: str = "m", **more: str
+) -> dict[str, Any]:
     info = {
         "machineID": machine, "operatingSystem": "linux", "architecture": architecture,
-        "kubeletVersion": "v1.37.2",
+        "kubeletVersion": "v1.37.2", **more,
     }  # fmt: skip
     labels = {"node-role.kubernetes.io/control-plane": ""}
     return {
         "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels},
         "status": {"nodeInfo": info},
+    }  # fmt: skip
+
+
+def advertising(text: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "local-registry-hosting", "namespace": "kube-public"},
+        "data": {"localRegistryHosting.v1": text},
     }  # fmt: skip
 
 
@@ -197,19 +229,136 @@ def test_one_made_anew_under_the_same_context_is_refused_before_its_registry_is_
 
 def test_an_advertised_registry_has_different_names_here_and_on_the_nodes(world: World) -> None:
     text = "host: localhost:5001\nhostFromContainerRuntime: registry:5000\n"
-    world.api.put(
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "local-registry-hosting", "namespace": "kube-public"},
-            "data": {"localRegistryHosting.v1": text},
-        }
-    )
+    world.api.put(advertising(text))
     session = world.session()
     assert session.route.name == "advertised"
     assert session.push_repository("web") == "localhost:5001/demo/web"
     assert session.repository("web") == "registry:5000/demo/web"
     assert world.session(registry={"route": "load"}).route.name == "load"
+
+
+def in_network(*networks: str, **more: Any) -> dict[str, Any]:
+    return container(**more, NetworkSettings={"Networks": {name: {} for name in networks}})
+
+
+OURS = {"route": "ours"}
+READS_CERTS = (
+    '[plugins."io.containerd.cri.v1.images".registry]\nconfig_path = "/etc/containerd/certs.d"\n'
+)
+
+
+def test_nodes_pull_from_ours_where_that_is_asked_for(world: World) -> None:
+    world.docker.listed = [in_network("bridge", "mine")]
+    session = world.session(registry=OURS)
+    assert (session.route.name, session.route.network) == ("ours", "mine")
+    assert [each.name for each in session.cluster.pulling] == [NODE]
+    assert session.cluster.registry_verdict == "create"
+    assert world.session(registry={"route": "load"}).cluster.pulling == ()
+    world.docker.listed = [in_network("bridge")]
+    assert refused(world.session(registry=OURS)).reason == "no_image_route"
+
+
+def test_a_registry_in_another_network_than_the_nodes_is_made_anew(world: World) -> None:
+    world.docker.listed = [in_network("mine")]
+    binding = {"HostIp": "127.0.0.1", "HostPort": "25001"}
+    world.docker.inspected["localloop-demo-registry"] = {
+        "Id": "2",
+        "State": {"Status": "exited", "Running": False},
+        "Config": {"Labels": {"localloop.cluster": "demo"}},
+        "HostConfig": {"PortBindings": {"5000/tcp": [binding]}},
+        "NetworkSettings": {"Networks": {"bridge": {}}},
+    }
+    found = world.session(registry=OURS).cluster
+    assert (found.registry_verdict, found.registry_reason) == ("recreate", "registry_wrong_network")
+    assert world.session(registry={"route": "load"}).cluster.registry_verdict == "start"
+
+
+def inspect(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr("localloop.session.Docker", lambda: world.docker)
+    monkeypatch.setattr(registry_inspect, "Docker", lambda: world.docker)
+    params = {"name": "demo", "port": 0, "project": str(world.root), "tried": "", "wait": 0}
+    return registry_inspect.run(params, Context(lambda _event: None))
+
+
+def test_the_registry_role_is_told_what_a_found_cluster_needs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = container("box-worker", "exited", Id="3")
+    world.docker.listed = [in_network("kind"), {**stopped, **in_network("kind", name="box-worker")}]
+    world.docker.containerd = READS_CERTS
+    world.session(registry=OURS)
+    found = inspect(world, monkeypatch)
+    assert (found["network"], found["nodes"], found["wired"]) == ("kind", [NODE], False)
+    assert (found["unwired"], found["registry"]["verdict"]) == ([NODE], "create")
+    assert found["address"] in found["hosting"]
+    world.api.put(advertising("host: localhost:5001\n"))
+    assert inspect(world, monkeypatch)["hosting"] == ""
+    world.session(registry={"route": "load"})
+    found = inspect(world, monkeypatch)
+    assert [found[key] for key in ("network", "nodes", "wired", "hosting")] == ["", [], True, ""]
+
+
+def test_a_node_that_cannot_be_wired_is_refused_before_anything_is_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.docker.listed = [in_network("kind")]
+    session = world.session(registry=OURS)
+    for look in (lambda: inspect(world, monkeypatch), lambda: require_route(session)):
+        with pytest.raises(UsageError) as caught:
+            look()
+        assert caught.value.reason == "node_not_wireable"
+    world.docker.containerd = READS_CERTS
+    require_route(session)
+
+
+def test_a_node_that_uses_this_dockers_own_store(world: World) -> None:
+    """The node's status is a fake of what a kubelet with cri-dockerd reports."""
+    world.api.objects.clear()
+    world.api.put(node("box", containerRuntimeVersion="docker://28.1.0", kernelVersion="6.1.0"))
+    session = world.session(registry={"port": 5000})
+    assert (session.route.name, session.cluster.remote, session.nodes) == ("shared", ("box",), ())
+    assert session.cluster.registry_verdict == "create"
+    assert isinstance(session.stores, DaemonStore)
+    assert world.session(registry={"route": "shared"}).route.name == "shared"
+    assert refused(world.session(registry={"route": "load"})).reason == "no_image_route"
+    world.api.put(node("box", containerRuntimeVersion="docker://28.1.0", kernelVersion="6.2.0"))
+    error = refused(world.session(registry={"route": "shared"}))
+    assert error.reason == "no_image_route"
+    assert "its kernel is 6.2.0" in error.message
+
+
+def test_it_has_to_be_seen_to_use_it_before_anything_is_built(world: World) -> None:
+    world.api.objects.clear()
+    made = node("box", containerRuntimeVersion="docker://28.1.0", kernelVersion="6.1.0")
+    made["metadata"]["uid"] = "node-1"
+    pod = {"apiVersion": "v1", "kind": "Pod",
+           "metadata": {"name": "dns", "namespace": "kube-system", "uid": "pod-1"}}  # fmt: skip
+    world.api.put(made, pod)
+    world.docker.listed = [container("k8s_dns", Labels={"io.kubernetes.pod.uid": "pod-1"})]
+    session = world.session()
+    require_route(session)
+    remembered = cluster_dir("demo") / "shared.json"
+    assert json.loads(remembered.read_bytes()) == {"node-1": "a daemon"}
+
+
+def test_nodes_with_containerd_cost_no_look_at_docker_itself(world: World) -> None:
+    world.api.put(node(containerRuntimeVersion="containerd://2.1.3"))
+    session = world.session()
+    assert isinstance(session.stores, NodeStores)
+    assert world.docker.asked_info == 0
+    error = refused(world.session(registry={"route": "shared"}))
+    assert (error.reason, "it is a container here" in error.message) == ("no_image_route", True)
+
+
+def test_a_node_that_is_a_container_with_a_docker_of_its_own(world: World) -> None:
+    world.api.put(node(containerRuntimeVersion="docker://28.1.0", kernelVersion="6.1.0"))
+    error = refused(world.session())
+    assert error.reason == "no_image_route"
+    assert f"{NODE} runs docker://28.1.0" in error.message
+
+
+def test_nodes_that_pull_have_no_stores_to_fill(world: World) -> None:
+    assert world.session(registry={"host": "localhost:5001"}).stores is None
 
 
 def test_nodes_of_two_platforms_are_refused(world: World) -> None:

@@ -24,6 +24,7 @@ from localloop.cluster.identity import (
 from localloop.config.model import ClusterConfig
 from localloop.config.project import load_project
 from localloop.errors import LocalloopError, UsageError
+from localloop.kube.client import ApiUnreachable
 from localloop.kube.kubeconfig import ExecPlugin, KubeConfig
 from localloop.plan.preflight import remember_first_use
 from localloop.session import Session
@@ -131,6 +132,48 @@ def test_each_step_sees_that_the_cluster_was_swapped(
         opened().kube.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}})
     assert caught.value.reason == "cluster_replaced"
     assert api.requests == [("GET", "/api/v1/namespaces/kube-system")]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("apiserver_untrusted", "apiserver_untrusted"),
+        ("apiserver_unreachable", "cluster_unreachable"),
+    ],
+)
+def test_one_that_is_gone_or_has_another_certificate_in_mid_run_is_a_refusal(
+    existing: tuple[FakeStore, Callable[[], Session]],
+    monkeypatch: pytest.MonkeyPatch,
+    reason: str,
+    said: str,
+) -> None:
+    _, opened = existing
+
+    def lost(_kube: object) -> str:
+        raise ApiUnreachable(reason, "it has another certificate")
+
+    monkeypatch.setattr("localloop.session.cluster_uid", lost)
+    with pytest.raises(UsageError) as caught:
+        opened().kube  # noqa: B018
+    assert caught.value.reason == said
+    assert "another certificate" in caught.value.message
+
+
+def test_a_token_file_that_goes_in_mid_run_is_a_refusal(
+    existing: tuple[FakeStore, Callable[[], Session]], root: Path
+) -> None:
+    _, opened = existing
+    path, token = root / "kubeconfig", root / "token"
+    document = yaml.safe_load(path.read_text())
+    document["users"] = [{"name": "u", "user": {"tokenFile": str(token)}}]
+    document["contexts"][0]["context"]["user"] = "u"
+    path.write_text(yaml.safe_dump(document))
+    token.write_text("t\n")
+    assert opened().identify()
+    token.unlink()
+    with pytest.raises(UsageError) as caught:
+        opened().kube  # noqa: B018
+    assert str(token) in str(caught.value)
 
 
 def test_a_server_elsewhere_gets_no_request(

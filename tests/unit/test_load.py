@@ -7,14 +7,16 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from localloop.cluster import image_store
-from localloop.cluster.route import OURS, Route
-from localloop.errors import LocalloopError
+from localloop.cluster import image_store, kind
+from localloop.cluster.containers import CLUSTER_LABEL
+from localloop.cluster.node_stores import NodeStores
+from localloop.errors import LocalloopError, UsageError
 from localloop.publish import load
 from localloop.publish.load import load_images
 from localloop.registry.client import Manifest
@@ -63,7 +65,11 @@ class FakeNodes:
         self.pulled: dict[str, dict[str, Any]] = {}
         self.archives: list[tuple[str, list[str]]] = []
         self.fails, self.forgets = fails, forgets
+        self.labels: dict[str, str] = {}
         self.engine = self
+
+    def inspect_container(self, _node: str) -> dict[str, Any]:
+        return {"Config": {"Labels": self.labels}}
 
     def stat_path(self, node: str, path: str) -> dict[str, Any] | None:
         folder, _, name = path.rpartition("/")
@@ -106,18 +112,14 @@ class FakeNodes:
         return 0, ""
 
 
-def session(nodes: FakeNodes, route: Route = Route(name="load")) -> Any:  # noqa: B008 (frozen)
-    return SimpleNamespace(
-        docker=nodes,
-        nodes=tuple(nodes.blobs),
-        registry=FakeRegistry(),
-        repository_name=lambda name: f"demo/{name}",
-        route=route,
-    )
+def session(nodes: FakeNodes) -> Any:
+    registry: Any = FakeRegistry()
+    stores = NodeStores(nodes, tuple(nodes.blobs), registry, {})  # type: ignore[arg-type]
+    return SimpleNamespace(stores=stores, registry=registry)
 
 
-def run(nodes: FakeNodes, **more: Any) -> list[str]:
-    return load_images(session(nodes, **more), {"web": IMAGE}, lambda _event: None)
+def run(nodes: FakeNodes) -> list[str]:
+    return load_images(session(nodes), {"web": IMAGE}, lambda _event: None)
 
 
 @pytest.fixture(autouse=True)
@@ -179,6 +181,48 @@ def test_it_is_tried_twice(kind: str) -> None:
     assert len(nodes.archives) == 2
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_second_try_is_kinds_own_loader(
+    is_there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = FakeNodes("a", fails=1)
+    nodes.blobs["a"].add(digest(LAYERS[0]))
+    nodes.labels[CLUSTER_LABEL] = "mine"
+    asked: list[tuple[str, str]] = []
+
+    def require_kind() -> str:
+        if not is_there:
+            raise UsageError("tool_missing", "no kind")
+        return "kind"
+
+    def load_archive(cluster: str, node: str, archive: Path, *, environ: Any) -> None:
+        asked.append((cluster, node))
+        nodes.feed(node, ["ctr", "--namespace=k8s.io"], [archive.read_bytes()], timeout=1)
+
+    monkeypatch.setattr(kind, "require_kind", require_kind)
+    monkeypatch.setattr(kind, "load_archive", load_archive)
+    assert run(nodes) == ["a"]
+    assert asked == ([("mine", "a")] if is_there else [])
+    sent = [
+        len([name for name in names if name.startswith("blobs/")]) for _, names in nodes.archives
+    ]
+    assert sent == [3, 4]  # the second time with the layer that the node seemed to have
+
+
+def test_both_tries_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = FakeNodes("a", fails=1)
+    nodes.labels[CLUSTER_LABEL] = "mine"
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise LocalloopError("kind_failed", "kind load image-archive: ERROR: no such snapshotter")
+
+    monkeypatch.setattr(kind, "require_kind", lambda: "kind")
+    monkeypatch.setattr(kind, "load_archive", fail)
+    with pytest.raises(LocalloopError) as caught:
+        run(nodes)
+    assert "digest mismatch; then kind load image-archive" in caught.value.message
+
+
 def test_a_store_that_lost_it_is_named() -> None:
     nodes = FakeNodes("a")
     given = session(nodes)
@@ -188,9 +232,8 @@ def test_a_store_that_lost_it_is_named() -> None:
 
 
 def test_nothing_is_loaded_where_nodes_pull() -> None:
-    nodes = FakeNodes("a")
-    assert run(nodes, route=OURS) == []
-    assert nodes.archives == []
+    pulls: Any = SimpleNamespace(stores=None)
+    assert load_images(pulls, {"web": IMAGE}, lambda _event: None) == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from fake_cluster import Answering, registry_container, served
 
-from localloop.cluster.registry_check import check_registry, hosts_toml, not_repaired, unwired
+from localloop.cluster.mirrors import hosts_toml, unwired
+from localloop.cluster.registry_check import check_registry, not_repaired
 from localloop.cluster.registry_state import RegistryState
 from localloop.errors import LocalloopError
 from localloop.system.paths import cluster_dir

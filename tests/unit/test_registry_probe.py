@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from localloop.cluster.containers import NodeContainer
-from localloop.cluster.registry_probe import REPOSITORY, require_pulls, require_registry
+from localloop.cluster.probe_image import REPOSITORY
+from localloop.cluster.registry_probe import require_pulls, require_registry
 from localloop.cluster.route import Route
 from localloop.errors import UsageError
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localloop.cluster.registry_check import hosts_toml, mirrors
+from localloop.cluster.mirrors import hosts_toml, mirrors
 from localloop.cluster.registry_state import Seen, Tried, registry_state
 
 STATUSES = ["created", "running", "paused", "restarting", "removing", "exited", "dead"]

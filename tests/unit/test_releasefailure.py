@@ -14,7 +14,6 @@ from typing import Any, cast
 import pytest
 from fake_api import FakeApi, path_of
 
-from localloop.cluster.route import OURS
 from localloop.config.project import load_project
 from localloop.helm import command as helm
 from localloop.plan.model import ComponentPlan, Plan
@@ -149,7 +148,7 @@ def release(
         kube=api.kube(),
         kubeconfig=tmp_path / "kubeconfig",
         context="kind-demo",
-        route=OURS,
+        stores=None,
         cluster_name="demo",
         registry_address="127.0.0.1:5000",
         fingerprints=SimpleNamespace(values_of=lambda chart: chart.values),

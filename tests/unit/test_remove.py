@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import base64
+import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import fake_cluster
 import pytest
 from fake_api import FakeApi
+from fake_cluster import OWNER
 
+from localloop.cluster.containers import NodeContainer
+from localloop.cluster.hosting import hosting
+from localloop.cluster.mirrors import hosts_toml
 from localloop.cluster.registry_state import Seen
 from localloop.cluster.route import OURS
 from localloop.config.project import load_project
@@ -23,6 +29,7 @@ from localloop.registry.published import PublishedImage
 from localloop.release.failure import ReleaseFailedError
 from localloop.release.remove import goes_with_cluster, removal_plan, remove_project
 from localloop.session import Session
+from localloop.system.paths import cluster_dir, write_private
 
 Object = dict[str, Any]
 CONFIG = """\
@@ -342,10 +349,11 @@ def test_what_helm_cannot_remove_leaves_the_record(api: FakeApi, session: Any, h
 class FakeDocker:
     """Docker with the registry beside a cluster that was found; what is removed is noted."""
 
-    def __init__(self, *, ours: bool = True, nodes: int = 0) -> None:
+    def __init__(self, *, ours: bool = True, nodes: Sequence[Object] = ()) -> None:
         self.engine = self
         self.gone: list[str] = []
-        self._nodes = [{}] * nodes
+        self.files: dict[tuple[str, str], bytes] = {}
+        self._nodes = nodes
         binding = {"HostIp": "127.0.0.1", "HostPort": "5000"}
         self._registry = {
             "Id": "1",
@@ -361,11 +369,25 @@ class FakeDocker:
     def containers(self, _filters: Any) -> Any:
         return self._nodes
 
+    def read_folder(self, node: str, path: str) -> dict[str, bytes]:
+        assert path == "/etc/containerd/certs.d"
+        return {file: content for (at, file), content in self.files.items() if at == node}
+
+    def execute(self, node: str, argv: list[str], **_: Any) -> tuple[int, str]:
+        for path in argv[2:] if argv[0] == "rm" else ():
+            self.files.pop((node, path), None)
+        return 0, ""
+
     def remove_container(self, name: str) -> None:
         self.gone.append(f"container {name}")
 
     def remove_volume(self, name: str) -> None:
         self.gone.append(f"volume {name}")
+
+
+def kind_node() -> Object:
+    """A node as Docker lists it, of a cluster that localloop created."""
+    return fake_cluster.node(6443)
 
 
 ALL_GONE = ["container localloop-demo-registry", "volume localloop-demo-registry"]
@@ -378,7 +400,13 @@ ALL_GONE = ["container localloop-demo-registry", "volume localloop-demo-registry
         pytest.param(FakeDocker(), ["demo/web", "demo2/web"], [], id="another project's too"),
         pytest.param(FakeDocker(), ["demo/web", "empty/web"], ALL_GONE, id="only an empty name"),
         pytest.param(FakeDocker(ours=False), [], [], id="a stranger's container"),
-        pytest.param(FakeDocker(nodes=1), [], [], id="of our own kind cluster as well"),
+        pytest.param(FakeDocker(nodes=[kind_node()]), [], [], id="of our own kind cluster as well"),
+        pytest.param(
+            FakeDocker(nodes=[{**kind_node(), "Mounts": []}]),
+            ["demo/web"],
+            ALL_GONE,
+            id="beside another's kind cluster of that name",
+        ),
     ],
 )
 @pytest.mark.usefixtures("helm")
@@ -393,6 +421,8 @@ def test_of_a_cluster_that_was_found_the_registry_goes_too(
         repositories=lambda: repositories,
         tags=lambda name: [] if name.startswith("empty/") else ["d-1"],
     )
+    write_private(cluster_dir("demo") / "cluster.json", json.dumps({"owner": OWNER}).encode())
+    session.cluster = SimpleNamespace(**{**vars(RUNS), "nodes": ()})
     docker._registry["State"] = {"Status": "running", "Running": True}
     monkeypatch.setattr("localloop.release.remove.Registry", lambda _address: registry)
     monkeypatch.setattr(
@@ -406,3 +436,55 @@ def test_of_a_cluster_that_was_found_the_registry_goes_too(
     _, events = removed(session)
     assert docker.gone == gone
     assert ({"event": "removed"} in events) == bool(gone)
+
+
+def found_node(name: str, state: str) -> NodeContainer:
+    return NodeContainer(name=name, role="worker", state=state, container_id="1", image="i")
+
+
+@pytest.mark.parametrize("others", [False, True])
+@pytest.mark.usefixtures("helm")
+def test_nodes_and_cluster_forget_a_registry_that_goes(
+    api: FakeApi, session: Any, monkeypatch: pytest.MonkeyPatch, others: bool
+) -> None:
+    """Its mirrors and its ConfigMap stay as long as another project's images are in it."""
+    docker = FakeDocker()
+    docker._registry["State"] = {"Status": "running", "Running": True}
+    file = "/etc/containerd/certs.d/localhost:5000/hosts.toml"
+    for node in ("one", "off"):
+        docker.files[node, file] = hosts_toml("demo").encode()
+    docker.files["one", "/etc/containerd/certs.d/docker.io/hosts.toml"] = b"mine"
+    api.put(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "local-registry-hosting", "namespace": "kube-public"},
+            "data": {"localRegistryHosting.v1": hosting("demo", 5000)},
+        }
+    )
+    before = dict(docker.files)
+    repositories = ["demo/web", *(["demo2/web"] if others else [])]
+    registry = SimpleNamespace(repositories=lambda: repositories, tags=lambda _name: ["d-1"])
+    monkeypatch.setattr("localloop.release.remove.Registry", lambda _address: registry)
+    monkeypatch.setattr(
+        "localloop.cluster.state.see_registry",
+        lambda docker, _name: Seen(container=docker._registry),
+    )
+    nodes = (found_node("one", "running"), found_node("off", "exited"))
+    session.cluster = SimpleNamespace(**{**vars(RUNS), "nodes": nodes})
+    session.docker = docker
+    session.provider = SimpleNamespace(owns=False)
+    session.registry_container_name = "localloop-demo-registry"
+    session.repository_name = lambda name: f"demo/{name}"
+    _, events = removed(session)
+    said = [event.get("text") for event in events]
+    if others:
+        assert (docker.files, docker.gone, api.methods("DELETE")) == (before, [], [])
+        return
+    assert before.keys() - docker.files.keys() == {("one", file)}
+    assert docker.gone == ALL_GONE
+    assert f"node off does not run, and keeps {file}" in said
+    assert len(api.methods("DELETE")) == 1
+    del docker.files["off", file]
+    docker._registry = None
+    assert removed(session)[1] == []

@@ -19,6 +19,7 @@ from localloop.plan.model import ComponentPlan, Plan
 from localloop.plan.rendered_images import refuse_unservable_images
 
 LOAD = Route(name="load")
+SHARED = Route(name="shared")
 PULL = Route(name="registry", push="localhost:5001", pull="localhost:5001")
 WEB = "127.0.0.1:5000/demo/web"
 TAG = f"d-{'01' * 10}"
@@ -100,6 +101,8 @@ def check(
         (WEB, None, LOAD),
         (f"{WEB}:latest", None, LOAD),
         (f"{WEB}:{TAG}", "Always", LOAD),
+        ("web", "Always", SHARED),
+        (WEB, None, SHARED),
         ("web", "Never", PULL),
         ("web", "Never", OURS),
         (f"{WEB}:{TAG}", "Never", OURS),
@@ -139,6 +142,8 @@ def test_latest_is_such_a_tag_where_nodes_pull(tmp_path: Path, image: str) -> No
         ("web", None, LOAD),
         ("web", "IfNotPresent", LOAD),
         ("web", "Never", LOAD),
+        ("web", "Never", SHARED),
+        (f"{WEB}:{TAG}", None, SHARED),
         ("web", None, PULL),
         ("web", "Always", PULL),
         ("web", "Always", OURS),

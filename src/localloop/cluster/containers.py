@@ -81,6 +81,17 @@ def node_container(listed: Listed, *, role: str = "") -> NodeContainer:
     )
 
 
+def networks_of(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The networks that a container is in, by name, as Docker lists or inspects it."""
+    return (container.get("NetworkSettings") or {}).get("Networks") or {}
+
+
+def environ_of(container: Mapping[str, Any]) -> dict[str, str]:
+    """The variables that a container was created with, as Docker inspects it."""
+    pairs = (each.partition("=") for each in (container.get("Config") or {}).get("Env") or ())
+    return {name: value for name, _, value in pairs}
+
+
 def _age(status: str) -> int | None:
     """The seconds of ``Up 12 seconds``; None of anything older, and of what does not run."""
     found = _UP.match(status)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ..errors import LocalloopError
 from ..system.docker import Docker
+from .containers import networks_of
 from .provider import Provider
 from .registry_state import NETWORK, registry_container
 
@@ -32,8 +33,7 @@ def direct_hosts(docker: Docker, provider: Provider, name: str) -> tuple[str, ..
 def _networks(docker: Docker, provider: Provider) -> Iterator[str]:
     """The networks of the nodes of a cluster that localloop did not create."""
     for node in provider.find().nodes:
-        container = docker.inspect_container(node.name) or {}
-        yield from (container.get("NetworkSettings") or {}).get("Networks") or {}
+        yield from networks_of(docker.inspect_container(node.name) or {})
 
 
 def _subnets(docker: Docker, network: str) -> Iterable[str]:

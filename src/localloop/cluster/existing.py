@@ -19,17 +19,25 @@ from ..kube.kubeconfig import KubeConfig, load_kubeconfig
 from ..kube.objects import Object
 from ..system.docker import Docker
 from ..system.paths import cluster_dir, write_private
-from .containers import CONTROL_PLANE, Listed, NodeContainer, node_container
+from .containers import (
+    CONTROL_PLANE,
+    Listed,
+    NodeContainer,
+    networks_of,
+    node_container,
+)
 from .frozen import freeze, frozen_path
 from .identity import require_allowed
 from .node_match import Matched, match_nodes, platform_of, role_of
 from .registry_state import RegistryState
-from .route import ADVERTISED, Route, choose_route
+from .route import ADVERTISED, NodePlace, Route, choose_route
+from .shared_store import DOCKER_RUNTIME, Daemon, runtime_of, this_daemon, why_unlike
 from .state import ClusterState, inspect_registry
 from .user_kubeconfig import user_kubeconfigs
 
 ANSWER_SECONDS = 8.0
 _MACHINE_ID = "/etc/machine-id"
+_A_CONTAINER = "it is a container here, with a store of its own"
 
 
 class ExistingProvider:
@@ -116,11 +124,14 @@ class ExistingProvider:
         matched = match_nodes(nodes, listed, _MachineIds(self._docker, self._config.name, nodes))
         local = [each for each in matched if each.container is not None]
         remote = tuple(each.name for each in matched if each.container is None)
-        route = self._route([each.name for each in local], remote)
+        route = self._route(local, self._places(matched))
         registry = RegistryState(verdict="ok", ours=True)
         if route.keeps_store:
             registry = inspect_registry(
-                self._docker, self._config.name, registry_port=self._registry.port, network=""
+                self._docker,
+                self._config.name,
+                registry_port=self._registry.port,
+                network=route.network,
             )
         containers = tuple(sorted(map(_node_container, local), key=_order))
         return ClusterState(
@@ -144,7 +155,7 @@ class ExistingProvider:
         try:
             return self._kube.list("v1", "Node", "", timeout=ANSWER_SECONDS)[0]
         except ApiUnreachable as error:
-            raise self._unreachable(error) from error
+            raise self.away(error) from error
         except ApiError as error:
             if error.status != 403:
                 raise
@@ -154,13 +165,14 @@ class ExistingProvider:
                 hint="Give its user the verb list on nodes, or name another context.",
             ) from error
 
-    def _unreachable(self, error: ApiUnreachable) -> UsageError:
+    def away(self, error: ApiUnreachable) -> UsageError:
+        """A refusal, also in mid-run; it names the node that is stopped or paused, if one is."""
         if error.reason != "apiserver_unreachable":
             return UsageError(error.reason, error.message, where=error.where, hint=error.hint)
         message = f"context {self.context}: {error.message}"
         hint = "Start the cluster, or correct `cluster.context` in localloop.yml."
         try:
-            away = list(self._away())
+            away = list(self._stopped())
         except LocalloopError:
             away = []  # what is wrong with Docker is another matter
         if away:
@@ -170,7 +182,7 @@ class ExistingProvider:
             hint = f"`docker {verb} {names}`, then run again."
         return UsageError("cluster_unreachable", message, where=self._kube_config.server, hint=hint)
 
-    def _away(self) -> Iterator[tuple[str, str]]:
+    def _stopped(self) -> Iterator[tuple[str, str]]:
         """The containers that publish the API server's port when they run, and their states."""
         port = urlsplit(self._kube_config.server).port
         for each in self._docker.containers({"status": ["exited", "paused", "created", "dead"]}):
@@ -180,16 +192,32 @@ class ExistingProvider:
             if port and str(port) in published:
                 yield str(each["Names"][0]).lstrip("/"), str(each.get("State"))
 
-    def _route(self, nodes: Sequence[str], remote: Sequence[str]) -> Route:
+    def _places(self, matched: Sequence[Matched]) -> list[NodePlace]:
+        """Where the nodes are; one more request to Docker where it may run their containers."""
+        remote = [each.node for each in matched if each.container is None]
+        daemon = Daemon()
+        if any(runtime_of(node).startswith(DOCKER_RUNTIME) for node in remote):
+            daemon = this_daemon(self._docker.info())
+        return [
+            NodePlace(
+                name=each.name,
+                container=each.container is not None,
+                runtime=runtime_of(each.node),
+                unlike=_A_CONTAINER if each.container else why_unlike(each.node, daemon),
+            )
+            for each in matched
+        ]
+
+    def _route(self, local: Sequence[Matched], nodes: Sequence[NodePlace]) -> Route:
         advertised = None
-        if not self._registry.host and self._registry.route != "load":
+        if not self._registry.host and self._registry.route in ("auto", "advertised"):
             advertised = self._kube.get(ADVERTISED, timeout=ANSWER_SECONDS)
         return choose_route(
             host=self._registry.host or "",
             wanted=self._registry.route,
             advertised=advertised,
             nodes=nodes,
-            remote=remote,
+            networks=_shared_networks(local),
         )
 
 
@@ -219,6 +247,12 @@ class _MachineIds:
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
+
+
+def _shared_networks(local: Sequence[Matched]) -> list[str]:
+    """The networks that every node's container is in."""
+    each = [{*networks_of(found.container or {})} for found in local]
+    return sorted(set.intersection(*each)) if each else []
 
 
 def _node_container(found: Matched) -> NodeContainer:

@@ -18,6 +18,7 @@ from .state import kubeconfig_path
 KIND_HINT = "Install kind 0.33 or newer: `make tools`, or `go install sigs.k8s.io/kind@v0.33.0`."
 CREATE_SECONDS = 600.0
 DELETE_SECONDS = 120.0
+LOAD_SECONDS = 300.0
 SHORT_SECONDS = 30.0
 
 Say = Callable[[str], None]
@@ -96,6 +97,18 @@ def delete(name: str, *, environ: Mapping[str, str]) -> None:
             hint="Look at its containers: docker ps -a --filter"
             f" label=io.x-k8s.kind.cluster={name}",
         )
+
+
+def load_archive(name: str, node: str, archive: Path, *, environ: Mapping[str, str]) -> None:
+    """Have kind import an archive into a node, in the way that kind knows for its nodes.
+
+    Raises ``LocalloopError``: ``tool_missing``, ``tool_too_old:kind``, ``kind_failed``,
+    ``tool_timeout``.
+    """
+    argv = [require_kind(), "load", "image-archive", str(archive), "--name", name, "--nodes", node]
+    done = tools.run(argv, timeout=LOAD_SECONDS, env=child_environ(environ, name))
+    if done.returncode:
+        raise LocalloopError("kind_failed", f"kind load image-archive: {_last(done.stderr)}")
 
 
 def read_kubeconfig(name: str, *, environ: Mapping[str, str]) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..kube.objects import Object
-from .containers import Listed
+from .containers import Listed, networks_of
 
 MachineId = Callable[[str], str]
 """The content of ``/etc/machine-id`` in a container; empty if it has none."""
@@ -58,7 +58,7 @@ def _is(node: Object, container: Listed, machine_id: MachineId) -> bool:
         for each in status.get("addresses") or ()
         if each.get("type") == "InternalIP"
     }
-    networks = ((container.get("NetworkSettings") or {}).get("Networks") or {}).values()
+    networks = networks_of(container).values()
     own = {network.get(key) for network in networks for key in ("IPAddress", "GlobalIPv6Address")}
     return bool(addresses & {str(each) for each in own if each})
 

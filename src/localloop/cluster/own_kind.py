@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..config.model import ClusterConfig, RegistryConfig
 from ..errors import LocalloopError
-from ..kube.client import Kube
+from ..kube.client import ApiUnreachable, Kube
 from ..kube.kubeconfig import load_kubeconfig
 from ..system.docker import Docker
 from .identity import require_allowed
@@ -89,6 +89,10 @@ class OwnKindProvider:
         kube = Kube(config)
         kube.transport.connect(kube.timeout, kube.credentials.current())  # are they certificates?
         return kube
+
+    def away(self, error: ApiUnreachable) -> LocalloopError:
+        """The error itself: a deploy starts its own cluster."""
+        return error
 
     def fetch_kubeconfig(self, found: ClusterState) -> bool:
         """Make the kubeconfig what kind says; whether it was something else."""

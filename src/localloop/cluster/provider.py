@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ..config.model import Project
-from ..errors import UsageError
-from ..kube.client import Kube
+from ..errors import LocalloopError, UsageError
+from ..kube.client import ApiUnreachable, Kube
 from ..system.docker import Docker
 from .state import ClusterState
 
@@ -48,6 +48,9 @@ class Provider(Protocol):
 
     def connect(self, found: ClusterState | None = None) -> Kube:
         """Its API server; no request has been sent yet. ``found`` saves looking for it again."""
+
+    def away(self, error: ApiUnreachable) -> LocalloopError:
+        """What a run ends with if the API server is not the one that it was, or does not answer."""
 
     def fetch_kubeconfig(self, found: ClusterState) -> bool:
         """Fetch the kubeconfig anew; whether it was another one. False where that is not ours."""

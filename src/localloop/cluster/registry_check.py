@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 
-from ..config.model import CERTS
 from ..errors import LocalloopError
 from ..system.docker import Docker
 from ..system.paths import cluster_dir, write_private
@@ -118,39 +117,6 @@ def _reach(docker: Docker, name: str, node: str) -> tuple[int, str]:
     except LocalloopError as error:
         return (0, "") if "executable file not found" in error.message else (1, error.message)
     return (0, "") if code in _NO_CURL else (code, said.strip())
-
-
-# --- The nodes' mirrors ---------------------------------------------------------------------------
-
-
-def mirrors(port: int) -> list[str]:
-    """The directories with the ``hosts.toml`` for each of the registry's names on the host.
-
-    containerd compares a registry's name literally.
-    """
-    return [f"{CERTS}/{host}:{port}" for host in ("localhost", "127.0.0.1")]
-
-
-def hosts_toml(name: str) -> str:
-    """What a node needs in its ``hosts.toml``: the registry's container by name.
-
-    The container's address may change, its name does not.
-    """
-    url = f"http://{registry_container(name)}:5000"
-    return (
-        "# Written by localloop: the name on the host of a registry that is a container here.\n"
-        f'server = "{url}"\n\n[host."{url}"]\n  capabilities = ["pull", "resolve"]\n'
-    )
-
-
-def unwired(docker: Docker, name: str, nodes: Sequence[str], port: int) -> list[str]:
-    """The nodes that lack a mirror or have another. Two requests for each node."""
-    wanted = hosts_toml(name).encode()
-    return [
-        node
-        for node in nodes
-        if any(docker.read_path(node, f"{each}/hosts.toml") != wanted for each in mirrors(port))
-    ]
 
 
 # --- A failure ------------------------------------------------------------------------------------

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from ..errors import LocalloopError, UsageError
-from ..registry.client import Manifest, Registry
+from ..registry.client import Registry
 from ..system.docker import Docker
 from ..system.environ import uses_proxy
 from ..system.paths import cluster_dir, write_private
 from . import image_store
-from .containers import NodeContainer
+from .containers import NodeContainer, environ_of
+from .probe_image import REPOSITORY, push_probe, remove_probe
 from .route import OVERRIDE, Route
 
-REPOSITORY = "localloop/probe"
 PULL_SECONDS = 30.0
-_TYPES = {
-    "manifest": "application/vnd.oci.image.manifest.v1+json",
-    "config": "application/vnd.oci.image.config.v1+json",
-    "layer": "application/vnd.oci.image.layer.v1.tar+gzip",
-}
-_EMPTY_TAR = bytes(10240)
 
 
 def require_registry(route: Route) -> None:
@@ -57,54 +48,19 @@ def require_pulls(
     left = [node for node in nodes if passed.get(node.container_id) != key]
     if not left:
         return
-    tag, config, digest = _push(route, platform)
-    reference = f"{route.pull}/{REPOSITORY}:{tag}"
+    registry = Registry(route.push)
     try:
-        for node in left:
-            _pull(docker, node.name, route, reference, config)
-    finally:
-        with suppress(LocalloopError):  # deleting may be switched off there
-            Registry(route.push).delete_manifest(REPOSITORY, digest)
-    seen = {node.container_id: key for node in nodes}
-    write_private(path, json.dumps(seen).encode())
-
-
-def _push(route: Route, platform: str) -> tuple[str, str, str]:
-    """Push the probe: its tag, and the digests of its configuration and its manifest."""
-    registry, tag = Registry(route.push), os.urandom(8).hex()
-    system, _, architecture = platform.partition("/")
-    layer = gzip.compress(_EMPTY_TAR, mtime=0)
-    config = json.dumps(
-        {
-            "os": system,
-            "architecture": architecture.partition("/")[0],
-            "config": {"Labels": {"localloop.probe": tag}},
-            "rootfs": {
-                "type": "layers",
-                "diff_ids": ["sha256:" + hashlib.sha256(_EMPTY_TAR).hexdigest()],
-            },
-        }
-    ).encode()
-    try:
-        blobs = {"config": registry.push_blob(REPOSITORY, config)}
-        blobs["layer"] = registry.push_blob(REPOSITORY, layer)
-        body = _manifest(blobs, {"config": len(config), "layer": len(layer)})
-        digest = "sha256:" + hashlib.sha256(body).hexdigest()
-        registry.put_manifest(
-            REPOSITORY, tag, Manifest(digest, blobs["config"], _TYPES["manifest"], body)
-        )
+        probe = push_probe(registry, platform)
     except LocalloopError as error:
         raise _unusable(route, f"nothing can be pushed there: {error.message}") from error
-    return tag, blobs["config"], digest
-
-
-def _manifest(blobs: Mapping[str, str], sizes: Mapping[str, int]) -> bytes:
-    parts = {
-        name: {"mediaType": _TYPES[name], "digest": digest, "size": sizes[name]}
-        for name, digest in blobs.items()
-    }
-    document = {"schemaVersion": 2, "mediaType": _TYPES["manifest"], "config": parts["config"]}
-    return json.dumps({**document, "layers": [parts["layer"]]}).encode()
+    reference = f"{route.pull}/{REPOSITORY}:{probe.tag}"
+    try:
+        for node in left:
+            _pull(docker, node.name, route, reference, probe.config)
+    finally:
+        remove_probe(registry, probe)
+    seen = {node.container_id: key for node in nodes}
+    write_private(path, json.dumps(seen).encode())
 
 
 def _pull(docker: Docker, node: str, route: Route, reference: str, config: str) -> None:
@@ -126,9 +82,7 @@ def _pull(docker: Docker, node: str, route: Route, reference: str, config: str) 
 
 def _node_proxy(docker: Docker, node: str) -> str:
     """What the node's containerd asks a proxy for, if it was started with one."""
-    container = docker.inspect_container(node) or {}
-    pairs = (each.partition("=") for each in (container.get("Config") or {}).get("Env") or ())
-    environ = {name: value for name, _, value in pairs}
+    environ = environ_of(docker.inspect_container(node) or {})
     if not uses_proxy(environ):
         return ""
     direct = environ.get("NO_PROXY") or environ.get("no_proxy")

@@ -63,6 +63,12 @@ class ClusterState:
     platform: str = ""
     route: Route = OURS
 
+    @property
+    def pulling(self) -> tuple[NodeContainer, ...]:
+        """The running nodes that pull from localloop's own registry."""
+        running = (node for node in self.nodes if node.state == "running")
+        return tuple(running) if self.route.network else ()
+
 
 def control_plane(name: str) -> str:
     """The name of the node that every cluster has."""

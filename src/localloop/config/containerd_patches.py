@@ -19,7 +19,7 @@ from .model import CERTS
 
 MERGED, OPERATIONS = "containerdConfigPatches", "containerdConfigPatchesJSON6902"
 # The names of the plugin in containerd's configuration of version 2 and of version 3.
-_PLUGINS = ("io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images")
+PLUGINS = ("io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images")
 
 Table = dict[str, Any]
 
@@ -32,7 +32,7 @@ def refuse_unusable_patches(root: Node, name: str) -> None:
     (``config_invalid``).
     """
     patched: Table = {
-        "plugins": {plugin: {"registry": {"config_path": CERTS}} for plugin in _PLUGINS}
+        "plugins": {plugin: {"registry": {"config_path": CERTS}} for plugin in PLUGINS}
     }
     for key, applied in ((MERGED, _merged), (OPERATIONS, _operated)):
         patches = root.get(key)
@@ -115,7 +115,7 @@ def _remove(document: Table, path: list[str]) -> None:
 
 def _problems(patched: Table) -> Iterator[tuple[str, str]]:
     """What is wrong with a node's configuration, each with what to write instead."""
-    for plugin in _PLUGINS:
+    for plugin in PLUGINS:
         registry = _of(_get(patched, ["plugins", plugin]), "registry")
         where = f'plugins."{plugin}".registry'
         mirrors = _of(registry, "mirrors")

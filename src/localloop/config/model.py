@@ -209,7 +209,8 @@ class RegistryConfig:
     """The registry; without a port, one is chosen once and kept for localloop's own.
 
     For a cluster that localloop did not create: ``host`` (HOST:PORT) is a registry of the user's,
-    ``route`` how images reach the nodes (``auto``, ``advertised`` or ``load``).
+    ``route`` how images reach the nodes (``auto``, ``advertised``, ``ours``, ``shared`` or
+    ``load``).
     """
 
     port: int | None = None

@@ -278,10 +278,12 @@ SCHEMA: dict[str, Any] = {
                     examples=["localhost:5001"],
                 ),
                 "route": {
-                    "enum": ["auto", "advertised", "load"],
+                    "enum": ["auto", "advertised", "ours", "shared", "load"],
                     "description": "How images reach the nodes of cluster.context: through the "
-                    "registry that the cluster advertises, or loaded into the nodes. auto: the "
-                    "first of these that there is.",
+                    "registry that the cluster advertises, through localloop's own, which the "
+                    "nodes are told to pull from, by Docker's own store where the nodes share it, "
+                    "or loaded into the nodes. auto: the first of these that there is, but for "
+                    "localloop's own.",
                     "default": "auto",
                 },
             },

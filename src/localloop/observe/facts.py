@@ -21,8 +21,8 @@ class ImageFacts:
     ``changes``: what changed since the recorded fingerprint (see ``explain.explain``).
     ``untracked``: what can change the output without changing the fingerprint.
     ``kept``: by consuming chart, the image in that chart's entry, if the registry still holds it.
-    ``loads``: images are written into the nodes; ``lacking``: the nodes that do not hold
-    ``published``.
+    ``loads``: images are brought to the stores where the nodes find them; ``lacking``: the stores
+    that do not hold ``published``.
     """
 
     fingerprint: str

@@ -46,14 +46,11 @@ def image_facts(session: Session, name: str, record: Record, wanted: Request) ->
 
 
 def _lacking(session: Session, published: PublishedImage | None) -> tuple[str, ...]:
-    """The nodes into which the image has to be loaded, by one request for each node."""
-    if published is None or not session.route.loads:
+    """The stores that the image has to be brought to, by one request for each of them."""
+    stores = session.stores
+    if published is None or stores is None:
         return ()
-    from ..cluster import image_store
-
-    return tuple(
-        node for node in session.nodes if not image_store.holds(session.docker, node, published)
-    )
+    return tuple(place for place in stores.places if not stores.holds(place, published))
 
 
 def named(name: str, wanted: Request) -> bool:

@@ -103,11 +103,30 @@ def _require_files_of(project: Project, chart: Chart) -> None:
 
 
 def require_route(session: Session) -> None:
-    """Raise ``UsageError`` (``registry_unusable``) if a node cannot pull what is pushed here.
+    """Raise ``UsageError`` if images would not reach a node as the route says.
 
-    Only of a registry that is not localloop's own; each container of a node is asked once.
+    ``registry_unusable``: of a registry that is not localloop's own, the node cannot pull what is
+    pushed here. ``no_image_route``: the node does not use this Docker's store. Each node is asked
+    once. ``node_not_wireable``: a node of somebody else's that is to pull from localloop's own.
     """
+    if session.route.name == "shared":
+        from ..cluster.shared_probe import require_shared
+
+        ready = session.cluster.registry_verdict == "ok"
+        require_shared(
+            session.kube,
+            session.docker,
+            session.cluster_name,
+            session.registry if ready else None,
+            session.platform,
+        )
     if session.route.keeps_store:
+        if session.route.network and not session.provider.owns:
+            from ..cluster.mirrors import require_wireable
+
+            cluster = session.cluster
+            nodes = [node.name for node in cluster.pulling]
+            require_wireable(session.docker, session.cluster_name, nodes, cluster.registry_port)
         return
     from ..cluster.registry_probe import require_pulls
 

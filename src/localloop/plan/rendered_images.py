@@ -115,7 +115,7 @@ def images_of(session: Session, part: ComponentPlan) -> dict[str, PublishedImage
 
 
 def _unbuilt(session: Session, name: str) -> PublishedImage:
-    return PublishedImage(session.repository(name), _UNKNOWN, loaded=session.route.loads)
+    return PublishedImage(session.repository(name), _UNKNOWN, loaded=session.route.by_tag)
 
 
 def _rendered(

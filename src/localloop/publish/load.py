@@ -1,4 +1,4 @@
-"""Load images into the nodes, where the nodes pull from no registry."""
+"""Bring images to where the nodes find them, where the nodes pull from no registry."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..cluster import image_store
+from ..cluster.image_stores import ImageStores
 from ..errors import LocalloopError
 from ..events import Emit
 from ..plan.model import Plan
-from ..registry.oci_archive import layers_of, oci_archive
 from ..registry.published import PublishedImage
 from ..session import Session
 
-TRIES = 2
-LOAD_SECONDS = 300.0
 KNOWN_SECONDS = 10.0
 _POLL_SECONDS = 0.2
 
@@ -41,87 +38,55 @@ def load_planned(session: Session, plan: Plan, emit: Emit) -> Plan:
 
 
 def load_images(session: Session, images: Mapping[str, PublishedImage], emit: Emit) -> list[str]:
-    """Make sure that every node has these images, by component; the nodes that lacked one.
+    """Make sure that every store has these images, by component; the stores that lacked one.
 
-    A node that knows the image by its name is left as it is. Nothing is done where the nodes pull
+    A store that knows the image by its names is left as it is. Nothing is done where the nodes pull
     their images. Raises ``LocalloopError`` (``image_not_loaded``, ``image_pulled_before``).
     """
-    if not session.route.loads:
+    stores = session.stores
+    if stores is None:
         return []
     lacked: list[str] = []
-    for name, image in images.items():
-        for node in session.nodes:
-            if not _knows(session, node, image):
-                _load(session, node, name, image, emit)
-                lacked.append(node)
-            _require_startable(session, node, name, image)
+    for component, image in images.items():
+        for place in stores.places:
+            if not _knows(stores, place, image):
+                _load(stores, place, component, image, emit)
+                lacked.append(place)
+            stores.require_startable(place, component, image)
     return lacked
 
 
-def _require_startable(session: Session, node: str, name: str, image: PublishedImage) -> None:
-    """Raise ``image_pulled_before`` if the kubelet would pull the image although it is there."""
-    for config in image.configs.values():
-        path, repositories = image_store.pulled_as(session.docker, node, config)
-        if path and image.repository not in repositories:
-            others = ", ".join(sorted(repositories)) or "another name"
-            raise LocalloopError(
-                f"image_pulled_before:{name}",
-                f"{node} has the same image from {others}, so its kubelet does not start it as"
-                f" {image.repository} without a pull",
-                component=name,
-                hint="Have the kubelet forget it, then run again (pods keep running):"
-                f" docker exec {node} rm {path}; docker exec {node} systemctl restart kubelet",
-            )
+def _knows(stores: ImageStores, place: str, image: PublishedImage) -> bool:
+    return stores.known_as(place, image) in image.digests
 
 
-def _knows(session: Session, node: str, image: PublishedImage) -> bool:
-    found = image_store.known_as(session.docker, node, image.ref)
-    return bool(found) and found in image.digests
-
-
-def _load(session: Session, node: str, name: str, image: PublishedImage, emit: Emit) -> None:
-    seen = ""
-    for number in range(1, TRIES + 1):
-        again = "" if number == 1 else " again"
-        emit(_progress(name, f"loads {image.tag} into {node}{again}"))
+def _load(
+    stores: ImageStores, place: str, component: str, image: PublishedImage, emit: Emit
+) -> None:
+    seen: dict[str, None] = {}
+    for again in (False, True):
+        emit(_progress(component, f"loads {image.tag} into {place}{' again' if again else ''}"))
         try:
-            _write(session, node, name, image)
+            stores.write(place, image, again=again)
         except LocalloopError as error:
-            seen = error.message
+            seen[error.message] = None
             continue
-        if _is_known_soon(session, node, image):
+        if _is_known_soon(stores, place, image):
             return
-        found = image_store.known_as(session.docker, node, image.ref)
-        seen = f"its runtime has {found or 'nothing'} under {image.ref}"
+        found = stores.known_as(place, image)
+        seen[f"its runtime has {found or 'nothing'} under {image.ref}"] = None
     raise LocalloopError(
-        f"image_not_loaded:{name}",
-        f"{node} did not take the image in {TRIES} tries: {seen}",
-        component=name,
-        hint=f"See what the node has: docker exec {node} crictl images; and whether its disk is"
-        f" full: docker exec {node} df -h /var. Nothing was released.",
+        f"image_not_loaded:{component}",
+        f"{place} did not take the image in two tries: {'; then '.join(seen)}",
+        component=component,
+        hint=f"{stores.look(place)}. Nothing was released.",
     )
 
 
-def _write(session: Session, node: str, name: str, image: PublishedImage) -> None:
-    repository = session.repository_name(name)
-    manifest = session.registry.manifest(repository, image.digest)
-    if manifest is None:
-        raise LocalloopError(
-            "registry_lost", f"the registry no longer has {repository}@{image.digest}"
-        )
-    held = [
-        layer for layer in layers_of(manifest) if image_store.has_blob(session.docker, node, layer)
-    ]
-    tagged = (f"{image.repository}:{tag}" for tag in image.tags)
-    names = (*tagged, f"{image.repository}@{image.digest}")
-    archive = oci_archive(session.registry, repository, manifest, names, without=held)
-    image_store.write(session.docker, node, archive, seconds=LOAD_SECONDS)
-
-
-def _is_known_soon(session: Session, node: str, image: PublishedImage) -> bool:
+def _is_known_soon(stores: ImageStores, place: str, image: PublishedImage) -> bool:
     """Whether the kubelet's runtime gets to know it: containerd tells it a moment later."""
     deadline = time.monotonic() + KNOWN_SECONDS
-    while not _knows(session, node, image):
+    while not _knows(stores, place, image):
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_SECONDS)

@@ -17,8 +17,8 @@ class PublishedImage:
     ``digest`` that of the manifest. ``configs`` has the digest of the image's configuration by
     platform (``linux/amd64``; empty if not recorded), which some runtimes report instead.
     All digests are written ``sha256:…``. Two images are equal if repository and digest are, because
-    the digest covers the configurations. ``loaded``: it is written into the nodes, which pull
-    nothing, so that only its tag names it there.
+    the digest covers the configurations. ``loaded``: it is written into the nodes' containerd,
+    which pulls nothing, so that only its tag names it there.
     """
 
     repository: str

@@ -6,8 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from ..cluster.containers import list_nodes
+from ..cluster import mirrors
+from ..cluster.containers import judge_nodes, list_nodes
+from ..cluster.hosting import withdraw
+from ..cluster.owner import noted
 from ..cluster.registry_state import LABEL_CLUSTER
+from ..cluster.route import CONFIGMAP
 from ..cluster.state import inspect_registry
 from ..config.model import Chart, Project
 from ..errors import LocalloopError, UsageError
@@ -209,23 +213,45 @@ def remove_project(session: Session, plan: Plan, emit: Emit) -> Plan:
 def remove_store(session: Session, emit: Emit) -> bool:
     """Remove localloop's registry beside a cluster which it did not create, whatever its route is.
 
-    It stays if another project has images there, or a kind cluster of localloop's uses it too.
-    Returns whether there was one to remove.
+    What leads the nodes and others to it goes first, as far as it still is what localloop wrote. It
+    stays if another project has images there, or a kind cluster of localloop's uses it too.
+    Returns whether there was anything to remove.
     """
-    docker, name = session.docker, session.registry_container_name
-    found = inspect_registry(docker, session.cluster_name, network="")
-    if found.verdict == "create" or not found.ours or list_nodes(docker, session.cluster_name):
+    docker, name = session.docker, session.cluster_name
+    container = session.registry_container_name
+    if judge_nodes(list_nodes(docker, name), noted(name)).ours:
         return False
-    if found.verdict == "ok":
+    found = inspect_registry(docker, name, network="")
+    if found.ours and found.verdict == "ok":
         registry, prefix = Registry(f"127.0.0.1:{found.port}"), session.repository_name("")
         others = [each for each in registry.repositories() if not each.startswith(prefix)]
         if any(map(registry.tags, others)):
-            emit(_progress("", f"registry {name} stays: other projects have images there"))
+            emit(_progress("", f"registry {container} stays: other projects have images there"))
             return False
-    docker.engine.remove_container(name)
-    docker.engine.remove_volume(name)
-    emit(_progress("", f"registry {name} removed, with its volume"))
+    removed = _unwire(session, emit)
+    if not found.ours:
+        return removed
+    docker.engine.remove_container(container)
+    docker.engine.remove_volume(container)
+    emit(_progress("", f"registry {container} removed, with its volume"))
     return True
+
+
+def _unwire(session: Session, emit: Emit) -> bool:
+    """Remove what leads nodes and others to localloop's registry; whether there was anything."""
+    docker, name, removed = session.docker, session.cluster_name, False
+    for node in session.cluster.nodes:
+        files = mirrors.written(docker, name, node.name)
+        if files and node.state != "running":
+            emit(_progress("", f"node {node.name} does not run, and keeps {', '.join(files)}"))
+        elif files:
+            mirrors.unwire(docker, node.name, files)
+            emit(_progress("", f"node {node.name}: {', '.join(files)} removed"))
+            removed = True
+    if withdraw(session.kube, name):
+        emit(_progress("", f"{CONFIGMAP} removed"))
+        removed = True
+    return removed
 
 
 def goes_with_cluster(session: Session, plan: Plan, emit: Emit) -> Plan:

@@ -94,6 +94,12 @@ class Docker:
         """What ``docker inspect`` shows of an image; None if it does not exist."""
         return self._inspect(f"/images/{quote(reference, safe='/:@')}/json")
 
+    def image_names(self) -> frozenset[str]:
+        """The names of all images, by tag and by digest."""
+        found: list[dict[str, Any]] = json.loads(self._get("/images/json"))
+        keys = ("RepoTags", "RepoDigests")
+        return frozenset(str(name) for each in found for key in keys for name in each[key] or ())
+
     def inspect_network(self, name: str) -> dict[str, Any] | None:
         """What ``docker network inspect`` shows of a network; None if it does not exist."""
         return self._inspect(f"/networks/{quote(name, safe='')}")
@@ -119,6 +125,24 @@ class Docker:
             return read_member(body, path.rpartition("/")[2])
         except ArchiveError:
             return None
+
+    def read_folder(self, container: str, path: str) -> dict[str, bytes]:
+        """The content of each regular file below a folder of small files, by its absolute path.
+
+        Empty if there is no such folder. Links are not followed.
+        """
+        from .archives import ArchiveError, read_members
+
+        status, body, _ = self._request("GET", _archive(container, path))
+        if status == 404:
+            return {}
+        _require(status, body, f"GET {path}")
+        try:
+            found = read_members(body)
+        except ArchiveError as error:
+            raise LocalloopError("docker_error", f"{path} in {container}: {error}") from error
+        above = path.rstrip("/").rpartition("/")[0]
+        return {f"{above}/{name}": content for name, content in found.items()}
 
     def close(self) -> None:
         """Close the connections; the next call connects again."""

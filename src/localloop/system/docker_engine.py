@@ -147,12 +147,21 @@ class Engine:
             return any(event["Actor"]["Attributes"].get("name") == reference for event in events)
 
     def pull(
-        self, reference: str, *, timeout: float, say: Callable[[str], None] | None = None
+        self,
+        reference: str,
+        *,
+        timeout: float,
+        say: Callable[[str], None] | None = None,
+        anonymous: bool = False,
     ) -> None:
-        """Pull an image; fails if it takes more than ``timeout`` seconds. ``say`` gets progress."""
+        """Pull an image; fails if it takes more than ``timeout`` seconds. ``say`` gets progress.
+
+        ``anonymous``: no account is looked up, nor a credential helper asked for one.
+        """
         deadline = time.monotonic() + timeout
+        account: dict[str, str] | None = {} if anonymous else None
         with self._asking(f"to pull {reference}", timeout) as api:
-            for line in api.pull(reference, stream=True, decode=True):
+            for line in api.pull(reference, stream=True, decode=True, auth_config=account):
                 _refuse_error(line, f"to pull {reference}")
                 if say and line.get("status") in ("Pull complete", "Extracting"):
                     say(f"pulling {reference}: {line.get('id', '')} {line['status'].lower()}")
@@ -170,6 +179,11 @@ class Engine:
             output = api.import_image_from_file(str(archive), repository, tag, changes)
             for line in output.splitlines():
                 _refuse_error(json.loads(line), f"to import {reference}")
+
+    def tag(self, reference: str, repository: str, tag: str) -> None:
+        """Give an image one more name, REPOSITORY:TAG; it is taken from another that has it."""
+        with self._asking(f"to tag {reference}") as api:
+            api.tag(reference, repository, tag)
 
     def remove_image(self, reference: str) -> None:
         """Remove a tag, and the image with its last tag; no error if the tag is absent."""
