@@ -118,6 +118,8 @@ def test_without_a_cluster_one_is_made(made: tuple[BootProject, Run]) -> None:
     assert seen.image.startswith(f"{found['image_repo_base']}/web@")
     assert run.report["plan"]["requires_cluster_bootstrap"] is True
     assert run.report["plan"]["cluster_bootstrap_reason"] == "cluster_missing"
+    durations = run.report["durations_ms"]
+    assert 1000 < durations["cluster_create"] < durations["playbook"]
     assert project.noted()["state"] == "bootstrapped"
     assert project.noted()["transaction"] == run.report["header"]["transaction_id"]
     again = project.deploy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,12 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             "absent": bool(found.nodes),
         }[state]
         return {"changed": changed}
+    started = time.monotonic()
+
+    def time_it(span: str) -> None:
+        took = time.monotonic() - started
+        context.emit({"event": "span", "name": span, "duration_s": took})
+
     if state == "created":
         if not params["image"]:
             raise UsageError("image_missing", "a cluster is created from an image", where="image")
@@ -66,11 +73,13 @@ def run(params: dict[str, Any], context: Context) -> dict[str, Any]:
             say=say,
             environ=os.environ,
         )
+        time_it("cluster_create")
         return {"changed": True}
     if state == "started":
         changed = lifecycle.start(
             docker, name, seconds=params["timeout"], say=say, environ=os.environ
         )
+        time_it("cluster_start")
     elif state == "stopped":
         changed = lifecycle.stop(docker, name)
         if changed:
