@@ -134,7 +134,6 @@ def test_a_server_that_fails_for_a_moment_is_asked_again(
 ) -> None:
     kube, pauses = failing(api, method, status, 3)
     assert kube.request(method, PATH, body=None if method == "GET" else {}).status == 200
-    assert [round(pause) for pause in pauses] == [1, 1, 2]
     assert all(0 <= pause - base < 0.2 for pause, base in zip(pauses, (0.5, 1, 2), strict=True))
 
 
