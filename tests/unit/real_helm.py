@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 needs_helm = pytest.mark.skipif(
-    shutil.which("helm") is None, reason="helm is not installed: `make tools` brings it"
+    shutil.which("helm") is None,
+    reason="helm is not installed, and it is what is compared with: `make tools` brings it",
 )
 
 # In base64, because Helm reads what was rendered once more.

@@ -127,8 +127,14 @@ def has_bake() -> bool:
     return subprocess.run(argv, check=False, capture_output=True).returncode == 0
 
 
+needs_bake = pytest.mark.skipif(
+    not has_bake(),
+    reason="docker buildx is not installed, and it is what reads the file: `make tools` brings it",
+)
+
+
 @pytest.mark.docker
-@pytest.mark.skipif(not has_bake(), reason="docker buildx is not installed: `make tools` brings it")
+@needs_bake
 def test_bake_reads_the_values_as_they_were_meant(tmp_path: Path) -> None:
     values = {f"A{n}": value for n, value in enumerate(LITERALS)}
     target = Target("web", tmp_path, tmp_path / "Dockerfile", "x:1", "linux/amd64", values)
@@ -144,7 +150,7 @@ def test_bake_reads_the_values_as_they_were_meant(tmp_path: Path) -> None:
 
 
 @pytest.mark.docker
-@pytest.mark.skipif(not has_bake(), reason="docker buildx is not installed: `make tools` brings it")
+@needs_bake
 def test_a_real_build_and_a_real_failure(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n\nCOPY page /\n")
     (tmp_path / "page").write_text(str(tmp_path))

@@ -375,7 +375,7 @@ def test_a_bad_selector() -> None:
 def certificate(tmp_path: Path) -> Path:
     """A self-signed certificate for 127.0.0.1, with its key in the same file."""
     if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed: it makes the certificate")
+        pytest.skip("openssl makes the certificate, and is not installed: apt-get install openssl")
     path = tmp_path / "both.pem"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
     names = ["-subj", "/CN=fake", "-addext", "subjectAltName=IP:127.0.0.1"]

@@ -6,8 +6,8 @@ import pytest
 
 from localloop.config.model import Chart
 from localloop.plan.model import ComponentPlan
-from localloop.release.charts import in_order
 from localloop.release.failure import helm_said
+from localloop.release.order import in_order
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from ..kube.documents import DocumentError, read_documents
 
 _LOCAL = "file://"
 _TEMPLATES = (".yaml", ".yml", ".tpl", ".txt")
+_READ = (*_TEMPLATES, ".tgz")
 _LARGEST = 1 << 20  # bytes of one file; what is larger is no values file
 _DEEPEST = 8  # charts in charts
 
@@ -133,7 +134,7 @@ def _in_folder(root: Path) -> Files:
     found = {}
     for path in sorted(root.rglob("*")):
         with suppress(OSError):
-            if path.is_file() and path.stat().st_size <= _LARGEST:
+            if path.suffix in _READ and path.is_file() and path.stat().st_size <= _LARGEST:
                 found[PurePosixPath(path.relative_to(root))] = path.read_bytes()
     return found
 

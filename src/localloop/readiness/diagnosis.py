@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..kube.objects import ObjectRef, timestamp
-from .causes import CAUSES, EVENT, LOG, PROBE_FAILS, TERMINATED, WAITING, Cause
+from .cause import EVENT, LOG, TERMINATED, WAITING, Cause
+from .causes import CAUSES, PROBE_FAILS
 from .reasons import reason_named
 from .scheduling import first_decisive
 

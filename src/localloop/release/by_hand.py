@@ -14,13 +14,11 @@ from ..errors import LocalloopError
 from ..helm.additions import additions
 from ..helm.live import read_live
 from ..helm.releases import Release
-from ..kube.client import ApiError, Kube
+from ..kube.client import Kube
 from ..kube.collections import Collection, fetch_collections
+from ..kube.field_owners import change_owners
 from ..kube.managed_fields import Path, handed_over, helm_manager, touched_by_hand
 from ..kube.objects import Object, ObjectRef
-
-_NOT_FOUND, _CONFLICT = 404, 409
-_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -66,31 +64,16 @@ def hand_over(kube: Kube, found: Added, manager: str) -> str:
     Returns the manager that has them now; empty if none of them is there any more. Raises
     ``ApiError``.
     """
-    for tried in range(1, _TRIES + 1):
-        live = kube.read(found.ref)
-        here = additions(found.wanted, live) if live is not None else []
+    owner = manager
+
+    def given(live: Object) -> list[dict[str, Any]] | None:
+        nonlocal owner
+        here = additions(found.wanted, live)
         paths = [each.path for each in here if each.path in found.paths]
-        if live is None or not paths:
-            return ""
-        manager = helm_manager(live, manager)
-        changes = {
-            "managedFields": handed_over(live, paths, manager),
-            "resourceVersion": live["metadata"]["resourceVersion"],
-        }
-        patch = [
-            {"op": "replace", "path": f"/metadata/{name}", "value": value}
-            for name, value in changes.items()
-        ]
-        try:
-            kube.patch(found.ref, patch, strategy="json")
-        except ApiError as error:
-            if error.status == _NOT_FOUND:
-                return ""
-            if error.status != _CONFLICT or tried == _TRIES:
-                raise
-        else:
-            return manager
-    return ""
+        owner = helm_manager(live, manager)
+        return handed_over(live, paths, owner) if paths else None
+
+    return owner if change_owners(kube, found.ref, given) else ""
 
 
 def take_away(kube: Kube, objects: Mapping[ObjectRef, Object], found: Added, manager: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +12,14 @@ from typing import Any
 
 from ..config.model import Chart, Project
 from ..config.placeholders import resolve_values
-from ..errors import BusyError, LocalloopError
+from ..errors import LocalloopError
 from ..events import Emit
 from ..gate import run as gating
 from ..gate.settle import with_images
 from ..helm import command as helm
 from ..helm import releases
 from ..helm.live import LiveRelease, live_release, newest, revision_after
-from ..helm.releases import PROJECT_LABEL, Release, is_pending
+from ..helm.releases import PROJECT_LABEL, Release
 from ..helm.values import keeping, value_at
 from ..kube.client import ApiUnreachable, Kube
 from ..plan.model import ComponentPlan, Plan
@@ -27,7 +27,7 @@ from ..plan.preflight import helm_version
 from ..publish.load import load_images
 from ..record.model import ChartState, Record
 from ..record.notes import Notes, note_release
-from ..record.store import RecordStore, cluster_moved, refuse_moved
+from ..record.store import RecordStore, refuse_moved
 from ..registry.published import PublishedImage
 from ..report.journal import Journal
 from ..session import Session
@@ -39,10 +39,10 @@ from . import by_hand
 from .failure import release_failed
 from .first_install import failed_install, may_go, remove_hooks
 from .hook_pods import HookPods
-from .immutable import find_immutable, immutable_error, remove
+from .live_check import free_pending
 from .namespaces import await_end, ensure, take_over, went_along
-from .refused import find_refused
-from .server_defaults import find_in_the_way, hand_to_helm
+from .obstacles import clear_refused
+from .order import in_order
 
 # How long a chart's hooks may take on top of the readiness timeout.
 HOOK_SECONDS = 60.0
@@ -84,22 +84,6 @@ def release_charts(session: Session, plan: Plan, journal: Journal, emit: Emit) -
         emit(_progress(part.name, f"revision {state.revision}"))
     emit({"event": "span", "name": "helm_upgrade", "duration_s": time.monotonic() - started})
     return plan
-
-
-def in_order(
-    parts: Sequence[ComponentPlan], charts: Mapping[str, Chart]
-) -> Iterator[ComponentPlan]:
-    """The parts, each after those that its chart needs, directly or through others."""
-    left = {part.name: part for part in parts}
-
-    def with_needs(name: str) -> Iterator[ComponentPlan]:
-        for need in charts[name].needs:
-            yield from with_needs(need)
-        if name in left:
-            yield left.pop(name)
-
-    for part in parts:
-        yield from with_needs(part.name)
 
 
 def _verb(part: ComponentPlan) -> str:
@@ -181,7 +165,7 @@ class _Run:
         live = newest(self._session.kube, chart)
         if live is None and not part.back_to.revision and self._namespace_ended(chart):
             return None
-        freed = _check_live(self._session, chart, part, self.record, live)
+        freed = free_pending(self._session, chart, part, self.record, live)
         return replace(live, status="failed") if live is not None and freed else live
 
     def _start_over(self, chart: Chart, before: Release) -> bool:
@@ -260,20 +244,11 @@ class _Run:
             return True
         if left is None:
             return False
-        refused = find_refused(self._session.kube, left)
-        defaults = find_in_the_way(self._session.kube, refused)
-        for default in defaults:
-            self._emit(_progress(name, f"{default}: a default that cannot stay, taken away"))
-            hand_to_helm(self._session.kube, default, self._helm.manager)
-        found = [] if defaults else find_immutable(self._session.kube, refused)
-        if fixed := [each for each in found if not each.expendable]:
-            raise immutable_error(chart, fixed)
-        for each in found:
-            self._emit(_progress(name, f"{each} cannot be changed: replaced"))
-            remove(self._session.kube, each)
-        if defaults or found:
+        kube, say = self._session.kube, self._say(chart)
+        cleared = clear_refused(kube, chart, left, self._helm.manager, say)
+        if cleared:
             self._save(self.record.note(name, replace(target, base_revision=left.revision)))
-        return bool(defaults or found)
+        return cleared
 
     def _call(
         self, chart: Chart, part: ComponentPlan, deployed: Callable[[], Mapping[str, Any]]
@@ -354,7 +329,7 @@ class _Run:
             chart,
             found,
             upgrade=part.base_revision > 0,
-            say=lambda text: self._emit(_progress(chart.name, text)),
+            say=self._say(chart),
         )
 
     def _values(
@@ -373,44 +348,3 @@ def _values_of(kube: Kube, last: Release | LiveRelease | None) -> Mapping[str, A
     if isinstance(last, LiveRelease):
         return last.stored.values
     return releases.stored(kube, last).values if last else {}
-
-
-def _check_live(
-    session: Session,
-    chart: Chart,
-    part: ComponentPlan,
-    record: Record,
-    live: Release | None,
-) -> bool:
-    """Check that the release is still what the plan saw; free one that a dead run left pending.
-
-    Returns whether it was freed: it counts as failed now.
-    """
-    if (live.revision if live else 0) != part.base_revision:
-        raise cluster_moved(
-            f"release {chart.release} is at revision {live.revision if live else 0},"
-            f" the plan saw {part.base_revision}"
-        )
-    if live is None or not is_pending(live):
-        return False
-    entry = record.charts.get(part.name)
-    ours = live.labels.get(releases.TRANSACTION_LABEL)
-    if (
-        entry is None
-        or live.status == "uninstalling"  # makes no revision that would tell whose it is
-        or entry.state != "settling"
-        or entry.target.transaction != ours  # helm by hand inherits the label, so:
-        or entry.target.base_revision + 1 != live.revision
-    ):
-        ways = {"pending-install": "uninstall", "uninstalling": "uninstall --no-hooks"}
-        way = ways.get(live.status, "rollback")
-        raise BusyError(
-            "release_pending",
-            f"another helm has {chart.release} in status {live.status}",
-            component=part.name,
-            hint="Run again when it is done. If it is certainly dead:"
-            f" helm -n {chart.namespace} {way} {chart.release}",
-        )
-    # The locks are free: that run is gone, and its helm with it.
-    releases.mark_failed(session.kube, live)
-    return True

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..kube.client import Kube
+from ..kube.field_owners import change_owners
 from ..kube.managed_fields import MISSING, Path, at, child, helm_manager, owned_fields, with_applied
 from ..kube.objects import Object, ObjectRef
 from .refused import Refused, refused_fields
@@ -71,19 +72,12 @@ def _merged(obj: Any, names: list[str]) -> Any:
 def hand_to_helm(kube: Kube, found: InTheWay, manager: str) -> None:
     """Make the fields Helm's, as if it had applied them, so that its next apply takes them away.
 
-    ``manager`` is Helm's field manager unless the object says it. Raises ``ApiError`` (409 if the
-    object changed just now).
+    ``manager`` is Helm's field manager unless the object says it. Raises ``ApiError``.
     """
-    live = kube.read(found.ref)
-    if live is None:
-        return
-    fields = {path: _value(live, path) for path in map(_path, found.fields)}
-    changes = {
-        "managedFields": with_applied(live, fields, helm_manager(live, manager)),
-        "resourceVersion": live["metadata"]["resourceVersion"],
-    }
-    patch = [
-        {"op": "replace", "path": f"/metadata/{name}", "value": value}
-        for name, value in changes.items()
-    ]
-    kube.patch(found.ref, patch, strategy="json")
+
+    def given(live: Object) -> list[dict[str, Any]] | None:
+        values = {path: _value(live, path) for path in map(_path, found.fields)}
+        here = {path: value for path, value in values.items() if value is not MISSING}
+        return with_applied(live, here, helm_manager(live, manager)) if here else None
+
+    change_owners(kube, found.ref, given)
